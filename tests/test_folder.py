@@ -1,0 +1,198 @@
+"""A folder of pictures in every mode and format, and what can be wrong with it."""
+from pathlib import Path
+
+import numpy as np
+import pytest
+from one_line import fails
+from PIL import Image
+
+from tinynnclr.datasets import folder
+from tinynnclr.datasets.folder import load_folder
+
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+
+def picture(path, color, size=(40, 40), mode="RGB", **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, color).save(path, **options)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """10 red cats, 5 blue dogs, and what every computer strews around."""
+    for i in range(10):
+        picture(tmp_path / "cat" / f"{i}.png", RED, (40 + i, 40))
+    for i in range(5):
+        picture(tmp_path / "dog" / f"{i}.bmp", BLUE, (8, 9))
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "README.txt").write_text("hello")
+    (tmp_path / "cat" / ".hidden.png").write_text("no image")
+    (tmp_path / "cat" / "Thumbs.db").write_text("no image")
+    return tmp_path
+
+
+def test_is_split_by_class(pictures):
+    train, test = load_folder(pictures, size=16)
+    assert train.images.shape == (12, 16, 16, 3)
+    assert test.images.shape == (3, 16, 16, 3)
+    for data in (train, test):
+        assert data.class_names == ("cat", "dog")
+        assert (data.images == np.array([RED, BLUE], np.uint8)[data.labels][:, None, None]).all()
+    assert np.bincount(train.labels).tolist() == [8, 4]
+    assert np.bincount(test.labels).tolist() == [2, 1]
+    assert len(set(train.labels[:8].tolist())) == 2  # shuffled
+
+
+def test_split_depends_on_the_seed_alone(tmp_path):
+    for i in range(20):
+        picture(tmp_path / "gray" / f"{i}.png", (i, i, i))
+    first, again, other = (load_folder(tmp_path, size=4, test_fraction=0.5, seed=s) for s in (0, 0, 1))
+    ids = [set(test.images[:, 0, 0, 0].tolist()) for _, test in (first, again, other)]
+    np.testing.assert_array_equal(first[0].images, again[0].images)
+    assert ids[0] == ids[1] != ids[2]
+    train_ids = set(first[0].images[:, 0, 0, 0].tolist())
+    assert train_ids | ids[0] == set(range(20))
+    assert len(train_ids) == len(ids[0]) == 10
+
+
+@pytest.mark.parametrize("second", ["test", "val"])
+def test_with_its_own_split(tmp_path, second):
+    for i in range(3):
+        picture(tmp_path / "train" / "a" / f"{i}.png", RED)
+        picture(tmp_path / "train" / "b" / f"{i}.png", GREEN)
+    picture(tmp_path / second / "b" / "x.png", GREEN)
+    train, test = load_folder(tmp_path)
+    assert sorted(train.labels.tolist()) == [0, 0, 0, 1, 1, 1]
+    assert test.labels.tolist() == [1]
+    assert test.class_names == ("a", "b")
+    picture(tmp_path / second / "c" / "x.png", BLUE)
+    with fails(ValueError, second, "c: expected a class"):
+        load_folder(tmp_path)
+
+
+def one(tmp_path, name, size=32):
+    """The only training image of a folder with two images."""
+    picture(tmp_path / "class" / "other.png", (1, 2, 3))
+    for seed in range(20):
+        (train, _) = load_folder(tmp_path, size=size, seed=seed, test_fraction=0.5)
+        if tuple(train.images[0, 0, 0]) != (1, 2, 3):
+            return train.images[0]
+    raise AssertionError(f"{name} was never drawn")
+
+
+CONVERTED = {
+    "RGB": ("RGB", RED, RED),
+    "gray": ("L", 77, (77, 77, 77)),
+    "one bit": ("1", 1, WHITE),
+    "transparent": ("RGBA", (*RED, 0), WHITE),
+    "half transparent": ("RGBA", (0, 0, 0, 102), (153, 153, 153)),
+    "gray with alpha": ("LA", (0, 51), (204, 204, 204)),
+    "16 bit": ("I;16", 0x4D00, (77, 77, 77)),
+}
+
+
+@pytest.mark.parametrize("name", CONVERTED)
+def test_converts_every_mode(tmp_path, name):
+    mode, color, expected = CONVERTED[name]
+    picture(tmp_path / "class" / "it.png", color, mode=mode)
+    assert (one(tmp_path, name) == np.array(expected, np.uint8)).all()
+
+
+def test_converts_palettes_and_cmyk(tmp_path):
+    (tmp_path / "class").mkdir()
+    palette = Image.new("P", (9, 9), 1)
+    palette.putpalette([0, 0, 0, *GREEN])
+    palette.save(tmp_path / "class" / "it.gif")
+    assert (one(tmp_path, "palette") == np.array(GREEN, np.uint8)).all()
+    palette.save(tmp_path / "class" / "it.gif", transparency=1)
+    assert (one(tmp_path, "transparent palette") == 255).all()
+    (tmp_path / "class" / "it.gif").unlink()
+    picture(tmp_path / "class" / "it.tiff", (0, 255, 255, 0), mode="CMYK")
+    assert (one(tmp_path, "CMYK") == np.array(RED, np.uint8)).all()
+
+
+def test_crops_the_central_square(tmp_path):
+    wide = np.zeros((32, 96, 3), np.uint8)
+    wide[:, :32], wide[:, 32:64], wide[:, 64:] = RED, GREEN, BLUE
+    (tmp_path / "class").mkdir()
+    Image.fromarray(wide).save(tmp_path / "class" / "it.png")
+    assert (one(tmp_path, "wide") == np.array(GREEN, np.uint8)).all()
+
+
+def test_resizes_with_antialiasing(tmp_path):
+    (tmp_path / "class").mkdir()
+    checkers = np.indices((64, 64)).sum(axis=0) % 2 * np.uint8(255)
+    Image.fromarray(checkers.astype(np.uint8)).save(tmp_path / "class" / "it.png")
+    assert abs(one(tmp_path, "checkers", size=16)[2:-2, 2:-2].astype(int) - 127).max() <= 3
+
+
+def test_keeps_pixels_of_the_right_size(tmp_path):
+    (tmp_path / "class").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "class" / "it.webp", lossless=True)
+    np.testing.assert_array_equal(one(tmp_path, "webp"), pixels)
+
+
+def test_turns_by_exif(tmp_path):
+    halves = np.zeros((64, 64, 3), np.uint8)
+    halves[:, :32], halves[:, 32:] = RED, BLUE
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "the camera was held upright": turn by 90 degrees clockwise to look at it
+    (tmp_path / "class").mkdir()
+    Image.fromarray(halves).save(tmp_path / "class" / "it.jpg", quality=100, subsampling=0, exif=exif)
+    image = one(tmp_path, "exif").astype(int)
+    assert abs(image[:14] - RED).max() < 20
+    assert abs(image[18:] - BLUE).max() < 20
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + bytes(50)])
+def test_names_the_image_it_cannot_decode(pictures, content):
+    (pictures / "dog" / "broken.png").write_bytes(content)
+    with fails(ValueError, "broken.png", "cannot be decoded"):
+        load_folder(pictures)
+
+
+def test_names_a_truncated_image(pictures):
+    picture(pictures / "dog" / "cut.jpg", RED, (300, 300))
+    path = pictures / "dog" / "cut.jpg"
+    path.write_bytes(path.read_bytes()[:-400])
+    with fails(ValueError, "cut.jpg", "cannot be decoded"):
+        load_folder(pictures)
+
+
+@pytest.mark.parametrize("limit", [90_000 - 1, 90_000 // 2 - 1])  # Pillow warns above limit, raises above twice that
+def test_refuses_a_decompression_bomb(pictures, monkeypatch, limit):
+    picture(pictures / "dog" / "bomb.png", RED, (300, 300))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with fails(ValueError, "bomb.png", "cannot be decoded"):
+        load_folder(pictures)
+
+
+def test_boundaries(pictures, tmp_path_factory):
+    empty = tmp_path_factory.mktemp("empty")
+    with fails(FileNotFoundError, "nowhere", "sub-folder"):
+        load_folder(empty / "nowhere")
+    with fails(NotADirectoryError, "README.txt"):
+        load_folder(pictures / "README.txt")
+    with fails(ValueError, "empty", "no sub-folder"):
+        load_folder(empty)
+    (empty / "class").mkdir()
+    with fails(ValueError, "class", "expected images", "got none"):
+        load_folder(empty)
+    picture(empty / "class" / "single.png", RED)
+    with fails(ValueError, "class", "at least 2 images"):
+        load_folder(empty)
+    with fails(ValueError, "size: expected at least 1, got 0"):
+        load_folder(pictures, size=0)
+    for fraction in (0, 1, -0.5, float("nan")):
+        with fails(ValueError, "test_fraction", "between 0 and 1"):
+            load_folder(pictures, test_fraction=fraction)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(500, True), (501, None)])
+def test_shows_its_progress_when_it_takes_long(tmp_path, monkeypatch, count, shown):
+    seen = []
+    monkeypatch.setattr(folder, "_decode", lambda file, size: 0)
+    monkeypatch.setattr(folder, "tqdm", lambda items, disable, **kw: seen.append(disable) or items)
+    folder._load({"class": [Path("x.png")] * count}, ("class",), 1, np.random.default_rng(0))
+    assert seen == [shown]

@@ -1,0 +1,75 @@
+"""Unpack an archive you do not trust: only the files you expect, never larger than you expect."""
+import gzip
+import io
+import os
+import shutil
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO
+
+PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE)
+
+
+def unpack(archive: Path, members: dict[str, int], into: Path) -> None:
+    """Write members (path in the .tar.gz: largest size in bytes) below the folder into; other plain files are skipped.
+
+    Raises ValueError for a damaged archive, a missing or oversized member, and for anything that has no business in an
+    archive of data: links, devices, absolute paths, `..`. What was written until then is the caller's to remove.
+    """
+    missing = dict(members)
+    limit = 2 * sum(members.values()) + 1_000_000  # room for a README, none for a bomb
+    try:
+        with (
+            gzip.open(archive) as unzipped,
+            tarfile.open(fileobj=_Bounded(unzipped, limit), mode="r|") as tar,  # a stream: read once, in order
+        ):
+            for member in tar:
+                _refuse_unsafe(member)
+                name = str(PurePosixPath(member.name))  # ./a is a
+                if member.isreg() and name in missing:
+                    expected = missing.pop(name)
+                    if member.size > expected:
+                        raise _Refused(f"{name!r} claims {member.size} bytes, expected at most {expected}")
+                    write_whole(tar.extractfile(member), into / name)  # type: ignore[arg-type]  # None for links only
+    except _Refused as error:
+        raise ValueError(f"{archive}: refused: {error}") from error
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{archive}: damaged archive ({error})") from error
+    if missing:
+        raise ValueError(f"{archive}: expected the file {next(iter(missing))!r} in it, found none")
+
+
+def write_whole(source: IO[bytes], path: Path) -> None:
+    """Copy source to the new file path, down to the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "xb") as file:
+        shutil.copyfileobj(source, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class _Refused(Exception):
+    pass
+
+
+class _Bounded(io.BufferedIOBase):
+    """A file that refuses to be read past limit bytes: a few bytes of gzip can unfold into terabytes."""
+
+    def __init__(self, file, limit):
+        self.file, self.left = file, limit
+
+    def read(self, size=-1):
+        data = self.file.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise _Refused("it unpacks to more than twice what was expected")
+        return data
+
+
+def _refuse_unsafe(member):
+    path = PureWindowsPath(member.name)  # splits at / and \ alike, and knows drives: the strictest reading
+    if path.anchor or ".." in path.parts:
+        raise _Refused(f"{member.name!r} points outside of the archive")
+    if member.type not in PLAIN:
+        raise _Refused(f"{member.name!r} is a link or a device, expected plain files")

@@ -1,0 +1,140 @@
+"""What a random view is: the knobs of the augmentation, the draws they stand for, and two views of a batch.
+
+The pixels are the business of kernels/augment.py. Here all draws of a batch are made at once, from a Generator that is
+passed in; each is made whether it is used or not, so turning one knob leaves the draws of the others as they were.
+"""
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from tinynnclr.kernels.augment import COLUMNS, ORDERS, augment, identity_params
+
+_PROBABILITIES = ("flip", "jitter", "gray", "blur", "solarize")
+_TRIES = 10  # as torchvision: so many boxes are drawn before the crop in the middle is taken
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """The knobs of one random view; the defaults are SimCLR's for CIFAR but for the smallest crop, 0.2 and not 0.08.
+
+    Jitter factors are uniform in [max(0, 1 - s), 1 + s], the hue shift in [-s, s], s being the strength.
+    """
+
+    crop_area: tuple[float, float] = (0.2, 1.0)      # area of the crop as a share of the image; (1, 1): all of it
+    crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)  # width / height of the crop, log-uniform
+    flip: float = 0.5                                # probability of mirroring left and right
+    jitter: float = 0.8                              # probability of the four colour jitters, in a random order
+    brightness: float = 0.4                          # strength: how far from 1 the factor may be
+    contrast: float = 0.4                            # strength
+    saturation: float = 0.4                          # strength
+    hue: float = 0.1                                 # strength, in turns of the colour circle, at most 0.5
+    gray: float = 0.2                                # probability of dropping the colour
+    blur: float = 0.0                                # probability of a Gaussian blur
+    blur_sigma: tuple[float, float] = (0.1, 2.0)     # its standard deviation in pixels of the view, uniform
+    solarize: float = 0.0                            # probability of inverting the bright pixels
+    solarize_threshold: float = 0.5                  # from this value on, in [0, 1]
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            pair = isinstance(field.default, tuple)
+            numbers = value if pair and isinstance(value, (tuple, list)) else (value,)
+            if len(numbers) != 1 + pair or not all(_is_number(v) for v in numbers):
+                raise ValueError(f"{field.name}: expected {'a pair of numbers' if pair else 'a number'}, got {value!r}")
+            if pair:
+                object.__setattr__(self, field.name, tuple(value))  # a list, as JSON has it, becomes a tuple
+        for name in (*_PROBABILITIES, "solarize_threshold"):
+            self._expect(name, 0 <= getattr(self, name) <= 1, "within [0, 1]")
+        for name in ("brightness", "contrast", "saturation"):
+            self._expect(name, 0 <= getattr(self, name) <= 100, "within [0, 100]")
+        self._expect("hue", 0 <= self.hue <= 0.5, "within [0, 0.5]")
+        self._expect("crop_area", 1e-4 <= self.crop_area[0] <= self.crop_area[1] <= 1, "0.0001 <= low <= high <= 1")
+        self._expect("crop_aspect", 0.01 <= self.crop_aspect[0] <= self.crop_aspect[1] <= 100,
+                     "0.01 <= low <= high <= 100")
+        self._expect("blur_sigma", 1e-3 <= self.blur_sigma[0] <= self.blur_sigma[1] <= 1000,
+                     "0.001 <= low <= high <= 1000")
+
+    def _expect(self, name, fine, expected):
+        if not fine:
+            raise ValueError(f"{name}: expected {expected}, got {getattr(self, name)!r}")
+
+
+def _is_number(value):
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+_OFF = {"flip": 0.0, "jitter": 0.0, "gray": 0.0}
+_BYOL = {"crop_area": (0.08, 1.0), "saturation": 0.2}
+PRESETS = {
+    "simclr": Augmentation(),  # colour strength s = 0.5 and no blur: the CIFAR recipe of SimCLR (arXiv 2002.05709)
+    "crop-only": Augmentation(**_OFF),
+    "flip-only": Augmentation(**{**_OFF, "flip": 0.5, "crop_area": (1.0, 1.0)}),
+    "none": Augmentation(**_OFF, crop_area=(1.0, 1.0)),
+    # The asymmetric pair of BYOL (arXiv 2006.07733, table 6), which NNCLR took over. These are the paper's numbers, for
+    # 224 pixels; at 32 pixels most recipes drop the blur: dataclasses.replace(PRESETS["byol-1"], blur=0.0).
+    "byol-1": Augmentation(**_BYOL, blur=1.0),
+    "byol-2": Augmentation(**_BYOL, blur=0.1, solarize=0.2),
+}
+
+
+def draw_params(augmentation: Augmentation, n: int, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """(n, 13) float32 rows for kernels.augment, one random view each of images height x width.
+
+    torchvision's draws, but for the box: it stays real-valued here instead of being rounded to whole pixels.
+    """
+    a, params = augmentation, identity_params(n, height, width)
+    params[:, :4] = _crop_boxes(a, n, height, width, rng)
+    column = dict(zip(COLUMNS, params.T, strict=True))  # views of params
+    column["flip"][:] = rng.random(n) < a.flip
+    column["order"][:] = rng.integers(0, len(ORDERS), n)
+    jittered = rng.random(n) < a.jitter
+    for name in ("brightness", "contrast", "saturation"):
+        strength = getattr(a, name)
+        column[name][jittered] = rng.uniform(max(0.0, 1 - strength), 1 + strength, n)[jittered]
+    column["hue"][jittered] = rng.uniform(-a.hue, a.hue, n)[jittered]
+    column["gray"][:] = rng.random(n) < a.gray
+    blurred = rng.random(n) < a.blur
+    column["sigma"][blurred] = rng.uniform(*a.blur_sigma, n)[blurred]
+    column["solarize"][rng.random(n) < a.solarize] = a.solarize_threshold
+    return params
+
+
+def _crop_boxes(a, n, height, width, rng):
+    """(n, 4) boxes y, x, h, w: of ten draws of area and aspect the first that fits, else the widest in the middle."""
+    area = height * width * rng.uniform(*a.crop_area, (n, _TRIES))
+    aspect = np.exp(rng.uniform(*np.log(a.crop_aspect), (n, _TRIES)))
+    place = rng.random((n, 2))
+    if a.crop_area == (1, 1):
+        return np.array([0, 0, height, width])
+    h, w = np.sqrt(area / aspect), np.sqrt(area * aspect)  # (n, tries)
+    fits = (h <= height) & (w <= width)
+    first, rows = fits.argmax(1), np.arange(n)
+    h, w, fits = h[rows, first], w[rows, first], fits.any(1)
+    widest = np.clip(width / height, *a.crop_aspect)
+    h = np.where(fits, h, min(height, width / widest))
+    w = np.where(fits, w, min(width, height * widest))
+    place = np.where(fits[:, None], place, 0.5)
+    return np.stack([place[:, 0] * (height - h), place[:, 1] * (width - w), h, w], 1)
+
+
+def two_views(images: np.ndarray, indices: np.ndarray,
+              augmentations: Augmentation | tuple[Augmentation, Augmentation], rng: np.random.Generator,
+              size: int | None = None, *, parallel: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """x1, x2: two independent views, each (b, size, size, 3) float32 in [0, 1], of images[indices].
+
+    images (n, h, w, 3) uint8; one Augmentation serves both views, a pair gives each its own; size None means h.
+    parallel=False keeps to the calling thread and frees the GIL. Raises ValueError as kernels.augment does.
+    """
+    pair = (augmentations,) * 2 if isinstance(augmentations, Augmentation) else augmentations
+    if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and all(isinstance(a, Augmentation) for a in pair)):
+        raise ValueError(f"augmentations: expected an Augmentation or a pair of them, got {augmentations!r}")
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng: expected a numpy.random.Generator, got {type(rng).__name__}")
+    for name, value, ndim in (("images", images, 4), ("indices", indices, 1)):
+        if np.ndim(value) != ndim:
+            raise ValueError(f"{name}: expected {ndim} dimensions, got shape {np.shape(value)}")
+    b, (_, height, width, _) = len(indices), np.shape(images)
+    params = np.concatenate([draw_params(a, b, height, width, rng) for a in pair])
+    both = np.concatenate([indices, indices])  # one launch makes the views of both
+    views = augment(images, both, params, height if size is None else size, parallel=parallel)
+    return views[:b], views[b:]

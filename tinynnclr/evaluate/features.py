@@ -1,0 +1,27 @@
+"""Images to features, with a frozen encoder: nothing is recorded and no running statistic moves."""
+import numpy as np
+
+from ..nn import Module
+from ..tensor import no_grad
+
+
+def to_float(images: np.ndarray) -> np.ndarray:
+    """uint8 (n, h, w, 3) -> float32 in [0, 1], as the views of training are."""
+    return images * np.float32(1 / 255)
+
+
+def encode(encoder: Module, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
+    """h (n, d) of uint8 images (n, h, w, 3), in evaluation mode; the encoder's mode is put back afterwards."""
+    before = encoder.training
+    encoder.eval()
+    try:
+        with no_grad():
+            parts = [encoder(to_float(images[i:i + batch_size])).numpy() for i in range(0, len(images), batch_size)]
+    finally:
+        encoder.train(before)
+    return np.concatenate(parts)
+
+
+def pixels(images: np.ndarray) -> np.ndarray:
+    """The floor under every encoder: the image itself as one row of numbers in [0, 1]."""
+    return to_float(images).reshape(len(images), -1)

@@ -1,0 +1,55 @@
+"""Weighted k-nearest-neighbour accuracy: does the class of an image's neighbours tell its own?"""
+import numpy as np
+
+from .. import kernels
+
+
+def centred_unit_rows(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
+    """Subtract the training mean, then scale each row to length 1."""
+    mean = train.mean(axis=0)
+    out = []
+    for rows in (train, *others):
+        rows = rows - mean
+        out.append(rows / np.maximum(np.sqrt((rows * rows).sum(axis=1, keepdims=True)), np.float32(1e-12)))
+    return out
+
+
+def vote(indices: np.ndarray, similarities: np.ndarray, labels: np.ndarray, temperature: float) -> np.ndarray:
+    """The class with the largest sum of exp(similarity / temperature) over each row's neighbours (n, k)."""
+    weights = np.exp((similarities - similarities[:, :1]) / temperature)  # the nearest has weight 1
+    scores = np.zeros((len(indices), labels.max() + 1))
+    for column in range(indices.shape[1]):
+        scores[np.arange(len(indices)), labels[indices[:, column]]] += weights[:, column]
+    return scores.argmax(axis=1)
+
+
+def knn_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray,
+                 k: int = 20, temperature: float = 0.1) -> float:
+    """Share of test rows (m, d) whose k nearest training rows (n, d) by cosine vote for their class.
+
+    Both sets are centred on the training mean. Source: Wu et al. 2018 (arXiv 1805.01978), section 3.4.
+    """
+    train, test = centred_unit_rows(train, test)
+    indices, similarities = kernels.nearest(test, train, min(k, len(train)))
+    return float((vote(indices, similarities, train_labels, temperature) == test_labels).mean())
+
+
+def _others(rows, queries, k):
+    """(indices, similarities) of the k nearest other rows of each of the first `queries` rows."""
+    (rows,) = centred_unit_rows(rows)
+    k = min(k, len(rows) - 1)
+    indices, similarities = kernels.nearest(rows[:queries], rows, k + 1)
+    other = indices != np.arange(len(indices))[:, None]
+    other[other.all(axis=1), -1] = False  # a row that exact copies pushed out of its own list loses its last neighbour
+    return indices[other].reshape(-1, k), similarities[other].reshape(-1, k)
+
+
+def nearest_others(rows: np.ndarray, queries: int, k: int) -> np.ndarray:
+    """The k nearest other rows (by cosine, centred) of each of the first `queries` rows: indices (queries, k)."""
+    return _others(rows, queries, k)[0]
+
+
+def leave_one_out_accuracy(rows: np.ndarray, labels: np.ndarray, k: int = 20, temperature: float = 0.1) -> float:
+    """`knn_accuracy` within one set, where no row votes for itself."""
+    indices, similarities = _others(rows, len(rows), k)
+    return float((vote(indices, similarities, labels, temperature) == labels).mean())

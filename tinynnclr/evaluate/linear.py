@@ -1,0 +1,73 @@
+"""Linear probe: a softmax classifier on frozen features, fitted by L-BFGS."""
+from collections.abc import Callable
+
+import numpy as np
+
+from .. import kernels
+
+
+def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 100, memory: int = 10, tolerance: float = 1e-5) -> np.ndarray:
+    """Minimise fn(w) -> (value, gradient) from `start`; stops early where the gradient is `tolerance` times its first.
+
+    Each step divides the gradient by the curvature seen in the last `memory` steps (two-loop recursion), then goes
+    half as far until the value falls enough. Source: Nocedal & Wright 2006, algorithm 7.4.
+    """
+    w, (value, grad) = start, fn(start)
+    steps, first = [], np.linalg.norm(grad)  # steps: (change of w, change of gradient, 1 / their product)
+    for _ in range(iterations):
+        if np.linalg.norm(grad) <= tolerance * first:
+            break
+        direction, weights = grad.copy(), []
+        for s, y, rho in reversed(steps):
+            weights.append(rho * (s * direction).sum())
+            direction -= weights[-1] * y
+        if steps:
+            s, y, rho = steps[-1]
+            direction *= 1 / (rho * (y * y).sum())
+        for (s, y, rho), weight in zip(steps, reversed(weights), strict=True):
+            direction += s * (weight - rho * (y * direction).sum())
+        slope, rate = -(grad * direction).sum(), 1.0 if steps else 1.0 / max(first, 1e-12)
+        for _ in range(20):
+            candidate = w - grad.dtype.type(rate) * direction
+            new_value, new_grad = fn(candidate)
+            if new_value <= value + 1e-4 * rate * slope:
+                break
+            rate *= 0.5
+        else:
+            break  # no smaller value along this line: as low as float32 can see
+        s, y = candidate - w, new_grad - grad
+        if (s * y).sum() > 1e-10:
+            steps = [*steps[1 - memory:], (s, y, 1 / (s * y).sum())]
+        w, value, grad = candidate, new_value, new_grad
+    return w
+
+
+def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float, iterations: int = 100) -> np.ndarray:
+    """Weights (d + 1, classes), the last row the bias, that minimise mean cross-entropy + strength/2 |weights|^2."""
+    x = np.column_stack([x, np.ones(len(x), x.dtype)])  # (n, d + 1)
+    rows = np.arange(len(x))
+
+    def value_and_grad(w):
+        logits = kernels.matmul(x, w)
+        logits -= logits.max(axis=1, keepdims=True)
+        p = np.exp(logits)
+        total = p.sum(axis=1, keepdims=True)
+        value = (np.log(total[:, 0]) - logits[rows, labels]).mean() + strength / 2 * (w[:-1] ** 2).sum()
+        p /= total
+        p[rows, labels] -= 1
+        grad = kernels.matmul(x.T, p) * x.dtype.type(1 / len(x))
+        grad[:-1] += x.dtype.type(strength) * w[:-1]
+        return float(value), grad
+
+    return lbfgs(value_and_grad, np.zeros((x.shape[1], classes), x.dtype), iterations)
+
+
+def linear_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray,
+                    strength: float = 1e-3, iterations: int = 100) -> float:
+    """Test accuracy of a softmax classifier on features (n, d), standardised with the training set's mean and spread."""
+    mean, spread = train.mean(axis=0), train.std(axis=0)
+    scale = np.float32(1) / np.maximum(spread, np.float32(1e-6))
+    classes = int(max(train_labels.max(), test_labels.max())) + 1
+    w = fit_softmax((train - mean) * scale, train_labels, classes, strength, iterations)
+    predicted = (kernels.matmul((test - mean) * scale, w[:-1]) + w[-1]).argmax(axis=1)
+    return float((predicted == test_labels).mean())

@@ -1,0 +1,53 @@
+"""Is a gradient right? Compare it with the slope that the function itself shows when its input moves a little."""
+from collections.abc import Callable
+
+import numpy as np
+
+from .tensor import Tensor
+
+
+def _slope(fn, arrays, which, direction, cotangent, eps):
+    """d/dt of <cotangent, fn(..., array + t direction, ...)> at t = 0, by central differences."""
+    values = []
+    for sign in (1, -1):
+        moved = [a + sign * eps * direction if i == which else a for i, a in enumerate(arrays)]
+        values.append(float((fn(*(Tensor(a) for a in moved)).data * cotangent).sum()))
+    return (values[0] - values[1]) / (2 * eps)
+
+
+def gradcheck(fn: Callable, *arrays: np.ndarray, rng: np.random.Generator | None = None, eps: float = 1e-6,
+              tolerance: float = 1e-6, directions: int = 3) -> None:
+    """Check the gradient of fn(*Tensors) -> Tensor with respect to every input, in float64.
+
+    The output is weighed with a *random* cotangent: under .sum() a softmax or a batch norm whose backward returns zeros
+    would pass. For each input the slope along a few random directions must agree with the gradient to `tolerance`,
+    relative to their size or absolute; else AssertionError names the input and its worst element.
+    """
+    rng = rng or np.random.default_rng(0)
+    arrays = tuple(np.asarray(a, np.float64) for a in arrays)
+    leaves = [Tensor(a.copy(), requires_grad=True) for a in arrays]
+    out = fn(*leaves)
+    cotangent = rng.standard_normal(out.shape)
+    out.backward(cotangent)
+    for which, (array, leaf) in enumerate(zip(arrays, leaves, strict=True)):
+        if leaf.grad is None or leaf.grad.shape != array.shape:
+            got = None if leaf.grad is None else leaf.grad.shape
+            raise AssertionError(f"input {which}: expected a gradient of shape {array.shape}, got {got}")
+        for _ in range(directions):
+            direction = rng.standard_normal(array.shape)
+            wanted = _slope(fn, arrays, which, direction, cotangent, eps)
+            got = float((leaf.grad * direction).sum())
+            size = max(1.0, abs(wanted), float(np.linalg.norm(leaf.grad)))
+            if not abs(got - wanted) <= tolerance * size:
+                raise AssertionError(f"input {which}: slope {wanted:.9g}, gradient {got:.9g}; "
+                                     + _worst_element(fn, arrays, which, leaf.grad, cotangent, eps))
+
+
+def _worst_element(fn, arrays, which, grad, cotangent, eps):
+    slopes = np.empty_like(grad)
+    for index in np.ndindex(grad.shape):
+        direction = np.zeros_like(grad)
+        direction[index] = 1
+        slopes[index] = _slope(fn, arrays, which, direction, cotangent, eps)
+    worst = np.unravel_index(np.argmax(np.abs(slopes - grad)), grad.shape)
+    return f"worst at {tuple(map(int, worst))}: slope {slopes[worst]:.9g}, gradient {grad[worst]:.9g}"

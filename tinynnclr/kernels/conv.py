@@ -1,0 +1,205 @@
+"""Convolution and its two gradients: the matrix product of `simd.contract`, with patches read straight from the image.
+
+Output pixel (i, j) is a patch of the padded image, kh stretches of kw*c numbers, times the weight seen as a matrix
+(kh*kw*c, f). A table says where each patch starts, so no patch is ever copied. The gradient for the weight is the
+transposed product, a sum over pixels. The gradient for the input is again a convolution, of the output's gradient with
+the weight turned around; with stride s the input pixels fall into s*s phases, each of which meets its own taps.
+Layout: images (n, h, w, c), weights (kh, kw, c, f), as in every file of this package.
+"""
+import numpy as np
+from numba import njit
+
+from .parallel import parallel
+from .simd import contract, copy, pack, panel_width
+
+PARTIAL_SUMS = 8  # grad_weight adds up this many parts, however many threads there are, so its bytes do not depend on them
+
+
+def conv2d_naive(x, weight, stride=1, padding=0):
+    """y[n, i, j, f] = sum over r, s, c of x[n, i*stride + r - padding, j*stride + s - padding, c] weight[r, s, c, f]."""
+    (n, h, w, c), (kh, kw, _, f) = x.shape, weight.shape
+    ho, wo = (h + 2 * padding - kh) // stride + 1, (w + 2 * padding - kw) // stride + 1
+    y = np.zeros((n, ho, wo, f), x.dtype)
+    for i, j, r, s in np.ndindex(ho, wo, kh, kw):
+        row, column = i * stride + r - padding, j * stride + s - padding
+        if 0 <= row < h and 0 <= column < w:
+            for image, channel, out in np.ndindex(n, c, f):
+                y[image, i, j, out] += x[image, row, column, channel] * weight[r, s, channel, out]
+    return y
+
+
+def conv2d_grad_input_naive(g, weight, input_shape, stride=1, padding=0):
+    """Each product of the forward pass, sent back to the pixel it came from."""
+    (n, h, w, c), (kh, kw, _, f) = input_shape, weight.shape
+    dx = np.zeros(input_shape, g.dtype)
+    for i, j, r, s in np.ndindex(g.shape[1], g.shape[2], kh, kw):
+        row, column = i * stride + r - padding, j * stride + s - padding
+        if 0 <= row < h and 0 <= column < w:
+            for image, channel, out in np.ndindex(n, c, f):
+                dx[image, row, column, channel] += g[image, i, j, out] * weight[r, s, channel, out]
+    return dx
+
+
+def conv2d_grad_weight_naive(g, x, weight_shape, stride=1, padding=0):
+    """Each product of the forward pass, sent back to the weight it came from."""
+    (n, h, w, c), (kh, kw, _, f) = x.shape, weight_shape
+    dw = np.zeros(weight_shape, g.dtype)
+    for i, j, r, s in np.ndindex(g.shape[1], g.shape[2], kh, kw):
+        row, column = i * stride + r - padding, j * stride + s - padding
+        if 0 <= row < h and 0 <= column < w:
+            for image, channel, out in np.ndindex(n, c, f):
+                dw[r, s, channel, out] += g[image, i, j, out] * x[image, row, column, channel]
+    return dw
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _pad(x, image, h, row, top, left_numbers, padded_row, out):
+    """Copy one image, rows of `row` numbers, into the middle of a larger one whose border is zero already."""
+    for i in range(h):
+        copy(out, (top + i) * padded_row + left_numbers, 1, x, (image * h + i) * row, 1, row)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _convolve(start, stop, x, h, w, c, top, left, hp, wp, panels, phases, a_off, y, y_image, c_off, columns):
+    """Images start to stop: pad, then one product for each phase (first row, last row, kh, kw, first panel number)."""
+    padded = np.zeros(hp * wp * c, x.dtype)
+    nr = panel_width(x)
+    for image in range(start, stop):
+        _pad(x, image, h, w * c, top, left * c, wp * c, padded)
+        for phase in range(len(phases)):
+            first, last, kh, kw, panel = phases[phase]
+            contract(padded, 0, a_off[first:last], kh, kw * c, wp * c, 1, panels, panel, nr, kh * kw * c,
+                     y, image * y_image, c_off[first:last], columns, False)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _grad_weight(start, stop, parts, n, x, h, w, c, padding, hp, wp, stride, g, ho, wo, f, pitch, a_off, dw, c_off):
+    """Part p of dw sums over images p*n//parts to (p+1)*n//parts: rows are numbers of a patch, the sum is over pixels."""
+    padded = np.zeros(hp * wp * c, x.dtype)
+    pixels = ho * wo
+    widened = np.zeros(pixels * pitch if pitch > f else 1, x.dtype)
+    for part in range(start, stop):
+        first = part * n // parts
+        for image in range(first, (part + 1) * n // parts):
+            _pad(x, image, h, w * c, padding, padding * c, wp * c, padded)
+            rows, base = g, image * pixels * f
+            if pitch > f:  # the micro-kernel reads whole vectors: give each row room for one
+                for i in range(pixels):
+                    copy(widened, i * pitch, 1, g, base + i * f, 1, f)
+                rows, base = widened, 0
+            contract(padded, 0, a_off, ho, wo, stride * wp * c, stride * c, rows, base, pitch, 1,
+                     dw, part * len(a_off) * f, c_off, f, image > first)
+
+
+def _check(name, weight, stride, padding, **images):
+    arrays = {**images, "weight": weight} if isinstance(weight, np.ndarray) else images
+    for key, array in arrays.items():
+        if array.ndim != 4 or array.dtype not in (np.float32, np.float64):
+            raise ValueError(f"{name}: {key}: expected 4 axes of float32 or float64, got {array.shape} {array.dtype}")
+    if len({array.dtype for array in arrays.values()}) > 1:
+        raise ValueError(f"{name}: expected one dtype, got {', '.join(f'{k} {a.dtype}' for k, a in arrays.items())}")
+    if int(stride) != stride or stride < 1 or int(padding) != padding or padding < 0:
+        raise ValueError(f"{name}: expected whole stride >= 1 and padding >= 0, got {stride} and {padding}")
+
+
+def _output_size(name, x_shape, weight_shape, stride, padding):
+    (_, h, w, c), (kh, kw, c_weight, _) = x_shape, weight_shape
+    if c != c_weight:
+        raise ValueError(f"{name}: the weight expects {c_weight} channels, the image has {c}")
+    if min(kh, kw) < 1 or h + 2 * padding < kh or w + 2 * padding < kw:
+        raise ValueError(f"{name}: a {kh} x {kw} kernel does not fit a {h} x {w} image with padding {padding}")
+    return (h + 2 * padding - kh) // stride + 1, (w + 2 * padding - kw) // stride + 1
+
+
+def _panels(matrices):
+    """Pack matrices (k, f) one behind the other; returns the packed numbers and where each matrix begins."""
+    nr = panel_width(matrices[0])
+    sizes = [len(m) * (-(-m.shape[1] // nr) * nr) for m in matrices]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    packed = np.empty(starts[-1], matrices[0].dtype)
+    for matrix, start, stop in zip(matrices, starts, starts[1:], strict=False):
+        pack(np.ascontiguousarray(matrix).reshape(-1), 0, matrix.shape[1], 1, *matrix.shape, packed[start:stop])
+    return packed, starts[:-1]
+
+
+def _grid(rows, columns, row_step, column_step):
+    """The offsets i*row_step + j*column_step of a grid of pixels, as one row."""
+    return (np.arange(rows)[:, None] * row_step + np.arange(columns) * column_step).ravel()
+
+
+def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0) -> np.ndarray:
+    """Cross-correlate x (n, h, w, c) with weight (kh, kw, c, f): y (n, ho, wo, f), ho = (h + 2 padding - kh)//stride + 1.
+
+    float32 or float64; zeros are padded on all four sides. Raises ValueError for shapes and types that do not fit.
+    """
+    _check("conv2d", weight, stride, padding, x=x)
+    ho, wo = _output_size("conv2d", x.shape, weight.shape, stride, padding)
+    (n, h, w, c), (kh, kw, _, f) = x.shape, weight.shape
+    if n * c * f == 0:
+        return np.zeros((n, ho, wo, f), x.dtype)
+    y = np.empty((n, ho, wo, f), x.dtype)
+    hp, wp = h + 2 * padding, w + 2 * padding
+    panels, _ = _panels([weight.reshape(kh * kw * c, f)])
+    phases = np.array([[0, ho * wo, kh, kw, 0]])
+    parallel(_convolve, n, np.ascontiguousarray(x).reshape(-1), h, w, c, padding, padding, hp, wp, panels, phases,
+             _grid(ho, wo, stride * wp * c, stride * c), y.reshape(-1), ho * wo * f, np.arange(ho * wo) * f, f)
+    return y
+
+
+def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int, ...], stride: int = 1,
+                      padding: int = 0) -> np.ndarray:
+    """dL/dx, shape `input_shape` (n, h, w, c), from g = dL/dy (n, ho, wo, f) and weight (kh, kw, c, f)."""
+    _check("conv2d_grad_input", weight, stride, padding, g=g)
+    ho, wo = _output_size("conv2d_grad_input", input_shape, weight.shape, stride, padding)
+    (n, h, w, c), (kh, kw, _, f) = input_shape, weight.shape
+    if g.shape != (n, ho, wo, f):
+        raise ValueError(f"conv2d_grad_input: g: expected shape {(n, ho, wo, f)}, got {g.shape}")
+    if n * c * f == 0:
+        return np.zeros(input_shape, g.dtype)
+    top, left, slack = kh - 1, kw - 1, (padding + stride - 1) // stride  # border enough for the patches of any phase
+    hp, wp = top + max(ho, slack - (-h // stride)), left + max(wo, slack - (-w // stride))
+    matrices, phases, a_off, c_off, rows = [], [], [], [], 0
+    for y0 in range(min(stride, h)):
+        for x0 in range(min(stride, w)):
+            r0, s0 = (y0 + padding) % stride, (x0 + padding) % stride
+            taps = weight[r0::stride, s0::stride][::-1, ::-1]  # those that ever meet a pixel of this phase, turned
+            th, tw = taps.shape[:2]
+            if th * tw == 0:
+                continue
+            first_row = top + (y0 + padding - r0) // stride - (th - 1)
+            first_column = left + (x0 + padding - s0) // stride - (tw - 1)
+            pixels = len(range(y0, h, stride)), len(range(x0, w, stride))
+            matrices.append(taps.transpose(0, 1, 3, 2).reshape(th * tw * f, c))
+            a_off.append(_grid(*pixels, wp * f, f) + (first_row * wp + first_column) * f)
+            c_off.append(_grid(*pixels, stride * w * c, stride * c) + (y0 * w + x0) * c)
+            phases.append([rows, rows + len(a_off[-1]), th, tw])
+            rows += len(a_off[-1])
+    if rows == 0:
+        return np.zeros(input_shape, g.dtype)
+    dx = np.empty(input_shape, g.dtype) if rows == h * w else np.zeros(input_shape, g.dtype)
+    panels, starts = _panels(matrices)
+    parallel(_convolve, n, np.ascontiguousarray(g).reshape(-1), ho, wo, f, top, left, hp, wp, panels,
+             np.column_stack([phases, starts]), np.concatenate(a_off), dx.reshape(-1), h * w * c,
+             np.concatenate(c_off), c)
+    return dx
+
+
+def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ...], stride: int = 1,
+                       padding: int = 0) -> np.ndarray:
+    """dL/dweight, shape `weight_shape` (kh, kw, c, f), from g = dL/dy (n, ho, wo, f) and x (n, h, w, c)."""
+    _check("conv2d_grad_weight", None, stride, padding, g=g, x=x)
+    ho, wo = _output_size("conv2d_grad_weight", x.shape, weight_shape, stride, padding)
+    (n, h, w, c), (kh, kw, _, f) = x.shape, weight_shape
+    if g.shape != (n, ho, wo, f):
+        raise ValueError(f"conv2d_grad_weight: g: expected shape {(n, ho, wo, f)}, got {g.shape}")
+    if n * c * f == 0:
+        return np.zeros(weight_shape, g.dtype)
+    nr = panel_width(g)
+    pitch = f if f % (nr // 2) == 0 else -(-f // nr) * nr
+    hp, wp = h + 2 * padding, w + 2 * padding
+    parts = min(PARTIAL_SUMS, n)
+    dw = np.empty((parts, kh * kw * c, f), g.dtype)
+    parallel(_grad_weight, parts, parts, n, np.ascontiguousarray(x).reshape(-1), h, w, c, padding, hp, wp, stride,
+             np.ascontiguousarray(g).reshape(-1), ho, wo, f, pitch, _grid(kh, kw * c, wp * c, 1), dw.reshape(-1),
+             np.arange(kh * kw * c) * f)
+    return dw.sum(axis=0).reshape(weight_shape)

@@ -1,0 +1,91 @@
+"""Exact nearest-neighbour search that keeps the best rows of the bank and forgets every other similarity at once."""
+import numpy as np
+from numba import njit
+
+from .parallel import get_num_threads, parallel
+from .simd import KC, contract, pack, panel_width
+
+BLOCK = 64  # bank rows compared at a time: their similarities with one panel of queries fit the first-level cache
+
+
+def nearest_naive(queries, bank, k=1):
+    """All similarities as one matrix, sorted; "stable" keeps the lowest index first among equals."""
+    similarities = queries @ bank.T
+    indices = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+    return indices, np.take_along_axis(similarities, indices, axis=1)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _keep_best(scores, rows, row0, width, nr, best, index):
+    """best, index (1, nr): the largest score so far in each column; ">" keeps the first of two equals."""
+    for i in range(rows):
+        row = np.int32(row0 + i)
+        for j in range(width):
+            score = scores[i * nr + j]
+            larger = score > best[0, j]
+            best[0, j] = score if larger else best[0, j]
+            index[0, j] = row if larger else index[0, j]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _keep_best_k(scores, rows, row0, width, nr, best, index):
+    """best, index (k, nr): the k largest scores in each column, in order; a new one sinks in from below."""
+    k = len(best)
+    for i in range(rows):
+        for j in range(width):
+            score = scores[i * nr + j]
+            if score > best[k - 1, j]:
+                place = k - 1
+                while place > 0 and score > best[place - 1, j]:
+                    best[place, j], index[place, j] = best[place - 1, j], index[place - 1, j]
+                    place -= 1
+                best[place, j], index[place, j] = score, row0 + i
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _nearest(start, stop, queries, n, d, bank, size, best, index):
+    """Panels of queries start to stop, best and index (panels, k, nr): every block of the bank meets all of them."""
+    nr = panel_width(queries)
+    first, last = start * nr, min(stop * nr, n)
+    panels = np.empty((stop - start) * nr * d, queries.dtype)
+    pack(queries, first * d, 1, d, d, last - first, panels)  # the queries are the columns, so B is their transpose
+    scores = np.empty(BLOCK * nr, queries.dtype)
+    bank_off, score_off = np.arange(BLOCK) * d, np.arange(BLOCK) * nr
+    for row in range(0, size, BLOCK):
+        rows = min(BLOCK, size - row)
+        for panel in range(start, stop):
+            width = min(nr, n - panel * nr)
+            for k0 in range(0, d, KC):
+                contract(bank, row * d + k0, bank_off[:rows], 1, min(KC, d - k0), 0, 1,
+                         panels, (panel - start) * nr * d + k0 * nr, nr, 1, scores, 0, score_off, nr, k0 > 0)
+            if best.shape[1] == 1:
+                _keep_best(scores, rows, row, width, nr, best[panel], index[panel])
+            else:
+                _keep_best_k(scores, rows, row, width, nr, best[panel], index[panel])
+
+
+def nearest(queries: np.ndarray, bank: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """The k rows of bank (q, d) with the largest inner product with each query (b, d), best first.
+
+    Returns (indices (b, k) int64, similarities (b, k)); for rows of length 1 the similarity is the cosine. Ties go to
+    the lowest index. No b x q matrix is ever written. A similarity of NaN is never nearest: a query that has no other
+    gets index 0 and NaN. Raises ValueError for shapes or dtypes that do not fit, and unless 1 <= k <= q.
+    """
+    if queries.ndim != 2 or bank.ndim != 2 or queries.shape[1] != bank.shape[1]:
+        raise ValueError(f"nearest: expected queries (b, d) and bank (q, d), got {queries.shape} and {bank.shape}")
+    if queries.dtype != bank.dtype or queries.dtype not in (np.float32, np.float64):
+        raise ValueError(f"nearest: expected two float32 or two float64 arrays, got {queries.dtype} and {bank.dtype}")
+    if not 1 <= k <= len(bank):
+        raise ValueError(f"nearest: k: expected 1 to {len(bank)} (the rows of the bank), got {k}")
+    n, d = queries.shape
+    nr = panel_width(queries)
+    panels = -(-n // nr)
+    best = np.full((panels, k, nr), -np.inf, queries.dtype)
+    index = np.full((panels, k, nr), -1, np.int32)
+    queries, bank = np.ascontiguousarray(queries).reshape(-1), np.ascontiguousarray(bank)
+    parallel(_nearest, panels, queries, n, d, bank.reshape(-1), len(bank), best, index,
+             grain=max(1, -(-panels // get_num_threads())))
+    index = index.transpose(0, 2, 1).reshape(panels * nr, k)[:n].astype(np.int64)
+    best = best.transpose(0, 2, 1).reshape(panels * nr, k)[:n]
+    best[index < 0] = np.nan
+    return np.maximum(index, 0), best

@@ -1,0 +1,148 @@
+"""Batch normalisation over the last axis, fused with ReLU: two passes over memory forward, two backward."""
+import numpy as np
+from numba import njit
+
+from .parallel import parallel
+
+PARTS = 64  # partial sums, however many threads there are, so that their bytes do not depend on them
+LANE = 256  # short rows are taken several at a time, so that the inner loop is about this long
+
+
+def batch_norm_naive(x, weight, bias, eps=1e-5, relu=False):
+    """y = (x - mean) / sqrt(var + eps) * weight + bias, mean and var over all axes but the last; then max(y, 0)."""
+    axes = tuple(range(x.ndim - 1))
+    y = (x - x.mean(axes)) / np.sqrt(x.var(axes) + eps) * weight + bias
+    return np.where(y < 0, 0, y) if relu else y
+
+
+def batch_norm_grad_naive(g, x, weight, bias, eps=1e-5, relu=False):
+    """(dx, dweight, dbias), from the chain rule through mean and var, one term for each way x reaches y."""
+    axes, m = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
+    centred, std = x - x.mean(axes), np.sqrt(x.var(axes) + eps)
+    xhat = centred / std
+    if relu:
+        g = np.where(xhat * weight + bias <= 0, 0, g)
+    dxhat = g * weight
+    dvar = (dxhat * centred).sum(axes) * -0.5 / std**3
+    dmean = -dxhat.sum(axes) / std
+    return dxhat / std + dvar * 2 * centred / m + dmean / m, (g * xhat).sum(axes), g.sum(axes)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _moments(start, stop, x, origin, sums):
+    """sums (PARTS, 2, width): of x - origin and of its square, over the rows of each part."""
+    for part in range(start, stop):
+        first, second = sums[part, 0], sums[part, 1]
+        for row in range(part * len(x) // len(sums), (part + 1) * len(x) // len(sums)):
+            values = x[row]
+            for j in range(len(origin)):
+                centred = values[j] - origin[j]
+                first[j] += centred
+                second[j] += centred * centred
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _scale_shift(start, stop, x, scale, shift, floor, y):
+    """y = x * scale + shift, and no less than floor (NaN stays NaN)."""
+    for row in range(start, stop):
+        values, out = x[row], y[row]
+        for j in range(len(scale)):
+            value = values[j] * scale[j] + shift[j]
+            out[j] = floor if value < floor else value
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _gradient_sums(start, stop, g, x, scale, shift, floor, mean, sums):
+    """sums (PARTS, 2, width): of g and of g * (x - mean), where the output was above the floor."""
+    for part in range(start, stop):
+        first, second = sums[part, 0], sums[part, 1]
+        for row in range(part * len(x) // len(sums), (part + 1) * len(x) // len(sums)):
+            values, cotangent = x[row], g[row]
+            for j in range(len(scale)):
+                value = values[j] * scale[j] + shift[j]
+                passed = cotangent[j] * (0 if value <= floor else 1)
+                first[j] += passed
+                second[j] += passed * (values[j] - mean[j])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _grad_input(start, stop, g, x, scale, shift, floor, slope, level, dx):
+    """dx = scale * g - slope * x - level, with g = 0 where the output was not above the floor."""
+    for row in range(start, stop):
+        values, cotangent, out = x[row], g[row], dx[row]
+        for j in range(len(scale)):
+            value = values[j] * scale[j] + shift[j]
+            passed = cotangent[j] * (0 if value <= floor else scale[j])
+            out[j] = passed - slope[j] * values[j] - level[j]
+
+
+def _wide_rows(x):
+    """x seen as (rows, width), and how many rows of channels lie in one such row."""
+    channels = x.shape[-1]
+    rows, repeat = x.size // max(channels, 1), 1
+    while repeat * channels < LANE and rows % (2 * repeat) == 0 and rows > PARTS * repeat:
+        repeat *= 2
+    return np.ascontiguousarray(x).reshape(-1, repeat * channels), repeat
+
+
+def _add_parts(kernel, rows, repeat, arrays, tail=()):
+    """Run a summing kernel over its parts and add up parts and repeats: (2, channels) in float64."""
+    width = rows.shape[1]
+    sums = np.zeros((min(PARTS, len(rows)), 2, width), rows.dtype)
+    parallel(kernel, len(sums), *arrays, sums)
+    return sums.sum(axis=0, dtype=np.float64).reshape(2, repeat, -1).sum(axis=1)
+
+
+def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and (biased) variance over all axes but the last, each (c,) in x's type; x is not empty.
+
+    The sums are taken of x minus its first row, so a large common offset does not swallow the variance.
+    """
+    rows, repeat = _wide_rows(x)
+    origin = np.tile(rows[0, :x.shape[-1]], repeat)
+    first, second = _add_parts(_moments, rows, repeat, (rows, origin)) * (x.shape[-1] / x.size)
+    mean = first + origin[:x.shape[-1]]
+    return mean.astype(x.dtype), np.maximum(second - first * first, 0).astype(x.dtype)
+
+
+def _coefficients(weight, bias, mean, var, eps):
+    """y = x * scale + shift, worked out in float64."""
+    scale = weight / np.sqrt(var.astype(np.float64) + eps)
+    return scale, bias - mean * scale
+
+
+def _floor(x, relu):
+    return x.dtype.type(0 if relu else -np.inf)
+
+
+def normalize(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray, var: np.ndarray,
+              eps: float = 1e-5, relu: bool = False) -> np.ndarray:
+    """y = (x - mean) / sqrt(var + eps) * weight + bias over the last axis, then max(y, 0) if relu, in one pass."""
+    rows, repeat = _wide_rows(x)
+    scale, shift = (np.tile(v, repeat).astype(x.dtype) for v in _coefficients(weight, bias, mean, var, eps))
+    y = np.empty_like(rows)
+    parallel(_scale_shift, len(rows), rows, scale, shift, _floor(x, relu), y, grain=64)
+    return y.reshape(x.shape)
+
+
+def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray,
+                   var: np.ndarray, eps: float = 1e-5, relu: bool = False, constant_stats: bool = False,
+                   ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(dx, dweight, dbias) of `normalize`, where mean and var are those of x, or constants if constant_stats.
+
+    dx = weight/std * (g - mean(g) - xhat * mean(g * xhat)), the two means being 0 for constant statistics.
+    """
+    rows, repeat = _wide_rows(x)
+    cotangents = np.ascontiguousarray(g).reshape(rows.shape)
+    scale, shift = _coefficients(weight, bias, mean, var, eps)
+    tiled = [np.tile(v, repeat).astype(x.dtype) for v in (scale, shift, mean)]
+    arguments = (cotangents, rows, tiled[0], tiled[1], _floor(x, relu))
+    g_sum, gx_sum = _add_parts(_gradient_sums, rows, repeat, (*arguments, tiled[2]))
+    inverse_variance = 1 / (var.astype(np.float64) + eps)
+    count = np.inf if constant_stats else x.size / x.shape[-1]
+    slope = scale * gx_sum * inverse_variance / count
+    level = scale * g_sum / count - slope * mean
+    dx = np.empty_like(rows)
+    parallel(_grad_input, len(rows), *arguments, *(np.tile(v, repeat).astype(x.dtype) for v in (slope, level)), dx,
+             grain=64)
+    return dx.reshape(x.shape), (gx_sum * np.sqrt(inverse_variance)).astype(x.dtype), g_sum.astype(x.dtype)

@@ -1,0 +1,114 @@
+"""Max and average pooling over windows of an image, and their gradients."""
+import numpy as np
+from numba import njit
+
+from .parallel import parallel
+
+
+def max_pool2d_naive(x, size, stride=None, padding=0):
+    """The largest number of each window of the image, padded with -inf."""
+    return _pool_naive(x, size, stride or size, padding, -np.inf, np.max)
+
+
+def avg_pool2d_naive(x, size, stride=None, padding=0):
+    """The mean of each window of the image, padded with zeros that count."""
+    return _pool_naive(x, size, stride or size, padding, 0, np.mean)
+
+
+def _pool_naive(x, size, stride, padding, border, reduce):
+    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), constant_values=border)
+    n, h, w, c = x.shape
+    y = np.empty((n, (h - size) // stride + 1, (w - size) // stride + 1, c), x.dtype)
+    for i, j in np.ndindex(y.shape[1], y.shape[2]):
+        y[:, i, j] = reduce(x[:, i * stride:i * stride + size, j * stride:j * stride + size], axis=(1, 2))
+    return y
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _max_pool(start, stop, x, size, stride, padding, y, where):
+    """where (n, ho, wo, c): the pixel row*w + column that won each window, the first of equals; NaN wins."""
+    _, h, w, channels = x.shape
+    for n in range(start, stop):
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                y[n, i, j] = -np.inf
+                for row in range(max(i * stride - padding, 0), min(i * stride - padding + size, h)):
+                    for column in range(max(j * stride - padding, 0), min(j * stride - padding + size, w)):
+                        for c in range(channels):
+                            value = x[n, row, column, c]
+                            if value > y[n, i, j, c] or where[n, i, j, c] < 0 or value != value:
+                                y[n, i, j, c], where[n, i, j, c] = value, row * w + column
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _max_pool_grad(start, stop, g, where, dx):
+    w = dx.shape[2]
+    for n in range(start, stop):
+        for i in range(g.shape[1]):
+            for j in range(g.shape[2]):
+                for c in range(g.shape[3]):
+                    pixel = where[n, i, j, c]
+                    dx[n, pixel // w, pixel % w, c] += g[n, i, j, c]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _avg_pool(start, stop, x, size, stride, padding, y, backward):
+    """y = means of windows of x, or, backward, x += the gradient y shared out over the windows."""
+    _, h, w, channels = x.shape
+    share = y.dtype.type(1.0 / (size * size))
+    for n in range(start, stop):
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                for row in range(max(i * stride - padding, 0), min(i * stride - padding + size, h)):
+                    for column in range(max(j * stride - padding, 0), min(j * stride - padding + size, w)):
+                        for c in range(channels):
+                            if backward:
+                                x[n, row, column, c] += y[n, i, j, c] * share
+                            else:
+                                y[n, i, j, c] += x[n, row, column, c] * share
+
+
+def _output_shape(name, shape, dtype, size, stride, padding):
+    if len(shape) != 4 or dtype not in (np.float32, np.float64):
+        raise ValueError(f"{name}: x: expected 4 axes of float32 or float64, got {shape} {dtype}")
+    n, h, w, c = shape
+    if size < 1 or stride < 1 or not 0 <= 2 * padding <= size or min(h, w) + 2 * padding < size:
+        raise ValueError(f"{name}: windows of {size}, stride {stride}, padding {padding} do not fit a {h} x {w} image"
+                         f" (padding at most half a window)")
+    return n, (h + 2 * padding - size) // stride + 1, (w + 2 * padding - size) // stride + 1, c
+
+
+def max_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of x (n, h, w, c): (largest (n, ho, wo, c), the pixel row*w + column it came from, int64).
+
+    ho = (h + 2 padding - size)//stride + 1, stride = size unless given. Raises ValueError where windows do not fit.
+    """
+    shape = _output_shape("max_pool2d", x.shape, x.dtype, size, stride or size, padding)
+    y, where = np.empty(shape, x.dtype), np.full(shape, -1, np.int64)
+    parallel(_max_pool, len(x), np.ascontiguousarray(x), size, stride or size, padding, y, where)
+    return y, where
+
+
+def max_pool2d_grad(g: np.ndarray, where: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+    """dL/dx: each window's gradient (n, ho, wo, c) goes to the pixel that won it."""
+    dx = np.zeros(input_shape, g.dtype)
+    parallel(_max_pool_grad, len(g), np.ascontiguousarray(g), where, dx)
+    return dx
+
+
+def avg_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int = 0) -> np.ndarray:
+    """Mean of each window of x (n, h, w, c), zeros of the padding included: (n, ho, wo, c)."""
+    y = np.zeros(_output_shape("avg_pool2d", x.shape, x.dtype, size, stride or size, padding), x.dtype)
+    parallel(_avg_pool, len(x), np.ascontiguousarray(x), size, stride or size, padding, y, False)
+    return y
+
+
+def avg_pool2d_grad(g: np.ndarray, input_shape: tuple[int, ...], size: int, stride: int | None = None,
+                    padding: int = 0) -> np.ndarray:
+    """dL/dx: each window's gradient (n, ho, wo, c) is shared out evenly over its pixels."""
+    shape = _output_shape("avg_pool2d_grad", tuple(input_shape), g.dtype, size, stride or size, padding)
+    if g.shape != shape:
+        raise ValueError(f"avg_pool2d_grad: g: expected shape {shape}, got {g.shape}")
+    dx = np.zeros(input_shape, g.dtype)
+    parallel(_avg_pool, len(g), dx, size, stride or size, padding, np.ascontiguousarray(g), True)
+    return dx

@@ -1,0 +1,57 @@
+"""NNCLR: the positive of an image is its nearest neighbour among images seen a moment ago.
+
+    z = projector(encoder(x)),  p = predictor(z)
+    loss = 1/2 l(NN(z1), p2) + 1/2 l(NN(z2), p1),    then view 1 goes into the queue
+
+The search is made with z scaled to length 1. The neighbour is a constant; gradients flow through p alone. The queue
+gives positives and never negatives: those are the other predictions of the batch.
+Source: Dwibedi et al. 2021, "With a little help from my friends" (arXiv 2104.14548), section 3.2 and its pseudo-code.
+"""
+import numpy as np
+
+from ..models import predictor, projector
+from ..nn import Module
+from ..tensor import Tensor
+from .losses import nnclr_loss
+from .support_set import SupportSet
+
+
+class NNCLR(Module):
+    def __init__(self, encoder: Module, config, rng: np.random.Generator):
+        self.encoder = encoder
+        self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng)
+        self.predictor = predictor(config.dim, config.predictor_hidden, rng)
+        self.support_set = SupportSet(config.queue_size, config.dim, rng)
+        self.temperature, self.neighbors, self.neighbors_after = (
+            config.temperature, config.neighbors, config.neighbors_after)
+        self.steps = np.zeros(1, np.int64)
+        self.pending = None
+
+    def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
+        """The loss of two views (b, h, w, 3) of the samples `ids` (b,); looks neighbours up, enqueues nothing yet."""
+        z1, z2 = self.projector(self.encoder(x1)), self.projector(self.encoder(x2))
+        p1, p2 = self.predictor(z1), self.predictor(z2)
+        nn1, found = self.lookup(z1.numpy())
+        nn2, _ = self.lookup(z2.numpy())
+        self.pending = z1.numpy(), ids, found
+        return (nnclr_loss(nn1, p2, self.temperature) + nnclr_loss(nn2, p1, self.temperature)) * 0.5
+
+    def lookup(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Each row's nearest neighbour, and where it was found; the row itself, as a constant, while neighbours are off.
+
+        They are off for good with neighbors=False, for the first `neighbors_after` steps, and until the queue holds
+        nothing but real embeddings.
+        """
+        if not self.neighbors or self.steps[0] < self.neighbors_after or self.support_set.filled < len(self.support_set):
+            return z, None
+        return self.support_set.nearest(z)
+
+    def after_step(self) -> dict:
+        """Enqueue view 1, once; returns the ids of view 1's neighbours (-1: never seen) and their ages in steps."""
+        z1, ids, found = self.pending
+        health = {} if found is None else {"anchor_ids": ids, "neighbor_ids": self.support_set.ids[found],
+                                           "rows": found, "ages": self.support_set.age(found)}
+        self.support_set.enqueue(z1, ids)
+        self.steps += 1
+        self.pending = None
+        return health

@@ -1,0 +1,29 @@
+"""SimCLR: two views of an image must find each other among all views of the batch.
+
+    loss = NT-Xent(projector(encoder(x1)), projector(encoder(x2)))
+
+Source: Chen et al. 2020, "A simple framework for contrastive learning of visual representations" (arXiv 2002.05709),
+with the projector of NNCLR, so that the two differ in nothing but the idea.
+"""
+import numpy as np
+
+from ..models import projector
+from ..nn import Module
+from ..tensor import Tensor
+from .losses import nt_xent_loss
+
+
+class SimCLR(Module):
+    def __init__(self, encoder: Module, config, rng: np.random.Generator):
+        self.encoder = encoder
+        self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng)
+        self.temperature = config.temperature
+
+    def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
+        """The loss of two views (b, h, w, 3) of the samples `ids` (b,)."""
+        z1, z2 = (self.projector(self.encoder(x)) for x in (x1, x2))
+        return nt_xent_loss(z1, z2, self.temperature)
+
+    def after_step(self) -> dict:
+        """What follows the optimiser's step; returns the step's diagnostics."""
+        return {}

@@ -1,0 +1,87 @@
+"""The layers of a small network: images are (n, h, w, c), features (n, d); weights end in the number they produce."""
+import numpy as np
+
+from .. import ops
+from ..tensor import Tensor
+from .init import kaiming_normal
+from .module import Module
+
+
+class Linear(Module):
+    """x (n, in_features) -> x @ weight + bias (n, out_features); no bias where a BatchNorm follows."""
+
+    def __init__(self, in_features: int, out_features: int, rng: np.random.Generator, bias: bool = True):
+        self.weight = Tensor(kaiming_normal((in_features, out_features), rng), requires_grad=True)
+        self.bias = Tensor(np.zeros(out_features, np.float32), requires_grad=True) if bias else None
+
+    def forward(self, x):
+        out = ops.matmul(x, self.weight)
+        return out if self.bias is None else out + self.bias
+
+
+class Conv2d(Module):
+    """x (n, h, w, in_channels) -> (n, ho, wo, out_channels), with zeros around; no bias: a BatchNorm follows."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, rng: np.random.Generator,
+                 stride: int = 1, padding: int = 0):
+        shape = (kernel_size, kernel_size, in_channels, out_channels)
+        self.weight = Tensor(kaiming_normal(shape, rng), requires_grad=True)
+        self.stride, self.padding = stride, padding
+
+    def forward(self, x):
+        return ops.conv2d(x, self.weight, stride=self.stride, padding=self.padding)
+
+
+class BatchNorm(Module):
+    """Batch normalisation over the last axis, followed by ReLU if relu=True (one kernel does both)."""
+
+    def __init__(self, features: int, relu: bool = False, momentum: float = 0.1, eps: float = 1e-5):
+        self.weight = Tensor(np.ones(features, np.float32), requires_grad=True)
+        self.bias = Tensor(np.zeros(features, np.float32), requires_grad=True)
+        self.running_mean = np.zeros(features, np.float32)
+        self.running_var = np.ones(features, np.float32)
+        self.relu, self.momentum, self.eps = relu, momentum, eps
+
+    def forward(self, x):
+        return ops.batch_norm(x, self.weight, self.bias, running_mean=self.running_mean, running_var=self.running_var,
+                              training=self.training, momentum=self.momentum, eps=self.eps, relu=self.relu)
+
+
+class ReLU(Module):
+    def forward(self, x):
+        return ops.relu(x)
+
+
+class MaxPool2d(Module):
+    def __init__(self, size: int, stride: int | None = None, padding: int = 0):
+        self.size, self.stride, self.padding = size, stride, padding
+
+    def forward(self, x):
+        return ops.max_pool2d(x, size=self.size, stride=self.stride, padding=self.padding)
+
+
+class AvgPool2d(Module):
+    def __init__(self, size: int, stride: int | None = None, padding: int = 0):
+        self.size, self.stride, self.padding = size, stride, padding
+
+    def forward(self, x):
+        return ops.avg_pool2d(x, size=self.size, stride=self.stride, padding=self.padding)
+
+
+class GlobalAvgPool(Module):
+    """(n, h, w, c) -> (n, c): the mean over all pixels."""
+
+    def forward(self, x):
+        return ops.mean(x, axis=(1, 2))
+
+
+class Sequential(Module):
+    """Layers one after the other."""
+
+    def __init__(self, *layers: Module):
+        self.layers = list(layers)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x

@@ -1,0 +1,107 @@
+"""Optimisers: each changes parameters in place, from their gradients and a little memory of its own.
+
+Weight decay leaves biases and the scales and shifts of norms alone: everything with one axis. `lr` may be set before
+every step, by a schedule. A parameter whose grad is None is left as it is.
+"""
+import math
+
+import numpy as np
+
+from ..tensor import Tensor
+
+
+class Optimizer:
+    """What SGD, LARS and AdamW share: the parameters and named arrays of memory, one of each kind per parameter."""
+
+    memory: tuple[str, ...] = ()
+
+    def __init__(self, parameters: list[Tensor], lr: float, weight_decay: float = 0.0):
+        self.parameters, self.lr, self.weight_decay, self.steps = list(parameters), lr, weight_decay, 0
+        self.arrays = {name: [np.zeros_like(p.data) for p in self.parameters] for name in self.memory}
+
+    def step(self) -> None:
+        """One update from the gradients that `backward` left."""
+        self.steps += 1
+        for i, p in enumerate(self.parameters):
+            if p.grad is not None:
+                decay = self.weight_decay if p.ndim > 1 else 0.0
+                self._update(p, p.grad, decay, *(arrays[i] for arrays in self.arrays.values()))
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        state = {f"{name}.{i}": a.copy() for name, arrays in self.arrays.items() for i, a in enumerate(arrays)}
+        return {**state, "steps": np.asarray(self.steps)}
+
+    def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
+        if state.keys() != self.state_dict().keys():
+            raise KeyError(f"optimiser: expected {sorted(self.state_dict())}, got {sorted(state)}")
+        self.steps = int(state["steps"])
+        for name, arrays in self.arrays.items():
+            for i, a in enumerate(arrays):
+                if state[f"{name}.{i}"].shape != a.shape:
+                    raise ValueError(f"optimiser: {name}.{i}: expected {a.shape}, got {state[f'{name}.{i}'].shape}")
+                a[...] = state[f"{name}.{i}"]
+
+
+class SGD(Optimizer):
+    """d = grad + decay * w;  v = momentum * v + d;  w -= lr * (d + momentum * v if nesterov else v)."""
+
+    memory = ("velocity",)
+
+    def __init__(self, parameters: list[Tensor], lr: float, momentum: float = 0.9, nesterov: bool = False,
+                 weight_decay: float = 0.0):
+        super().__init__(parameters, lr, weight_decay)
+        self.momentum, self.nesterov = momentum, nesterov
+
+    def _update(self, p, grad, decay, velocity):
+        d = grad + decay * p.data if decay else grad
+        velocity *= self.momentum
+        velocity += d
+        p.data -= self.lr * (d + self.momentum * velocity if self.nesterov else velocity)
+
+
+class LARS(Optimizer):
+    """SGD whose step for each weight matrix is scaled to the matrix's own length (You et al. 2017).
+
+    d = grad + decay * w;  trust = eta * |w| / |d| (1 for one-axis parameters and where either length is 0);
+    v = momentum * v + lr * trust * d;  w -= v.
+    """
+
+    memory = ("velocity",)
+
+    def __init__(self, parameters: list[Tensor], lr: float, momentum: float = 0.9, weight_decay: float = 0.0,
+                 eta: float = 1e-3):
+        super().__init__(parameters, lr, weight_decay)
+        self.momentum, self.eta = momentum, eta
+
+    def _update(self, p, grad, decay, velocity):
+        d = grad + decay * p.data if decay else grad
+        trust = 1.0
+        if p.ndim > 1:
+            weight_length, step_length = float(np.linalg.norm(p.data)), float(np.linalg.norm(d))
+            if weight_length > 0 and step_length > 0:
+                trust = self.eta * weight_length / step_length
+        velocity *= self.momentum
+        velocity += self.lr * trust * d
+        p.data -= velocity
+
+
+class AdamW(Optimizer):
+    """Adam with decay applied to the weights, not to the gradient (Loshchilov & Hutter 2019, algorithm 2).
+
+    m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w), ^ = bias-corrected.
+    """
+
+    memory = ("mean", "square")
+
+    def __init__(self, parameters: list[Tensor], lr: float, betas: tuple[float, float] = (0.9, 0.999),
+                 eps: float = 1e-8, weight_decay: float = 0.0):
+        super().__init__(parameters, lr, weight_decay)
+        self.betas, self.eps = betas, eps
+
+    def _update(self, p, grad, decay, mean, square):
+        b1, b2 = self.betas
+        mean += (1 - b1) * (grad - mean)
+        square += (1 - b2) * (grad * grad - square)
+        mean_scale, square_scale = 1 / (1 - b1**self.steps), 1 / math.sqrt(1 - b2**self.steps)
+        update = mean * mean_scale / (np.sqrt(square) * square_scale + self.eps)
+        p.data -= self.lr * (update + decay * p.data if decay else update)

@@ -1,0 +1,69 @@
+"""Ops that work number by number; where two inputs meet, NumPy's broadcasting rules hold and are undone backward."""
+import numpy as np
+
+from ..tensor import op, unbroadcast
+
+
+@op
+def add(a, b):
+    sa, sb = a.shape, b.shape
+    return a + b, (lambda g: unbroadcast(g, sa), lambda g: unbroadcast(g, sb))
+
+
+@op
+def sub(a, b):
+    sa, sb = a.shape, b.shape
+    return a - b, (lambda g: unbroadcast(g, sa), lambda g: unbroadcast(-g, sb))
+
+
+@op
+def mul(a, b):
+    sa, sb = a.shape, b.shape
+    return a * b, (lambda g: unbroadcast(g * b, sa), lambda g: unbroadcast(g * a, sb))
+
+
+@op
+def div(a, b):
+    sa, sb = a.shape, b.shape
+    out = a / b
+    return out, (lambda g: unbroadcast(g / b, sa), lambda g: unbroadcast(-g * out / b, sb))
+
+
+@op
+def neg(a):
+    return -a, (lambda g: -g,)
+
+
+@op
+def power(a, *, exponent):
+    """a ** exponent for a fixed number; da = g * exponent * a ** (exponent - 1)."""
+    return a ** exponent, (lambda g: g * (exponent * a ** (exponent - 1)),)
+
+
+@op
+def exp(a):
+    out = np.exp(a)
+    return out, (lambda g: g * out,)
+
+
+@op
+def log(a):
+    return np.log(a), (lambda g: g / a,)
+
+
+@op
+def tanh(a):
+    out = np.tanh(a)
+    return out, (lambda g: g * (1 - out * out),)
+
+
+@op
+def relu(a):
+    """max(a, 0); the gradient at 0 is 0, and NaN stays NaN."""
+    return np.where(a < 0, a.dtype.type(0), a), (lambda g: g * (a > 0),)
+
+
+@op
+def masked_fill(a, *, mask, value):
+    """`value` where mask is true, a elsewhere; no gradient flows where it was filled."""
+    return np.where(mask, a.dtype.type(value), a), (lambda g: np.where(mask, g.dtype.type(0), g),)

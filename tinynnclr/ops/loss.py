@@ -1,0 +1,38 @@
+"""Softmax over the last axis and the cross-entropy of its rows."""
+import numpy as np
+
+from ..tensor import op
+
+
+def _log_softmax(x):
+    shifted = x - x.max(axis=-1, keepdims=True)  # the largest exponent is 0: nothing overflows
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+@op
+def log_softmax(x):
+    """x - log(sum(exp(x))) along the last axis."""
+    out = _log_softmax(x)
+    return out, (lambda g: g - np.exp(out) * g.sum(axis=-1, keepdims=True),)
+
+
+@op
+def cross_entropy(logits, *, labels):
+    """-mean over rows i of log softmax(logits[i])[labels[i]], for logits (n, classes) and integer labels (n,).
+
+    dlogits = (softmax - one-hot) / n: push the wrong classes down by what they took, pull the right one up.
+    """
+    n, classes = logits.shape
+    labels = np.asarray(labels)
+    if labels.shape != (n,) or n == 0 or labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(f"cross_entropy: expected {n} labels in 0 to {classes - 1}, got shape {labels.shape}"
+                         + (f", {labels.min()} to {labels.max()}" if labels.size else ""))
+    log_p = _log_softmax(logits)
+    rows = np.arange(n)
+
+    def vjp(g):
+        d = np.exp(log_p)
+        d[rows, labels] -= 1
+        return d * (g / g.dtype.type(n))
+
+    return np.asarray(-log_p[rows, labels].mean()), (vjp,)

@@ -1,0 +1,36 @@
+"""Ops that move numbers about without changing them; backward moves them back."""
+import numpy as np
+
+from ..tensor import op
+
+
+@op
+def reshape(a, *, shape):
+    before = a.shape
+    return a.reshape(shape), (lambda g: g.reshape(before),)
+
+
+@op
+def transpose(a, *, axes=None):
+    back = None if axes is None else tuple(np.argsort(axes))
+    return a.transpose(axes), (lambda g: g.transpose(back),)
+
+
+@op
+def getitem(a, *, index):
+    """a[index], for slices, integers, masks and index arrays; numbers picked twice get both gradients."""
+    shape = a.shape
+
+    def vjp(g):
+        da = np.zeros(shape, g.dtype)
+        np.add.at(da, index, g)
+        return da
+
+    return np.asarray(a[index]), (vjp,)
+
+
+@op
+def concatenate(*arrays, axis=0):
+    cuts = np.cumsum([a.shape[axis] for a in arrays])[:-1]
+    pieces = [lambda g, i=i: np.split(g, cuts, axis)[i] for i in range(len(arrays))]
+    return np.concatenate(arrays, axis), tuple(pieces)

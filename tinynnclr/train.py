@@ -1,0 +1,168 @@
+"""The training loop: views, loss, backward, step; then the epoch's bookkeeping. It knows no method by name."""
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from . import checkpoint, models
+from .config import Config
+from .datasets.dataset import Dataset
+from .datasets.loader import batches
+from .datasets.views import PRESETS, two_views
+from .evaluate.features import encode
+from .evaluate.knn import leave_one_out_accuracy, nearest_others
+from .methods import METHODS
+from .nn import LARS, SGD, AdamW, Module, warmup_cosine
+from .tensor import watch
+
+GALLERY, QUERIES, SHOWN = 2000, 8, 6  # training images watched over the epochs; queries drawn, neighbours of each
+
+
+class Run:
+    """The state of a run: what a checkpoint holds, and so all that decides how it goes on."""
+
+    def __init__(self, config: Config, train: Dataset):
+        if len(train) < config.batch_size:
+            raise ValueError(f"batch_size: {config.batch_size} is more than the {len(train)} training images")
+        self.config, self.epoch, self.step, self.seconds = config, 0, 0, 0.0
+        weights, self.rng = (np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2))
+        self.method = METHODS[config.method](make_encoder(config, weights), config, weights)
+        self.optimizer = make_optimizer(config, self.method)
+        self.steps_per_epoch = len(train) // config.batch_size
+        self.metrics: list[dict] = []  # a row an epoch
+        self.gallery: list[np.ndarray] = []  # (QUERIES, SHOWN) neighbours among the first GALLERY images, an epoch each
+
+    def save(self, path: Path) -> None:
+        groups = {"method": self.method.state_dict(), "optimizer": self.optimizer.state_dict(),
+                  "gallery": {str(i): a for i, a in enumerate(self.gallery)}}
+        checkpoint.save(path, groups, {"config": self.config.to_dict(), "epoch": self.epoch, "step": self.step,
+                                       "seconds": self.seconds, "rng": self.rng.bit_generator.state,
+                                       "metrics": self.metrics})
+
+    def load(self, path: Path) -> None:
+        """Continue from a checkpoint. Raises ValueError where it is damaged or belongs to another configuration."""
+        groups, info = checkpoint.load(path)
+        try:
+            self.method.load_state_dict(groups["method"])
+            self.optimizer.load_state_dict(groups["optimizer"])
+            self.rng.bit_generator.state = info["rng"]
+            self.epoch, self.step, self.seconds = info["epoch"], info["step"], info["seconds"]
+            self.metrics = info["metrics"]
+            self.gallery = [groups["gallery"][str(i)] for i in range(len(groups.get("gallery", {})))]
+        except (KeyError, ValueError, TypeError) as error:
+            raise ValueError(f"{path} does not fit this run ({error})") from None
+
+
+def make_encoder(config: Config, rng: np.random.Generator) -> Module:
+    return {"tiny_cnn": models.TinyCNN}[config.encoder](config.width, rng)
+
+
+def make_optimizer(config: Config, method: Module):
+    parameters, rate, decay = method.parameters(), config.lr * config.batch_size / 128, config.weight_decay
+    if config.optimizer == "adamw":
+        return AdamW(parameters, config.lr, weight_decay=decay)
+    if config.optimizer == "lars":
+        return LARS(parameters, rate, config.momentum, decay)
+    return SGD(parameters, rate, config.momentum, config.nesterov, decay)
+
+
+def train(run: Run, data: Dataset, augmentations, *, after_epoch: Callable[[Run], None] = lambda run: None,
+          progress: bool | None = None) -> None:
+    """Train until run.config.epochs are done. progress: True or False, None for a bar on a terminal only.
+
+    Calls after_epoch(run) when an epoch is whole: that is where checkpoints are written. Raises FloatingPointError, with
+    the step and the first op, where the loss is not finite.
+    """
+    config, method, optimizer = run.config, run.method, run.optimizer
+    total = config.epochs * run.steps_per_epoch
+    base, warmup = optimizer.lr, round(config.warmup * total)
+    with tqdm(total=total, initial=run.step, disable=None if progress is None else not progress, unit="step",
+              smoothing=0.05, dynamic_ncols=True) as bar:
+        while run.epoch < config.epochs:
+            started, losses, health = time.perf_counter(), [], []
+            for indices in batches(len(data), config.batch_size, run.rng):
+                x1, x2 = two_views(data.images, indices, augmentations, run.rng)
+                optimizer.lr = warmup_cosine(run.step, total, warmup, base)
+                loss = method.loss(x1, x2, indices)
+                if not np.isfinite(loss.item()):
+                    explain(method, x1, x2, indices, run)
+                method.zero_grad()
+                loss.backward()
+                optimizer.step()
+                health.append(method.after_step())
+                losses.append(loss.item())
+                run.step += 1
+                bar.update()
+                if run.step % 10 == 0 and not bar.disable:
+                    row = summary(losses[-50:], health[-50:], data.labels)
+                    rate = 2 * config.batch_size * len(losses) / (time.perf_counter() - started)
+                    bar.set_description(f"epoch {run.epoch + 1}/{config.epochs}", refresh=False)
+                    bar.set_postfix_str(f"loss {row['loss']:.3f}, lr {optimizer.lr:.3f}, {rate:.0f} views/s, "
+                                        f"neighbours agree {row['agreement']:.0%}".replace("nan%", "-"))
+            seconds = time.perf_counter() - started
+            run.epoch, run.seconds = run.epoch + 1, run.seconds + seconds
+            run.metrics.append({"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 3),
+                                "views_per_second": round(2 * config.batch_size * len(losses) / seconds, 1),
+                                "lr": optimizer.lr, **summary(losses, health, data.labels), **look(run, data)})
+            after_epoch(run)
+    optimizer.lr = base
+
+
+def summary(losses: list[float], health: list[dict], labels: np.ndarray) -> dict[str, float]:
+    """Means over steps: the loss, and how the neighbours are (NaN where none were used).
+
+    self_match: share that are the image itself, earlier; age: in steps; distinct: different rows a batch; agreement:
+    share of the same class, for display only: no label reaches the training.
+    """
+    used = [h for h in health if h]
+    mean = {"loss": float(np.mean(losses))}
+    mean["self_match"] = _mean((h["anchor_ids"] == h["neighbor_ids"]).mean() for h in used)
+    mean["age"] = _mean(h["ages"].mean() for h in used)
+    mean["distinct"] = _mean(len(np.unique(h["rows"])) for h in used)
+    mean["agreement"] = _mean((labels[h["anchor_ids"]] == labels[h["neighbor_ids"]]).mean() for h in used)
+    return mean
+
+
+def _mean(numbers):
+    numbers = list(numbers)
+    return float(np.mean(numbers)) if numbers else float("nan")
+
+
+def look(run: Run, data: Dataset) -> dict[str, float]:
+    """Where the watched training images lie now: keeps the queries' neighbours, returns a leave-one-out kNN accuracy."""
+    watched = data.take(GALLERY)
+    h = encode(run.method.encoder, watched.images)
+    run.gallery.append(nearest_others(h, QUERIES, SHOWN))
+    return {"monitor_knn": leave_one_out_accuracy(h, watched.labels, run.config.knn_k, run.config.knn_temperature)}
+
+
+def explain(method: Module, x1, x2, indices, run: Run) -> None:
+    """Walk the step again with every op watched, and stop with the name of the first whose value is not finite."""
+    where = f"step {run.step + 1}, epoch {run.epoch + 1}: the loss is not finite"
+    for name, p in method.named_parameters().items():
+        if not np.isfinite(p.data).all():
+            raise FloatingPointError(f"{where}; {name} holds NaN or infinity: try a smaller --lr")
+    try:
+        with watch():
+            method.loss(x1, x2, indices)
+    except FloatingPointError as error:
+        where += f"; {error}"
+    raise FloatingPointError(f"{where}; batch of samples {indices[:8].tolist()}...: try a smaller --lr")
+
+
+def augmentation_pair(name: str):
+    """The Augmentation (or the pair) that a preset's name stands for."""
+    pairs = {"byol": (PRESETS["byol-1"], PRESETS["byol-2"])}
+    known = {**PRESETS, **pairs}
+    if name not in known:
+        raise ValueError(f"augmentation: expected one of {', '.join(known)}; got {name!r}")
+    return known[name]
+
+
+def views_example(data: Dataset, augmentations, count: int, columns: int) -> np.ndarray:
+    """(count, columns, h, w, 3) random views of the first images, for a picture; always the same."""
+    rng = np.random.default_rng(0)
+    views = [two_views(data.images, np.arange(count), augmentations, rng) for _ in range(columns // 2)]
+    return np.stack([v for pair in views for v in pair], axis=1)
