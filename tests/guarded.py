@@ -77,7 +77,8 @@ def views(array):
     every_second[...] = array
     yield every_second
     yield array[::-1].copy()[::-1]
-    frozen = array.copy()
-    frozen.flags.writeable = False
-    yield frozen
+    if array.dtype == np.float32:  # to Numba a read-only array is another type, compiled anew: once is enough
+        frozen = array.copy()
+        frozen.flags.writeable = False
+        yield frozen
     yield np.broadcast_to(array[:1], array.shape)  # one row again and again: stride 0

@@ -1,8 +1,6 @@
 """Runs on disk: files are written whole or not at all, and nothing that is read back is ever executed."""
 import json
 import os
-import tempfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,15 +12,15 @@ FORMAT = 1
 def write_whole(path: str | Path, write: Callable) -> None:
     """write(file) into a temporary neighbour, flush it to the disk, then rename it onto path in one step."""
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")  # not by mkstemp, whose files only their owner may read
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -34,19 +32,21 @@ def save(path: str | Path, groups: dict[str, dict[str, np.ndarray]], info: dict)
 
 
 def load(path: str | Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
-    """(groups, info) as `save` took them. Raises FileNotFoundError, or ValueError for a file that is not one of ours."""
+    """(groups, info) as `save` took them. Raises FileNotFoundError, or ValueError where it is not one of ours."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        info = json.loads(arrays.pop("info").tobytes())
-        if info.pop("format") != FORMAT:
-            raise ValueError("another format")
-        groups: dict[str, dict[str, np.ndarray]] = {}
-        for name, array in arrays.items():
-            group, _, member = name.partition("/")
-            groups.setdefault(group, {})[member] = array
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise ValueError(f"{path} is damaged or not a tinynnclr checkpoint ({error})".replace("\n", " ")) from None
+    with open(path, "rb") as file:  # opened here, for NumPy leaves it open where the archive is damaged
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            info = json.loads(arrays.pop("info").tobytes())
+            if info.pop("format") != FORMAT:
+                raise ValueError("another format")
+        except Exception as error:  # damage makes NumPy and zipfile raise nearly anything
+            reason = " ".join(str(error).split()).partition(". ")[0]
+            raise ValueError(f"{path} is damaged or not a tinynnclr checkpoint ({reason})") from None
+    groups: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in arrays.items():
+        group, _, member = name.partition("/")
+        groups.setdefault(group, {})[member] = array
     return groups, info

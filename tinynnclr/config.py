@@ -4,6 +4,7 @@ The command line is generated from it: `batch_size` is the flag --batch-size, a 
 """
 import dataclasses
 import difflib
+import typing
 from dataclasses import dataclass, field
 
 
@@ -19,7 +20,9 @@ class Config:
     dataset: str = knob("toybox", "toybox, cifar10, cifar100, fashion_mnist or folder:PATH")
     data_dir: str = knob("data", "where downloaded data sets lie")
     train_size: int | None = knob(None, "use only so many training images (all; 20000 of toybox)")
-    augmentation: str = knob("simclr", "preset of the random views: simclr, byol, crop-only, flip-only")
+    augmentation: str = knob("simclr", "preset of the random views",
+                             ("simclr", "byol", "crop-only", "flip-only", "none"))
+    view_size: int = knob(24, "pixels of a view's side; a crop enlarges, so 24 shows things about as large as 32 unseen")
     # How long, how fast
     epochs: int = knob(8, "passes over the training images")
     batch_size: int = knob(256, "images in a step; each gives two views and batch_size - 1 negatives")
@@ -51,9 +54,12 @@ class Config:
     def __post_init__(self):
         for f in dataclasses.fields(self):
             value, choices = getattr(self, f.name), f.metadata["choices"]
+            types = typing.get_args(f.type) or (f.type,)
+            if type(value) not in types and not (type(value) is int and float in types):  # a bool is no int, here
+                raise ValueError(f"{f.name}: expected {' or '.join(t.__name__ for t in types)}, got {value!r}")
             if choices and value not in choices:
                 raise ValueError(f"{f.name}: expected one of {', '.join(choices)}; got {value!r}{nearest(value, choices)}")
-        for name in ("epochs", "width", "dim", "projector_hidden", "predictor_hidden", "queue_size", "knn_k"):
+        for name in ("epochs", "view_size", "width", "dim", "projector_hidden", "predictor_hidden", "queue_size", "knn_k"):
             self._expect(name, getattr(self, name) >= 1, "at least 1")
         for name in ("train_size", "threads"):
             self._expect(name, getattr(self, name) is None or getattr(self, name) >= 1, "at least 1")

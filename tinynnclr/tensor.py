@@ -115,7 +115,7 @@ def backward(root: Node, g: np.ndarray) -> None:
             raise RuntimeError(f"backward: the graph behind {node.name} was walked already; run the forward pass again")
         g = grads.pop(node)
         if not node.parents:  # a leaf owns its gradient, never an alias of somebody else's
-            node.grad = g.copy() if node.grad is None else node.grad + g
+            node.grad = np.array(g if node.grad is None else node.grad + g, order="C")
             continue
         for parent, vjp in zip(node.parents, node.vjps, strict=True):
             if parent is not None:
@@ -136,7 +136,7 @@ class Tensor:
     __array_ufunc__ = None
 
     def __init__(self, data, requires_grad: bool = False):
-        data = np.asarray(data)
+        data = np.asarray(data, None if isinstance(data, np.ndarray | np.generic) else np.float32)
         self.data = data if data.dtype in (np.float32, np.float64) else data.astype(np.float32)
         self.node = Node("leaf") if requires_grad else None
 

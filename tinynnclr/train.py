@@ -72,8 +72,8 @@ def train(run: Run, data: Dataset, augmentations, *, after_epoch: Callable[[Run]
           progress: bool | None = None) -> None:
     """Train until run.config.epochs are done. progress: True or False, None for a bar on a terminal only.
 
-    Calls after_epoch(run) when an epoch is whole: that is where checkpoints are written. Raises FloatingPointError, with
-    the step and the first op, where the loss is not finite.
+    Calls after_epoch(run) when an epoch is whole: that is where checkpoints are written. Raises FloatingPointError,
+    with the step and the first op, where the loss is not finite.
     """
     config, method, optimizer = run.config, run.method, run.optimizer
     total = config.epochs * run.steps_per_epoch
@@ -83,7 +83,7 @@ def train(run: Run, data: Dataset, augmentations, *, after_epoch: Callable[[Run]
         while run.epoch < config.epochs:
             started, losses, health = time.perf_counter(), [], []
             for indices in batches(len(data), config.batch_size, run.rng):
-                x1, x2 = two_views(data.images, indices, augmentations, run.rng)
+                x1, x2 = two_views(data.images, indices, augmentations, run.rng, config.view_size)
                 optimizer.lr = warmup_cosine(run.step, total, warmup, base)
                 loss = method.loss(x1, x2, indices)
                 if not np.isfinite(loss.item()):
@@ -101,6 +101,7 @@ def train(run: Run, data: Dataset, augmentations, *, after_epoch: Callable[[Run]
                     bar.set_description(f"epoch {run.epoch + 1}/{config.epochs}", refresh=False)
                     bar.set_postfix_str(f"loss {row['loss']:.3f}, lr {optimizer.lr:.3f}, {rate:.0f} views/s, "
                                         f"neighbours agree {row['agreement']:.0%}".replace("nan%", "-"))
+            expect_finite(method, f"step {run.step}, epoch {run.epoch + 1}")  # before a checkpoint is overwritten
             seconds = time.perf_counter() - started
             run.epoch, run.seconds = run.epoch + 1, run.seconds + seconds
             run.metrics.append({"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 3),
@@ -131,7 +132,7 @@ def _mean(numbers):
 
 
 def look(run: Run, data: Dataset) -> dict[str, float]:
-    """Where the watched training images lie now: keeps the queries' neighbours, returns a leave-one-out kNN accuracy."""
+    """Where the watched images lie now: keeps the queries' neighbours, returns a leave-one-out kNN accuracy."""
     watched = data.take(GALLERY)
     h = encode(run.method.encoder, watched.images)
     run.gallery.append(nearest_others(h, QUERIES, SHOWN))
@@ -141,15 +142,20 @@ def look(run: Run, data: Dataset) -> dict[str, float]:
 def explain(method: Module, x1, x2, indices, run: Run) -> None:
     """Walk the step again with every op watched, and stop with the name of the first whose value is not finite."""
     where = f"step {run.step + 1}, epoch {run.epoch + 1}: the loss is not finite"
-    for name, p in method.named_parameters().items():
-        if not np.isfinite(p.data).all():
-            raise FloatingPointError(f"{where}; {name} holds NaN or infinity: try a smaller --lr")
+    expect_finite(method, where)
     try:
         with watch():
             method.loss(x1, x2, indices)
     except FloatingPointError as error:
         where += f"; {error}"
     raise FloatingPointError(f"{where}; batch of samples {indices[:8].tolist()}...: try a smaller --lr")
+
+
+def expect_finite(method: Module, where: str) -> None:
+    """Raises FloatingPointError with the name of the first weights that are not."""
+    for name, p in method.named_parameters().items():
+        if not np.isfinite(p.data).all():
+            raise FloatingPointError(f"{where}; {name} holds NaN or infinity: try a smaller --lr")
 
 
 def augmentation_pair(name: str):

@@ -9,9 +9,23 @@ import numpy as np
 
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.datasets.toybox_parts import PART_NAMES
-from tinynnclr.datasets.toybox_render import CONTRAST, EDGE, LIGHT_X, LIGHT_Y, LOOK, RIM, RIM_BLUR, RIM_COLOUR, RIM_WIDTH, SHADOW, render
+from tinynnclr.datasets.toybox_render import (
+    CONTRAST,
+    EDGE,
+    LIGHT_X,
+    LIGHT_Y,
+    LOOK,
+    RIM,
+    RIM_BLUR,
+    RIM_COLOUR,
+    RIM_WIDTH,
+    SHADOW,
+    TILT,
+    render,
+)
 from tinynnclr.datasets.toybox_scene import BLUEPRINTS, Scenes, draw
 from tinynnclr.datasets.toybox_styles import STYLES as STYLE_FUNCTIONS
+from tinynnclr.kernels.parallel import parallel
 
 __all__ = ["CLASS_NAMES", "KEYPOINT_NAMES", "KIND_NAMES", "PART_NAMES", "SPLITS", "STYLES", "Toybox", "load", "make"]
 
@@ -107,15 +121,18 @@ def paint(scenes: Scenes, style: str, images: np.ndarray, masks: np.ndarray) -> 
     looks[:, RIM], looks[:, RIM_WIDTH], looks[:, RIM_BLUR] = look.rim, look.rim_width, look.rim_blur
     looks[:, RIM_COLOUR:] = look.rim_colour
     palettes = np.concatenate([look.ground, look.fills, look.lines], 1, dtype=np.float32)
-    render(scenes.parts, poses, scenes.ground, palettes, looks, images, masks)
+    ground = scenes.ground.copy()
+    ground[:, TILT:] *= look.tilt
+    parallel(render, m, scenes.parts, poses, ground, palettes, looks, images, masks)
 
 
 def boxes_of(masks: np.ndarray) -> np.ndarray:
     """(m, 4) float32 x0, y0, x1, y1: the first and last columns and rows where a mask (m, size, size) is not 0."""
-    last = masks.shape[1] - 1
-    columns, rows = masks.any(1), masks.any(2)  # (m, size)
-    return np.stack([columns.argmax(1), rows.argmax(1), last - columns[:, ::-1].argmax(1), last - rows[:, ::-1].argmax(1)],
-                    1).astype(np.float32)
+    boxes, last = np.empty((len(masks), 4), np.float32), masks.shape[1] - 1
+    for k, axis in enumerate((1, 2)):
+        occupied = masks.any(axis)  # (m, size)
+        boxes[:, k], boxes[:, k + 2] = occupied.argmax(1), last - occupied[:, ::-1].argmax(1)
+    return boxes
 
 
 def visible_keypoints(points: np.ndarray, masks: np.ndarray) -> np.ndarray:

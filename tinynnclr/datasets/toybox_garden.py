@@ -1,8 +1,30 @@
 """Blueprints of what lives in the garden and its pond: fish, trees and flowers (how to read them: toybox_parts.py)."""
 import numpy as np
 
-from tinynnclr.datasets.toybox_parts import BODY, DETAIL, GLASS, INK, LIMB, MAIN, PALE, SECOND, THIRD, TOP, TRIM, TURN
-from tinynnclr.datasets.toybox_parts import Thing, arc, around, bar, disc, dome, ellipse, eye, leaf, polygon
+from tinynnclr.datasets.toybox_parts import (
+    BODY,
+    DETAIL,
+    GLASS,
+    INK,
+    LIMB,
+    MAIN,
+    PALE,
+    SECOND,
+    THIRD,
+    TOP,
+    TRIM,
+    TURN,
+    Thing,
+    arc,
+    around,
+    bar,
+    disc,
+    dome,
+    ellipse,
+    eye,
+    leaf,
+    polygon,
+)
 
 # ---------------------------------------------------------------- fish: a tail fin, an eye, a mouth, a bubble
 
@@ -33,11 +55,12 @@ def angelfish(dice):
     reach, stripes = dice(0.8, 0.94), dice.whole(1, 3)
     parts = [
         polygon(LIMB, SECOND, (-0.2, 0.14), (-0.82, 0.3), (-0.82, -0.3), (-0.2, -0.14), corner=0.04),
-        polygon(LIMB, SECOND, (0.3, tall * 0.5), (0.06 - sweep, reach), (-0.1 - sweep, reach), (-0.26, 0.1), corner=0.03),
-        polygon(LIMB, SECOND, (0.3, -tall * 0.5), (0.06 - sweep, -reach), (-0.1 - sweep, -reach), (-0.26, -0.1),
-                corner=0.03),
-        polygon(BODY, MAIN, (0.14 + wide, 0.0), (0.16, tall), (-0.34, 0.1), (-0.34, -0.1), (0.16, -tall), corner=0.1),
     ]
+    for side in (-1, 1):
+        parts.append(polygon(LIMB, SECOND, (0.3, side * tall * 0.5), (0.06 - sweep, side * reach),
+                             (-0.1 - sweep, side * reach), (-0.26, side * 0.1), corner=0.03))
+    parts.append(polygon(BODY, MAIN, (0.14 + wide, 0.0), (0.16, tall), (-0.34, 0.1), (-0.34, -0.1), (0.16, -tall),
+                         corner=0.1))
     for k in range(3):
         x = 0.3 - 0.22 * k
         half = tall * (0.72 - 0.2 * abs(k - 0.6))
@@ -119,13 +142,13 @@ def oak(dice):
     start = dice(0.0, TURN)
     for k in range(5):
         x, y = around((0.0, middle), wide, start + k * TURN / 5)
-        parts.append(disc(TOP, MAIN, (x, y * 0.9), puff))
+        parts.append(disc(TOP, MAIN, (x, y), puff))
     parts.append(disc(TOP, MAIN, (0.0, middle), wide))
     for k in range(5):
         x, y = around((0.0, middle), wide * 0.9 * (0.4 + 0.6 * (k % 2)), start + 1.0 + k * 2.4)
         parts.append(disc(DETAIL, THIRD, (x, y), 0.075))
-    return Thing(parts, (0.0, middle + wide + puff * 0.8), (0.0, -0.94), (wide + puff * 0.8, middle),
-                 (-wide - puff * 0.8, middle))
+    out = wide * 0.85 + puff * 0.8
+    return Thing(parts, (0.0, middle + out), (0.0, -0.94), (out, middle), (-out, middle))
 
 
 def palm(dice):
@@ -136,14 +159,14 @@ def palm(dice):
     for k in range(5):
         ends = [(foot[0] + (lean - foot[0]) * t * t, foot[1] + 1.24 * t) for t in (k / 5, (k + 1) / 5)]
         parts.append(bar(BODY, TRIM if k % 2 else INK, *ends, 0.105 - 0.01 * k))
-    for size, height, spread in ((1.0, -0.06, 1.25), (0.72, 0.14, 1.35), (0.8, -0.24, 1.15)):
+    for rise in (0.95, 0.42, -0.2):
         for side in (-1, 1):
-            radius = long * size
-            middle = (lean + side * radius * 0.92, crown[1] + height * 0.8)
-            parts.append(arc(TOP, MAIN if size != 0.72 else THIRD, middle, radius, 0.085,
-                             facing=np.pi / 2 - side * droop * 0.5, spread=spread))
-    parts += [disc(DETAIL, SECOND, (lean - 0.09, 0.32), 0.09), disc(DETAIL, SECOND, (lean + 0.09, 0.32), 0.09)]
-    return Thing(parts, (lean, 0.5), (0.0, -0.94), (lean + long * 1.9, 0.36), (lean - long * 1.9, 0.36))
+            knee = around(crown, long, np.pi / 2 - side * (np.pi / 2 - rise))
+            tip = around(knee, long * 1.05, np.pi / 2 - side * (np.pi / 2 - rise + 0.75 + droop))
+            parts += [leaf(TOP, MAIN, knee, tip, 0.1), leaf(TOP, MAIN, crown, knee, 0.11), disc(TOP, MAIN, knee, 0.075)]
+    parts += [disc(DETAIL, THIRD, (lean - 0.09, 0.32), 0.09), disc(DETAIL, THIRD, (lean + 0.09, 0.32), 0.09)]
+    side, low = long * 1.8, 0.4 - long * 0.3
+    return Thing(parts, (lean, 0.4 + long * 0.8), (0.0, -0.94), (lean + side, low), (lean - side, low))
 
 
 def bonsai(dice):
@@ -157,8 +180,11 @@ def bonsai(dice):
         parts.append(bar(BODY, TRIM, joints[k], joints[k + 1], 0.11 - 0.018 * k))
     parts += [bar(BODY, TRIM, joints[2], pads[0][:2], 0.05), bar(BODY, TRIM, joints[3], pads[1][:2], 0.05)]
     for x, y, half in pads:
-        parts += [dome(TOP, MAIN, (x, y), half, thick + 0.06), bar(TOP, MAIN, (x - half + 0.07, y), (x + half - 0.07, y), 0.08),
-                  disc(DETAIL, THIRD, (x + 0.1, y + 0.1), 0.06)]
+        parts += [
+            dome(TOP, MAIN, (x, y), half, thick + 0.06),
+            bar(TOP, MAIN, (x - half + 0.07, y), (x + half - 0.07, y), 0.08),
+            disc(DETAIL, THIRD, (x + 0.1, y + 0.1), 0.06),
+        ]
     x, y, half = pads[2]
     return Thing(parts, (x, y + thick + 0.04), (0.0, -0.94), (x + half, y), (x - half, y))
 
@@ -187,7 +213,8 @@ def daisy(dice):
         parts.append(leaf(TOP, MAIN, around(heart, 0.02, start + k * TURN / petals), tip, wide, when=k < petals))
     parts += [disc(DETAIL, THIRD, heart, dice(0.17, 0.24))]
     x, y = heart
-    return Thing(parts, (x, y + long * 0.95), (0.0, -0.98), (x + long * 0.95, y), (x - long * 0.95, y))
+    out = long * 0.75  # between two petals it is still near both
+    return Thing(parts, (x, y + out), (0.0, -0.98), (x + out, y), (x - out, y))
 
 
 def tulip(dice):
@@ -219,7 +246,9 @@ def bluebell(dice):
                     (x + wide + 0.06, y - 0.08), corner=0.02),
             disc(DETAIL, PALE, (x, y - 0.1), 0.06),
         ]
-    return Thing(parts, (side * reach * 0.7, top + 0.14), (0.0, -0.98), (reach * 1.6, top - 0.3), (-reach * 1.3, top - 0.4))
+    right = np.where(side > 0, 1.7, 1.1) * reach + wide, np.where(side > 0, top - 0.4, top - 0.48)
+    left = -np.where(side > 0, 1.1, 1.7) * reach - wide, np.where(side > 0, top - 0.48, top - 0.4)
+    return Thing(parts, (side * reach * 0.7, top + 0.14), (0.0, -0.98), right, left)
 
 
 def lupin(dice):
@@ -231,8 +260,8 @@ def lupin(dice):
         shrink = 1.0 - 0.16 * k
         y = -0.16 + (top + 0.06) * k / pairs
         for side in (-1, 1):
-            parts.append(ellipse(TOP, MAIN if k % 2 else THIRD, (side * wide * shrink * 0.7, y + 0.04), size * shrink * 1.35,
-                                 size * shrink * 0.9, turn=side * 0.6, when=k < pairs))
+            middle, colour = (side * wide * shrink * 0.7, y + 0.04), MAIN if k % 2 else THIRD
+            parts.append(ellipse(TOP, colour, middle, size * shrink * 1.35, size * shrink * 0.9, side * 0.6, k < pairs))
     parts.append(leaf(TOP, MAIN, (0.0, top - 0.36), (0.0, top + 0.04), 0.11))
     return Thing(parts, (0.0, top), (0.0, -0.98), (wide + 0.08, -0.06), (-wide - 0.08, -0.06))
 

@@ -1,8 +1,28 @@
 """Blueprints of what stands at home: houses and cups (how to read a blueprint: toybox_parts.py)."""
 import numpy as np
 
-from tinynnclr.datasets.toybox_parts import BODY, DETAIL, GLASS, INK, LIMB, MAIN, PALE, SECOND, THIRD, TOP, TRIM
-from tinynnclr.datasets.toybox_parts import Thing, arc, bar, box, disc, dome, ellipse, leaf, polygon
+from tinynnclr.datasets.toybox_parts import (
+    BODY,
+    DETAIL,
+    GLASS,
+    INK,
+    LIMB,
+    MAIN,
+    PALE,
+    SECOND,
+    THIRD,
+    TOP,
+    TRIM,
+    Thing,
+    arc,
+    bar,
+    box,
+    disc,
+    dome,
+    ellipse,
+    leaf,
+    polygon,
+)
 
 GROUND = -0.84  # where houses stand
 
@@ -32,7 +52,8 @@ def cottage(dice):
         disc(DETAIL, PALE, (0.0, eaves + 0.2), 0.15),
         disc(DETAIL, GLASS, (0.0, eaves + 0.2), 0.1),
     ]
-    parts += door(entrance * half * 0.45, 0.15, 0.5) + window(-entrance * half * 0.45, (GROUND + eaves) / 2 + 0.08, 0.15)
+    parts += door(entrance * half * 0.45, 0.15, 0.5)
+    parts += window(-entrance * half * 0.45, (GROUND + eaves) / 2 + 0.08, 0.15)
     return Thing(parts, (0.0, ridge + 0.05), (0.0, GROUND), (half + 0.2, eaves - 0.06), (-half - 0.2, eaves - 0.06))
 
 

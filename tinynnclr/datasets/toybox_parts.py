@@ -7,8 +7,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinynnclr.datasets.toybox_shapes import ARC, BAR, BOX, COLOUR, DOME, ELLIPSE, GEOMETRY, KIND, LEAF, PART, POLYGON
-from tinynnclr.datasets.toybox_shapes import REACH
+from tinynnclr.datasets.toybox_shapes import (
+    ARC,
+    BAR,
+    BOX,
+    COLOUR,
+    DOME,
+    ELLIPSE,
+    GEOMETRY,
+    KIND,
+    LEAF,
+    PART,
+    POLYGON,
+    REACH,
+)
 
 BODY, TOP, LIMB, DETAIL = 1, 2, 3, 4  # the part ids in a mask
 PART_NAMES = ("none", "body", "top", "limb", "detail")

@@ -8,8 +8,27 @@ import numpy as np
 
 from tinynnclr.datasets.toybox_garden import GARDEN
 from tinynnclr.datasets.toybox_home import HOME
-from tinynnclr.datasets.toybox_parts import COLOURS, COVER, EXTRA_1, EXTRA_2, GLASS, INK, MAIN, PALE, SECOND, THIRD
-from tinynnclr.datasets.toybox_parts import TRIM, TURN, Dice, bar, box, disc, fill_table, leaf, polygon
+from tinynnclr.datasets.toybox_parts import (
+    COLOURS,
+    COVER,
+    EXTRA_1,
+    EXTRA_2,
+    GLASS,
+    INK,
+    MAIN,
+    PALE,
+    SECOND,
+    THIRD,
+    TRIM,
+    TURN,
+    Dice,
+    bar,
+    box,
+    disc,
+    fill_table,
+    leaf,
+    polygon,
+)
 from tinynnclr.datasets.toybox_render import COVER_ROWS, DISTRACTOR_ROWS, GROUNDS, HILLS, THING_ROWS
 from tinynnclr.datasets.toybox_shapes import ROW
 from tinynnclr.datasets.toybox_sky import SKY
@@ -17,21 +36,23 @@ from tinynnclr.datasets.toybox_travel import TRAVEL
 
 # --- difficulty: pose
 ROTATION = np.radians(25.0)  # at most, to either side
-SCALE = (0.66, 0.98)  # of the frame
+SCALE = (0.62, 0.92)  # of the frame
 SQUEEZE, SHEAR = 0.1, 0.12  # at most
-STRAY = 0.06  # how far a thing may leave the frame, in half frames
+STRAY = 0.1  # how far a thing may leave the frame, in half frames
 # --- difficulty: what disturbs
 DISTRACTOR_CHANCE = 0.35  # of each of the four small shapes behind the thing
 DISTRACTOR_RADIUS = (0.07, 0.15)  # in half frames
 COVER_CHANCE = 0.2  # that something hides part of the thing
 COVER_RADIUS = (0.22, 0.34)  # of what hides it, in units of the thing
 # --- difficulty: colour
-GROUND_CONTRAST = 0.09  # lightness between the colours of a ground
-THING_CONTRAST = (0.2, 0.36)  # lightness between thing and ground, at least and at most
+GROUND_TONES = (0.91, 0.91, 0.73, 0.73, 0.4)  # lightnesses of the ground to choose from
+GROUND_CONTRAST = 0.13  # lightness between the colours of a ground
+GROUND_TILT = 0.36  # relative change of the ground's brightness from the middle to the rim, at most
+THING_CONTRAST = (0.2, 0.34)  # lightness between thing and ground, at least and at most
 RIM_CHANCE = 0.4  # that a pale rim surrounds the thing, as on a sticker
 
 BLUEPRINTS = {**TRAVEL, **SKY, **GARDEN, **HOME}  # class name: its kinds, each a function Dice -> Thing
-SYMMETRIC = {"rocket", "tree", "flower", "house", "owl", "goblet", "beaker"}  # classes and kinds that are never mirrored
+SYMMETRIC = {"rocket", "tree", "flower", "house", "owl", "goblet", "beaker"}  # classes and kinds never mirrored
 SHAPE_DRAWS, SCENE_DRAWS = 32, 80  # columns of random numbers for a picture's thing and for the rest of it
 
 
@@ -43,7 +64,7 @@ class Scenes(NamedTuple):
     parts: np.ndarray  # (m, rows, 16)
     poses: np.ndarray  # (m, 2, 3), from the thing's coordinates to the picture's
     keypoints: np.ndarray  # (m, 4, 2)
-    ground: np.ndarray  # (m, 6): kind, cos, sin, frequency, two phases
+    ground: np.ndarray  # (m, 8): kind, cos, sin, frequency, two phases, two tilts
     ground_colours: np.ndarray  # (m, 3, 3) red, green, blue in [0, 1]
     colours: np.ndarray  # (m, COLOURS, 3)
     light: np.ndarray  # (m, 2), the direction towards the light
@@ -116,23 +137,25 @@ def distractors(dice: Dice) -> list:
 def covers(dice: Dice) -> list:
     """A ball, a bar or a leaf, in the thing's own coordinates and off its middle, that hides part of it."""
     angle, away, size = dice(0, TURN), dice(0.45, 0.75), dice(*COVER_RADIUS)
-    lean, which, there = angle + np.pi / 2 + dice(-0.3, 0.3), dice.whole(0, 2), dice.chance(COVER_CHANCE)
+    lean, shape, there = angle + np.pi / 2 + dice(-0.3, 0.3), dice.whole(0, 2), dice.chance(COVER_CHANCE)
+    ball, beam, blade = (there & (shape == k) for k in range(3))
     x, y, dx, dy = away * np.cos(angle), away * np.sin(angle), np.cos(lean), np.sin(lean)
     return [
-        disc(0, COVER, (x, y), size, when=there & (which == 0)),
-        bar(0, COVER, (x - 1.5 * dx, y - 1.5 * dy), (x + 1.5 * dx, y + 1.5 * dy), size * 0.4, when=there & (which == 1)),
-        leaf(0, COVER, (x - 0.7 * dx, y - 0.7 * dy), (x + 0.7 * dx, y + 0.7 * dy), size * 0.9, when=there & (which == 2)),
+        disc(0, COVER, (x, y), size, when=ball),
+        bar(0, COVER, (x - 1.5 * dx, y - 1.5 * dy), (x + 1.5 * dx, y + 1.5 * dy), size * 0.4, when=beam),
+        leaf(0, COVER, (x - 0.7 * dx, y - 0.7 * dy), (x + 0.7 * dx, y + 0.7 * dy), size * 0.9, when=blade),
     ]
 
 
 def draw_ground(dice: Dice) -> np.ndarray:
-    """(m, 6): the kind of pattern, the cosine and sine of its direction, its frequency and two phases."""
+    """(m, 8): the pattern, the cosine and sine of its direction, its frequency, two phases, two slopes of light."""
     kind, angle = dice.whole(0, GROUNDS - 1), dice(0, TURN)
     hills = kind == HILLS
     angle = np.where(hills, 0.2 * np.sin(angle), angle)
     frequency, phases = np.where(hills, dice(0.8, 1.6), dice(1.0, 2.6)), (dice(-3, 3), dice(-3, 3))
-    return np.stack([kind, np.cos(angle), np.sin(angle), frequency, phases[0],
-                     np.where(hills, phases[1] * 0.1, phases[1])], 1).astype(np.float32)
+    tilt, towards = dice(0, GROUND_TILT), dice(0, TURN)
+    return np.stack([kind, np.cos(angle), np.sin(angle), frequency, phases[0], np.where(hills, 0.1, 1) * phases[1],
+                     tilt * np.cos(towards), tilt * np.sin(towards)], 1).astype(np.float32)
 
 
 def oklch_to_rgb(lightness: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
@@ -160,10 +183,11 @@ def draw_colours(dice: Dice) -> tuple[np.ndarray, np.ndarray]:
     The hues of a palette sit at fixed angles (neighbours, a triad, a complement) from one random hue.
     """
     hue, spread, side = dice(0, TURN), dice.either(0.6, 1.1, TURN / 3, TURN / 2), dice.either(-1, 1)
-    light_ground = dice.chance(0.65)
-    base = np.where(light_ground, dice(0.86, 0.95), dice(0.32, 0.44))
-    ground_hue, ground_chroma = hue + dice(0, TURN), dice(0.02, 0.07)
-    away, contrast = np.where(light_ground, -1, 1), dice(*THING_CONTRAST)
+    tone, above = dice.either(*GROUND_TONES), dice.either(-1, 1)  # light, middle or dark
+    base = tone + dice(-0.05, 0.05)
+    ground_hue, ground_chroma = hue + dice(0, TURN), dice(0.03, 0.08)
+    away = np.where(tone > 0.75, -1, np.where(tone < 0.45, 1, above))
+    contrast = dice(*THING_CONTRAST)
     ground = np.stack([vivid(base + k * away * -0.5 * GROUND_CONTRAST, ground_chroma, ground_hue + 0.5 * k)
                        for k in (1, -1, 0)], 1)
     body, chroma = base + away * contrast, dice(0.13, 0.2)

@@ -1,10 +1,31 @@
 """Blueprints of the toys that fly: aircraft, rockets and birds (how to read a blueprint: toybox_parts.py)."""
 import numpy as np
 
-from tinynnclr.datasets.toybox_parts import BODY, DETAIL, GLASS, INK, LIMB, MAIN, PALE, SECOND, THIRD, TOP, TRIM
-from tinynnclr.datasets.toybox_parts import Thing, arc, bar, box, disc, dome, ellipse, eye, leaf, polygon
+from tinynnclr.datasets.toybox_parts import (
+    BODY,
+    DETAIL,
+    GLASS,
+    INK,
+    LIMB,
+    MAIN,
+    PALE,
+    SECOND,
+    THIRD,
+    TOP,
+    TRIM,
+    Thing,
+    arc,
+    bar,
+    box,
+    disc,
+    dome,
+    ellipse,
+    eye,
+    leaf,
+    polygon,
+)
 
-# ---------------------------------------------------------------- aircraft: a fuselage, a tail fin, something to lift it
+# ---------------------------------------------------------------- aircraft: a fuselage, a tail fin, wings or a rotor
 
 
 def airliner(dice):
@@ -15,7 +36,7 @@ def airliner(dice):
                 (root - 0.26, 0.1)),
         polygon(LIMB, SECOND, (-0.5, 0.04), (-0.74, fin), (-0.96, fin), (-0.88, 0.04), corner=0.03),
         bar(BODY, MAIN, (-0.56, 0.0), (0.7, 0.0), fat),
-        polygon(BODY, MAIN, (-0.4, -fat + 0.05), (-0.4, fat - 0.05), (-0.9, fat - 0.04), (-0.92, fat - 0.1), corner=0.05),
+        polygon(BODY, MAIN, (-0.4, 0.05 - fat), (-0.4, fat - 0.05), (-0.9, fat - 0.04), (-0.9, fat - 0.1), corner=0.05),
         bar(BODY, PALE, (-0.5, -fat * 0.62), (0.72, -fat * 0.62), fat * 0.3),
         leaf(LIMB, SECOND, (-0.98, 0.04), (-0.5, 0.06), 0.07),
         bar(LIMB, TRIM, (root - sweep * 0.4, -drop * 0.46), (root + 0.2 - sweep * 0.4, -drop * 0.46), 0.09),
@@ -75,8 +96,8 @@ def jet(dice):
     parts = []
     for side in (-1, 1):
         parts += [
-            polygon(LIMB, SECOND, (0.3, 0.0), (0.3 - sweep, side * span), (0.16 - sweep, side * span), (0.3 - chord, 0.0),
-                    corner=0.03),
+            polygon(LIMB, SECOND, (0.3, 0.0), (0.3 - sweep, side * span), (0.16 - sweep, side * span),
+                    (0.3 - chord, 0.0), corner=0.03),
             polygon(LIMB, THIRD, (-0.52, 0.0), (-0.86, side * tail), (-0.98, side * tail), (-0.9, 0.0), corner=0.03),
             bar(LIMB, TRIM, (0.08 - sweep * 0.5, side * span * 0.48), (0.26 - sweep * 0.5, side * span * 0.48), 0.075),
         ]
@@ -85,7 +106,7 @@ def jet(dice):
         leaf(BODY, PALE, (-0.95, 0.0), (-0.4, 0.0), 0.05),
         leaf(DETAIL, GLASS, (0.36, 0.0), (0.78, 0.0), fat * 0.5),
     ]
-    return Thing(parts, (0.2 - sweep, span), (0.2 - sweep, -span), (0.98, 0.0), (-0.98, 0.0))
+    return Thing(parts, (0.2 - sweep, span), (0.2 - sweep, -span), (0.92, 0.0), (-0.96, 0.0))
 
 
 # ---------------------------------------------------------------- rockets: a nose, portholes, fins and a flame
@@ -102,8 +123,8 @@ def moon_rocket(dice):
     hole, fire = dice(0.1, 0.15), dice(0.28, 0.44)
     parts = flame((0.0, waist - 0.04), 0.15, fire)
     for side in (-1, 1):
-        parts.append(polygon(LIMB, SECOND, (side * fat * 0.5, 0.02), (side * fin, waist + 0.06), (side * fin, waist - 0.24),
-                             (side * 0.14, waist + 0.06), corner=0.03))
+        parts.append(polygon(LIMB, SECOND, (side * fat * 0.5, 0.02), (side * fin, waist + 0.06),
+                             (side * fin, waist - 0.24), (side * 0.14, waist + 0.06), corner=0.03))
     parts += [
         leaf(BODY, MAIN, (0.0, waist - 0.28), (0.0, top), fat),
         box(BODY, TRIM, (0.0, waist), 0.17, 0.08),

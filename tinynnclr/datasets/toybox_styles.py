@@ -19,6 +19,7 @@ class Look(NamedTuple):
     contrast: float  # between the lit and the shaded side of a part
     shadow: float  # darkness of the shadow that the thing casts
     edge: float  # width of the outlines
+    tilt: float = 1.0  # how much of the ground's slope of light is left
 
 
 def mix(a, b, share):
@@ -33,7 +34,8 @@ def grey(colours):
 
 def day(ground, colours, rim):
     lines = colours * np.array([0.5, 0.45, 0.5], np.float32)
-    return Look(ground, colours, lines, mix(colours[:, PALE], 1.0, 0.6), rim, 0.075, 0.0, 0.3, 0.28, 0.045)
+    return Look(ground, colours, lines, mix(colours[:, PALE], 1.0, 0.6), rim,
+                rim_width=0.075, rim_blur=0.0, contrast=0.3, shadow=0.28, edge=0.045)
 
 
 def night(ground, colours, rim):
@@ -43,24 +45,26 @@ def night(ground, colours, rim):
     fills[:, GLASS] = (1.0, 0.84, 0.42)
     dark = mix(ground, grey(ground), 0.3) * moon * 0.62
     rim_colour = np.broadcast_to(np.array([0.62, 0.7, 1.0], np.float32), dark[:, 0].shape)
-    return Look(dark, fills, fills * 0.4, rim_colour, 0.2 + 0.3 * rim, 0.05, 0.06, 0.5, 0.35, 0.045)
+    return Look(dark, fills, fills * 0.4, rim_colour, 0.2 + 0.3 * rim,
+                rim_width=0.05, rim_blur=0.06, contrast=0.5, shadow=0.35, edge=0.045)
 
 
 def sketch(ground, colours, rim):
     """Pencil on paper: outlines, and only a breath of colour."""
     paper, pencil = np.array([0.97, 0.95, 0.9], np.float32), np.array([0.27, 0.26, 0.3], np.float32)
-    fills = mix(paper, mix(colours, grey(colours), 0.6), 0.22) * np.float32(1)
+    fills = mix(paper, mix(colours, grey(colours), 0.6), 0.22)
     lines = np.broadcast_to(pencil, colours.shape)
-    faint = paper - 0.14 * (1 - mix(ground, grey(ground), 0.7)) * np.float32(1)
-    return Look(faint, fills, lines, paper[None].repeat(len(rim), 0), rim, 0.075, 0.0, 0.12, 0.1, 0.06)
+    faint = paper - 0.14 * (1 - mix(ground, grey(ground), 0.7))
+    return Look(faint, fills, lines, np.broadcast_to(paper, faint[:, 0].shape), rim,
+                rim_width=0.075, rim_blur=0.0, contrast=0.12, shadow=0.1, edge=0.06, tilt=0.12)
 
 
 def fog(ground, colours, rim):
     """Haze takes away most of the contrast."""
     haze, share = np.array([0.8, 0.82, 0.84], np.float32), 0.66
-    lines = mix(colours * 0.5, haze, share)
-    rim_colour = mix(colours[:, PALE], haze, share)
-    return Look(mix(ground, haze, share), mix(colours, haze, share), lines, rim_colour, rim * 0.6, 0.075, 0.05, 0.1, 0.06, 0.04)
+    ground, fills, lines = mix(ground, haze, share), mix(colours, haze, share), mix(colours * 0.5, haze, share)
+    return Look(ground, fills, lines, fills[:, PALE], 0.6 * rim,
+                rim_width=0.075, rim_blur=0.05, contrast=0.1, shadow=0.06, edge=0.04, tilt=1 - share)
 
 
 def neon(ground, colours, rim):
@@ -70,7 +74,9 @@ def neon(ground, colours, rim):
     black = np.array([0.05, 0.03, 0.1], np.float32)
     lines = mix(glow, 1.0, 0.1)
     rim_colour = mix(glow[:, MAIN], glow[:, SECOND], 0.5) * 0.8
-    return Look(mix(ground, black, 0.9), mix(colours, black, 0.84), lines, rim_colour, 0.55 + 0.0 * rim, 0.0, 0.3, 0.2, 0.0, 0.06)
+    ground, fills = mix(ground, black, 0.9), mix(colours, black, 0.84)
+    return Look(ground, fills, lines, rim_colour, np.full_like(rim, 0.55),
+                rim_width=0.0, rim_blur=0.3, contrast=0.2, shadow=0.0, edge=0.06)
 
 
 STYLES = {"day": day, "night": night, "sketch": sketch, "fog": fog, "neon": neon}

@@ -1,6 +1,24 @@
 """Blueprints of the toys that travel: boats and cars (how to read a blueprint: toybox_parts.py)."""
-from tinynnclr.datasets.toybox_parts import BODY, DETAIL, GLASS, INK, LIMB, MAIN, PALE, SECOND, THIRD, TOP, TRIM
-from tinynnclr.datasets.toybox_parts import Thing, bar, box, disc, dome, leaf, polygon
+from tinynnclr.datasets.toybox_parts import (
+    BODY,
+    DETAIL,
+    GLASS,
+    INK,
+    LIMB,
+    MAIN,
+    PALE,
+    SECOND,
+    THIRD,
+    TOP,
+    TRIM,
+    Thing,
+    bar,
+    box,
+    disc,
+    dome,
+    leaf,
+    polygon,
+)
 
 # ---------------------------------------------------------------- boats: a hull with a raked bow, and its wave
 
@@ -57,7 +75,8 @@ def steamer(dice):
     superstructure = []
     for x, when in ((funnel - 0.06, True), (funnel + 0.3, twin)):
         superstructure += [
-            polygon(TOP, THIRD, (x - 0.1, deck), (x - 0.1 + lean, top), (x + 0.1 + lean, top), (x + 0.1, deck), when=when),
+            polygon(TOP, THIRD, (x - 0.1, deck), (x - 0.1 + lean, top), (x + 0.1 + lean, top), (x + 0.1, deck),
+                    when=when),
             bar(TOP, INK, (x + lean - 0.1, top - 0.02), (x + lean + 0.1, top - 0.02), 0.05, when=when),
         ]
     superstructure.append(box(TOP, SECOND, (-0.02, deck + height), cabin, height + 0.03, corner=0.05))

@@ -6,7 +6,8 @@ import numpy as np
 from .. import kernels
 
 
-def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 100, memory: int = 10, tolerance: float = 1e-5) -> np.ndarray:
+def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 100, memory: int = 10,
+          tolerance: float = 1e-5) -> np.ndarray:
     """Minimise fn(w) -> (value, gradient) from `start`; stops early where the gradient is `tolerance` times its first.
 
     Each step divides the gradient by the curvature seen in the last `memory` steps (two-loop recursion), then goes
@@ -37,7 +38,7 @@ def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 100, memory: int = 
             break  # no smaller value along this line: as low as float32 can see
         s, y = candidate - w, new_grad - grad
         if (s * y).sum() > 1e-10:
-            steps = [*steps[1 - memory:], (s, y, 1 / (s * y).sum())]
+            steps = [*steps, (s, y, 1 / (s * y).sum())][-memory:]
         w, value, grad = candidate, new_value, new_grad
     return w
 
@@ -64,7 +65,7 @@ def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float
 
 def linear_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray,
                     strength: float = 1e-3, iterations: int = 100) -> float:
-    """Test accuracy of a softmax classifier on features (n, d), standardised with the training set's mean and spread."""
+    """Test accuracy of a softmax classifier on features (n, d), standardised with the training set's statistics."""
     mean, spread = train.mean(axis=0), train.std(axis=0)
     scale = np.float32(1) / np.maximum(spread, np.float32(1e-6))
     classes = int(max(train_labels.max(), test_labels.max())) + 1

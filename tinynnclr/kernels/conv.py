@@ -12,11 +12,11 @@ from numba import njit
 from .parallel import parallel
 from .simd import contract, copy, pack, panel_width
 
-PARTIAL_SUMS = 8  # grad_weight adds up this many parts, however many threads there are, so its bytes do not depend on them
+PARTIAL_SUMS = 8  # grad_weight adds up this many parts for any number of threads, so its bytes do not depend on it
 
 
 def conv2d_naive(x, weight, stride=1, padding=0):
-    """y[n, i, j, f] = sum over r, s, c of x[n, i*stride + r - padding, j*stride + s - padding, c] weight[r, s, c, f]."""
+    """y[n, i, j, f] = sum over r, s, c of x[n, i*stride + r - padding, j*stride + s - padding, c] weight[r, s, c, f]"""
     (n, h, w, c), (kh, kw, _, f) = x.shape, weight.shape
     ho, wo = (h + 2 * padding - kh) // stride + 1, (w + 2 * padding - kw) // stride + 1
     y = np.zeros((n, ho, wo, f), x.dtype)
@@ -74,7 +74,7 @@ def _convolve(start, stop, x, h, w, c, top, left, hp, wp, panels, phases, a_off,
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _grad_weight(start, stop, parts, n, x, h, w, c, padding, hp, wp, stride, g, ho, wo, f, pitch, a_off, dw, c_off):
-    """Part p of dw sums over images p*n//parts to (p+1)*n//parts: rows are numbers of a patch, the sum is over pixels."""
+    """Part p of dw sums over images p*n//parts to (p+1)*n//parts: a row per number of a patch, a sum over pixels."""
     padded = np.zeros(hp * wp * c, x.dtype)
     pixels = ho * wo
     widened = np.zeros(pixels * pitch if pitch > f else 1, x.dtype)
@@ -128,8 +128,9 @@ def _grid(rows, columns, row_step, column_step):
 
 
 def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0) -> np.ndarray:
-    """Cross-correlate x (n, h, w, c) with weight (kh, kw, c, f): y (n, ho, wo, f), ho = (h + 2 padding - kh)//stride + 1.
+    """Cross-correlate x (n, h, w, c) with weight (kh, kw, c, f): y (n, ho, wo, f).
 
+    ho = (h + 2 padding - kh)//stride + 1, and so wo.
     float32 or float64; zeros are padded on all four sides. Raises ValueError for shapes and types that do not fit.
     """
     _check("conv2d", weight, stride, padding, x=x)

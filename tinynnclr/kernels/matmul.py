@@ -5,7 +5,7 @@ from numba import njit
 from .parallel import parallel
 from .simd import KC, contract, copy, pack, panel_width
 
-ROWS, COLUMNS, PAD = 256, 512, 16  # a block of C; the KC x COLUMNS block of B beside it fills half of a second-level cache
+ROWS, COLUMNS, PAD = 256, 512, 16  # a block of C; beside it, KC x COLUMNS of B fill half of a second-level cache
 
 
 def matmul_naive(a, b):

@@ -36,13 +36,14 @@ def set_num_threads(n: int) -> None:
 
 def _work():
     while True:
-        run, done = _tasks.get()
+        run, errors, wake = _tasks.get()
         try:
             run()
-            done.put(None)
+            errors.append(None)
         except BaseException as error:  # handed to the thread that is waiting for us
-            done.put(error)
-        del run, done  # an idle worker holds on to no array
+            errors.append(error)
+        wake.put(None)
+        del run, errors, wake  # an idle worker holds on to no array
 
 
 def _forget():
@@ -72,16 +73,23 @@ def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
 
     helpers = min(_num_threads, pieces) - 1
     while len(_workers) < helpers:
-        _workers.append(threading.Thread(target=_work, name=f"kernels-{len(_workers)}", daemon=True))
-        _workers[-1].start()
-    done: queue.SimpleQueue = queue.SimpleQueue()
+        worker = threading.Thread(target=_work, name=f"kernels-{len(_workers)}", daemon=True)
+        worker.start()
+        _workers.append(worker)  # two callers may both come here: a worker too many does no harm
+    errors: list[BaseException | None] = []
+    wake: queue.SimpleQueue = queue.SimpleQueue()
     for _ in range(helpers):
-        _tasks.put((run, done))
+        _tasks.put((run, errors, wake))
+    interrupt = None
     try:
         run()
     finally:  # an interrupt leaves only once nobody writes into our arrays any more
         ticket = itertools.count(pieces)
-        errors = [done.get() for _ in range(helpers)]
-    for error in errors:
+        while len(errors) < helpers:  # not: until so many came out of `wake`, for an interrupt may swallow one
+            try:
+                wake.get()
+            except KeyboardInterrupt as e:
+                interrupt = e
+    for error in (interrupt, *errors):
         if error is not None:
             raise error

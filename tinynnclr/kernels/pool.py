@@ -52,8 +52,7 @@ def _max_pool_grad(start, stop, g, where, dx):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _avg_pool(start, stop, x, size, stride, padding, y, backward):
-    """y = means of windows of x, or, backward, x += the gradient y shared out over the windows."""
+def _avg_pool(start, stop, x, size, stride, padding, y):
     _, h, w, channels = x.shape
     share = y.dtype.type(1.0 / (size * size))
     for n in range(start, stop):
@@ -62,17 +61,28 @@ def _avg_pool(start, stop, x, size, stride, padding, y, backward):
                 for row in range(max(i * stride - padding, 0), min(i * stride - padding + size, h)):
                     for column in range(max(j * stride - padding, 0), min(j * stride - padding + size, w)):
                         for c in range(channels):
-                            if backward:
-                                x[n, row, column, c] += y[n, i, j, c] * share
-                            else:
-                                y[n, i, j, c] += x[n, row, column, c] * share
+                            y[n, i, j, c] += x[n, row, column, c] * share
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _avg_pool_grad(start, stop, g, size, stride, padding, dx):
+    _, h, w, channels = dx.shape
+    share = dx.dtype.type(1.0 / (size * size))
+    for n in range(start, stop):
+        for i in range(g.shape[1]):
+            for j in range(g.shape[2]):
+                for row in range(max(i * stride - padding, 0), min(i * stride - padding + size, h)):
+                    for column in range(max(j * stride - padding, 0), min(j * stride - padding + size, w)):
+                        for c in range(channels):
+                            dx[n, row, column, c] += g[n, i, j, c] * share
 
 
 def _output_shape(name, shape, dtype, size, stride, padding):
+    stride = size if stride is None else stride
     if len(shape) != 4 or dtype not in (np.float32, np.float64):
         raise ValueError(f"{name}: x: expected 4 axes of float32 or float64, got {shape} {dtype}")
     n, h, w, c = shape
-    if size < 1 or stride < 1 or not 0 <= 2 * padding <= size or min(h, w) + 2 * padding < size:
+    if size < 1 or stride < 1 or not 0 <= 2 * padding <= size or not 1 <= min(h, w) >= size - 2 * padding:
         raise ValueError(f"{name}: windows of {size}, stride {stride}, padding {padding} do not fit a {h} x {w} image"
                          f" (padding at most half a window)")
     return n, (h + 2 * padding - size) // stride + 1, (w + 2 * padding - size) // stride + 1, c
@@ -83,7 +93,7 @@ def max_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int
 
     ho = (h + 2 padding - size)//stride + 1, stride = size unless given. Raises ValueError where windows do not fit.
     """
-    shape = _output_shape("max_pool2d", x.shape, x.dtype, size, stride or size, padding)
+    shape = _output_shape("max_pool2d", x.shape, x.dtype, size, stride, padding)
     y, where = np.empty(shape, x.dtype), np.full(shape, -1, np.int64)
     parallel(_max_pool, len(x), np.ascontiguousarray(x), size, stride or size, padding, y, where)
     return y, where
@@ -91,6 +101,9 @@ def max_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int
 
 def max_pool2d_grad(g: np.ndarray, where: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
     """dL/dx: each window's gradient (n, ho, wo, c) goes to the pixel that won it."""
+    n, h, w, c = input_shape
+    if g.shape != where.shape or (g.shape[0], g.shape[3]) != (n, c) or where.max(initial=0) >= max(h * w, 1):
+        raise ValueError(f"max_pool2d_grad: g {g.shape} and where {where.shape} do not belong to images {input_shape}")
     dx = np.zeros(input_shape, g.dtype)
     parallel(_max_pool_grad, len(g), np.ascontiguousarray(g), where, dx)
     return dx
@@ -98,17 +111,17 @@ def max_pool2d_grad(g: np.ndarray, where: np.ndarray, input_shape: tuple[int, ..
 
 def avg_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int = 0) -> np.ndarray:
     """Mean of each window of x (n, h, w, c), zeros of the padding included: (n, ho, wo, c)."""
-    y = np.zeros(_output_shape("avg_pool2d", x.shape, x.dtype, size, stride or size, padding), x.dtype)
-    parallel(_avg_pool, len(x), np.ascontiguousarray(x), size, stride or size, padding, y, False)
+    y = np.zeros(_output_shape("avg_pool2d", x.shape, x.dtype, size, stride, padding), x.dtype)
+    parallel(_avg_pool, len(x), np.ascontiguousarray(x), size, stride or size, padding, y)
     return y
 
 
 def avg_pool2d_grad(g: np.ndarray, input_shape: tuple[int, ...], size: int, stride: int | None = None,
                     padding: int = 0) -> np.ndarray:
     """dL/dx: each window's gradient (n, ho, wo, c) is shared out evenly over its pixels."""
-    shape = _output_shape("avg_pool2d_grad", tuple(input_shape), g.dtype, size, stride or size, padding)
+    shape = _output_shape("avg_pool2d_grad", tuple(input_shape), g.dtype, size, stride, padding)
     if g.shape != shape:
         raise ValueError(f"avg_pool2d_grad: g: expected shape {shape}, got {g.shape}")
     dx = np.zeros(input_shape, g.dtype)
-    parallel(_avg_pool, len(g), dx, size, stride or size, padding, np.ascontiguousarray(g), True)
+    parallel(_avg_pool_grad, len(g), np.ascontiguousarray(g), size, stride or size, padding, dx)
     return dx

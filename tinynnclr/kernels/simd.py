@@ -161,7 +161,7 @@ def panel_width(array):
 
 @intrinsic
 def copy(typing, target, target_start, target_step, source, source_start, source_step, count):
-    """target[target_start + i*target_step] = source[source_start + i*source_step] for i < count; no bound is checked."""
+    """target[target_start + i*target_step] = source[source_start + i*source_step] for i < count, unchecked."""
     signature = types.void(target, types.intp, types.intp, source, types.intp, types.intp, types.intp)
 
     def codegen(context, builder, sig, args):

@@ -7,16 +7,15 @@ import numpy as np
 
 from .. import ops
 from ..tensor import Tensor
-from .support_set import unit_rows
 
 
-def nnclr_loss(neighbors: np.ndarray, p: Tensor, temperature: float) -> Tensor:
+def nnclr_loss(neighbors: np.ndarray | Tensor, p: Tensor, temperature: float) -> Tensor:
     """-mean_i log( exp(nn_i . p_i / t) / sum_j exp(nn_i . p_j / t) ), rows scaled to length 1.
 
     neighbors (b, d): NN(z_i) of one view, an array and so a constant; p (b, d): predictions of the *other* view. There
     are b classes: the queue gives the positive, the batch the negatives. Source: NNCLR (arXiv 2104.14548), eq. 3.
     """
-    logits = ops.matmul(unit_rows(neighbors), ops.l2_normalize(p).T) * (1 / temperature)  # (b, b)
+    logits = ops.matmul(ops.l2_normalize(neighbors), ops.l2_normalize(p).T) * (1 / temperature)  # (b, b)
     return ops.cross_entropy(logits, labels=np.arange(len(neighbors)))
 
 

@@ -31,20 +31,21 @@ class NNCLR(Module):
         """The loss of two views (b, h, w, 3) of the samples `ids` (b,); looks neighbours up, enqueues nothing yet."""
         z1, z2 = self.projector(self.encoder(x1)), self.projector(self.encoder(x2))
         p1, p2 = self.predictor(z1), self.predictor(z2)
-        nn1, found = self.lookup(z1.numpy())
-        nn2, _ = self.lookup(z2.numpy())
+        nn1, found = self.lookup(z1)
+        nn2, _ = self.lookup(z2)
         self.pending = z1.numpy(), ids, found
         return (nnclr_loss(nn1, p2, self.temperature) + nnclr_loss(nn2, p1, self.temperature)) * 0.5
 
-    def lookup(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Each row's nearest neighbour, and where it was found; the row itself, as a constant, while neighbours are off.
+    def lookup(self, z: Tensor) -> tuple[np.ndarray | Tensor, np.ndarray | None]:
+        """Each row's nearest neighbour, a constant, and where it was found; or z itself while neighbours are off.
 
         They are off for good with neighbors=False, for the first `neighbors_after` steps, and until the queue holds
         nothing but real embeddings.
         """
-        if not self.neighbors or self.steps[0] < self.neighbors_after or self.support_set.filled < len(self.support_set):
+        waiting = self.steps[0] < self.neighbors_after or self.support_set.filled < len(self.support_set)
+        if not self.neighbors or waiting:
             return z, None
-        return self.support_set.nearest(z)
+        return self.support_set.nearest(z.numpy())
 
     def after_step(self) -> dict:
         """Enqueue view 1, once; returns the ids of view 1's neighbours (-1: never seen) and their ages in steps."""

@@ -45,11 +45,11 @@ class SupportSet(Module):
         kept = min(len(z), size)  # of a batch larger than the queue, the last rows
         places = (pointer + np.arange(len(z) - kept, len(z))) % size
         rows = unit_rows(z[len(z) - kept:])
-        self.rows[places], self.ids[places], self.born[places] = rows, ids[len(z) - kept:], clock + 1
-        self.counts[:] = (pointer + len(z)) % size, min(filled + kept, size), clock + 1
         length = np.sqrt((rows * rows).sum(axis=1))
         if not np.abs(length - 1).max(initial=0) < 1e-3:  # NaN fails too
             raise FloatingPointError("SupportSet.enqueue: a row has no direction: it is zero, NaN or infinite")
+        self.rows[places], self.ids[places], self.born[places] = rows, ids[len(z) - kept:], clock + 1
+        self.counts[:] = (pointer + len(z)) % size, min(filled + kept, size), clock + 1
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:

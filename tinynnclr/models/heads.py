@@ -5,7 +5,7 @@ from ..nn import BatchNorm, Linear, Module, Sequential
 
 
 def projector(features: int, hidden: int, dim: int, rng: np.random.Generator, layers: int = 3) -> Module:
-    """h (n, features) -> z (n, dim): fully connected layers with batch norm after *every* one, ReLU after all but the last.
+    """h (n, features) -> z (n, dim): linear layers with batch norm after *every* one, ReLU after all but the last.
 
     NNCLR (arXiv 2104.14548) uses three layers [2048, 2048, d]. The last batch norm matters: without it embeddings share
     a large mean, and every query finds the same few neighbours.
@@ -18,5 +18,5 @@ def projector(features: int, hidden: int, dim: int, rng: np.random.Generator, la
 
 
 def predictor(dim: int, hidden: int, rng: np.random.Generator) -> Module:
-    """z (n, dim) -> p (n, dim): one hidden layer with batch norm and ReLU, then a plain linear layer (NNCLR, [4096, d])."""
+    """z (n, dim) -> p (n, dim): a hidden layer with batch norm and ReLU, then a plain linear one (NNCLR, [4096, d])."""
     return Sequential(Linear(dim, hidden, rng, bias=False), BatchNorm(hidden, relu=True), Linear(hidden, dim, rng))

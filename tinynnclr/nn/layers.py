@@ -48,11 +48,15 @@ class BatchNorm(Module):
 
 
 class ReLU(Module):
+    """max(x, 0), number by number."""
+
     def forward(self, x):
         return ops.relu(x)
 
 
 class MaxPool2d(Module):
+    """x (n, h, w, c) -> (n, ho, wo, c): the largest number of each window; stride = size unless given."""
+
     def __init__(self, size: int, stride: int | None = None, padding: int = 0):
         self.size, self.stride, self.padding = size, stride, padding
 
@@ -61,6 +65,8 @@ class MaxPool2d(Module):
 
 
 class AvgPool2d(Module):
+    """x (n, h, w, c) -> (n, ho, wo, c): the mean of each window; stride = size unless given."""
+
     def __init__(self, size: int, stride: int | None = None, padding: int = 0):
         self.size, self.stride, self.padding = size, stride, padding
 

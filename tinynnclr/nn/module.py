@@ -55,7 +55,7 @@ class Module:
             module.training = mode
         return self
 
-    def eval(self) -> "Module":  # noqa: A003 (torch's name)
+    def eval(self) -> "Module":
         return self.train(False)
 
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -68,14 +68,17 @@ class Module:
         entries = {name: (value, attribute, owner) for name, value, attribute, owner in self._entries()}
         missing, unknown = entries.keys() - state.keys(), state.keys() - entries.keys()
         if missing or unknown:
-            raise KeyError(f"state_dict: missing {sorted(missing) or 'nothing'}, unknown {sorted(unknown) or 'nothing'}")
-        for name, (value, attribute, owner) in entries.items():
+            raise KeyError(f"state_dict: missing {sorted(missing) or 'nothing'}, "
+                           f"unknown {sorted(unknown) or 'nothing'}")
+        for name, (value, _, _) in entries.items():  # all are checked before one is changed
             array = value.data if isinstance(value, Tensor) else value
             new = np.asarray(state[name])
             if (new.shape, new.dtype) != (array.shape, array.dtype):
                 raise ValueError(f"state_dict: {name}: expected {array.dtype} {array.shape}, "
                                  f"got {new.dtype} {new.shape}")
+        for name, (value, attribute, owner) in entries.items():
+            new = np.array(state[name])
             if isinstance(value, Tensor):
-                value.data = new.copy()
+                value.data = new
             else:
-                setattr(owner, attribute, new.copy())
+                setattr(owner, attribute, new)

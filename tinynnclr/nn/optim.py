@@ -34,12 +34,16 @@ class Optimizer:
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         if state.keys() != self.state_dict().keys():
             raise KeyError(f"optimiser: expected {sorted(self.state_dict())}, got {sorted(state)}")
-        self.steps = int(state["steps"])
+        for name, arrays in self.arrays.items():  # all are checked before one is changed
+            for i, a in enumerate(arrays):
+                new = state[f"{name}.{i}"]
+                if (new.shape, new.dtype) != (a.shape, a.dtype):
+                    raise ValueError(f"optimiser: {name}.{i}: expected {a.dtype} {a.shape}, "
+                                     f"got {new.dtype} {new.shape}")
         for name, arrays in self.arrays.items():
             for i, a in enumerate(arrays):
-                if state[f"{name}.{i}"].shape != a.shape:
-                    raise ValueError(f"optimiser: {name}.{i}: expected {a.shape}, got {state[f'{name}.{i}'].shape}")
                 a[...] = state[f"{name}.{i}"]
+        self.steps = int(state["steps"])
 
 
 class SGD(Optimizer):

@@ -1,8 +1,8 @@
 """Every op: a function of arrays that returns its value and one vjp per array, lifted to Tensors."""
 from .conv import avg_pool2d, conv2d, max_pool2d
 from .elementwise import add, div, exp, log, masked_fill, mul, neg, power, relu, sub, tanh
-from .matmul import matmul
 from .loss import cross_entropy, log_softmax
+from .matmul import matmul
 from .norm import batch_norm, l2_normalize
 from .reduce import mean, sum  # noqa: A004 (torch's and NumPy's name)
 from .shape import concatenate, getitem, reshape, transpose

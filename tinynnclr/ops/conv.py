@@ -14,6 +14,7 @@ def conv2d(x, weight, *, stride=1, padding=0):
 
 @op
 def max_pool2d(x, *, size, stride=None, padding=0):
+    """The largest number of each window of x (n, h, w, c); its pixel gets the whole gradient."""
     shape = x.shape
     out, where = kernels.max_pool2d(x, size, stride, padding)
     return out, (lambda g: kernels.max_pool2d_grad(g, where, shape),)
@@ -21,6 +22,7 @@ def max_pool2d(x, *, size, stride=None, padding=0):
 
 @op
 def avg_pool2d(x, *, size, stride=None, padding=0):
+    """The mean of each window of x (n, h, w, c), padding included; its pixels share the gradient evenly."""
     shape = x.shape
     return kernels.avg_pool2d(x, size, stride, padding), (
         lambda g: kernels.avg_pool2d_grad(g, shape, size, stride, padding),)

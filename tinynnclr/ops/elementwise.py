@@ -6,24 +6,28 @@ from ..tensor import op, unbroadcast
 
 @op
 def add(a, b):
+    """a + b; da = db = g."""
     sa, sb = a.shape, b.shape
     return a + b, (lambda g: unbroadcast(g, sa), lambda g: unbroadcast(g, sb))
 
 
 @op
 def sub(a, b):
+    """a - b; da = g, db = -g."""
     sa, sb = a.shape, b.shape
     return a - b, (lambda g: unbroadcast(g, sa), lambda g: unbroadcast(-g, sb))
 
 
 @op
 def mul(a, b):
+    """a * b; da = g * b, db = g * a."""
     sa, sb = a.shape, b.shape
     return a * b, (lambda g: unbroadcast(g * b, sa), lambda g: unbroadcast(g * a, sb))
 
 
 @op
 def div(a, b):
+    """a / b; da = g / b, db = -g * a / b^2."""
     sa, sb = a.shape, b.shape
     out = a / b
     return out, (lambda g: unbroadcast(g / b, sa), lambda g: unbroadcast(-g * out / b, sb))
@@ -31,6 +35,7 @@ def div(a, b):
 
 @op
 def neg(a):
+    """-a; da = -g."""
     return -a, (lambda g: -g,)
 
 
@@ -42,17 +47,20 @@ def power(a, *, exponent):
 
 @op
 def exp(a):
+    """e^a; da = g * e^a."""
     out = np.exp(a)
     return out, (lambda g: g * out,)
 
 
 @op
 def log(a):
+    """The natural logarithm; da = g / a."""
     return np.log(a), (lambda g: g / a,)
 
 
 @op
 def tanh(a):
+    """(e^a - e^-a) / (e^a + e^-a); da = g * (1 - tanh(a)^2)."""
     out = np.tanh(a)
     return out, (lambda g: g * (1 - out * out),)
 

@@ -1,6 +1,4 @@
 """Ops that add numbers up along axes."""
-import math
-
 import numpy as np
 
 from ..tensor import op
@@ -15,13 +13,15 @@ def _spread(g, shape, axis, keepdims):
 
 @op
 def sum(a, *, axis=None, keepdims=False):  # noqa: A001 (torch's and NumPy's name)
+    """Sum over the axes (all unless given); every number that was added gets all of g."""
     shape = a.shape
     return np.asarray(a.sum(axis=axis, keepdims=keepdims)), (lambda g: _spread(g, shape, axis, keepdims),)
 
 
 @op
 def mean(a, *, axis=None, keepdims=False):
+    """Mean over the axes (all unless given); m numbers get g / m each."""
     shape = a.shape
     out = np.asarray(a.mean(axis=axis, keepdims=keepdims))
-    share = out.size / math.prod(shape) if shape else 1.0
+    share = out.size / max(a.size, 1)
     return out, (lambda g: _spread(g * g.dtype.type(share), shape, axis, keepdims),)

@@ -6,13 +6,15 @@ from ..tensor import op
 
 @op
 def reshape(a, *, shape):
+    """The same numbers, row after row, in another shape."""
     before = a.shape
     return a.reshape(shape), (lambda g: g.reshape(before),)
 
 
 @op
 def transpose(a, *, axes=None):
-    back = None if axes is None else tuple(np.argsort(axes))
+    """Axes in another order, reversed unless given: axis i of the result is axis axes[i] of a."""
+    back = None if axes is None else tuple(np.argsort(np.arange(a.ndim)[list(axes)]))  # axes may count from the end
     return a.transpose(axes), (lambda g: g.transpose(back),)
 
 
@@ -31,6 +33,7 @@ def getitem(a, *, index):
 
 @op
 def concatenate(*arrays, axis=0):
+    """Arrays one behind the other along an axis; backward cuts g up again."""
     cuts = np.cumsum([a.shape[axis] for a in arrays])[:-1]
     pieces = [lambda g, i=i: np.split(g, cuts, axis)[i] for i in range(len(arrays))]
     return np.concatenate(arrays, axis), tuple(pieces)

@@ -1,0 +1,41 @@
+"""Commands as a user gives them: a folder of small pictures, a run on it that takes a second, and what was printed."""
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from small import SMALL
+
+import tinynnclr
+from tinynnclr.cli import main
+
+TRAIN = ["train", "--dataset", "folder:pictures",
+         *(word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value)))]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(tinynnclr.__file__).parents[1])}
+COMPILING = "compiling the kernels, half a minute, once\n"  # on standard error, with cold caches only
+
+
+def write_pictures(folder, classes=4, each=24):
+    """FOLDER/CLASS/NUMBER.png: noise, a little brighter in every class."""
+    rng = np.random.default_rng(0)
+    for c in range(classes):
+        (folder / f"class{c}").mkdir(parents=True)
+        for i in range(each):
+            image = Image.fromarray(rng.integers(0, 100 + 40 * c, (16, 16, 3)).astype(np.uint8))
+            image.save(folder / f"class{c}" / f"{i}.png")
+
+
+def run(capsys, *arguments):
+    """(exit status, standard output, standard error) of one command in this process."""
+    capsys.readouterr()
+    status = 0
+    try:
+        main([str(a) for a in arguments])
+    except SystemExit as end:
+        status = end.code
+    out, err = capsys.readouterr()
+    return status, out, err.replace(COMPILING, "")
+
+
+def files(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}

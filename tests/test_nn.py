@@ -1,0 +1,239 @@
+"""Modules and layers: the walk over attributes, states that travel whole, and the small networks built of them."""
+import math
+
+import numpy as np
+import pytest
+from one_line import fails
+
+from tinynnclr import Tensor, no_grad
+from tinynnclr.models import TinyCNN, predictor, projector
+from tinynnclr.nn import AvgPool2d, BatchNorm, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Module, ReLU, Sequential
+from tinynnclr.nn.init import kaiming_normal
+
+
+class Zoo(Module):
+    """One attribute of every kind."""
+
+    def __init__(self, rng):
+        self.last_name = None
+        self.scale = Tensor(np.ones(3, np.float32), requires_grad=True)
+        self.cages = [Linear(3, 2, rng), None, (1, 2), Linear(2, 5, rng, bias=False)]
+        self.norm = BatchNorm(5)
+        self.numbers = {"a": 1}
+        self.count = np.zeros(2, np.int64)
+        self.pair = (ReLU(), Linear(1, 1, rng))
+
+    def forward(self, x):
+        return x * self.scale
+
+
+NAMES = ["scale", "cages.0.weight", "cages.0.bias", "cages.3.weight", "norm.weight", "norm.bias", "norm.running_mean",
+         "norm.running_var", "count", "pair.1.weight", "pair.1.bias"]
+BUFFERS = ["norm.running_mean", "norm.running_var", "count"]
+
+
+@pytest.fixture
+def zoo(rng):
+    return Zoo(rng)
+
+
+def test_the_walk_finds_all_by_name_in_order(zoo):
+    assert list(zoo.state_dict()) == NAMES
+    assert list(zoo.named_parameters()) == [name for name in NAMES if name not in BUFFERS]
+    assert zoo.parameters()[1] is zoo.cages[0].weight
+    assert zoo.num_parameters() == 3 + 6 + 2 + 10 + 5 + 5 + 1 + 1
+    assert [type(m).__name__ for m in zoo.modules()] == ["Zoo", "Linear", "Linear", "BatchNorm", "ReLU", "Linear"]
+    np.testing.assert_array_equal(zoo(np.ones(3, np.float32)).data, np.ones(3))
+
+
+def test_train_and_eval_reach_every_module(zoo):
+    assert all(m.training for m in zoo.modules())
+    assert zoo.eval() is zoo
+    assert not any(m.training for m in zoo.modules())
+    assert zoo.train() is zoo
+    assert all(m.training for m in zoo.modules())
+    assert "training" not in zoo.state_dict()
+
+
+def test_zero_grad(zoo):
+    for p in zoo.parameters():
+        p.grad = np.ones_like(p.data)
+    zoo.zero_grad()
+    assert all(p.grad is None for p in zoo.parameters())
+
+
+def test_a_state_travels_whole(zoo):
+    other = Zoo(np.random.default_rng(1))
+    other.norm.running_mean += 3
+    other.count += 7
+    state = other.state_dict()
+    parameters = zoo.parameters()
+    zoo.load_state_dict(state)
+    for name, array in zoo.state_dict().items():
+        assert array.dtype == state[name].dtype
+        np.testing.assert_array_equal(array, state[name])
+    assert all(a is b for a, b in zip(parameters, zoo.parameters(), strict=True))  # an optimiser still holds them
+
+
+def test_states_are_copies_both_ways(zoo):
+    state = zoo.state_dict()
+    for array in state.values():
+        array += 1
+    assert all((a != b).all() for a, b in zip(zoo.state_dict().values(), state.values(), strict=True))
+    zoo.load_state_dict(state)
+    for array in state.values():
+        array += 1
+    assert all((a != b).all() for a, b in zip(zoo.state_dict().values(), state.values(), strict=True))
+
+
+def test_the_statistics_go_on_after_loading(zoo, rng):
+    zoo.load_state_dict(zoo.state_dict())
+    zoo.norm(Tensor(rng.standard_normal((8, 5)).astype(np.float32) + 9))
+    assert (zoo.state_dict()["norm.running_mean"] > 0.5).all()
+
+
+def test_states_that_do_not_fit(zoo):
+    state = zoo.state_dict()
+    short = {name: array for name, array in state.items() if name != "cages.0.bias"}
+    with fails(KeyError, "missing", "cages.0.bias", "unknown nothing"):
+        zoo.load_state_dict(short)
+    with fails(KeyError, "missing nothing", "unknown", "tiger"):
+        zoo.load_state_dict({**state, "tiger": np.ones(1)})
+    with fails(ValueError, "norm.bias", r"float32 \(5,\)", r"float32 \(4,\)"):
+        zoo.load_state_dict({**state, "norm.bias": np.ones(4, np.float32)})
+    with fails(ValueError, "scale", "expected float32", "got float64"):
+        zoo.load_state_dict({**state, "scale": np.ones(3)})
+
+
+def test_a_state_that_does_not_fit_changes_nothing(zoo):
+    before = zoo.state_dict()
+    wrong = {name: array + 1 for name, array in before.items()}
+    wrong["pair.1.bias"] = np.ones(9, np.float32)  # the last of all
+    with fails(ValueError, "pair.1.bias"):
+        zoo.load_state_dict(wrong)
+    for name, array in zoo.state_dict().items():
+        np.testing.assert_array_equal(array, before[name], err_msg=name)
+
+
+def test_kaiming_variance(rng):
+    for shape, fan_in in (((300, 200), 300), ((3, 3, 50, 100), 450)):
+        weight = kaiming_normal(shape, rng)
+        assert weight.dtype == np.float32
+        assert weight.shape == shape
+        n = weight.size  # the variance of n normal numbers is known to sqrt(2 / n), the mean to 1 / sqrt(n)
+        assert abs(weight.var(dtype=float) * fan_in / 2 - 1) < 4 * math.sqrt(2 / n)
+        assert abs(weight.mean(dtype=float)) < 4 * math.sqrt(2 / fan_in / n)
+
+
+def test_layers_are_their_formulas(rng):
+    x = rng.standard_normal((4, 3)).astype(np.float32)
+    linear = Linear(3, 5, rng)
+    linear.bias.data += 2
+    np.testing.assert_allclose(linear(Tensor(x)).data, x @ linear.weight.data + 2, atol=1e-6)
+    assert Linear(3, 5, rng, bias=False).bias is None
+    images = rng.standard_normal((2, 6, 6, 3)).astype(np.float32)
+    conv = Conv2d(3, 4, 3, rng, stride=2, padding=1)
+    assert conv.weight.shape == (3, 3, 3, 4)
+    assert conv(Tensor(images)).shape == (2, 3, 3, 4)
+    np.testing.assert_allclose(GlobalAvgPool()(Tensor(images)).data, images.mean((1, 2)), atol=1e-6)
+    np.testing.assert_array_equal(ReLU()(Tensor(x)).data, np.maximum(x, 0))
+    np.testing.assert_array_equal(MaxPool2d(2)(Tensor(images)).data, images.reshape(2, 3, 2, 3, 2, 3).max((2, 4)))
+    np.testing.assert_allclose(AvgPool2d(2)(Tensor(images)).data, images.reshape(2, 3, 2, 3, 2, 3).mean((2, 4)),
+                               atol=1e-6)
+    assert MaxPool2d(3, stride=2, padding=1)(Tensor(images)).shape == (2, 3, 3, 3)
+    assert AvgPool2d(3, stride=1)(Tensor(images)).shape == (2, 4, 4, 3)
+    both = Sequential(Linear(3, 2, rng), ReLU())
+    np.testing.assert_array_equal(both(Tensor(x)).data, np.maximum(both.layers[0](Tensor(x)).data, 0))
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_batch_norm_equals_torch_over_many_steps(rng, relu):
+    torch = pytest.importorskip("torch")
+    norm, reference = BatchNorm(4, relu=relu, momentum=0.3, eps=1e-3), torch.nn.BatchNorm2d(4, momentum=0.3, eps=1e-3)
+    for _ in range(5):
+        x = (rng.standard_normal((3, 5, 2, 4)) * 3 + 2).astype(np.float32)
+        y, wanted = norm(Tensor(x)), reference(torch.from_numpy(x.transpose(0, 3, 1, 2).copy()))
+        wanted = (torch.relu(wanted) if relu else wanted).detach().numpy().transpose(0, 2, 3, 1)
+        np.testing.assert_allclose(y.data, wanted, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(norm.running_mean, reference.running_mean.numpy(), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(norm.running_var, reference.running_var.numpy(), rtol=1e-6)
+    assert norm.running_var.dtype == np.float32
+    norm.eval()
+    reference.eval()
+    before = norm.state_dict()
+    wanted = reference(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).detach().numpy().transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(norm(Tensor(x)).data, np.maximum(wanted, 0) if relu else wanted, rtol=0, atol=2e-6)
+    for name, array in norm.state_dict().items():  # evaluation leaves no trace
+        assert array.tobytes() == before[name].tobytes()
+
+
+@pytest.mark.parametrize("width", [4, 6, 16])
+def test_tiny_cnn(rng, width):
+    encoder = TinyCNN(width, rng)
+    assert encoder.features == 8 * width
+    x = rng.random((3, 32, 32, 3), np.float32)
+    h = encoder(Tensor(x))
+    assert h.shape == (3, 8 * width)
+    assert h.dtype == np.float32
+    assert encoder.body.layers[-2](encoder.body.layers[-3](Tensor(rng.random((1, 8, 8, 4 * width), np.float32)))
+                                   ).shape == (1, 4, 4, 8 * width)
+    w = width
+    convolutions = 9 * (3 * w + w * 2 * w + 2 * w * 4 * w + 4 * w * 8 * w)
+    assert encoder.num_parameters() == convolutions + 2 * 15 * w
+    h.backward(rng.standard_normal(h.shape))
+    for name, p in encoder.named_parameters().items():
+        assert p.grad is not None, name
+        assert np.isfinite(p.grad).all(), name
+        assert p.grad.any(), name
+
+
+def test_tiny_cnn_has_97_000_weights_at_width_16(rng):
+    weights = sum(p.data.size for p in TinyCNN(16, rng).parameters() if p.ndim > 1)
+    assert weights == 97_200
+    assert TinyCNN(16, rng).num_parameters() == 97_680
+
+
+def test_tiny_cnn_takes_images_of_any_size_and_none(rng):
+    encoder = TinyCNN(4, rng).eval()
+    with no_grad():
+        assert encoder(Tensor(np.ones((2, 17, 9, 3), np.float32))).shape == (2, 32)
+        assert encoder(Tensor(np.ones((0, 32, 32, 3), np.float32))).shape == (0, 32)
+
+
+def test_the_same_seed_gives_the_same_network():
+    first, second, other = (TinyCNN(4, np.random.default_rng(seed)).state_dict() for seed in (1, 1, 2))
+    assert all(first[name].tobytes() == second[name].tobytes() for name in first)
+    assert first["body.layers.0.weight"].tobytes() != other["body.layers.0.weight"].tobytes()
+
+
+def test_in_eval_mode_an_image_does_not_depend_on_its_batch(rng):
+    encoder = TinyCNN(4, rng)
+    images = rng.random((5, 16, 16, 3), np.float32)
+    encoder(Tensor(images))
+    encoder.eval()
+    alone = np.concatenate([encoder(Tensor(images[i:i + 1])).data for i in range(5)])
+    np.testing.assert_array_equal(encoder(Tensor(images)).data, alone)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_projector(rng, layers):
+    head = projector(5, 7, 3, rng, layers=layers)
+    kinds = [type(layer).__name__ for layer in head.layers]
+    assert kinds == ["Linear", "BatchNorm"] * layers  # batch norm after every layer, the last included
+    assert [layer.relu for layer in head.layers[1::2]] == [True] * (layers - 1) + [False]
+    assert all(layer.bias is None for layer in head.layers[::2])
+    sizes = [5] + [7] * (layers - 1) + [3]
+    assert [layer.weight.shape for layer in head.layers[::2]] == list(zip(sizes, sizes[1:], strict=False))
+    z = head(Tensor(rng.standard_normal((6, 5)).astype(np.float32)))
+    assert z.shape == (6, 3)
+    np.testing.assert_allclose(z.data.mean(0), 0, atol=1e-6)
+
+
+def test_predictor(rng):
+    head = predictor(3, 11, rng)
+    first, norm, last = head.layers
+    assert first.bias is None
+    assert norm.relu
+    assert last.bias is not None
+    assert (first.weight.shape, last.weight.shape) == ((3, 11), (11, 3))
+    assert head(Tensor(rng.standard_normal((6, 3)).astype(np.float32))).shape == (6, 3)

@@ -1,0 +1,119 @@
+"""Tensors keep their float type through every op, and every mistake is named."""
+import numpy as np
+import pytest
+from one_line import fails
+from op_cases import ALL, CASES
+
+from tinynnclr import Tensor, ops
+from tinynnclr.tensor import OPS, op
+
+
+def leaf(*values, dtype=np.float64):
+    return Tensor(np.array(values, dtype), requires_grad=True)
+
+
+@pytest.fixture
+def register(monkeypatch):
+    """`op` for one test: the registry forgets what it made."""
+    monkeypatch.setattr("tinynnclr.tensor.OPS", dict(OPS))
+    return op
+
+
+@pytest.mark.parametrize(("name", "i"), ALL)
+def test_float32_stays_float32(name, i):
+    arrays, static, _ = CASES[name][i]
+    leaves = [Tensor(a.astype(np.float32), requires_grad=True) for a in arrays]
+    static = {k: v.astype(np.float32) if getattr(v, "dtype", None) == np.float64 else v for k, v in static.items()}
+    out = OPS[name](*leaves, **static)
+    assert out.dtype == np.float32
+    out.backward(np.ones(out.shape))
+    for x in leaves:
+        assert x.grad.dtype == np.float32
+        assert x.grad.shape == x.shape
+
+
+def test_python_numbers_take_the_type_beside_them():
+    for dtype in (np.float32, np.float64):
+        a = leaf(1.0, 2.0, dtype=dtype)
+        for out in (a + 1, 1 + a, a - 0.1, 0.1 - a, a * 3, 3.5 * a, a / 7, 7 / a, -a, a ** 2, a ** 0.5, a.mean()):
+            assert out.dtype == dtype
+        assert (2 - a).data.tolist() == [1, 0]
+        assert (2 / a).data.tolist() == [2, 1]
+
+
+def test_an_array_may_stand_on_either_side():
+    a, array = leaf(1.0, 2.0), np.array([3.0, 4.0])
+    for left, right in ((array + a, array + a.data), (array - a, array - a.data), (array * a, array * a.data),
+                        (array / a, array / a.data), (a - array, a.data - array), (a / array, a.data / array)):
+        assert isinstance(left, Tensor)
+        np.testing.assert_array_equal(left.data, right)
+    matrix = Tensor(np.eye(2), requires_grad=True)
+    assert isinstance(array[None] @ matrix, Tensor)
+    np.testing.assert_array_equal((matrix @ array[:, None]).data, array[:, None])
+
+
+@pytest.mark.parametrize("other", [np.ones(2), np.float64(1), np.ones(2, int), np.int64(1), np.ones(2, np.float16)])
+def test_mixed_types_are_refused_by_name(other):
+    a = leaf(1.0, 2.0, dtype=np.float32)
+    for call, name in ((lambda: a + other, "add"), (lambda: other * a, "mul"), (lambda: a / other, "div")):
+        with fails(TypeError, f"^{name}: ", "float32 or float64", str(other.dtype), "float32"):
+            call()
+
+
+def test_without_an_array_there_is_no_type():
+    with fails(TypeError, "add", "got none"):
+        ops.add(1, 2)
+
+
+def test_other_numbers_become_float32():
+    for data in (1, 2.5, [1.0, 2.0], [[1, 2]], np.arange(3), np.ones(2, np.float16), True):
+        tensor = Tensor(data)
+        assert tensor.dtype == np.float32
+        np.testing.assert_array_equal(tensor.data, data)
+    array = np.ones(3)
+    assert Tensor(array).data is array
+
+
+def test_a_wrong_number_of_vjps(register):
+    @register
+    def one_too_few(a, b):
+        return a + b, (lambda g: g,)
+
+    with fails(ValueError, "one_too_few", "2 inputs", "got 1"):
+        one_too_few(leaf(1.0), leaf(2.0))
+
+
+def test_an_op_that_changes_the_type(register):
+    @register
+    def widens(a):
+        return a.astype(np.float64), (lambda g: g,)
+
+    with fails(TypeError, "widens", "float32 went in", "float64 came out"):
+        widens(leaf(1.0, dtype=np.float32))
+    assert "widens" not in OPS
+
+
+def test_a_cotangent_of_the_wrong_shape():
+    a = leaf(1.0, 2.0)
+    with fails(ValueError, "backward", "g: expected shape", r"\(2,\)", r"\(3,\)"):
+        (a * 2).backward(np.ones(3))
+    with fails(RuntimeError, "backward", "single number", r"\(2,\)", "no g"):
+        (a * 2).backward()
+    assert a.grad is None
+
+
+def test_a_cotangent_takes_the_type_of_the_value():
+    a = leaf(1.0, 2.0, dtype=np.float32)
+    (a * 2).backward([1, 2])
+    assert a.grad.dtype == np.float32
+
+
+def test_operators_are_the_ops():
+    x = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    assert len(x) == 2
+    assert x.ndim == 2
+    for got, wanted in ((x.T, x.data.T), (x.transpose(1, 0), x.data.T), (x.reshape(3, 2), x.data.reshape(3, 2)),
+                        (x.reshape(-1), x.data.ravel()), (x[1, :2], x.data[1, :2]), (x.sum(), x.data.sum()),
+                        (x.mean(axis=0, keepdims=True), x.data.mean(0, keepdims=True)), (x @ x.T, x.data @ x.data.T)):
+        np.testing.assert_array_equal(got.data, wanted)
+    assert x.sum().item() == 15

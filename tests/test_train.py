@@ -1,0 +1,278 @@
+"""The loop: the same seed gives the same bytes, a resumed run is the uninterrupted one, and NaN stops it by name."""
+import math
+
+import numpy as np
+import pytest
+from one_line import fails
+from small import easy_data, random_data, small_config, state_of
+
+from tinynnclr import run_dir
+from tinynnclr import train as train_module
+from tinynnclr.config import Config
+from tinynnclr.datasets.dataset import Dataset
+from tinynnclr.datasets.loader import batches
+from tinynnclr.train import Run, augmentation_pair, train
+
+DATA = random_data(70)  # 4 batches of 16 and a rest of 6
+COLUMNS = ["epoch", "step", "seconds", "views_per_second", "lr", "loss", "self_match", "age", "distinct", "agreement",
+           "monitor_knn"]
+
+
+def trained(data=DATA, augmentation="simclr", **changes):
+    run = Run(small_config(**changes), data)
+    train(run, data, augmentation_pair(augmentation), progress=False)
+    return run
+
+
+class Stop(Exception):
+    """An interruption that a test makes."""
+
+
+def stop_after(epochs, run, data, path):
+    """Train until so many epochs are done, with a checkpoint after each, and then be interrupted."""
+
+    def after_epoch(run):
+        run.save(path)
+        if run.epoch == epochs:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(run, data, augmentation_pair("simclr"), after_epoch=after_epoch, progress=False)
+
+
+METHODS = [{"method": "nnclr", "optimizer": "sgd", "nesterov": True}, {"method": "nnclr", "optimizer": "adamw"},
+           {"method": "simclr", "optimizer": "lars"}]
+
+
+@pytest.mark.parametrize("changes", METHODS)
+def test_a_resumed_run_is_the_uninterrupted_one(changes, tmp_path):
+    changes = {**changes, "queue_size": 40, "epochs": 4}  # 40 rows, batches of 16: the pointer is never at a boundary
+    whole = trained(**changes)
+    stop_after(2, Run(small_config(**changes), DATA), DATA, tmp_path / "c.npz")
+    resumed = Run(small_config(**changes), DATA)
+    resumed.load(tmp_path / "c.npz")
+    assert (resumed.epoch, resumed.step, len(resumed.metrics), len(resumed.gallery)) == (2, 8, 2, 2)
+    train(resumed, DATA, augmentation_pair("simclr"), progress=False)
+    ours, theirs = state_of(whole), state_of(resumed)
+    assert ours.keys() == theirs.keys()
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+    assert resumed.seconds > 0
+    if changes["method"] == "nnclr":
+        queue = {f"method.support_set.{name}" for name in ("rows", "ids", "born", "counts")}
+        assert {*queue, "method.steps", "method.encoder.body.layers.1.running_mean"} < ours.keys()
+
+
+def test_a_resumed_run_in_the_middle_of_nothing(tmp_path):
+    """A checkpoint of the beginning and one of the end."""
+    run = Run(small_config(), DATA)
+    run.save(tmp_path / "first.npz")
+    train(run, DATA, augmentation_pair("simclr"), progress=False)
+    run.save(tmp_path / "last.npz")
+    for name in ("first", "last"):
+        again = Run(small_config(), DATA)
+        again.load(tmp_path / f"{name}.npz")
+        train(again, DATA, augmentation_pair("simclr"), progress=False)
+        assert state_of(again) == state_of(run)
+
+
+def test_the_seed_decides():
+    runs = [state_of(trained(seed=seed)) for seed in (0, 0, 1)]
+    assert runs[0] == runs[1]
+    changed = [name for name in runs[0] if runs[0][name] != runs[2][name]]
+    assert {"rng", "metrics", "method.support_set.rows", "method.encoder.body.layers.0.weight"} <= set(changed)
+
+
+def test_the_number_of_threads_does_not_matter(threads):
+    states = []
+    for n in (1, 2, 3):
+        threads(n)
+        states.append(state_of(trained(batch_size=32, width=4, epochs=1)))
+    assert states[0] == states[1] == states[2]
+
+
+def test_labels_do_not_reach_the_training():
+    permuted = Dataset(DATA.images, np.random.default_rng(0).permutation(DATA.labels), DATA.class_names)
+    ours, theirs = (trained(data, epochs=3) for data in (DATA, permuted))
+    assert [row["loss"] for row in ours.metrics] == [row["loss"] for row in theirs.metrics]
+    assert ours.metrics[-1]["agreement"] != theirs.metrics[-1]["agreement"]  # the labels do differ
+    ours, theirs = state_of(ours), state_of(theirs)
+    assert [name for name in ours if ours[name] != theirs[name]] == ["metrics"]
+
+
+def test_every_epoch_has_its_own_views(monkeypatch):
+    seen, real = [], train_module.two_views
+
+    def spy(images, indices, *rest):
+        x1, x2 = real(images, indices, *rest)
+        seen.append({int(i): (a.tobytes(), b.tobytes()) for i, a, b in zip(indices, x1, x2, strict=True)})
+        return x1, x2
+
+    monkeypatch.setattr(train_module, "two_views", spy)
+    data = DATA.take(64)
+    trained(data, epochs=2)
+    epochs = [{k: v for batch in part for k, v in batch.items()} for part in (seen[:4], seen[4:])]
+    assert len(seen) == 8
+    assert [sorted(e) for e in epochs] == [list(range(64))] * 2
+    assert [list(b) for b in seen[:4]] != [list(b) for b in seen[4:]]  # another order
+    for i in range(64):
+        assert len({*epochs[0][i], *epochs[1][i]}) == 4  # and four different views
+
+
+@pytest.mark.parametrize(("n", "b"), [(64, 16), (70, 16), (16, 16), (17, 16), (5, 2)])
+def test_the_loader(n, b):
+    first, again, other = (list(batches(n, b, np.random.default_rng(seed))) for seed in (0, 0, 1))
+    assert len(first) == n // b
+    assert all(len(indices) == b for indices in first)
+    order = np.concatenate(first)
+    assert len(set(order.tolist())) == len(order)  # nobody twice
+    assert set(order.tolist()) <= set(range(n))
+    np.testing.assert_array_equal(order, np.concatenate(again))
+    assert order.tolist() != np.concatenate(other).tolist()
+    rng = np.random.default_rng(0)
+    assert [list(a) for a in batches(n, b, rng)] != [list(a) for a in batches(n, b, rng)]  # an epoch, the next
+    left_out = set()
+    for _ in range(200):  # the rest is another one every time: everybody comes on
+        left_out |= set(range(n)) - set(np.concatenate(list(batches(n, b, rng))).tolist())
+    assert left_out == (set(range(n)) if n % b else set())
+
+
+def test_a_step_in_its_order(monkeypatch):
+    """loss, backward, optimiser, and only then the queue: with weights of the step before."""
+    run, events = Run(small_config(epochs=1, batch_size=32), DATA), []
+
+    def watch(owner, name):
+        real = getattr(owner, name)
+
+        def spy(*args):
+            grads = all(p.grad is not None for p in run.method.parameters())
+            events.append((name, grads))
+            return real(*args)
+
+        monkeypatch.setattr(owner, name, spy)
+
+    for owner, name in ((run.method, "loss"), (run.method, "zero_grad"), (run.optimizer, "step"),
+                        (run.method, "after_step")):
+        watch(owner, name)
+    train(run, DATA, augmentation_pair("simclr"), progress=False)
+    assert events == [("loss", False), ("zero_grad", False), ("step", True), ("after_step", True),
+                      ("loss", True), ("zero_grad", True), ("step", True), ("after_step", True)]
+
+
+def test_the_rate_follows_the_schedule():
+    run = Run(small_config(epochs=5, lr=0.4, warmup=0.25), DATA)  # 20 steps, 5 of them warm-up; 0.4 * 16 / 128 = 0.05
+    train(run, DATA, augmentation_pair("simclr"), progress=False)
+    wanted = [0.05 * (4 / 5), *(0.025 * (1 + math.cos(math.pi * (step - 5) / 15)) for step in (7, 11, 15, 19))]
+    assert [row["lr"] for row in run.metrics] == pytest.approx(wanted, rel=1e-12)
+    assert run.optimizer.lr == 0.05
+
+
+def test_a_row_an_epoch():
+    run = trained(epochs=3)
+    assert [list(row) for row in run.metrics] == [COLUMNS] * 3
+    assert [(row["epoch"], row["step"]) for row in run.metrics] == [(1, 4), (2, 8), (3, 12)]
+    for row in run.metrics:
+        assert all(math.isfinite(value) for value in row.values())
+        assert 0 <= min(row["self_match"], row["agreement"], row["monitor_knn"])
+        assert 1 <= row["age"] <= 2  # 32 rows, batches of 16
+        assert 1 <= row["distinct"] <= 16
+        assert row["views_per_second"] > 0
+    assert 0 < run.metrics[0]["seconds"] < run.metrics[1]["seconds"] < run.metrics[2]["seconds"]
+    assert [g.shape for g in run.gallery] == [(8, 6)] * 3
+    without = trained(epochs=1, neighbors=False).metrics[0]
+    assert [k for k, v in without.items() if math.isnan(v)] == ["self_match", "age", "distinct", "agreement"]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lars", "adamw"])
+@pytest.mark.parametrize("method", ["nnclr", "simclr"])
+def test_every_optimiser_lowers_the_loss(method, optimizer):
+    lr = {"sgd": 0.2, "lars": 40.0, "adamw": 1e-2}[optimizer]
+    losses = [row["loss"] for row in trained(easy_data(64), "crop-only", method=method, optimizer=optimizer, lr=lr,
+                                             epochs=8, width=4, temperature=0.2).metrics]
+    assert sum(losses[-2:]) / 2 < sum(losses[:2]) / 2 - 0.3, losses
+
+
+def test_too_few_images():
+    with fails(ValueError, "batch_size: 71 is more than the 70 training images"):
+        Run(small_config(batch_size=71), DATA)
+    assert Run(small_config(batch_size=70), DATA).steps_per_epoch == 1
+
+
+def test_a_checkpoint_of_another_network(tmp_path):
+    Run(small_config(), DATA).save(tmp_path / "c.npz")
+    for changes in ({"width": 3}, {"method": "simclr"}, {"queue_size": 33}, {"optimizer": "adamw"}):
+        with fails(ValueError, "c.npz does not fit this run"):
+            Run(small_config(**changes), DATA).load(tmp_path / "c.npz")
+
+
+def test_an_unknown_augmentation():
+    with fails(ValueError, "augmentation: expected one of simclr, crop-only", "got 'simclrr'"):
+        augmentation_pair("simclrr")
+    for name in {f.name: f for f in Config.__dataclass_fields__.values()}["augmentation"].metadata["choices"]:
+        assert augmentation_pair(name)
+
+
+# ---------------------------------------------------------------- numbers that are none
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A run of one epoch, saved as the command line does."""
+    run_dir.train_into(tmp_path, Run(small_config(epochs=1), DATA), DATA, progress=False)
+    return tmp_path
+
+
+def continued(folder, **changes):
+    run = Run(small_config(epochs=3, **changes), DATA)
+    run.load(folder / "checkpoint.npz")
+    return run
+
+
+def stops(folder, run, *words):
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    with np.errstate(all="ignore"), fails(FloatingPointError, *words):
+        run_dir.train_into(folder, run, DATA, progress=False)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before  # nothing was overwritten, nothing left behind
+
+
+def test_a_poisoned_weight(folder):
+    run = continued(folder)
+    run.method.projector.layers[0].weight.data[3, 1] = np.nan
+    stops(folder, run, "step 5, epoch 2: the loss is not finite", "projector.layers.0.weight holds NaN")
+
+
+@pytest.mark.parametrize("view", [0, 1])
+def test_a_poisoned_pixel(folder, view, monkeypatch):
+    real, calls = train_module.two_views, []
+
+    def poisoned(*args):
+        both = real(*args)
+        calls.append(1)
+        if len(calls) == 3:
+            both[view][5, 7, 7, 1] = np.nan
+        return both
+
+    monkeypatch.setattr(train_module, "two_views", poisoned)
+    stops(folder, continued(folder), "step 7, epoch 2: the loss is not finite", "conv2d: the first value",
+          r"batch of samples \[\d+")
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "lars"])
+def test_a_rate_that_is_far_too_large(folder, tmp_path, optimizer):
+    if optimizer != "sgd":
+        run_dir.train_into(tmp_path, Run(small_config(epochs=1, optimizer=optimizer), DATA), DATA, progress=False)
+    stops(folder, continued(folder, optimizer=optimizer, lr=1e30), "step [5-8], epoch 2", "try a smaller --lr")
+
+
+def test_weights_that_end_with_the_epoch(folder):
+    """The last step of an epoch spoils the weights after a finite loss: they must not become the checkpoint."""
+    run = continued(folder, batch_size=16)
+    real, calls = run.optimizer.step, []
+
+    def step():
+        real()
+        calls.append(1)
+        if len(calls) == 4:
+            run.method.predictor.layers[-1].weight.data[0, 0] = np.inf
+
+    run.optimizer.step = step
+    stops(folder, run, "step 8, epoch 2", "predictor.layers.2.weight holds NaN or infinity")

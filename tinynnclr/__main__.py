@@ -1,0 +1,5 @@
+"""python -m tinynnclr"""
+from .cli import main
+
+if __name__ == "__main__":
+    main()

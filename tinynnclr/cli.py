@@ -1,0 +1,160 @@
+"""The command line: train, evaluate, plot, download. Its training flags are the fields of `Config`."""
+import argparse
+import dataclasses
+import os
+import re
+import sys
+import typing
+from pathlib import Path
+
+for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # before NumPy loads: one thread pool, ours
+    os.environ.setdefault(_name, "1")
+
+import numpy as np  # noqa: E402
+from numba.core import event  # noqa: E402
+
+from . import __version__, checkpoint, kernels, run_dir  # noqa: E402
+from .config import Config, nearest  # noqa: E402
+from .datasets.download import SOURCES, DownloadError, download  # noqa: E402
+from .run_dir import CHECKPOINT, PICTURES  # noqa: E402
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line, with the nearest name for an unknown flag, and exit status 2."""
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Every parser answers for its own flags, so that `evaluate` does not suggest one of `train`."""
+        namespace, unknown = super().parse_known_args(args, namespace)
+        for word in unknown:
+            if word.startswith("-"):
+                flags = [flag for action in self._actions for flag in action.option_strings]
+                self.error(f"unknown flag {word}{nearest(word.partition('=')[0], flags)}")
+        if unknown:
+            self.error(f"unexpected {' '.join(unknown)}")
+        return namespace, unknown
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}\n")
+
+
+def add_config_flags(parser: argparse.ArgumentParser) -> None:
+    """A flag for every field of Config; one that is not given leaves no trace, so that defaults stay in one place."""
+    types = typing.get_type_hints(Config)
+    for field in dataclasses.fields(Config):
+        flag, default = f"--{field.name.replace('_', '-')}", field.default
+        text = field.metadata["help"] + ("" if default is None else f" [{default}]")
+        options = {"dest": field.name, "default": argparse.SUPPRESS, "help": text.replace("%", "%%")}
+        if types[field.name] is bool:
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
+        else:
+            kinds = [t for t in typing.get_args(types[field.name]) or (types[field.name],) if t is not type(None)]
+            parser.add_argument(flag, type=kinds[0], choices=field.metadata["choices"], **options,
+                                metavar=None if field.metadata["choices"] else kinds[0].__name__.upper())
+
+
+def build_parser() -> Parser:
+    parser = Parser(prog="tinynnclr", description="Nearest-neighbour contrastive learning from NumPy and Numba.",
+                    allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"tinynnclr {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    sub = commands.add_parser("train", help="learn from images, judge what was learned, draw it", allow_abbrev=False)
+    add_config_flags(sub)
+    sub.add_argument("--out", type=Path, metavar="DIR", help="folder of the run [runs/METHOD-DATASET-SEED]")
+    sub.add_argument("--resume", action="store_true", help="continue the run in --out from its last checkpoint")
+    sub.add_argument("--no-plots", action="store_true", help="leave the pictures out")
+
+    for name, text in (("evaluate", "judge a run's last checkpoint again"), ("plot", "draw a run's pictures again")):
+        sub = commands.add_parser(name, help=text, allow_abbrev=False)
+        sub.add_argument("dir", type=Path, metavar="DIR", help="folder of the run")
+        sub.add_argument("--threads", type=int, help="threads of the kernels (all cores)")
+
+    sub = commands.add_parser("download", help="fetch a data set from its official address", allow_abbrev=False)
+    sub.add_argument("name", choices=tuple(SOURCES), help="which")
+    sub.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where to put it [data]")
+    sub.add_argument("--url", help="another address (or the environment variable TINYNNCLR_<NAME>_URL)")
+    sub.add_argument("--from", dest="archive", type=Path, metavar="FILE", help="a local archive instead")
+    sub.add_argument("--no-checksum", action="store_true", help="accept other bytes than the official ones")
+    return parser
+
+
+def default_folder(config: Config) -> Path:
+    return Path("runs") / f"{config.method}-{re.sub('[^A-Za-z0-9_.]+', '-', config.dataset)}-{config.seed}"
+
+
+def run_train(options: argparse.Namespace) -> None:
+    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config) if f.name in options}
+    config = Config.from_dict(given)
+    folder = options.out or default_folder(config)
+    if options.resume:
+        run, data = run_dir.restore(folder, config.threads)
+        for name, value in given.items():
+            if name != "threads" and value != getattr(run.config, name):
+                raise ValueError(f"--{name.replace('_', '-')} {value}: the run in {folder} was begun with "
+                                 f"{getattr(run.config, name)}, and --resume goes on as it began")
+        config = run.config
+    else:
+        if (folder / CHECKPOINT).exists():
+            raise ValueError(f"--out {folder}: a run is there already; add --resume to go on with it, or name another")
+        kernels.set_num_threads(config.threads or kernels.get_num_threads())
+        data = run_dir.load_data(config)
+        run = run_dir.Run(config, data[0])
+        run_dir.open_dir(folder)  # last: a mistake above leaves no folder behind
+    print(f"{config.method} on {config.dataset}: {len(data[0])} training images, epoch {run.epoch} of {config.epochs}, "
+          f"{kernels.get_num_threads()} threads, into {folder}", flush=True)
+    try:
+        run_dir.train_into(folder, run, data[0])
+    except KeyboardInterrupt:
+        saved = checkpoint.load(folder / CHECKPOINT)[1]["epoch"]
+        print(f"\nstopped; {saved} of {config.epochs} epochs are saved. Go on with:\n"
+              f"  tinynnclr train --resume --out {folder}", file=sys.stderr)
+        raise SystemExit(130) from None
+    print(run_dir.table(run_dir.evaluate_into(folder, run, data)), flush=True)
+    if not options.no_plots:
+        run_dir.draw_into(folder, run, data)
+    print(f"in {folder}: result.json, metrics.csv" + ("" if options.no_plots else f", {', '.join(PICTURES)}"))
+
+
+def run_evaluate(options: argparse.Namespace) -> None:
+    run, data = run_dir.restore(options.dir, options.threads)
+    print(run_dir.table(run_dir.evaluate_into(options.dir, run, data)))
+
+
+def run_plot(options: argparse.Namespace) -> None:
+    for path in run_dir.draw_into(options.dir, *run_dir.restore(options.dir, options.threads)):
+        print(path)
+
+
+def run_download(options: argparse.Namespace) -> None:
+    download(options.name, options.data_dir, url=options.url, archive=options.archive,
+             checksum=not options.no_checksum)
+
+
+class Announce(event.Listener):
+    """Says once that kernels are being compiled, the first time that one really is."""
+
+    told = False
+
+    def on_start(self, _event):
+        if not self.told:
+            self.told = True
+            print("compiling the kernels, half a minute, once", file=sys.stderr, flush=True)
+
+    def on_end(self, _event):
+        pass
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command. A user's mistake ends as one line on standard error and exit status 2, never a traceback."""
+    options = build_parser().parse_args(arguments)
+    command = {"train": run_train, "evaluate": run_evaluate, "plot": run_plot, "download": run_download}
+    try:
+        with event.install_listener("numba:compile", Announce()), np.errstate(all="ignore"):  # `train` finds NaN
+            command[options.command](options)
+    except (ValueError, OSError, FloatingPointError, DownloadError, MemoryError) as error:
+        message = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
+        print(f"tinynnclr {options.command}: {' '.join(message.split()) or type(error).__name__}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        raise SystemExit(130) from None

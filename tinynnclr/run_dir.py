@@ -1,0 +1,129 @@
+"""A run's folder: train into it, continue it, judge what is in it, draw it."""
+import csv
+import io
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from . import checkpoint, datasets, kernels
+from .config import Config
+from .datasets.dataset import Dataset
+from .evaluate import judge_encoder, judge_pixels, protocol
+from .evaluate.features import encode
+from .train import Run, augmentation_pair, train, views_example
+
+CHECKPOINT, METRICS, RESULT = "checkpoint.npz", "metrics.csv", "result.json"
+PICTURES = ("curves.png", "neighbors.png", "embedding.png", "views.png")
+MAP_SIZE = 1000  # test images on the 2-D map
+
+
+def load_data(config: Config) -> tuple[Dataset, Dataset]:
+    return datasets.load(config.dataset, config.data_dir, train_size=config.train_size)
+
+
+def open_dir(folder: Path) -> None:
+    """Make the folder if need be, and fail now rather than after an hour if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(f"--out {folder}: cannot write there ({error.strerror})") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    checkpoint.write_whole(path, lambda file: file.write(text.encode()))
+
+
+def write_metrics(folder: Path, rows: list[dict]) -> None:
+    """metrics.csv, a row an epoch; a number that does not exist, such as the age of no neighbours, is left empty."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: "" if v != v else f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+    write_text(folder / METRICS, text.getvalue())
+
+
+def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = None) -> None:
+    """Train on, with a checkpoint and metrics.csv after every epoch; an interrupt leaves the last ones whole."""
+
+    def after_epoch(run):
+        run.save(folder / CHECKPOINT)
+        write_metrics(folder, run.metrics)
+
+    augmentations = augmentation_pair(run.config.augmentation)
+    if run.epoch == 0:
+        run.save(folder / CHECKPOINT)
+    else:
+        write_metrics(folder, run.metrics)  # an interrupt may have come between the two files
+    train(run, data, augmentations, after_epoch=after_epoch, progress=progress)
+
+
+def restore(folder: Path, threads: int | None = None) -> tuple[Run, tuple[Dataset, Dataset]]:
+    """The run as its checkpoint holds it, and its data. Raises FileNotFoundError or ValueError."""
+    _, info = checkpoint.load(folder / CHECKPOINT)
+    if "config" not in info:
+        raise ValueError(f"{folder / CHECKPOINT} holds no run")
+    config = Config.from_dict(info["config"])
+    threads = config.threads if threads is None else threads
+    if threads is not None:
+        kernels.set_num_threads(threads)
+    data = load_data(config)
+    run = Run(config, data[0])
+    run.load(folder / CHECKPOINT)
+    return run, data
+
+
+def evaluate_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> dict:
+    """result.json: kNN and linear probe of the encoder, beside those of pixels and of its first, random weights."""
+    config, started = run.config, time.perf_counter()
+    first = Run(config, data[0]).method.encoder  # the same seed gives the weights that this run began with
+    rows = {"": judge_encoder(config, run.method.encoder, *data), "random": judge_encoder(config, first, *data),
+            "pixels": judge_pixels(config, *data)}
+    speeds = [row["views_per_second"] for row in run.metrics] or [0.0]
+    result = {"method": config.method, "dataset": config.dataset, "seed": config.seed, "epochs": run.epoch,
+              "steps": run.step, "encoder": f"{config.encoder}, width {config.width}",
+              "parameters": run.method.encoder.num_parameters(), "seconds": round(run.seconds, 2),
+              "views_per_second": float(np.median(speeds)), **rows[""],
+              "baselines": {"pixels": rows["pixels"], "random": rows["random"]},
+              "protocol": protocol(config, *data), "evaluation_seconds": round(time.perf_counter() - started, 2),
+              "threads": kernels.get_num_threads(), "config": config.to_dict()}
+    write_text(folder / RESULT, json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def table(result: dict) -> str:
+    """The result as a few lines of text."""
+    floors = result["baselines"]
+    rows = [("", "kNN", "linear"), ("chance", *2 * (f"{result['protocol']['chance']:.1%}",)),
+            *((name, f"{floors[key]['knn']:.1%}", f"{floors[key]['linear']:.1%}")
+              for name, key in (("raw pixels", "pixels"), ("random weights", "random"))),
+            (result["method"], f"{result['knn']:.1%}", f"{result['linear']:.1%}")]
+    lines = [f"{name:<15} {knn:>7} {linear:>7}" for name, knn, linear in rows]
+    return "\n".join([*lines, f"test accuracy on {result['dataset']} after {result['epochs']} epochs "
+                              f"({result['steps']} steps), seed {result['seed']}, last epoch"])
+
+
+def draw_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> list[Path]:
+    """The four pictures of a run."""
+    from . import plots  # matplotlib takes a second to import: only those who draw wait for it
+    from .evaluate.tsne import tsne
+
+    config, (train_data, test) = run.config, data
+    title = f"{config.method} on {config.dataset}, {run.epoch} epochs"
+    shown = test.take(MAP_SIZE)
+    rows = views_example(train_data, augmentation_pair(config.augmentation), 6, 8)
+    pictures = [plots.draw_views(train_data.images[:6], rows, folder / "views.png", title=title)]
+    if run.metrics:
+        pictures.append(plots.draw_curves(run.metrics, folder / "curves.png", title=title))
+        pictures.append(plots.draw_neighbors(run.gallery, train_data.images, train_data.labels,
+                                             train_data.class_names, folder / "neighbors.png", title=title))
+    positions = tsne(encode(run.method.encoder, shown.images))
+    pictures.append(plots.draw_embedding(positions, shown.labels, test.class_names, folder / "embedding.png",
+                                         title=title))
+    return pictures
