@@ -28,7 +28,7 @@ def save(path: str | Path, groups: dict[str, dict[str, np.ndarray]], info: dict)
     """One .npz: each array as "group/name", and info as JSON text."""
     arrays = {f"{group}/{name}": array for group, members in groups.items() for name, array in members.items()}
     text = np.frombuffer(json.dumps({"format": FORMAT, **info}).encode(), np.uint8)
-    write_whole(path, lambda file: np.savez(file, info=text, **arrays))
+    write_whole(path, lambda file: np.savez(file, **{"info": text, **arrays}))  # type: ignore[arg-type]
 
 
 def load(path: str | Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:

@@ -53,6 +53,7 @@ def add_config_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def build_parser() -> Parser:
+    """All commands and their flags."""
     parser = Parser(prog="tinynnclr", description="Nearest-neighbour contrastive learning from NumPy and Numba.",
                     allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"tinynnclr {__version__}")
@@ -79,10 +80,12 @@ def build_parser() -> Parser:
 
 
 def default_folder(config: Config) -> Path:
+    """Where a run goes that was given no --out."""
     return Path("runs") / f"{config.method}-{re.sub('[^A-Za-z0-9_.]+', '-', config.dataset)}-{config.seed}"
 
 
 def run_train(options: argparse.Namespace) -> None:
+    """Train, or with --resume train on; then judge and draw."""
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config) if f.name in options}
     config = Config.from_dict(given)
     folder = options.out or default_folder(config)
@@ -116,16 +119,19 @@ def run_train(options: argparse.Namespace) -> None:
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
+    """Judge the last checkpoint and write result.json anew."""
     run, data = run_dir.restore(options.dir, options.threads)
     print(run_dir.table(run_dir.evaluate_into(options.dir, run, data)))
 
 
 def run_plot(options: argparse.Namespace) -> None:
+    """Draw the pictures of the last checkpoint anew."""
     for path in run_dir.draw_into(options.dir, *run_dir.restore(options.dir, options.threads)):
         print(path)
 
 
 def run_download(options: argparse.Namespace) -> None:
+    """Fetch, check and unpack a data set."""
     download(options.name, options.data_dir, url=options.url, archive=options.archive,
              checksum=not options.no_checksum)
 

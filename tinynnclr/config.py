@@ -5,24 +5,28 @@ The command line is generated from it: `batch_size` is the flag --batch-size, a 
 import dataclasses
 import difflib
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 
-def knob(default, meaning: str, choices: tuple[str, ...] | None = None):
+def knob(default: Any, meaning: str, choices: tuple[str, ...] | None = None) -> Any:
     """A field with its meaning beside it, and its choices where it has only a few."""
     return field(default=default, metadata={"help": meaning, "choices": choices})
 
 
 @dataclass(frozen=True)
 class Config:
+    """A run, in full. Raises ValueError, one line, for a value of the wrong type or out of range."""
+
     # What is learned, and from what
     method: str = knob("nnclr", "what is learned", ("nnclr", "simclr"))
     dataset: str = knob("toybox", "toybox, cifar10, cifar100, fashion_mnist or folder:PATH")
     data_dir: str = knob("data", "where downloaded data sets lie")
     train_size: int | None = knob(None, "use only so many training images (all; 20000 of toybox)")
-    augmentation: str = knob("simclr", "preset of the random views",
-                             ("simclr", "byol", "crop-only", "flip-only", "none"))
-    view_size: int = knob(24, "pixels of a view's side; a crop enlarges, so 24 shows things about as large as 32 unseen")
+    augmentation: str = knob("toybox", "preset of the random views; simclr is the usual one for photographs",
+                             ("toybox", "simclr", "byol", "crop-only", "flip-only", "none"))
+    view_size: int = knob(24, "pixels of a view's side; crops enlarge, so 24 shows things at about their own size")
     # How long, how fast
     epochs: int = knob(8, "passes over the training images")
     batch_size: int = knob(256, "images in a step; each gives two views and batch_size - 1 negatives")
@@ -31,6 +35,7 @@ class Config:
     # The network
     encoder: str = knob("tiny_cnn", "images -> h", ("tiny_cnn",))
     width: int = knob(16, "channels after the first convolution; the last has 8 times as many")
+    standardize: bool = knob(True, "take brightness, colour cast and slopes of light away before the encoder")
     dim: int = knob(64, "length of an embedding z")
     projector_hidden: int = knob(256, "width of the projector's two hidden layers")
     predictor_hidden: int = knob(256, "width of the predictor's hidden layer")
@@ -58,8 +63,10 @@ class Config:
             if type(value) not in types and not (type(value) is int and float in types):  # a bool is no int, here
                 raise ValueError(f"{f.name}: expected {' or '.join(t.__name__ for t in types)}, got {value!r}")
             if choices and value not in choices:
-                raise ValueError(f"{f.name}: expected one of {', '.join(choices)}; got {value!r}{nearest(value, choices)}")
-        for name in ("epochs", "view_size", "width", "dim", "projector_hidden", "predictor_hidden", "queue_size", "knn_k"):
+                raise ValueError(f"{f.name}: expected one of {', '.join(choices)}; "
+                                 f"got {value!r}{nearest(value, choices)}")
+        for name in ("epochs", "view_size", "width", "dim", "projector_hidden", "predictor_hidden", "queue_size",
+                     "knn_k"):
             self._expect(name, getattr(self, name) >= 1, "at least 1")
         for name in ("train_size", "threads"):
             self._expect(name, getattr(self, name) is None or getattr(self, name) >= 1, "at least 1")
@@ -87,7 +94,7 @@ class Config:
         return cls(**values)
 
 
-def nearest(word: str, known) -> str:
+def nearest(word: object, known: Iterable[str]) -> str:
     """", did you mean X?" where something known looks like the word, else ""."""
     found = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
     return f", did you mean {found[0]}?" if found else ""

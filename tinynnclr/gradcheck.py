@@ -31,8 +31,8 @@ def gradcheck(fn: Callable, *arrays: np.ndarray, rng: np.random.Generator | None
     out.backward(cotangent)
     for which, (array, leaf) in enumerate(zip(arrays, leaves, strict=True)):
         if leaf.grad is None or leaf.grad.shape != array.shape:
-            got = None if leaf.grad is None else leaf.grad.shape
-            raise AssertionError(f"input {which}: expected a gradient of shape {array.shape}, got {got}")
+            came = None if leaf.grad is None else leaf.grad.shape
+            raise AssertionError(f"input {which}: expected a gradient of shape {array.shape}, got {came}")
         for _ in range(directions):
             direction = rng.standard_normal(array.shape)
             wanted = _slope(fn, arrays, which, direction, cotangent, eps)

@@ -21,6 +21,7 @@ MAP_SIZE = 1000  # test images on the 2-D map
 
 
 def load_data(config: Config) -> tuple[Dataset, Dataset]:
+    """The training and the test set that a configuration names."""
     return datasets.load(config.dataset, config.data_dir, train_size=config.train_size)
 
 
@@ -36,6 +37,7 @@ def open_dir(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
+    """The text as UTF-8, whole or not at all."""
     checkpoint.write_whole(path, lambda file: file.write(text.encode()))
 
 

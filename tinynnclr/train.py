@@ -10,13 +10,14 @@ from . import checkpoint, models
 from .config import Config
 from .datasets.dataset import Dataset
 from .datasets.loader import batches
-from .datasets.views import PRESETS, two_views
+from .datasets.views import PRESETS, Augmentation, two_views
 from .evaluate.features import encode
 from .evaluate.knn import leave_one_out_accuracy, nearest_others
-from .methods import METHODS
-from .nn import LARS, SGD, AdamW, Module, warmup_cosine
+from .methods import METHODS, Method
+from .nn import LARS, SGD, AdamW, Module, Optimizer, warmup_cosine
 from .tensor import watch
 
+Views = Augmentation | tuple[Augmentation, Augmentation]  # one for both views, or one each
 GALLERY, QUERIES, SHOWN = 2000, 8, 6  # training images watched over the epochs; queries drawn, neighbours of each
 
 
@@ -28,7 +29,7 @@ class Run:
             raise ValueError(f"batch_size: {config.batch_size} is more than the {len(train)} training images")
         self.config, self.epoch, self.step, self.seconds = config, 0, 0, 0.0
         weights, self.rng = (np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2))
-        self.method = METHODS[config.method](make_encoder(config, weights), config, weights)
+        self.method: Method = METHODS[config.method](make_encoder(config, weights), config, weights)
         self.optimizer = make_optimizer(config, self.method)
         self.steps_per_epoch = len(train) // config.batch_size
         self.metrics: list[dict] = []  # a row an epoch
@@ -55,11 +56,13 @@ class Run:
             raise ValueError(f"{path} does not fit this run ({error})") from None
 
 
-def make_encoder(config: Config, rng: np.random.Generator) -> Module:
-    return {"tiny_cnn": models.TinyCNN}[config.encoder](config.width, rng)
+def make_encoder(config: Config, rng: np.random.Generator) -> models.Encoder:
+    """The encoder that a configuration names, at random weights."""
+    return {"tiny_cnn": models.TinyCNN}[config.encoder](config.width, rng, config.standardize)
 
 
-def make_optimizer(config: Config, method: Module):
+def make_optimizer(config: Config, method: Module) -> Optimizer:
+    """The optimiser that a configuration names; sgd and lars get a rate in proportion to the batch."""
     parameters, rate, decay = method.parameters(), config.lr * config.batch_size / 128, config.weight_decay
     if config.optimizer == "adamw":
         return AdamW(parameters, config.lr, weight_decay=decay)
@@ -68,7 +71,7 @@ def make_optimizer(config: Config, method: Module):
     return SGD(parameters, rate, config.momentum, config.nesterov, decay)
 
 
-def train(run: Run, data: Dataset, augmentations, *, after_epoch: Callable[[Run], None] = lambda run: None,
+def train(run: Run, data: Dataset, augmentations: Views, *, after_epoch: Callable[[Run], None] = lambda run: None,
           progress: bool | None = None) -> None:
     """Train until run.config.epochs are done. progress: True or False, None for a bar on a terminal only.
 
@@ -139,7 +142,7 @@ def look(run: Run, data: Dataset) -> dict[str, float]:
     return {"monitor_knn": leave_one_out_accuracy(h, watched.labels, run.config.knn_k, run.config.knn_temperature)}
 
 
-def explain(method: Module, x1, x2, indices, run: Run) -> None:
+def explain(method: Method, x1: np.ndarray, x2: np.ndarray, indices: np.ndarray, run: Run) -> None:
     """Walk the step again with every op watched, and stop with the name of the first whose value is not finite."""
     where = f"step {run.step + 1}, epoch {run.epoch + 1}: the loss is not finite"
     expect_finite(method, where)
@@ -158,16 +161,15 @@ def expect_finite(method: Module, where: str) -> None:
             raise FloatingPointError(f"{where}; {name} holds NaN or infinity: try a smaller --lr")
 
 
-def augmentation_pair(name: str):
+def augmentation_pair(name: str) -> Views:
     """The Augmentation (or the pair) that a preset's name stands for."""
-    pairs = {"byol": (PRESETS["byol-1"], PRESETS["byol-2"])}
-    known = {**PRESETS, **pairs}
+    known: dict[str, Views] = {**PRESETS, "byol": (PRESETS["byol-1"], PRESETS["byol-2"])}
     if name not in known:
         raise ValueError(f"augmentation: expected one of {', '.join(known)}; got {name!r}")
     return known[name]
 
 
-def views_example(data: Dataset, augmentations, count: int, columns: int) -> np.ndarray:
+def views_example(data: Dataset, augmentations: Views, count: int, columns: int) -> np.ndarray:
     """(count, columns, h, w, 3) random views of the first images, for a picture; always the same."""
     rng = np.random.default_rng(0)
     views = [two_views(data.images, np.arange(count), augmentations, rng) for _ in range(columns // 2)]

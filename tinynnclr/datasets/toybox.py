@@ -20,7 +20,6 @@ from tinynnclr.datasets.toybox_render import (
     RIM_COLOUR,
     RIM_WIDTH,
     SHADOW,
-    TILT,
     render,
 )
 from tinynnclr.datasets.toybox_scene import BLUEPRINTS, Scenes, draw
@@ -121,16 +120,16 @@ def paint(scenes: Scenes, style: str, images: np.ndarray, masks: np.ndarray) -> 
     looks[:, RIM], looks[:, RIM_WIDTH], looks[:, RIM_BLUR] = look.rim, look.rim_width, look.rim_blur
     looks[:, RIM_COLOUR:] = look.rim_colour
     palettes = np.concatenate([look.ground, look.fills, look.lines], 1, dtype=np.float32)
-    ground = scenes.ground.copy()
-    ground[:, TILT:] *= look.tilt
-    parallel(render, m, scenes.parts, poses, ground, palettes, looks, images, masks)
+    air = scenes.air * np.float32(look.air)
+    air[:, 0] += 1 - np.float32(look.air)
+    parallel(render, m, scenes.parts, poses, scenes.ground, air, palettes, looks, images, masks)
 
 
 def boxes_of(masks: np.ndarray) -> np.ndarray:
     """(m, 4) float32 x0, y0, x1, y1: the first and last columns and rows where a mask (m, size, size) is not 0."""
     boxes, last = np.empty((len(masks), 4), np.float32), masks.shape[1] - 1
     for k, axis in enumerate((1, 2)):
-        occupied = masks.any(axis)  # (m, size)
+        occupied = np.asarray(masks.any(axis))  # (m, size)
         boxes[:, k], boxes[:, k + 2] = occupied.argmax(1), last - occupied[:, ::-1].argmax(1)
     return boxes
 

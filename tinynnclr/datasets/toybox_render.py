@@ -30,7 +30,6 @@ GRADIENT, STRIPES, DOTS, CHECKS, BLOBS, HILLS, GROUNDS = range(7)
 # part; darkness of the shadow; width of the outlines; opacity, width, blur and colour of the rim (widths in units of
 # the thing).
 LIGHT_X, LIGHT_Y, CONTRAST, SHADOW, EDGE, RIM, RIM_WIDTH, RIM_BLUR, RIM_COLOUR, LOOK = 0, 1, 2, 3, 4, 5, 6, 7, 8, 11
-TILT = 6  # where a ground's slope of light begins in its row
 TWO, QUARTER, EIGHTH = np.float32(2), np.float32(0.25), np.float32(0.125)
 EDGE_SHARE = np.float32(0.4)  # an outline is never wider than this share of its part
 TONE_STEEPNESS = np.float32(2.2)  # of the step from the lit to the shaded side of a part
@@ -70,7 +69,7 @@ def _pattern(kind, u, v, pixel):
 
 @_piece
 def _paint_ground(canvas, ground, colours):
-    """ground (8,): kind, cos, sin, frequency, two phases, tilt x, y; colours (3, 3) are mixed by the pattern."""
+    """ground (6,): kind, cos, sin, frequency, two phases; colours (3, 3) are mixed by the pattern."""
     size = canvas.shape[0]
     kind, step = int(ground[0]), TWO / np.float32(size)
     for py in range(size):
@@ -81,9 +80,9 @@ def _paint_ground(canvas, ground, colours):
             v = (ground[1] * y - ground[2] * x) * ground[3] + ground[5]
             t = _pattern(kind, u, v, step * ground[3])
             first, third = max(ONE - t, ZERO), max(t - ONE, ZERO)
-            second, glow = ONE - first - third, ONE + ground[TILT] * x + ground[TILT + 1] * y
+            second = ONE - first - third
             for k in range(3):
-                canvas[py, px, k] = glow * (first * colours[0, k] + second * colours[1, k] + third * colours[2, k])
+                canvas[py, px, k] = first * colours[0, k] + second * colours[1, k] + third * colours[2, k]
 
 
 @_piece
@@ -150,7 +149,7 @@ def _compose(canvas, layer, near, look, unit):
 
 
 @_piece
-def _paint_picture(canvas, layer, near, span, image, mask, parts, poses, ground, palette, look):
+def _paint_picture(canvas, layer, near, span, image, mask, parts, poses, ground, air, palette, look):
     """One picture, from back to front; scratch first, then rows of the arguments of `render`."""
     size, pose = len(mask), poses[1]
     _paint_ground(canvas, ground, palette)
@@ -169,17 +168,22 @@ def _paint_picture(canvas, layer, near, span, image, mask, parts, poses, ground,
             target, grow = (layer, margin) if is_thing else (canvas, ONE)
             _paint_part(target, near, mask, span, parts[j], poses[0 if j < DISTRACTOR_ROWS else 1], grow, palette[fill],
                         palette[line], look)
+    step = TWO / np.float32(size)
     for py in range(size):
+        y = ONE - (np.float32(py) + HALF) * step
         for px in range(size):
+            x = (np.float32(px) + HALF) * step - ONE
             for k in range(3):
-                image[py, px, k] = np.uint8(_clip01(canvas[py, px, k]) * np.float32(255) + HALF)
+                seen = air[0, k] * canvas[py, px, k] + air[1, k] + air[2, k] * x + air[3, k] * y
+                image[py, px, k] = np.uint8(_clip01(seen) * np.float32(255) + HALF)
 
 
 @njit(nogil=True, error_model="numpy", cache=True)
-def render(start, stop, parts, poses, ground, palettes, looks, images, masks):
+def render(start, stop, parts, poses, ground, air, palettes, looks, images, masks):
     """Fill images (n, size, size, 3) and masks (n, size, size), uint8, from start to stop; all else is float32.
 
-    parts (n, rows, 16); poses (n, 2, 2, 3) take the square [-1, 1] x [-1, 1] and the thing to pixels; ground (n, 8);
+    parts (n, rows, 16); poses (n, 2, 2, 3) take the square [-1, 1] x [-1, 1] and the thing to pixels; ground (n, 6);
+    air (n, 4, 3): a picture is seen as air[0] * it + air[1] + air[2] * x + air[3] * y;
     palettes (n, 3 + 2 COLOURS, 3): of the ground, fills, outlines; looks (n, 11), see the constants above.
     The cache on disk knows only this file: after a change to toybox_shapes.py, save this one too.
     """
@@ -187,5 +191,5 @@ def render(start, stop, parts, poses, ground, palettes, looks, images, masks):
     canvas, layer = np.zeros((size, size, 4), np.float32), np.zeros((size, size, 4), np.float32)
     near, span = np.zeros((size, size), np.float32), np.zeros(size, np.float32)
     for i in range(start, stop):
-        _paint_picture(canvas, layer, near, span, images[i], masks[i], parts[i], poses[i], ground[i], palettes[i],
-                       looks[i])
+        _paint_picture(canvas, layer, near, span, images[i], masks[i], parts[i], poses[i], ground[i], air[i],
+                       palettes[i], looks[i])

@@ -35,25 +35,29 @@ from tinynnclr.datasets.toybox_sky import SKY
 from tinynnclr.datasets.toybox_travel import TRAVEL
 
 # --- difficulty: pose
-ROTATION = np.radians(25.0)  # at most, to either side
-SCALE = (0.62, 0.92)  # of the frame
+ROTATION = np.radians(17.0)  # at most, to either side
+SCALE = (0.64, 0.93)  # of the frame
 SQUEEZE, SHEAR = 0.1, 0.12  # at most
 STRAY = 0.1  # how far a thing may leave the frame, in half frames
 # --- difficulty: what disturbs
-DISTRACTOR_CHANCE = 0.35  # of each of the four small shapes behind the thing
+DISTRACTOR_CHANCE = 0.15  # of each of the four small shapes behind the thing
 DISTRACTOR_RADIUS = (0.07, 0.15)  # in half frames
-COVER_CHANCE = 0.2  # that something hides part of the thing
+COVER_CHANCE = 0.08  # that something hides part of the thing
 COVER_RADIUS = (0.22, 0.34)  # of what hides it, in units of the thing
 # --- difficulty: colour
-GROUND_TONES = (0.91, 0.91, 0.73, 0.73, 0.4)  # lightnesses of the ground to choose from
-GROUND_CONTRAST = 0.13  # lightness between the colours of a ground
-GROUND_TILT = 0.36  # relative change of the ground's brightness from the middle to the rim, at most
-THING_CONTRAST = (0.2, 0.34)  # lightness between thing and ground, at least and at most
-RIM_CHANCE = 0.4  # that a pale rim surrounds the thing, as on a sticker
+GROUND_TONE = (0.86, 0.96)  # lightness of the ground
+GROUND_CONTRAST = 0.04  # lightness between the colours of a ground
+CLEAR = (0.2, 0.8)  # how much of the picture the coloured air leaves
+AIR = (0.25, 0.85)  # its colour in the middle of the picture, each channel for itself
+AIR_SLOPE = 0.3  # how far that changes up to the rim, at most
+THING_CONTRAST = (0.28, 0.34)  # how much darker than the ground a thing is, at least and at most
+RIM_CHANCE = 0.0  # that a pale rim surrounds the thing, as on a sticker
+
+SPREAD = 1.1  # angle between the hues of a palette
 
 BLUEPRINTS = {**TRAVEL, **SKY, **GARDEN, **HOME}  # class name: its kinds, each a function Dice -> Thing
 SYMMETRIC = {"rocket", "tree", "flower", "house", "owl", "goblet", "beaker"}  # classes and kinds never mirrored
-SHAPE_DRAWS, SCENE_DRAWS = 32, 80  # columns of random numbers for a picture's thing and for the rest of it
+SHAPE_DRAWS, SCENE_DRAWS = 32, 96  # columns of random numbers for a picture's thing and for the rest of it
 
 
 class Scenes(NamedTuple):
@@ -64,7 +68,8 @@ class Scenes(NamedTuple):
     parts: np.ndarray  # (m, rows, 16)
     poses: np.ndarray  # (m, 2, 3), from the thing's coordinates to the picture's
     keypoints: np.ndarray  # (m, 4, 2)
-    ground: np.ndarray  # (m, 8): kind, cos, sin, frequency, two phases, two tilts
+    ground: np.ndarray  # (m, 6): kind, cos, sin, frequency, two phases
+    air: np.ndarray  # (m, 4, 3): how much of the picture is left, and what is added: constant, slope in x, slope in y
     ground_colours: np.ndarray  # (m, 3, 3) red, green, blue in [0, 1]
     colours: np.ndarray  # (m, COLOURS, 3)
     light: np.ndarray  # (m, 2), the direction towards the light
@@ -93,13 +98,13 @@ def draw(rng: np.random.Generator, m: int) -> Scenes:
     poses = draw_poses(dice, faces)
     fill_table(parts[:, :DISTRACTOR_ROWS], distractors(dice))
     fill_table(parts[:, -COVER_ROWS:], covers(dice))
-    ground = draw_ground(dice)
+    ground, air = draw_ground(dice), draw_air(dice)
     ground_colours, colours = draw_colours(dice)
     keypoints = keypoints @ poses[:, :, :2].transpose(0, 2, 1) + poses[:, None, :, 2]
     sun = dice(np.pi / 6, np.pi * 5 / 6)
     light = np.stack([np.cos(sun), np.sin(sun)], 1)
     rim = dice.chance(RIM_CHANCE).astype(np.float32)
-    return Scenes(labels, kinds, parts, poses, keypoints, ground, ground_colours, colours, light, rim)
+    return Scenes(labels, kinds, parts, poses, keypoints, ground, air, ground_colours, colours, light, rim)
 
 
 def draw_poses(dice: Dice, faces: np.ndarray) -> np.ndarray:
@@ -118,7 +123,7 @@ def draw_poses(dice: Dice, faces: np.ndarray) -> np.ndarray:
 
 def distractors(dice: Dice) -> list:
     """A ball, a block, a triangle and a leaf anywhere in the frame, each there by chance."""
-    found = []
+    found: list = []
     for colour in (EXTRA_1, EXTRA_2, EXTRA_1, EXTRA_2):
         x, y, radius, turn = dice(-0.95, 0.95), dice(-0.95, 0.95), dice(*DISTRACTOR_RADIUS), dice(0, TURN)
         dx, dy, when = radius * np.cos(turn), radius * np.sin(turn), dice.chance(DISTRACTOR_CHANCE)
@@ -148,14 +153,26 @@ def covers(dice: Dice) -> list:
 
 
 def draw_ground(dice: Dice) -> np.ndarray:
-    """(m, 8): the pattern, the cosine and sine of its direction, its frequency, two phases, two slopes of light."""
+    """(m, 6): the kind of pattern, the cosine and sine of its direction, its frequency and two phases."""
     kind, angle = dice.whole(0, GROUNDS - 1), dice(0, TURN)
     hills = kind == HILLS
     angle = np.where(hills, 0.2 * np.sin(angle), angle)
     frequency, phases = np.where(hills, dice(0.8, 1.6), dice(1.0, 2.6)), (dice(-3, 3), dice(-3, 3))
-    tilt, towards = dice(0, GROUND_TILT), dice(0, TURN)
-    return np.stack([kind, np.cos(angle), np.sin(angle), frequency, phases[0], np.where(hills, 0.1, 1) * phases[1],
-                     tilt * np.cos(towards), tilt * np.sin(towards)], 1).astype(np.float32)
+    return np.stack([kind, np.cos(angle), np.sin(angle), frequency, phases[0], np.where(hills, 0.1, 1) * phases[1]],
+                    1).astype(np.float32)
+
+
+def draw_air(dice: Dice) -> np.ndarray:
+    """(m, 4, 3): coloured air between the picture and the eye, denser here and there; a slope of colour, no detail.
+
+    It all but hides a thing from a comparison of pixels, and not at all from whoever looks at edges.
+    """
+    clear = dice(*CLEAR)
+    channels = [np.stack([dice(*AIR), dice(-AIR_SLOPE, AIR_SLOPE), dice(-AIR_SLOPE, AIR_SLOPE)], 1) for _ in range(3)]
+    air = np.empty((len(clear), 4, 3), np.float32)
+    air[:, 0] = clear[:, None]
+    air[:, 1:] = np.stack(channels, 2) * (1 - clear)[:, None, None]
+    return air
 
 
 def oklch_to_rgb(lightness: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
@@ -180,28 +197,24 @@ def vivid(lightness, chroma, hue):
 def draw_colours(dice: Dice) -> tuple[np.ndarray, np.ndarray]:
     """Ground colours (m, 3, 3) and a palette (m, COLOURS, 3) that know nothing of the class.
 
-    The hues of a palette sit at fixed angles (neighbours, a triad, a complement) from one random hue.
+    The hues of a palette sit at fixed angles from one random hue.
     """
-    hue, spread, side = dice(0, TURN), dice.either(0.6, 1.1, TURN / 3, TURN / 2), dice.either(-1, 1)
-    tone, above = dice.either(*GROUND_TONES), dice.either(-1, 1)  # light, middle or dark
-    base = tone + dice(-0.05, 0.05)
+    hue, base = dice(0, TURN), dice(*GROUND_TONE)
     ground_hue, ground_chroma = hue + dice(0, TURN), dice(0.03, 0.08)
-    away = np.where(tone > 0.75, -1, np.where(tone < 0.45, 1, above))
-    contrast = dice(*THING_CONTRAST)
-    ground = np.stack([vivid(base + k * away * -0.5 * GROUND_CONTRAST, ground_chroma, ground_hue + 0.5 * k)
+    ground = np.stack([vivid(base + k * 0.5 * GROUND_CONTRAST, ground_chroma, ground_hue + 0.5 * k)
                        for k in (1, -1, 0)], 1)
-    body, chroma = base + away * contrast, dice(0.13, 0.2)
+    body, chroma = base - dice(*THING_CONTRAST), dice(0.13, 0.2)
     choice = {  # colour: lightness, chroma, hue
         MAIN: (body, chroma, hue),
-        SECOND: (body + away * dice(-0.04, 0.12), chroma, hue + side * spread),
-        THIRD: (dice(0.72, 0.84), chroma, hue - side * spread * 0.8),
+        SECOND: (body - dice(-0.04, 0.12), chroma, hue + SPREAD),
+        THIRD: (dice(0.72, 0.84), chroma, hue - 0.8 * SPREAD),
         TRIM: (dice(0.38, 0.52), 0.45 * chroma, hue + dice(-0.5, 0.5)),
         PALE: (dice(0.93, 0.97), 0.025, hue + dice(-1, 1)),
         GLASS: (dice(0.86, 0.92), 0.06, dice(0, TURN)),
         INK: (dice(0.24, 0.32), 0.03, hue),
-        EXTRA_1: (base + away * dice(0.08, 0.3), chroma, hue + dice(0, TURN)),
-        EXTRA_2: (base + away * dice(0.08, 0.3), chroma, hue + dice(0, TURN)),
-        COVER: (base + away * dice(0.05, 0.2), 0.5 * chroma, ground_hue + dice(-0.6, 0.6)),
+        EXTRA_1: (base - dice(0.08, 0.3), chroma, hue + dice(0, TURN)),
+        EXTRA_2: (base - dice(0.08, 0.3), chroma, hue + dice(0, TURN)),
+        COVER: (base - dice(0.05, 0.2), 0.5 * chroma, ground_hue + dice(-0.6, 0.6)),
     }
     palette = np.stack([vivid(*choice[colour]) for colour in range(COLOURS)], 1)
     return ground.astype(np.float32), palette.astype(np.float32)

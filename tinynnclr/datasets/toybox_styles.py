@@ -19,7 +19,7 @@ class Look(NamedTuple):
     contrast: float  # between the lit and the shaded side of a part
     shadow: float  # darkness of the shadow that the thing casts
     edge: float  # width of the outlines
-    tilt: float = 1.0  # how much of the ground's slope of light is left
+    air: float = 1.0  # how much of the coloured air is left
 
 
 def mix(a, b, share):
@@ -46,7 +46,7 @@ def night(ground, colours, rim):
     dark = mix(ground, grey(ground), 0.3) * moon * 0.62
     rim_colour = np.broadcast_to(np.array([0.62, 0.7, 1.0], np.float32), dark[:, 0].shape)
     return Look(dark, fills, fills * 0.4, rim_colour, 0.2 + 0.3 * rim,
-                rim_width=0.05, rim_blur=0.06, contrast=0.5, shadow=0.35, edge=0.045)
+                rim_width=0.05, rim_blur=0.06, contrast=0.5, shadow=0.35, edge=0.045, air=0.15)
 
 
 def sketch(ground, colours, rim):
@@ -56,7 +56,7 @@ def sketch(ground, colours, rim):
     lines = np.broadcast_to(pencil, colours.shape)
     faint = paper - 0.14 * (1 - mix(ground, grey(ground), 0.7))
     return Look(faint, fills, lines, np.broadcast_to(paper, faint[:, 0].shape), rim,
-                rim_width=0.075, rim_blur=0.0, contrast=0.12, shadow=0.1, edge=0.06, tilt=0.12)
+                rim_width=0.075, rim_blur=0.0, contrast=0.12, shadow=0.1, edge=0.06, air=0.1)
 
 
 def fog(ground, colours, rim):
@@ -64,7 +64,7 @@ def fog(ground, colours, rim):
     haze, share = np.array([0.8, 0.82, 0.84], np.float32), 0.66
     ground, fills, lines = mix(ground, haze, share), mix(colours, haze, share), mix(colours * 0.5, haze, share)
     return Look(ground, fills, lines, fills[:, PALE], 0.6 * rim,
-                rim_width=0.075, rim_blur=0.05, contrast=0.1, shadow=0.06, edge=0.04, tilt=1 - share)
+                rim_width=0.075, rim_blur=0.05, contrast=0.1, shadow=0.06, edge=0.04, air=1 - share)
 
 
 def neon(ground, colours, rim):
@@ -76,7 +76,7 @@ def neon(ground, colours, rim):
     rim_colour = mix(glow[:, MAIN], glow[:, SECOND], 0.5) * 0.8
     ground, fills = mix(ground, black, 0.9), mix(colours, black, 0.84)
     return Look(ground, fills, lines, rim_colour, np.full_like(rim, 0.55),
-                rim_width=0.0, rim_blur=0.3, contrast=0.2, shadow=0.0, edge=0.06)
+                rim_width=0.0, rim_blur=0.3, contrast=0.2, shadow=0.0, edge=0.06, air=0.1)
 
 
 STYLES = {"day": day, "night": night, "sketch": sketch, "fog": fog, "neon": neon}

@@ -4,6 +4,7 @@ The pixels are the business of kernels/augment.py. Here all draws of a batch are
 passed in; each is made whether it is used or not, so turning one knob leaves the draws of the others as they were.
 """
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -63,10 +64,12 @@ def _is_number(value):
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
-_OFF = {"flip": 0.0, "jitter": 0.0, "gray": 0.0}
-_BYOL = {"crop_area": (0.08, 1.0), "saturation": 0.2}
+_OFF: dict[str, Any] = {"flip": 0.0, "jitter": 0.0, "gray": 0.0}
+_BYOL: dict[str, Any] = {"crop_area": (0.08, 1.0), "saturation": 0.2}
 PRESETS = {
     "simclr": Augmentation(),  # colour strength s = 0.5 and no blur: the CIFAR recipe of SimCLR (arXiv 2002.05709)
+    # for images whose colours say nothing of what they show, as in the toybox: all hues, and less of the cropping
+    "toybox": Augmentation(crop_area=(0.35, 1.0), hue=0.5, gray=0.3),
     "crop-only": Augmentation(**_OFF),
     "flip-only": Augmentation(**{**_OFF, "flip": 0.5, "crop_area": (1.0, 1.0)}),
     "none": Augmentation(**_OFF, crop_area=(1.0, 1.0)),

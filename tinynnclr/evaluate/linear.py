@@ -14,7 +14,8 @@ def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 100, memory: int = 
     half as far until the value falls enough. Source: Nocedal & Wright 2006, algorithm 7.4.
     """
     w, (value, grad) = start, fn(start)
-    steps, first = [], np.linalg.norm(grad)  # steps: (change of w, change of gradient, 1 / their product)
+    steps: list[tuple] = []  # (change of w, change of gradient, 1 / their product)
+    first = float(np.linalg.norm(grad))
     for _ in range(iterations):
         if np.linalg.norm(grad) <= tolerance * first:
             break
@@ -27,7 +28,7 @@ def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 100, memory: int = 
             direction *= 1 / (rho * (y * y).sum())
         for (s, y, rho), weight in zip(steps, reversed(weights), strict=True):
             direction += s * (weight - rho * (y * direction).sum())
-        slope, rate = -(grad * direction).sum(), 1.0 if steps else 1.0 / max(first, 1e-12)
+        slope, rate = -float((grad * direction).sum()), 1.0 if steps else 1.0 / max(first, 1e-12)
         for _ in range(20):
             candidate = w - grad.dtype.type(rate) * direction
             new_value, new_grad = fn(candidate)

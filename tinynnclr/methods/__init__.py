@@ -1,8 +1,9 @@
 """One file, one paper: each method turns two views of a batch into a loss."""
+from .method import Method
 from .nnclr import NNCLR
 from .simclr import SimCLR
 from .support_set import SupportSet
 
-METHODS = {"nnclr": NNCLR, "simclr": SimCLR}  # a new method adds its line here
+METHODS: dict[str, type] = {"nnclr": NNCLR, "simclr": SimCLR}  # a new method adds its line here
 
-__all__ = ["METHODS", "NNCLR", "SimCLR", "SupportSet"]
+__all__ = ["METHODS", "NNCLR", "Method", "SimCLR", "SupportSet"]

@@ -9,15 +9,17 @@ Source: Dwibedi et al. 2021, "With a little help from my friends" (arXiv 2104.14
 """
 import numpy as np
 
-from ..models import predictor, projector
-from ..nn import Module
+from ..models import Encoder, predictor, projector
 from ..tensor import Tensor
 from .losses import nnclr_loss
+from .method import Method
 from .support_set import SupportSet
 
 
-class NNCLR(Module):
-    def __init__(self, encoder: Module, config, rng: np.random.Generator):
+class NNCLR(Method):
+    """Encoder, projector, predictor and support set; `config` gives their sizes, the temperature and the start."""
+
+    def __init__(self, encoder: Encoder, config, rng: np.random.Generator):
         self.encoder = encoder
         self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng)
         self.predictor = predictor(config.dim, config.predictor_hidden, rng)
@@ -25,7 +27,7 @@ class NNCLR(Module):
         self.temperature, self.neighbors, self.neighbors_after = (
             config.temperature, config.neighbors, config.neighbors_after)
         self.steps = np.zeros(1, np.int64)
-        self.pending = None
+        self.pending: tuple = ()  # what after_step needs of the last loss: z1, ids, rows found
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
         """The loss of two views (b, h, w, 3) of the samples `ids` (b,); looks neighbours up, enqueues nothing yet."""
@@ -54,5 +56,5 @@ class NNCLR(Module):
                                            "rows": found, "ages": self.support_set.age(found)}
         self.support_set.enqueue(z1, ids)
         self.steps += 1
-        self.pending = None
+        self.pending = ()
         return health

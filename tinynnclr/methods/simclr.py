@@ -7,14 +7,16 @@ with the projector of NNCLR, so that the two differ in nothing but the idea.
 """
 import numpy as np
 
-from ..models import projector
-from ..nn import Module
+from ..models import Encoder, projector
 from ..tensor import Tensor
 from .losses import nt_xent_loss
+from .method import Method
 
 
-class SimCLR(Module):
-    def __init__(self, encoder: Module, config, rng: np.random.Generator):
+class SimCLR(Method):
+    """Encoder and projector; `config` gives their sizes and the temperature."""
+
+    def __init__(self, encoder: Encoder, config, rng: np.random.Generator):
         self.encoder = encoder
         self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng)
         self.temperature = config.temperature
@@ -23,7 +25,3 @@ class SimCLR(Module):
         """The loss of two views (b, h, w, 3) of the samples `ids` (b,)."""
         z1, z2 = (self.projector(self.encoder(x)) for x in (x1, x2))
         return nt_xent_loss(z1, z2, self.temperature)
-
-    def after_step(self) -> dict:
-        """What follows the optimiser's step; returns the step's diagnostics."""
-        return {}

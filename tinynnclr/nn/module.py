@@ -1,5 +1,6 @@
 """A Module is an object whose attributes are its parts; one walk over them finds parameters, buffers and children."""
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class Module:
     def __call__(self, *args):
         return self.forward(*args)
 
-    def _entries(self, prefix="") -> Iterator[tuple[str, object, str, "Module"]]:
+    def _entries(self, prefix="") -> Iterator[tuple[str, Any, str, "Module"]]:
         """(dotted name, value, attribute, owner) of every parameter and buffer below this module."""
         for name, value in vars(self).items():
             if isinstance(value, Tensor | np.ndarray):

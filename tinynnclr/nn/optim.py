@@ -27,6 +27,9 @@ class Optimizer:
                 decay = self.weight_decay if p.ndim > 1 else 0.0
                 self._update(p, p.grad, decay, *(arrays[i] for arrays in self.arrays.values()))
 
+    def _update(self, p: Tensor, grad: np.ndarray, decay: float, *arrays: np.ndarray) -> None:
+        raise NotImplementedError
+
     def state_dict(self) -> dict[str, np.ndarray]:
         state = {f"{name}.{i}": a.copy() for name, arrays in self.arrays.items() for i, a in enumerate(arrays)}
         return {**state, "steps": np.asarray(self.steps)}

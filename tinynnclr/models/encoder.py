@@ -1,0 +1,8 @@
+"""What every encoder is: a Module that turns images into features, and says how many."""
+from ..nn import Module
+
+
+class Encoder(Module):
+    """Images x (n, h, w, 3), float32 in [0, 1] -> features h (n, `features`)."""
+
+    features: int
