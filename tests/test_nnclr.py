@@ -131,7 +131,8 @@ def test_two_searches_in_one_snapshot_then_one_enqueue_of_view_1(rng):
 
 @pytest.mark.parametrize(("after", "first"), [(0, 2), (1, 2), (2, 2), (4, 4)])
 def test_neighbours_wait_for_a_full_queue_and_for_their_step(after, first, rng):
-    method = build(neighbors_after=after)
+    method = build(neighbors_after=after / 100)
+    method.start(100)
     searched = []
     for step in range(6):
         method.loss(*views(rng), np.arange(B))

@@ -105,6 +105,9 @@ def run_train(options: argparse.Namespace) -> None:
         run_dir.open_dir(folder)  # last: a mistake above leaves no folder behind
     print(f"{config.method} on {config.dataset}: {len(data[0])} training images, epoch {run.epoch} of {config.epochs}, "
           f"{kernels.get_num_threads()} threads, into {folder}", flush=True)
+    if config.method == "nnclr" and config.neighbors and config.queue_size > len(data[0]) / 4:
+        print(f"note: a queue of {config.queue_size} is more than a quarter of {len(data[0])} images: neighbours may "
+              "be the image itself, an epoch ago (self_match in metrics.csv tells how often)")
     try:
         run_dir.train_into(folder, run, data[0])
     except KeyboardInterrupt:

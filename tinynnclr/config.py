@@ -43,7 +43,7 @@ class Config:
     temperature: float = knob(0.1, "divides the similarities before the softmax")
     queue_size: int = knob(4096, "rows of the support set; more than a quarter of the images invites self-matches")
     neighbors: bool = knob(True, "take the nearest neighbour as the positive; off: the embedding itself")
-    neighbors_after: int = knob(0, "steps before neighbours are used (never before the queue is full)")
+    neighbors_after: float = knob(0.5, "share of the run before neighbours are used; 0 is the paper's")
     # The optimiser
     optimizer: str = knob("sgd", "sgd, lars or adamw", ("sgd", "lars", "adamw"))
     lr: float = knob(0.06, "learning rate for a batch of 128, scaled with the batch (adamw: as it is)")
@@ -72,10 +72,11 @@ class Config:
             self._expect(name, getattr(self, name) is None or getattr(self, name) >= 1, "at least 1")
         for name in ("temperature", "knn_temperature", "lr"):
             self._expect(name, 0 < getattr(self, name) < float("inf"), "above 0")
-        for name in ("momentum", "weight_decay", "probe_strength", "neighbors_after", "seed"):
+        for name in ("momentum", "weight_decay", "probe_strength", "seed"):
             self._expect(name, 0 <= getattr(self, name) < float("inf"), "0 or more")
         self._expect("batch_size", self.batch_size >= 2, "at least 2")
-        self._expect("warmup", 0 <= self.warmup <= 1, "0 to 1")
+        for name in ("warmup", "neighbors_after"):
+            self._expect(name, 0 <= getattr(self, name) <= 1, "0 to 1")
 
     def _expect(self, name, fine, expected):
         if not fine:

@@ -127,5 +127,5 @@ def draw_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> list[Pat
                                              train_data.class_names, folder / "neighbors.png", title=title))
     positions = tsne(encode(run.method.encoder, shown.images))
     pictures.append(plots.draw_embedding(positions, shown.labels, test.class_names, folder / "embedding.png",
-                                         title=title))
+                                         title=title, images=shown.images))
     return pictures

@@ -32,6 +32,7 @@ class Run:
         self.method: Method = METHODS[config.method](make_encoder(config, weights), config, weights)
         self.optimizer = make_optimizer(config, self.method)
         self.steps_per_epoch = len(train) // config.batch_size
+        self.method.start(config.epochs * self.steps_per_epoch)
         self.metrics: list[dict] = []  # a row an epoch
         self.gallery: list[np.ndarray] = []  # (QUERIES, SHOWN) neighbours among the first GALLERY images, an epoch each
 

@@ -11,6 +11,9 @@ class Method(Module):
 
     encoder: Encoder
 
+    def start(self, total_steps: int) -> None:
+        """Told once, before the first step, how long the run is."""
+
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
         """The loss of two views (b, h, w, 3) of the samples `ids` (b,), a single number."""
         raise NotImplementedError

@@ -26,8 +26,13 @@ class NNCLR(Method):
         self.support_set = SupportSet(config.queue_size, config.dim, rng)
         self.temperature, self.neighbors, self.neighbors_after = (
             config.temperature, config.neighbors, config.neighbors_after)
+        self.first_step = 0  # from which neighbours are used
         self.steps = np.zeros(1, np.int64)
         self.pending: tuple = ()  # what after_step needs of the last loss: z1, ids, rows found
+
+    def start(self, total_steps: int) -> None:
+        """Neighbours come in after the share `neighbors_after` of all steps."""
+        self.first_step = round(self.neighbors_after * total_steps)
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
         """The loss of two views (b, h, w, 3) of the samples `ids` (b,); looks neighbours up, enqueues nothing yet."""
@@ -41,10 +46,11 @@ class NNCLR(Method):
     def lookup(self, z: Tensor) -> tuple[np.ndarray | Tensor, np.ndarray | None]:
         """Each row's nearest neighbour, a constant, and where it was found; or z itself while neighbours are off.
 
-        They are off for good with neighbors=False, for the first `neighbors_after` steps, and until the queue holds
-        nothing but real embeddings.
+        They are off for good with neighbors=False, in the first part of the run, while an embedding says little of what
+        its image shows, and until the queue holds nothing but real embeddings. (The paper uses them from the start of
+        a run a thousand epochs long: neighbors_after=0.)
         """
-        waiting = self.steps[0] < self.neighbors_after or self.support_set.filled < len(self.support_set)
+        waiting = self.steps[0] < self.first_step or self.support_set.filled < len(self.support_set)
         if not self.neighbors or waiting:
             return z, None
         return self.support_set.nearest(z.numpy())
