@@ -5,7 +5,7 @@ from tinynnclr.config import Config
 from tinynnclr.datasets.dataset import Dataset
 
 SMALL = {"width": 2, "dim": 8, "projector_hidden": 16, "predictor_hidden": 12, "queue_size": 32, "batch_size": 16,
-         "epochs": 2, "view_size": 16, "knn_k": 3}
+         "epochs": 2, "view_size": 16, "knn_k": 3, "neighbors_after": 0.0, "augmentation": "simclr"}
 
 
 def small_config(**changes):

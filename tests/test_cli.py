@@ -177,15 +177,15 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(here, capsys):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    saved = checkpoint.load("cut/checkpoint.npz")[1]["epoch"]
-    assert 2 <= saved < 16
+    saved, epoch = (checkpoint.load("cut/checkpoint.npz")[1][key] for key in ("step", "epoch"))
+    assert 2 * 4 <= saved < 16 * 4
     assert [line for line in err.replace(COMPILING, "").splitlines() if line] == [
-        f"stopped; {saved} of 16 epochs are saved. Go on with:",
+        f"stopped; {saved} of 64 steps are saved. Go on with:",
         "  tinynnclr train --resume --out cut"]
     assert sorted(os.listdir("cut")) == ["checkpoint.npz", "metrics.csv"]
     status, out, err = run(capsys, "train", "--resume", "--out", "cut", "--no-plots")
     assert (status, err) == (0, "")
-    assert f"epoch {saved} of 16" in out.splitlines()[0]
+    assert f"epoch {epoch} of 16" in out.splitlines()[0]
     assert run(capsys, *flags, "--out", "whole")[::2] == (0, "")
     assert timeless(Path("cut")) == timeless(Path("whole"))
 

@@ -26,7 +26,9 @@ def here(tmp_path, monkeypatch, threads):
     (tmp_path / "bad" / "checkpoint.npz").write_bytes(b"PK\x03\x04 and then nothing")
     checkpoint.save(tmp_path / "foreign" / "checkpoint.npz", {"a": {"b": np.ones(3)}}, {"epoch": 3})
     config = small_config(dataset="folder:pictures")
-    Run(config, load_data(config)[0]).save(tmp_path / "run" / "checkpoint.npz")
+    begun = Run(config, load_data(config)[0])
+    begun.step = 1
+    begun.save(tmp_path / "run" / "checkpoint.npz")
     return tmp_path
 
 
@@ -114,11 +116,17 @@ def test_downloading_from_a_file_that_is_not_there(here, capsys):
 def test_a_rate_that_is_far_too_large(here, capsys):
     """NaN ends the run with one line, and NumPy adds none of its own."""
     status, out, err = run(capsys, *TRAIN, "--lr", "1e30", "--out", "wild")
-    assert (status, out.count("\n"), err.count("\n")) == (2, 1, 1)
+    assert (status, out.count("\n"), err.count("\n")) == (2, 2, 1)  # the start, a note on the queue; the mistake
     assert "the loss is not finite" in err
     assert "try a smaller --lr" in err
     assert os.listdir("wild") == ["checkpoint.npz"]  # of the beginning, whole
     assert checkpoint.load("wild/checkpoint.npz")[1]["step"] == 0
+
+
+def test_a_run_that_learned_nothing_is_written_over(here, capsys):
+    """After a start that failed in its first epoch, the same folder takes another try."""
+    assert run(capsys, *TRAIN, "--lr", "1e30", "--out", "wild")[0] == 2
+    assert run(capsys, *TRAIN, "--no-plots", "--out", "wild")[::2] == (0, "")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")

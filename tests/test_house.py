@@ -14,7 +14,7 @@ FLOORS = {"kernels": 0,
           "nn": 2, "datasets": 2,
           "models": 3,
           "methods": 4,
-          "evaluate": 5, "checkpoint": 5, "config": 5, "plots": 5, "run_dir": 5, "train": 5,
+          "evaluate": 5, "checkpoint": 5, "config": 5, "plots": 5, "run_dir": 5, "train": 5, "interrupt": 5,
           "cli": 6, "__main__": 6}
 WALLS = {"tensor": {"kernels"}, "datasets": {"kernels"}, "nn": {"kernels", "tensor", "gradcheck", "ops"}}
 BANNED = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib", "torch"}

@@ -84,6 +84,16 @@ def default_folder(config: Config) -> Path:
     return Path("runs") / f"{config.method}-{re.sub('[^A-Za-z0-9_.]+', '-', config.dataset)}-{config.seed}"
 
 
+def begun(folder: Path) -> bool:
+    """Whether a run in this folder got past its first step, so that it would be a pity to write over it."""
+    try:
+        return checkpoint.load(folder / CHECKPOINT)[1].get("step") != 0
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True
+
+
 def run_train(options: argparse.Namespace) -> None:
     """Train, or with --resume train on; then judge and draw."""
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config) if f.name in options}
@@ -97,7 +107,7 @@ def run_train(options: argparse.Namespace) -> None:
                                  f"{getattr(run.config, name)}, and --resume goes on as it began")
         config = run.config
     else:
-        if (folder / CHECKPOINT).exists():
+        if begun(folder):
             raise ValueError(f"--out {folder}: a run is there already; add --resume to go on with it, or name another")
         kernels.set_num_threads(config.threads or kernels.get_num_threads())
         data = run_dir.load_data(config)
@@ -111,8 +121,8 @@ def run_train(options: argparse.Namespace) -> None:
     try:
         run_dir.train_into(folder, run, data[0])
     except KeyboardInterrupt:
-        saved = checkpoint.load(folder / CHECKPOINT)[1]["epoch"]
-        print(f"\nstopped; {saved} of {config.epochs} epochs are saved. Go on with:\n"
+        saved = checkpoint.load(folder / CHECKPOINT)[1]["step"]
+        print(f"\nstopped; {saved} of {config.epochs * run.steps_per_epoch} steps are saved. Go on with:\n"
               f"  tinynnclr train --resume --out {folder}", file=sys.stderr)
         raise SystemExit(130) from None
     print(run_dir.table(run_dir.evaluate_into(folder, run, data)), flush=True)

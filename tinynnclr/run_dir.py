@@ -52,18 +52,19 @@ def write_metrics(folder: Path, rows: list[dict]) -> None:
 
 
 def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = None) -> None:
-    """Train on, with a checkpoint and metrics.csv after every epoch; an interrupt leaves the last ones whole."""
+    """Train on, with a checkpoint and metrics.csv after every epoch, and a checkpoint on Ctrl-C."""
 
-    def after_epoch(run):
+    def save(run):
         run.save(folder / CHECKPOINT)
-        write_metrics(folder, run.metrics)
+        if run.metrics:
+            write_metrics(folder, run.metrics)
 
     augmentations = augmentation_pair(run.config.augmentation)
-    if run.epoch == 0:
+    if run.step == 0:
         run.save(folder / CHECKPOINT)
-    else:
+    elif run.metrics:
         write_metrics(folder, run.metrics)  # an interrupt may have come between the two files
-    train(run, data, augmentations, after_epoch=after_epoch, progress=progress)
+    train(run, data, augmentations, save=save, progress=progress)
 
 
 def restore(folder: Path, threads: int | None = None) -> tuple[Run, tuple[Dataset, Dataset]]:

@@ -13,6 +13,7 @@ from .datasets.loader import batches
 from .datasets.views import PRESETS, Augmentation, two_views
 from .evaluate.features import encode
 from .evaluate.knn import leave_one_out_accuracy, nearest_others
+from .interrupt import deferred_interrupt
 from .methods import METHODS, Method
 from .nn import LARS, SGD, AdamW, Module, Optimizer, warmup_cosine
 from .tensor import watch
@@ -35,23 +36,30 @@ class Run:
         self.method.start(config.epochs * self.steps_per_epoch)
         self.metrics: list[dict] = []  # a row an epoch
         self.gallery: list[np.ndarray] = []  # (QUERIES, SHOWN) neighbours among the first GALLERY images, an epoch each
+        # Of the epoch that is under way, if one is:
+        self.order = np.empty(0, np.int64)  # its samples
+        self.log: list[list[float]] = []  # a row a step: loss, HEALTH
+        self.epoch_seconds = 0.0
 
     def save(self, path: Path) -> None:
         groups = {"method": self.method.state_dict(), "optimizer": self.optimizer.state_dict(),
-                  "gallery": {str(i): a for i, a in enumerate(self.gallery)}}
+                  "gallery": {str(i): a for i, a in enumerate(self.gallery)},
+                  "epoch": {"order": self.order, "log": np.array(self.log).reshape(-1, 1 + len(HEALTH))}}
         checkpoint.save(path, groups, {"config": self.config.to_dict(), "epoch": self.epoch, "step": self.step,
-                                       "seconds": self.seconds, "rng": self.rng.bit_generator.state,
+                                       "seconds": self.seconds, "epoch_seconds": self.epoch_seconds,
+                                       "rng": self.rng.bit_generator.state,
                                        "metrics": self.metrics})
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint. Raises ValueError where it is damaged or belongs to another configuration."""
+        """Continue from a checkpoint. Raises ValueError where it is damaged or its arrays do not fit."""
         groups, info = checkpoint.load(path)
         try:
             self.method.load_state_dict(groups["method"])
             self.optimizer.load_state_dict(groups["optimizer"])
             self.rng.bit_generator.state = info["rng"]
             self.epoch, self.step, self.seconds = info["epoch"], info["step"], info["seconds"]
-            self.metrics = info["metrics"]
+            self.epoch_seconds, self.metrics = info["epoch_seconds"], info["metrics"]
+            self.order, self.log = groups["epoch"]["order"], groups["epoch"]["log"].tolist()
             self.gallery = [groups["gallery"][str(i)] for i in range(len(groups.get("gallery", {})))]
         except (KeyError, ValueError, TypeError) as error:
             raise ValueError(f"{path} does not fit this run ({error})") from None
@@ -72,21 +80,24 @@ def make_optimizer(config: Config, method: Module) -> Optimizer:
     return SGD(parameters, rate, config.momentum, config.nesterov, decay)
 
 
-def train(run: Run, data: Dataset, augmentations: Views, *, after_epoch: Callable[[Run], None] = lambda run: None,
+def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run], None] = lambda run: None,
           progress: bool | None = None) -> None:
     """Train until run.config.epochs are done. progress: True or False, None for a bar on a terminal only.
 
-    Calls after_epoch(run) when an epoch is whole: that is where checkpoints are written. Raises FloatingPointError,
-    with the step and the first op, where the loss is not finite.
+    Calls save(run) when an epoch is whole, and on Ctrl-C, which then ends as KeyboardInterrupt. Raises
+    FloatingPointError, with the step and the first op, where the loss is not finite.
     """
     config, method, optimizer = run.config, run.method, run.optimizer
     total = config.epochs * run.steps_per_epoch
     base, warmup = optimizer.lr, round(config.warmup * total)
-    with tqdm(total=total, initial=run.step, disable=None if progress is None else not progress, unit="step",
-              smoothing=0.05, dynamic_ncols=True) as bar:
+    with deferred_interrupt() as interrupted, tqdm(
+            total=total, initial=run.step, disable=None if progress is None else not progress, unit="step",
+            smoothing=0.05, dynamic_ncols=True) as bar:
         while run.epoch < config.epochs:
-            started, losses, health = time.perf_counter(), [], []
-            for indices in batches(len(data), config.batch_size, run.rng):
+            if len(run.order) == 0:
+                run.order = run.rng.permutation(len(data))
+            for indices in batches(run.order, config.batch_size, first=run.step % run.steps_per_epoch):
+                started = time.perf_counter()
                 x1, x2 = two_views(data.images, indices, augmentations, run.rng, config.view_size)
                 optimizer.lr = warmup_cosine(run.step, total, warmup, base)
                 loss = method.loss(x1, x2, indices)
@@ -95,44 +106,63 @@ def train(run: Run, data: Dataset, augmentations: Views, *, after_epoch: Callabl
                 method.zero_grad()
                 loss.backward()
                 optimizer.step()
-                health.append(method.after_step())
-                losses.append(loss.item())
+                run.log.append([loss.item(), *health(method.after_step(), data.labels)])
                 run.step += 1
+                run.epoch_seconds += time.perf_counter() - started
                 bar.update()
                 if run.step % 10 == 0 and not bar.disable:
-                    row = summary(losses[-50:], health[-50:], data.labels)
-                    rate = 2 * config.batch_size * len(losses) / (time.perf_counter() - started)
                     bar.set_description(f"epoch {run.epoch + 1}/{config.epochs}", refresh=False)
-                    bar.set_postfix_str(f"loss {row['loss']:.3f}, lr {optimizer.lr:.3f}, {rate:.0f} views/s, "
-                                        f"neighbours agree {row['agreement']:.0%}".replace("nan%", "-"))
+                    bar.set_postfix_str(status(run))
+                if interrupted.is_set() and run.step % run.steps_per_epoch:
+                    break
             expect_finite(method, f"step {run.step}, epoch {run.epoch + 1}")  # before a checkpoint is overwritten
-            seconds = time.perf_counter() - started
-            run.epoch, run.seconds = run.epoch + 1, run.seconds + seconds
-            run.metrics.append({"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 3),
-                                "views_per_second": round(2 * config.batch_size * len(losses) / seconds, 1),
-                                "lr": optimizer.lr, **summary(losses, health, data.labels), **look(run, data)})
-            after_epoch(run)
+            if run.step % run.steps_per_epoch == 0:
+                end_epoch(run, data)
+            save(run)
+            if interrupted.is_set():
+                raise KeyboardInterrupt
     optimizer.lr = base
 
 
-def summary(losses: list[float], health: list[dict], labels: np.ndarray) -> dict[str, float]:
-    """Means over steps: the loss, and how the neighbours are (NaN where none were used).
+HEALTH = ("self_match", "age", "distinct", "agreement")
 
-    self_match: share that are the image itself, earlier; age: in steps; distinct: different rows a batch; agreement:
-    share of the same class, for display only: no label reaches the training.
+
+def health(found: dict, labels: np.ndarray) -> list[float]:
+    """How a step's neighbours are, as HEALTH names it; NaN where none were used.
+
+    self_match: share that are the image itself, earlier; age: mean, in steps; distinct: different rows in the batch;
+    agreement: share of the same class, for display only: no label reaches the training.
     """
-    used = [h for h in health if h]
-    mean = {"loss": float(np.mean(losses))}
-    mean["self_match"] = _mean((h["anchor_ids"] == h["neighbor_ids"]).mean() for h in used)
-    mean["age"] = _mean(h["ages"].mean() for h in used)
-    mean["distinct"] = _mean(len(np.unique(h["rows"])) for h in used)
-    mean["agreement"] = _mean((labels[h["anchor_ids"]] == labels[h["neighbor_ids"]]).mean() for h in used)
-    return mean
+    if not found:
+        return [float("nan")] * len(HEALTH)
+    own, other = found["anchor_ids"], found["neighbor_ids"]
+    return [float((own == other).mean()), float(found["ages"].mean()), float(len(np.unique(found["rows"]))),
+            float((labels[own] == labels[other]).mean())]
 
 
-def _mean(numbers):
-    numbers = list(numbers)
-    return float(np.mean(numbers)) if numbers else float("nan")
+def means(log: list[list[float]]) -> dict[str, float]:
+    """The mean of each column over the steps that have it."""
+    columns = np.array(log).T
+    return {name: float(column[~np.isnan(column)].mean()) if not np.isnan(column).all() else float("nan")
+            for name, column in zip(("loss", *HEALTH), columns, strict=True)}
+
+
+def status(run: Run) -> str:
+    """What the progress bar says."""
+    recent, views = means(run.log[-50:]), 2 * run.config.batch_size * len(run.log)
+    agreement = "-" if np.isnan(recent["agreement"]) else f"{recent['agreement']:.0%}"
+    return (f"loss {recent['loss']:.3f}, lr {run.optimizer.lr:.3f}, {views / run.epoch_seconds:.0f} views/s, "
+            f"neighbours agree {agreement}")
+
+
+def end_epoch(run: Run, data: Dataset) -> None:
+    """The epoch's row of metrics, and a clean slate for the next one."""
+    run.epoch, run.seconds = run.epoch + 1, run.seconds + run.epoch_seconds
+    views = 2 * run.config.batch_size * len(run.log)
+    run.metrics.append({"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 3),
+                        "views_per_second": round(views / run.epoch_seconds, 1), "lr": run.optimizer.lr,
+                        **means(run.log), **look(run, data)})
+    run.order, run.log, run.epoch_seconds = run.order[:0], [], 0.0
 
 
 def look(run: Run, data: Dataset) -> dict[str, float]:
@@ -147,6 +177,10 @@ def explain(method: Method, x1: np.ndarray, x2: np.ndarray, indices: np.ndarray,
     """Walk the step again with every op watched, and stop with the name of the first whose value is not finite."""
     where = f"step {run.step + 1}, epoch {run.epoch + 1}: the loss is not finite"
     expect_finite(method, where)
+    for view in (x1, x2):
+        broken = ~np.isfinite(view).all(axis=(1, 2, 3))
+        if broken.any():
+            raise FloatingPointError(f"{where}; a view of sample {indices[broken.argmax()]} holds NaN or infinity")
     try:
         with watch():
             method.loss(x1, x2, indices)

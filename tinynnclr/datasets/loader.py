@@ -4,8 +4,7 @@ from collections.abc import Iterator
 import numpy as np
 
 
-def batches(n: int, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Index arrays of `batch_size` samples that cover a fresh shuffle of range(n); a short rest is left out."""
-    order = rng.permutation(n)
-    for start in range(0, n - batch_size + 1, batch_size):
+def batches(order: np.ndarray, batch_size: int, first: int = 0) -> Iterator[np.ndarray]:
+    """The whole batches of an order of samples, from batch number `first` on; a short rest is left out."""
+    for start in range(first * batch_size, len(order) - batch_size + 1, batch_size):
         yield order[start:start + batch_size]

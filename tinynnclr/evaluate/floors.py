@@ -29,7 +29,8 @@ def supervised_accuracy(config: Config, train: Dataset, test: Dataset) -> float:
     optimizer = nn.SGD(net.parameters(), 0.1 * config.batch_size / 128, weight_decay=config.weight_decay)
     total, base, step = config.epochs * (len(train) // config.batch_size), optimizer.lr, 0
     for _ in range(config.epochs):
-        for indices in batches(len(train), config.batch_size // 2, rng):  # two views of each image make a batch
+        order = rng.permutation(len(train))
+        for indices in batches(order, config.batch_size // 2):  # two views of each image make a batch
             x1, x2 = two_views(train.images, indices, PRESETS["crop-only"], rng, config.view_size)
             optimizer.lr = nn.warmup_cosine(step // 2, total, round(config.warmup * total), base)
             logits = net(np.concatenate([x1, x2]))

@@ -1,0 +1,45 @@
+"""The README proves itself: its example prints what it says, and its numbers are those that were measured."""
+import contextlib
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tinynnclr import cli
+from tinynnclr.evaluate.collect import table
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.S)
+
+
+def test_the_example_prints_what_it_says():
+    (code,) = [text for language, text in BLOCKS if language == "python"]
+    said = [line.split("# ")[-1].strip() for line in code.splitlines() if line.lstrip().startswith("print(")]
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "README.md", "exec"), {})
+    assert out.getvalue().splitlines() == said
+    assert len(said) >= 2
+
+
+COMMANDS = [line.split(" #")[0].strip() for _, text in BLOCKS for line in text.splitlines()
+            if line.startswith("tinynnclr ") and "--help" not in line]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_one(command):
+    options = cli.build_parser().parse_args(shlex.split(command)[1:])
+    assert options.command == command.split()[1]
+
+
+def test_the_tables_are_the_measured_ones():
+    """Each row of the README's table is made again from the runs in results/."""
+    results = [r for path in sorted((ROOT / "results").glob("*.json"), reverse=True)
+               for r in json.loads(path.read_text(encoding="utf-8"))]
+    rows = table(results).splitlines()[2:]
+    assert len(rows) >= 8
+    assert [row for row in rows if row not in README.splitlines()] == []
