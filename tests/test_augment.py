@@ -239,10 +239,11 @@ def test_turning_one_knob_leaves_the_other_draws():
 
 
 def test_presets():
-    assert set(PRESETS) == {"simclr", "crop-only", "flip-only", "none", "byol-1", "byol-2"}
+    assert set(PRESETS) == {"simclr", "toybox", "crop-only", "flip-only", "none", "byol-1", "byol-2"}
     byol = PRESETS["byol-1"], PRESETS["byol-2"]
     assert [(a.blur, a.solarize, a.saturation, a.blur_sigma) for a in byol] == [(1, 0, 0.2, (0.1, 2)),
                                                                                (0.1, 0.2, 0.2, (0.1, 2))]
+    assert PRESETS["toybox"] == Augmentation(crop_area=(0.35, 1.0), hue=0.5, gray=0.3)
     assert (PRESETS["simclr"].brightness, PRESETS["simclr"].hue, PRESETS["simclr"].blur) == (0.4, 0.1, 0)
 
 

@@ -23,6 +23,8 @@ def collect(folders: list[Path]) -> list[dict]:
     stamp = {"version": __version__, "collected": datetime.date.today().isoformat(),
              "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"}
     results = [json.loads((folder / "result.json").read_text(encoding="utf-8")) for folder in folders]
+    for result in results:
+        del result["config"]["data_dir"]  # where the data lay is nobody's business
     return [{"arm": arm(result), **stamp, **result} for result in results]
 
 

@@ -54,7 +54,7 @@ def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float
         logits -= logits.max(axis=1, keepdims=True)
         p = np.exp(logits)
         total = p.sum(axis=1, keepdims=True)
-        value = (np.log(total[:, 0]) - logits[rows, labels]).mean() + strength / 2 * (w[:-1] ** 2).sum()
+        value = (np.log(total[:, 0]) - logits[rows, labels]).mean(dtype=np.float64) + strength / 2 * (w[:-1] ** 2).sum()
         p /= total
         p[rows, labels] -= 1
         grad = kernels.matmul(x.T, p) * x.dtype.type(1 / len(x))
