@@ -57,7 +57,7 @@ def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float
         value = (np.log(total[:, 0]) - logits[rows, labels]).mean(dtype=np.float64) + strength / 2 * (w[:-1] ** 2).sum()
         p /= total
         p[rows, labels] -= 1
-        grad = kernels.matmul(x.T, p) * x.dtype.type(1 / len(x))
+        grad = kernels.matmul(p.T, x).T * x.dtype.type(1 / len(x))  # x as it lies in memory: no strided reading
         grad[:-1] += x.dtype.type(strength) * w[:-1]
         return float(value), grad
 
