@@ -85,7 +85,7 @@ def _wide_rows(x):
     return np.ascontiguousarray(x).reshape(-1, repeat * channels), repeat
 
 
-def _add_parts(kernel, rows, repeat, arrays, tail=()):
+def _add_parts(kernel, rows, repeat, arrays):
     """Run a summing kernel over its parts and add up parts and repeats: (2, channels) in float64."""
     width = rows.shape[1]
     sums = np.zeros((min(PARTS, len(rows)), 2, width), rows.dtype)
