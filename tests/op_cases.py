@@ -4,6 +4,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinynnclr import kernels
+from tinynnclr.kernels.standardize import standardize_naive
 
 _rng = np.random.default_rng(3)
 
@@ -111,6 +112,8 @@ CASES = {
     "avg_pool2d": [case((2, 6, 4, 3), size=2), case((1, 7, 7, 2), size=3, stride=2, padding=1),
                    case((1, 9, 9, 1), size=2, stride=4), case((2, 4, 5, 1), size=3, stride=1)],
     "batch_norm": list(batch_norms()),
+    "standardize": [case((2, 5, 4, 3)), case((1, 3, 3, 1), eps=0.5), case((2, 1, 5, 2)), case((1, 4, 1, 2)),
+                    case((1, 1, 1, 2)), case((0, 4, 4, 3)), case(normal(1, 4, 6, 2) * 1e-2, step=1e-7)],
 }
 
 
@@ -141,5 +144,6 @@ REFERENCES = {
     "max_pool2d": kernels.pool.max_pool2d_naive,
     "avg_pool2d": kernels.pool.avg_pool2d_naive,
     "batch_norm": _batch_norm,
+    "standardize": standardize_naive,
 }
 ALL = [(name, i) for name in sorted(CASES) for i in range(len(CASES[name]))]

@@ -6,7 +6,8 @@ from .nearest import nearest
 from .norm import moments, normalize, normalize_grad
 from .parallel import get_num_threads, parallel, set_num_threads
 from .pool import avg_pool2d, avg_pool2d_grad, max_pool2d, max_pool2d_grad
+from .standardize import standardize, standardize_grad
 
 __all__ = ["augment", "avg_pool2d", "avg_pool2d_grad", "conv2d", "conv2d_grad_input", "conv2d_grad_weight",
            "get_num_threads", "matmul", "max_pool2d", "max_pool2d_grad", "moments", "nearest", "normalize",
-           "normalize_grad", "parallel", "set_num_threads"]
+           "normalize_grad", "parallel", "set_num_threads", "standardize", "standardize_grad"]

@@ -1,6 +1,4 @@
 """The layers of a small network: images are (n, h, w, c), features (n, d); weights end in the number they produce."""
-import functools
-
 import numpy as np
 
 from .. import ops
@@ -57,20 +55,7 @@ class Standardize(Module):
     """
 
     def forward(self, x):
-        n, h, w, c = x.shape
-        basis = _planes(h, w).astype(x.dtype)  # (h*w, 1 to 3), orthonormal columns
-        rows = ops.reshape(ops.transpose(x, axes=(0, 3, 1, 2)), shape=(n * c, h * w))
-        rows = rows - (rows @ basis) @ basis.T
-        rows = rows * ((rows * rows).mean(axis=1, keepdims=True) + 1e-4) ** -0.5
-        return rows.reshape(n, c, h, w).transpose(0, 2, 3, 1)
-
-
-@functools.lru_cache
-def _planes(h, w):
-    """Orthonormal columns (h*w, k) that span the planes over an h x w image: constant, slope in y, slope in x."""
-    y, x = np.meshgrid(np.arange(h) - (h - 1) / 2, np.arange(w) - (w - 1) / 2, indexing="ij")
-    columns = np.stack([np.ones(h * w), y.ravel(), x.ravel()], 1)[:, [True, h > 1, w > 1]]
-    return columns / np.sqrt((columns * columns).sum(axis=0))
+        return ops.standardize(x)
 
 
 class ReLU(Module):

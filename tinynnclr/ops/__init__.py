@@ -3,10 +3,10 @@ from .conv import avg_pool2d, conv2d, max_pool2d
 from .elementwise import add, div, exp, log, masked_fill, mul, neg, power, relu, sub, tanh
 from .loss import cross_entropy, log_softmax
 from .matmul import matmul
-from .norm import batch_norm, l2_normalize
+from .norm import batch_norm, l2_normalize, standardize
 from .reduce import mean, sum  # noqa: A004 (torch's and NumPy's name)
 from .shape import concatenate, getitem, reshape, transpose
 
 __all__ = ["add", "avg_pool2d", "batch_norm", "concatenate", "conv2d", "cross_entropy", "div", "exp", "getitem",
            "l2_normalize", "log", "log_softmax", "masked_fill", "matmul", "max_pool2d", "mean", "mul", "neg", "power",
-           "relu", "reshape", "sub", "sum", "tanh", "transpose"]
+           "relu", "reshape", "standardize", "sub", "sum", "tanh", "transpose"]

@@ -1,4 +1,4 @@
-"""Normalisation: over the batch (batch_norm) and of each row to length 1 (l2_normalize)."""
+"""Normalisation: over the batch (batch_norm), of each row (l2_normalize), of each channel of an image (standardize)."""
 import numpy as np
 
 from .. import kernels
@@ -49,3 +49,13 @@ def l2_normalize(x, *, eps=1e-12):
         return (g - y * along) / guarded
 
     return y, (vjp,)
+
+
+@op
+def standardize(x, *, eps=1e-4):
+    """Each channel of each image x (n, h, w, c) less the plane that fits it best, divided by the spread of the rest.
+
+    The spread is sqrt(mean square + eps). What remains knows no brightness, no colour cast and no slope of light.
+    """
+    y, scale = kernels.standardize(x, eps)
+    return y, (lambda g: kernels.standardize_grad(g, y, scale),)
