@@ -1,5 +1,6 @@
 """What every test shares: one thread for NumPy's BLAS, no windows, a seeded generator, and --slow."""
 import os
+import signal
 
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # read when NumPy is imported: our own threads do the heavy work
@@ -18,6 +19,12 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="needs --slow"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interrupts():
+    """A shell may start us with Ctrl-C ignored, as it does in the background; the tests of interrupts send their own."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

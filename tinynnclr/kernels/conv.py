@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from .parallel import parallel
-from .simd import contract, copy, pack, panel_width
+from .simd import KC, contract, copy, pack, panel_width
 
 PARTIAL_SUMS = 8  # grad_weight adds up this many parts for any number of threads, so its bytes do not depend on it
 
@@ -68,26 +68,29 @@ def _convolve(start, stop, x, h, w, c, top, left, hp, wp, panels, phases, a_off,
         _pad(x, image, h, w * c, top, left * c, wp * c, padded)
         for phase in range(len(phases)):
             first, last, kh, kw, panel = phases[phase]
-            contract(padded, 0, a_off[first:last], kh, kw * c, wp * c, 1, panels, panel, nr, kh * kw * c,
+            contract(padded, 0, a_off[first:last], 1, 0, kh, wp * c, kw * c, 1, panels, panel, nr, kh * kw * c,
                      y, image * y_image, c_off[first:last], columns, False)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _grad_weight(start, stop, parts, n, x, h, w, c, padding, hp, wp, stride, g, ho, wo, f, pitch, a_off, dw, c_off):
-    """Part p of dw sums over images p*n//parts to (p+1)*n//parts: a row per number of a patch, a sum over pixels."""
-    padded = np.zeros(hp * wp * c, x.dtype)
-    pixels = ho * wo
-    widened = np.zeros(pixels * pitch if pitch > f else 1, x.dtype)
+def _grad_weight(start, stop, parts, n, x, h, w, c, padding, hp, wp, stride, g, ho, wo, f, a_off, dw, c_off):
+    """Part p of dw sums over images p*n//parts to (p+1)*n//parts: a row per number of a patch, a sum over pixels.
+
+    Small images are taken several at a time, so that the sum is long enough to be worth a visit to dw.
+    """
+    nr, pixels, size = panel_width(x), ho * wo, hp * wp * c
+    group = -(-KC // pixels)
+    padded = np.zeros(group * size, x.dtype)
+    panels = np.empty(group * pixels * (-(-f // nr) * nr), x.dtype)
     for part in range(start, stop):
-        first = part * n // parts
-        for image in range(first, (part + 1) * n // parts):
-            _pad(x, image, h, w * c, padding, padding * c, wp * c, padded)
-            rows, base = g, image * pixels * f
-            if pitch > f:  # the micro-kernel reads whole vectors: give each row room for one
-                for i in range(pixels):
-                    copy(widened, i * pitch, 1, g, base + i * f, 1, f)
-                rows, base = widened, 0
-            contract(padded, 0, a_off, ho, wo, stride * wp * c, stride * c, rows, base, pitch, 1,
+        first, last = part * n // parts, (part + 1) * n // parts
+        for image in range(first, last, group):
+            together = min(group, last - image)
+            for i in range(together):
+                _pad(x, image + i, h, w * c, padding, padding * c, wp * c, padded[i * size:])
+            steps = together * pixels
+            pack(g, image * pixels * f, f, 1, steps, f, panels)
+            contract(padded, 0, a_off, together, size, ho, stride * wp * c, wo, stride * c, panels, 0, nr, steps,
                      dw, part * len(a_off) * f, c_off, f, image > first)
 
 
@@ -195,12 +198,10 @@ def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ..
         raise ValueError(f"conv2d_grad_weight: g: expected shape {(n, ho, wo, f)}, got {g.shape}")
     if n * c * f == 0:
         return np.zeros(weight_shape, g.dtype)
-    nr = panel_width(g)
-    pitch = f if f % (nr // 2) == 0 else -(-f // nr) * nr
     hp, wp = h + 2 * padding, w + 2 * padding
     parts = min(PARTIAL_SUMS, n)
     dw = np.empty((parts, kh * kw * c, f), g.dtype)
     parallel(_grad_weight, parts, parts, n, np.ascontiguousarray(x).reshape(-1), h, w, c, padding, hp, wp, stride,
-             np.ascontiguousarray(g).reshape(-1), ho, wo, f, pitch, _grid(kh, kw * c, wp * c, 1), dw.reshape(-1),
+             np.ascontiguousarray(g).reshape(-1), ho, wo, f, _grid(kh, kw * c, wp * c, 1), dw.reshape(-1),
              np.arange(kh * kw * c) * f)
     return dw.sum(axis=0).reshape(weight_shape)

@@ -2,10 +2,11 @@
 import numpy as np
 from numba import njit
 
-from .parallel import parallel
-from .simd import KC, contract, copy, pack, panel_width
+from .parallel import get_num_threads, parallel
+from .simd import KC, MR, contract, copy, pack, panel_width
 
 ROWS, COLUMNS, PAD = 256, 512, 16  # a block of C; beside it, KC x COLUMNS of B fill half of a second-level cache
+DIRECT = 128
 
 
 def matmul_naive(a, b):
@@ -20,25 +21,37 @@ def matmul_naive(a, b):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _matmul(start, stop, a, a_row, a_step, b, b_step, b_column, m, steps, n, block_rows, c):
-    """Blocks start to stop of C, counted down the columns of blocks."""
-    nr, row_blocks = panel_width(a), -(-m // block_rows)
-    deepest = min(KC, steps)
+def _matmul(start, stop, by_columns, a, a_row, a_step, b, b_step, b_column, m, steps, n, c):
+    """Panels start to stop of C's columns, or tiles of its rows: whichever there are more of."""
+    nr = panel_width(a)
+    top, bottom, left, right = 0, m, 0, n
+    if by_columns:
+        left, right = start * nr, min(stop * nr, n)
+    else:
+        top, bottom = start * MR, min(stop * MR, m)
+    deepest, height, width = min(KC, steps), min(ROWS, bottom - top), min(COLUMNS, right - left)
+    direct = a_step == 1 and right - left <= DIRECT
     pitch = deepest + PAD
-    strip = np.empty(block_rows * pitch, a.dtype)  # the block's rows of A, close together
-    panels = np.empty(deepest * (-(-min(COLUMNS, n) // nr) * nr), a.dtype)
-    a_off, c_off = np.empty(block_rows, np.intp), np.empty(block_rows, np.intp)
-    for i in range(block_rows):
-        a_off[i], c_off[i] = i * pitch, i * n
-    for block in range(start, stop):
-        i0, j0 = (block % row_blocks) * block_rows, (block // row_blocks) * COLUMNS
-        rows, columns = min(block_rows, m - i0), min(COLUMNS, n - j0)
+    strip = np.empty(1 if direct else height * pitch, a.dtype)  # the block's rows of A, close together
+    panels = np.empty(deepest * (-(-width // nr) * nr), a.dtype)
+    a_off, c_off = np.empty(height, np.intp), np.empty(height, np.intp)
+    for i in range(height):
+        a_off[i], c_off[i] = i * (a_row if direct else pitch), i * n
+    for j0 in range(left, right, COLUMNS):
+        columns = min(COLUMNS, right - j0)
         for k0 in range(0, steps, KC):
             k = min(KC, steps - k0)
-            for i in range(rows):
-                copy(strip, i * pitch, 1, a, (i0 + i) * a_row + k0 * a_step, a_step, k)
             pack(b, k0 * b_step + j0 * b_column, b_step, b_column, k, columns, panels)
-            contract(strip, 0, a_off[:rows], 1, k, 0, 1, panels, 0, nr, k, c, i0 * n + j0, c_off, columns, k0 > 0)
+            for i0 in range(top, bottom, ROWS):
+                rows = min(ROWS, bottom - i0)
+                if direct:
+                    contract(a, i0 * a_row + k0, a_off[:rows], 1, 0, 1, 0, k, 1, panels, 0, nr, k,
+                             c, i0 * n + j0, c_off, columns, k0 > 0)
+                    continue
+                for i in range(rows):
+                    copy(strip, i * pitch, 1, a, (i0 + i) * a_row + k0 * a_step, a_step, k)
+                contract(strip, 0, a_off[:rows], 1, 0, 1, 0, k, 1, panels, 0, nr, k,
+                         c, i0 * n + j0, c_off, columns, k0 > 0)
 
 
 def _flat(x):
@@ -62,9 +75,10 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     m, steps, n = a.shape[0], a.shape[1], b.shape[1]
     if m * steps * n == 0:
         return np.zeros((m, n), a.dtype)
-    blocks = -(-m // ROWS) * -(-n // COLUMNS)
-    block_rows = ROWS if blocks >= 8 else 64  # small products: smaller blocks, so that every thread has some
+    nr = panel_width(a)
+    by_columns = n > m
+    count, size = (-(-n // nr), nr) if by_columns else (-(-m // MR), MR)
     c = np.empty((m, n), a.dtype)
-    parallel(_matmul, -(-m // block_rows) * -(-n // COLUMNS), *_flat(a), *_flat(b), m, steps, n, block_rows,
-             c.reshape(-1))
+    parallel(_matmul, count, by_columns, *_flat(a), *_flat(b), m, steps, n, c.reshape(-1),
+             grain=max(-(-count // get_num_threads()), 1))
     return c

@@ -56,7 +56,7 @@ def _nearest(start, stop, queries, n, d, bank, size, best, index):
         for panel in range(start, stop):
             width = min(nr, n - panel * nr)
             for k0 in range(0, max(d, 1), KC):  # of no features the sum is 0, and it must be written
-                contract(bank, row * d + k0, bank_off[:rows], 1, min(KC, d - k0), 0, 1,
+                contract(bank, row * d + k0, bank_off[:rows], 1, 0, 1, 0, min(KC, d - k0), 1,
                          panels, (panel - start) * nr * d + k0 * nr, nr, 1, scores, 0, score_off, nr, k0 > 0)
             if best.shape[1] == 1:
                 _keep_best(scores, rows, row, width, nr, best[panel], index[panel])

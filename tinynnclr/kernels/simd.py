@@ -13,8 +13,8 @@ step k of the sum we fetch MR numbers of A and NR of B and do MR * NR multiplica
 [i,k] | . . . . . |  MR rows    times a vector of B, added to a vector of C that never leaves its register
       +-----------+
 
-The tile does not care where its numbers come from. Row i of A starts at `a_off[i]`, and its sum runs over `runs`
-stretches of `run_len` numbers, so A may be a matrix, a transposed matrix, or the patches of a padded image that nobody
+The tile does not care where its numbers come from. Row i of A starts at `a_off[i]`, and its sum runs over `blocks`
+times `runs` stretches of `run_len` numbers, so A may be a matrix, a transposed matrix, or the patches of a padded image that nobody
 ever unfolded. Row i of C is written at `c_off[i]`. B is read in *panels*: NR neighbouring columns, row after row, with
 the width filled up with zeros, so that each step k reads consecutive memory. Everything else (matmul, convolutions and
 their gradients, neighbour search) is `contract` below, called with other offsets.
@@ -46,25 +46,32 @@ def _host() -> tuple[int, int]:
 
 
 VECTOR_BYTES, MR = _host()
-KC = 192  # steps of the sum between two visits to C: a KC x NR panel of B stays in the first-level cache
+KC = 256  # steps of the sum between two visits to C: a KC x NR panel of B stays in the first-level cache
 
 _I64 = ir.IntType(64)
+A, A_OFF, B, C, C_OFF = 0, 2, 11, 14, 16  # where the arrays stand among the arguments of a tile
+
+
+def hide(builder, number):
+    """The same number, but LLVM no longer knows how it came to be: it would otherwise advance a pointer for every row
+    of A at every step, which takes more instructions than the loads themselves."""
+    return builder.asm(ir.FunctionType(number.type, [number.type]), "", "=r,0", [number], False)
 
 
 def _tile(vectors):
     """An intrinsic for tiles MR rows high and `vectors` vectors wide."""
 
     @intrinsic
-    def tile(typing, a, a_base, a_off, row, last, runs, run_len, run_stride, k_stride,
+    def tile(typing, a, a_base, a_off, row, last, blocks, block_stride, runs, run_stride, run_len, k_stride,
              b, b_start, b_pitch, c, c_base, c_off, column, width, accumulate):
         if a.dtype not in (types.float32, types.float64):
             raise TypingError(f"tile: expected float32 or float64, got {a.dtype}")
         signature = types.void(a, types.intp, a_off, types.intp, types.intp, types.intp, types.intp, types.intp,
-                               types.intp, b, types.intp, types.intp, c, types.intp, c_off, types.intp, types.intp,
+                               types.intp, types.intp, types.intp, b, types.intp, types.intp, c, types.intp, c_off, types.intp, types.intp,
                                types.boolean)
 
         def codegen(context, builder, sig, args):
-            (a, a_base, a_off, row, last, runs, run_len, run_stride, k_stride,
+            (a, a_base, a_off, row, last, blocks, block_stride, runs, run_stride, run_len, k_stride,
              b, b_start, b_pitch, c, c_base, c_off, column, width, accumulate) = args
             scalar = context.get_data_type(sig.args[0].dtype)
             itemsize = 4 if sig.args[0].dtype == types.float32 else 8
@@ -84,6 +91,12 @@ def _tile(vectors):
             def store(value, pointer):
                 builder.store(value, builder.bitcast(pointer, vector.as_pointer())).align = itemsize
 
+            def prefetch(pointer):
+                byte = ir.IntType(8).as_pointer()
+                fn = cgutils.get_or_insert_function(builder.module, ir.FunctionType(
+                    ir.VoidType(), [byte, ir.IntType(32), ir.IntType(32), ir.IntType(32)]), "llvm.prefetch.p0i8")
+                builder.call(fn, [builder.bitcast(pointer, byte), *(ir.IntType(32)(x) for x in (1, 3, 1))])
+
             def at(pointer, *offsets):
                 total = offsets[0]
                 for offset in offsets[1:]:
@@ -95,8 +108,8 @@ def _tile(vectors):
             for i in range(MR):
                 wanted = builder.add(row, _I64(i))
                 index = builder.select(builder.icmp_signed("<", wanted, last), wanted, last)
-                a_rows.append(at(data(0, a), a_base, builder.load(at(data(2, a_off), index))))
-                c_rows.append(at(data(12, c), c_base, builder.load(at(data(14, c_off), index)), column))
+                a_rows.append(at(data(A, a), a_base, builder.load(at(data(A_OFF, a_off), index))))
+                c_rows.append(at(data(C, c), c_base, builder.load(at(data(C_OFF, c_off), index)), column))
             acc = [[cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in range(MR)]
             edge = cgutils.alloca_once(builder, ir.ArrayType(scalar, vectors * lanes))  # a row cut off by C's border
             edge = builder.bitcast(edge, scalar.as_pointer())
@@ -108,23 +121,18 @@ def _tile(vectors):
                         visit(acc[i][v], c_rows[i], _I64(v * lanes))
 
             each_vector(lambda register, _row, _offset: builder.store(zero, register))
-            with builder.if_then(accumulate):
-                with builder.if_else(whole) as (then, otherwise):
-                    with then:
-                        each_vector(lambda register, c_row, o: builder.store(load(at(c_row, o)), register))
-                    with otherwise:
-                        for i in range(MR):
-                            with cgutils.for_range(builder, width) as j:
-                                builder.store(builder.load(at(c_rows[i], j.index)), at(edge, j.index))
-                            for v in range(vectors):
-                                builder.store(load(at(edge, _I64(v * lanes))), acc[i][v])
+            for c_row in c_rows:
+                for v in range(vectors):
+                    prefetch(at(c_row, _I64(v * lanes)))
 
-            with cgutils.for_range(builder, runs) as r:
-                a_run = builder.mul(r.index, run_stride)
-                b_run = builder.add(b_start, builder.mul(builder.mul(r.index, run_len), b_pitch))
+            steps = builder.mul(runs, run_len)
+            with cgutils.for_range(builder, blocks) as block, cgutils.for_range(builder, runs) as run:
+                a_run = builder.add(builder.mul(block.index, block_stride), builder.mul(run.index, run_stride))
+                b_run = builder.add(builder.mul(block.index, steps), builder.mul(run.index, run_len))
+                b_run = builder.add(b_start, builder.mul(b_run, b_pitch))
                 with cgutils.for_range(builder, run_len) as k:
-                    a_k = builder.add(a_run, builder.mul(k.index, k_stride))
-                    b_k = at(data(9, b), b_run, builder.mul(k.index, b_pitch))
+                    a_k = hide(builder, builder.add(a_run, builder.mul(k.index, k_stride)))
+                    b_k = at(data(B, b), b_run, builder.mul(k.index, b_pitch))
                     b_row = [load(at(b_k, _I64(v * lanes))) for v in range(vectors)]
                     for i in range(MR):
                         one = builder.insert_element(undefined, builder.load(at(a_rows[i], a_k)), ir.IntType(32)(0))
@@ -134,10 +142,21 @@ def _tile(vectors):
                             total = builder.fadd(builder.load(acc[i][v]), product, flags=["contract"])
                             builder.store(total, acc[i][v])
 
+            def add(register, pointer):
+                builder.store(builder.fadd(load(pointer), builder.load(register)), register)
+
             with builder.if_else(whole) as (then, otherwise):
                 with then:
+                    with builder.if_then(accumulate):
+                        each_vector(lambda register, c_row, o: add(register, at(c_row, o)))
                     each_vector(lambda register, c_row, o: store(builder.load(register), at(c_row, o)))
                 with otherwise:
+                    with builder.if_then(accumulate):
+                        for i in range(MR):
+                            with cgutils.for_range(builder, width) as j:
+                                builder.store(builder.load(at(c_rows[i], j.index)), at(edge, j.index))
+                            for v in range(vectors):
+                                add(acc[i][v], at(edge, _I64(v * lanes)))
                     for i in range(MR):
                         for v in range(vectors):
                             store(builder.load(acc[i][v]), at(edge, _I64(v * lanes)))
@@ -202,14 +221,15 @@ def pack(b, start, k_step, j_step, steps, columns, out):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def contract(a, a_base, a_off, runs, run_len, run_stride, k_stride,
+def contract(a, a_base, a_off, blocks, block_stride, runs, run_stride, run_len, k_stride,
              b, b_start, b_pitch, b_step, c, c_base, c_off, columns, accumulate):
     """C (+)= A B, tile by tile, on flat arrays of one float type; the caller has checked every bound.
 
-    A[i, (r, k)] = a[a_base + a_off[i] + r*run_stride + k*k_stride], for r < runs and k < run_len
-    B[(r, k), j] = b[b_start + (r*run_len + k)*b_pitch + j], columns from j0 on in the panel at b_start + j0*b_step;
-                   the last panel must be readable to the full width of a vector
-    C[i, j]      = c[c_base + c_off[i] + j], for j < columns
+    The sum runs over s = (block, run, k), in this order, for block < blocks, run < runs and k < run_len.
+    A[i, s] = a[a_base + a_off[i] + block*block_stride + run*run_stride + k*k_stride]
+    B[s, j] = b[b_start + s*b_pitch + j], columns from j0 on in the panel at b_start + j0*b_step; the last panel must be
+              readable to the full width of a vector
+    C[i, j] = c[c_base + c_off[i] + j], for j < columns
     """
     nr = panel_width(a)
     rows = len(a_off)
@@ -217,8 +237,8 @@ def contract(a, a_base, a_off, runs, run_len, run_stride, k_stride,
         width, start = columns - j, b_start + j * b_step
         for row in range(0, rows, MR):
             if 2 * width > nr:
-                _wide(a, a_base, a_off, row, rows - 1, runs, run_len, run_stride, k_stride,
+                _wide(a, a_base, a_off, row, rows - 1, blocks, block_stride, runs, run_stride, run_len, k_stride,
                       b, start, b_pitch, c, c_base, c_off, j, width, accumulate)
             else:
-                _narrow(a, a_base, a_off, row, rows - 1, runs, run_len, run_stride, k_stride,
+                _narrow(a, a_base, a_off, row, rows - 1, blocks, block_stride, runs, run_stride, run_len, k_stride,
                         b, start, b_pitch, c, c_base, c_off, j, width, accumulate)
