@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(autouse=True, scope="session")
 def interrupts():
-    """A shell may start us with Ctrl-C ignored, as it does in the background; the tests of interrupts send their own."""
+    """A shell may start us with Ctrl-C ignored, as it does in the background; the tests of interrupts send it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -18,7 +18,7 @@ FLOORS = {"kernels": 0,
           "cli": 6, "__main__": 6}
 WALLS = {"tensor": {"kernels"}, "datasets": {"kernels"}, "nn": {"kernels", "tensor", "gradcheck", "ops"}}
 BANNED = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib", "torch"}
-NO_KERNEL = {"__init__", "simd", "parallel"}  # what kernels are made of
+NO_KERNEL = {"__init__", "memory", "parallel", "simd"}  # what kernels are made of
 
 BLUEPRINTS = "toybox_"  # datasets/toybox_*.py draw one thing each function, and its name says which
 

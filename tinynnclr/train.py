@@ -14,6 +14,7 @@ from .datasets.views import PRESETS, Augmentation, two_views
 from .evaluate.features import encode
 from .evaluate.knn import leave_one_out_accuracy, nearest_others
 from .interrupt import deferred_interrupt
+from .kernels.memory import keep_freed_memory
 from .methods import METHODS, Method
 from .nn import LARS, SGD, AdamW, Module, Optimizer, warmup_cosine
 from .tensor import watch
@@ -87,6 +88,7 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
     Calls save(run) when an epoch is whole, and on Ctrl-C, which then ends as KeyboardInterrupt. Raises
     FloatingPointError, with the step and the first op, where the loss is not finite.
     """
+    keep_freed_memory()
     config, method, optimizer = run.config, run.method, run.optimizer
     total = config.epochs * run.steps_per_epoch
     base, warmup = optimizer.lr, round(config.warmup * total)

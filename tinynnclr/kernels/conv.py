@@ -76,22 +76,29 @@ def _convolve(start, stop, x, h, w, c, top, left, hp, wp, panels, phases, a_off,
 def _grad_weight(start, stop, parts, n, x, h, w, c, padding, hp, wp, stride, g, ho, wo, f, a_off, dw, c_off):
     """Part p of dw sums over images p*n//parts to (p+1)*n//parts: a row per number of a patch, a sum over pixels.
 
-    Small images are taken several at a time, so that the sum is long enough to be worth a visit to dw.
+    Small images are taken several at a time and large ones in stripes, so that a visit to dw sums KC to 4 KC pixels.
     """
     nr, pixels, size = panel_width(x), ho * wo, hp * wp * c
-    group = -(-KC // pixels)
+    group, stripe = -(-KC // pixels), min(ho, -(-4 * KC // wo))
     padded = np.zeros(group * size, x.dtype)
-    panels = np.empty(group * pixels * (-(-f // nr) * nr), x.dtype)
+    in_place = f == nr or 2 * f == nr  # g is a panel already
+    panels = np.empty(0 if in_place else group * stripe * wo * (-(-f // nr) * nr), x.dtype)
     for part in range(start, stop):
         first, last = part * n // parts, (part + 1) * n // parts
         for image in range(first, last, group):
             together = min(group, last - image)
             for i in range(together):
                 _pad(x, image + i, h, w * c, padding, padding * c, wp * c, padded[i * size:])
-            steps = together * pixels
-            pack(g, image * pixels * f, f, 1, steps, f, panels)
-            contract(padded, 0, a_off, together, size, ho, stride * wp * c, wo, stride * c, panels, 0, nr, steps,
-                     dw, part * len(a_off) * f, c_off, f, image > first)
+            for row in range(0, ho, stripe):
+                rows = min(stripe, ho - row)
+                steps = together * rows * wo
+                source, base, pitch = panels, 0, nr
+                if in_place:
+                    source, base, pitch = g, (image * ho + row) * wo * f, f
+                else:
+                    pack(g, (image * ho + row) * wo * f, f, 1, steps, f, panels)
+                contract(padded, row * stride * wp * c, a_off, together, size, rows, stride * wp * c, wo, stride * c,
+                         source, base, pitch, steps, dw, part * len(a_off) * f, c_off, f, image > first or row > 0)
 
 
 def _check(name, weight, stride, padding, **images):

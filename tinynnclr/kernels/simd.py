@@ -14,10 +14,10 @@ step k of the sum we fetch MR numbers of A and NR of B and do MR * NR multiplica
       +-----------+
 
 The tile does not care where its numbers come from. Row i of A starts at `a_off[i]`, and its sum runs over `blocks`
-times `runs` stretches of `run_len` numbers, so A may be a matrix, a transposed matrix, or the patches of a padded image that nobody
-ever unfolded. Row i of C is written at `c_off[i]`. B is read in *panels*: NR neighbouring columns, row after row, with
-the width filled up with zeros, so that each step k reads consecutive memory. Everything else (matmul, convolutions and
-their gradients, neighbour search) is `contract` below, called with other offsets.
+times `runs` stretches of `run_len` numbers, so A may be a matrix, a transposed matrix, or the patches of padded images
+that nobody ever unfolded. Row i of C is written at `c_off[i]`. B is read in *panels*: NR neighbouring columns, row
+after row, with the width filled up with zeros, so that each step k reads consecutive memory. Everything else (matmul,
+convolutions and their gradients, neighbour search) is `contract` below, called with other offsets.
 
 Sources: Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication" (tiles and panels); Dukhan 2019,
 "The indirect convolution algorithm" (rows that start anywhere).
@@ -52,7 +52,7 @@ _I64 = ir.IntType(64)
 A, A_OFF, B, C, C_OFF = 0, 2, 11, 14, 16  # where the arrays stand among the arguments of a tile
 
 
-def hide(builder, number):
+def _hide(builder, number):
     """The same number, but LLVM no longer knows how it came to be: it would otherwise advance a pointer for every row
     of A at every step, which takes more instructions than the loads themselves."""
     return builder.asm(ir.FunctionType(number.type, [number.type]), "", "=r,0", [number], False)
@@ -66,8 +66,8 @@ def _tile(vectors):
              b, b_start, b_pitch, c, c_base, c_off, column, width, accumulate):
         if a.dtype not in (types.float32, types.float64):
             raise TypingError(f"tile: expected float32 or float64, got {a.dtype}")
-        signature = types.void(a, types.intp, a_off, types.intp, types.intp, types.intp, types.intp, types.intp,
-                               types.intp, types.intp, types.intp, b, types.intp, types.intp, c, types.intp, c_off, types.intp, types.intp,
+        number = types.intp
+        signature = types.void(a, number, a_off, *[number] * 8, b, number, number, c, number, c_off, number, number,
                                types.boolean)
 
         def codegen(context, builder, sig, args):
@@ -121,9 +121,10 @@ def _tile(vectors):
                         visit(acc[i][v], c_rows[i], _I64(v * lanes))
 
             each_vector(lambda register, _row, _offset: builder.store(zero, register))
-            for c_row in c_rows:
-                for v in range(vectors):
-                    prefetch(at(c_row, _I64(v * lanes)))
+            with builder.if_then(accumulate):
+                for c_row in c_rows:
+                    for v in range(vectors):
+                        prefetch(at(c_row, _I64(v * lanes)))
 
             steps = builder.mul(runs, run_len)
             with cgutils.for_range(builder, blocks) as block, cgutils.for_range(builder, runs) as run:
@@ -131,7 +132,7 @@ def _tile(vectors):
                 b_run = builder.add(builder.mul(block.index, steps), builder.mul(run.index, run_len))
                 b_run = builder.add(b_start, builder.mul(b_run, b_pitch))
                 with cgutils.for_range(builder, run_len) as k:
-                    a_k = hide(builder, builder.add(a_run, builder.mul(k.index, k_stride)))
+                    a_k = _hide(builder, builder.add(a_run, builder.mul(k.index, k_stride)))
                     b_k = at(data(B, b), b_run, builder.mul(k.index, b_pitch))
                     b_row = [load(at(b_k, _I64(v * lanes))) for v in range(vectors)]
                     for i in range(MR):
