@@ -1,6 +1,7 @@
-"""The command line: train, evaluate, plot, download. Its training flags are the fields of `Config`."""
+"""The command line: train, evaluate, plot, download, bench. Its training flags are the fields of `Config`."""
 import argparse
 import dataclasses
+import json
 import os
 import re
 import sys
@@ -76,6 +77,16 @@ def build_parser() -> Parser:
     sub.add_argument("--url", help="another address (or the environment variable TINYNNCLR_<NAME>_URL)")
     sub.add_argument("--from", dest="archive", type=Path, metavar="FILE", help="a local archive instead")
     sub.add_argument("--no-checksum", action="store_true", help="accept other bytes than the official ones")
+
+    sub = commands.add_parser("bench", help="measure the kernels and a whole step beside other libraries",
+                              allow_abbrev=False)
+    sub.add_argument("--against", type=lambda text: text.split(","), metavar="PEERS",
+                     help="numpy,torch,torch.compile,faiss,kornia,albumentations [those installed]")
+    sub.add_argument("--only", default="*", metavar="PATTERN", help="only measures whose name holds this, such as conv")
+    sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
+    sub.add_argument("--roofline", type=Path, metavar="FILE", help="draw them there, as a PNG")
+    sub.add_argument("--threads", type=int, help="threads of both sides (all cores)")
+    sub.add_argument("--quick", action="store_true", help="a few small cases: to see that it works, not how fast")
     return parser
 
 
@@ -149,6 +160,21 @@ def run_download(options: argparse.Namespace) -> None:
              checksum=not options.no_checksum)
 
 
+def run_bench(options: argparse.Namespace) -> None:
+    """Measure, print, and write what was asked for."""
+    from . import bench
+
+    if options.threads is not None:
+        kernels.set_num_threads(options.threads)
+    against = bench.installed(options.against)
+    with bench.blas_threads(kernels.get_num_threads()):
+        rows, peak, bandwidth = bench.bench(against, options.only, options.quick)
+    if options.json:
+        run_dir.write_text(options.json, json.dumps(rows, indent=1) + "\n")
+    if options.roofline:
+        bench.draw_roofline(rows, peak, bandwidth, options.roofline)
+
+
 class Announce(event.Listener):
     """Says once that kernels are being compiled, the first time that one really is."""
 
@@ -166,7 +192,8 @@ class Announce(event.Listener):
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. A user's mistake ends as one line on standard error and exit status 2, never a traceback."""
     options = build_parser().parse_args(arguments)
-    command = {"train": run_train, "evaluate": run_evaluate, "plot": run_plot, "download": run_download}
+    command = {"train": run_train, "evaluate": run_evaluate, "plot": run_plot, "download": run_download,
+               "bench": run_bench}
     try:
         with event.install_listener("numba:compile", Announce()), np.errstate(all="ignore"):  # `train` finds NaN
             command[options.command](options)

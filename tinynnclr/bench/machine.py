@@ -1,0 +1,69 @@
+"""What this machine can do at best: arithmetic that stays in the registers, and memory read and written in order."""
+import os
+import platform
+import time
+from pathlib import Path
+
+import numba
+import numpy as np
+from numba import njit
+
+from ..kernels.parallel import get_num_threads, parallel
+from ..kernels.simd import KC, MR, VECTOR_BYTES, contract, panel_width
+
+PRODUCTS, LENGTH = 2000, 1 << 24
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _multiply(start, stop, a, b, c, rows, repetitions):
+    """The micro-kernel on a few kilobytes of operands, over and over."""
+    nr = panel_width(a)
+    offsets = np.arange(rows)
+    for _ in range((stop - start) * repetitions):
+        contract(a, 0, offsets * KC, 1, 0, 1, 0, KC, 1, b, 0, nr, 1, c[start], 0, offsets * nr, nr, False)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _triad(start, stop, a, b, c):
+    for i in range(start, stop):
+        a[i] = b[i] + np.float32(3) * c[i]
+
+
+def _best(run, repetitions=7):
+    run()
+    times = []
+    for _ in range(repetitions):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def peak() -> float:
+    """GFLOP/s of float32 multiply-adds, on all threads, with all operands in the first-level cache."""
+    threads, nr = get_num_threads(), 2 * VECTOR_BYTES // 4
+    a, b, c = np.ones(MR * KC, np.float32), np.ones(KC * nr, np.float32), np.zeros((threads, MR * nr), np.float32)
+    seconds = _best(lambda: parallel(_multiply, threads, a, b, c, MR, PRODUCTS, grain=1))
+    return 2 * MR * nr * KC * PRODUCTS * threads / seconds / 1e9
+
+
+def bandwidth() -> float:
+    """GB/s of a[i] = b[i] + 3 c[i] over arrays of 64 MB, on all threads, the two reads and the write counted."""
+    a, b, c = (np.ones(LENGTH, np.float32) for _ in range(3))
+    return 3 * a.nbytes / _best(lambda: parallel(_triad, LENGTH, a, b, c)) / 1e9
+
+
+def cpu_name() -> str:
+    """The processor's name where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text().splitlines() if info.exists() else ():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def describe() -> str:
+    """One line: processor, cores, vector width, versions."""
+    return (f"{cpu_name()}, {os.cpu_count()} cores, vectors of {8 * VECTOR_BYTES} bits, {get_num_threads()} threads; "
+            f"{platform.system()}, Python {platform.python_version()}, NumPy {np.__version__}, "
+            f"Numba {numba.__version__}")

@@ -1,0 +1,85 @@
+"""What only a fresh process can tell: its peak memory, and how long it takes from nothing to the first step.
+
+    python -m tinynnclr.bench.process ours|torch WIDTH THREADS      prints the peak in MB
+    python -m tinynnclr.bench.process start THREADS                 one training step of the main job
+"""
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from .. import kernels
+
+STEPS = 6
+
+
+def run(*arguments: str, **environment: str) -> tuple[float, str]:
+    """(seconds, output) of this module in a process of its own. Raises RuntimeError with its last line if it fails."""
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", "tinynnclr.bench.process", *arguments], capture_output=True, text=True,
+                          env={**os.environ, **environment})
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
+    return time.perf_counter() - started, done.stdout
+
+
+def peak_memory(side: str, width: int) -> float:
+    """MB that a process holds at most while it makes a few steps."""
+    return float(run(side, str(width), str(kernels.get_num_threads()))[1])
+
+
+def start(cold: bool) -> float:
+    """Seconds from starting Python to the end of the first step of `tinynnclr train`; cold: nothing compiled yet."""
+    threads = str(kernels.get_num_threads())
+    if not cold:
+        run("start", threads)
+        return run("start", threads)[0]
+    with tempfile.TemporaryDirectory() as empty:
+        return run("start", threads, NUMBA_CACHE_DIR=empty)[0]
+
+
+def _first_step():
+    from ..config import Config
+    from ..run_dir import load_data
+    from ..train import Run, augmentation_pair, train
+
+    config = Config()
+    data, _ = load_data(config)
+    run = Run(config, data)
+
+    class Done(Exception):
+        pass
+
+    after_step = run.method.after_step
+
+    def stop():
+        after_step()
+        raise Done
+
+    run.method.after_step = stop  # type: ignore[method-assign]
+    try:
+        train(run, data, augmentation_pair(config.augmentation), progress=False)
+    except Done:
+        pass
+
+
+def _main(side: str, *arguments: str) -> None:
+    kernels.set_num_threads(int(arguments[-1]))
+    if side == "start":
+        return _first_step()
+    import resource
+
+    if side == "ours":
+        from .step import make_step
+    else:
+        from .torch_step import make_step  # type: ignore[assignment]
+    step = make_step(int(arguments[0]))
+    for _ in range(STEPS):
+        step()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(peak / (2**20 if sys.platform == "darwin" else 2**10))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
