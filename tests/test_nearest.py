@@ -202,3 +202,38 @@ def test_arguments_that_do_not_fit(dtype):
         nearest(ones, ones[:0])
     with fails(ValueError, "nearest", "int64", np.dtype(dtype).name):
         nearest(ones, np.ones((4, 3), np.int64))
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_excluded_rows_are_no_candidates(rng, dtype, k):
+    queries, bank = draw(rng, dtype, 2 * NR + 3, 2 * BLOCK + 5, 9)
+    ids, exclude = rng.integers(0, 6, len(bank)), rng.integers(0, 6, len(queries)).astype(np.int32)
+    indices, similarities = nearest(queries, bank, k, ids=ids, exclude=exclude)
+    assert (ids[indices] != exclude[:, None]).all()
+    wanted, values = nearest_naive(queries.astype(np.float64), bank.astype(np.float64), k, ids, exclude)
+    np.testing.assert_array_equal(indices, wanted)
+    np.testing.assert_allclose(similarities, values, rtol=0, atol=1e-6)
+
+
+def test_a_row_of_the_bank_itself_can_be_left_out(rng, dtype):
+    _, bank = draw(rng, dtype, 1, BLOCK + 3, 9)
+    indices, _ = nearest(bank, bank, exclude=np.arange(len(bank)))
+    similarities = bank @ bank.T
+    np.fill_diagonal(similarities, -2)
+    np.testing.assert_array_equal(indices[:, 0], similarities.argmax(1))
+
+
+def test_all_rows_excluded(rng, dtype):
+    queries, bank = draw(rng, dtype, 2, 3, 4)
+    indices, similarities = nearest(queries, bank, 2, ids=np.array([5, 5, 5]), exclude=np.array([5, 1]))
+    assert indices[0].tolist() == [0, 0]
+    assert np.isnan(similarities[0]).all()
+    assert np.isfinite(similarities[1]).all()
+
+
+def test_ids_and_exclusions_that_do_not_fit(dtype):
+    a = np.ones((2, 3), dtype)
+    with fails(ValueError, "nearest: exclude", "2 integers", "(3,)"):
+        nearest(a, a, exclude=np.arange(3))
+    with fails(ValueError, "nearest: ids", "2 integers", "float64"):
+        nearest(a, a, ids=np.ones(2), exclude=np.arange(2))

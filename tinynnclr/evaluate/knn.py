@@ -38,10 +38,7 @@ def _others(rows, queries, k):
     """(indices, similarities) of the k nearest other rows of each of the first `queries` rows."""
     (rows,) = centred_unit_rows(rows)
     k = min(k, len(rows) - 1)
-    indices, similarities = kernels.nearest(rows[:queries], rows, k + 1)
-    other = indices != np.arange(len(indices))[:, None]
-    other[other.all(axis=1), -1] = False  # a row that exact copies pushed out of its own list loses its last neighbour
-    return indices[other].reshape(-1, k), similarities[other].reshape(-1, k)
+    return kernels.nearest(rows[:queries], rows, k, exclude=np.arange(min(queries, len(rows))))
 
 
 def nearest_others(rows: np.ndarray, queries: int, k: int) -> np.ndarray:

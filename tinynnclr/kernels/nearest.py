@@ -8,9 +8,11 @@ from .simd import KC, contract, pack, panel_width
 BLOCK = 64  # bank rows compared at a time: their similarities with one panel of queries fit the first-level cache
 
 
-def nearest_naive(queries, bank, k=1):
+def nearest_naive(queries, bank, k=1, ids=None, exclude=None):
     """All similarities as one matrix, sorted; "stable" keeps the lowest index first among equals."""
     similarities = queries @ bank.T
+    if exclude is not None:
+        similarities[(np.arange(len(bank)) if ids is None else ids) == np.asarray(exclude)[:, None]] = -np.inf
     indices = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
     return indices, np.take_along_axis(similarities, indices, axis=1)
 
@@ -43,8 +45,20 @@ def _keep_best_k(scores, rows, row0, width, nr, best, index):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _nearest(start, stop, queries, n, d, bank, size, best, index):
-    """Panels of queries start to stop, best and index (panels, k, nr): every block of the bank meets all of them."""
+def _exclude(scores, rows, ids, width, nr, unwanted):
+    """Where a bank row's id is the one that a query does not want, its score is -inf, which is never kept."""
+    for i in range(rows):
+        for j in range(width):
+            if ids[i] == unwanted[j]:
+                scores[i * nr + j] = -np.inf
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _nearest(start, stop, queries, n, d, bank, size, ids, exclude, best, index):
+    """Panels of queries start to stop, best and index (panels, k, nr): every block of the bank meets all of them.
+
+    ids (size,) and exclude (n,), or both empty.
+    """
     nr = panel_width(queries)
     first, last = start * nr, min(stop * nr, n)
     panels = np.empty((stop - start) * nr * d, queries.dtype)
@@ -58,18 +72,32 @@ def _nearest(start, stop, queries, n, d, bank, size, best, index):
             for k0 in range(0, max(d, 1), KC):  # of no features the sum is 0, and it must be written
                 contract(bank, row * d + k0, bank_off[:rows], 1, 0, 1, 0, min(KC, d - k0), 1,
                          panels, (panel - start) * nr * d + k0 * nr, nr, 1, scores, 0, score_off, nr, k0 > 0)
+            if len(exclude):
+                _exclude(scores, rows, ids[row:], width, nr, exclude[panel * nr:])
             if best.shape[1] == 1:
                 _keep_best(scores, rows, row, width, nr, best[panel], index[panel])
             else:
                 _keep_best_k(scores, rows, row, width, nr, best[panel], index[panel])
 
 
-def nearest(queries: np.ndarray, bank: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def _integers(name, values, size, exclude):
+    """int64 (size,), or empty where nothing is excluded; row numbers where ids are not given."""
+    if exclude is None and values is None:
+        return np.empty(0, np.int64)
+    values = np.arange(size) if values is None else np.asarray(values)
+    if values.shape != (size,) or values.dtype.kind not in "iu":
+        raise ValueError(f"nearest: {name}: expected {size} integers, got shape {values.shape} {values.dtype}")
+    return np.ascontiguousarray(values, np.int64)
+
+
+def nearest(queries: np.ndarray, bank: np.ndarray, k: int = 1, *, ids: np.ndarray | None = None,
+            exclude: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The k rows of bank (q, d) with the largest inner product with each query (b, d), best first.
 
     Returns (indices (b, k) int64, similarities (b, k)); for rows of length 1 the similarity is the cosine. Ties go to
-    the lowest index. No b x q matrix is ever written. A similarity of NaN is never nearest: a query that has no other
-    gets index 0 and NaN. Raises ValueError for shapes or dtypes that do not fit, and unless 1 <= k <= q.
+    the lowest index. No b x q matrix is ever written. exclude (b,): query i does not want the rows of the bank whose
+    ids (q,), their numbers unless given, are exclude[i]. A similarity of NaN or -inf is never nearest: a query that has
+    no other gets index 0 and NaN. Raises ValueError for shapes or dtypes that do not fit, and unless 1 <= k <= q.
     """
     if queries.ndim != 2 or bank.ndim != 2 or queries.shape[1] != bank.shape[1]:
         raise ValueError(f"nearest: expected queries (b, d) and bank (q, d), got {queries.shape} and {bank.shape}")
@@ -78,12 +106,13 @@ def nearest(queries: np.ndarray, bank: np.ndarray, k: int = 1) -> tuple[np.ndarr
     if not 1 <= k <= len(bank):
         raise ValueError(f"nearest: k: expected 1 to {len(bank)} (the rows of the bank), got {k}")
     n, d = queries.shape
+    ids, exclude = _integers("ids", ids, len(bank), exclude), _integers("exclude", exclude, n, exclude)
     nr = panel_width(queries)
     panels = -(-n // nr)
     best = np.full((panels, k, nr), -np.inf, queries.dtype)
     index = np.full((panels, k, nr), -1, np.int32)
     queries, bank = np.ascontiguousarray(queries).reshape(-1), np.ascontiguousarray(bank)
-    parallel(_nearest, panels, queries, n, d, bank.reshape(-1), len(bank), best, index,
+    parallel(_nearest, panels, queries, n, d, bank.reshape(-1), len(bank), ids, exclude, best, index,
              grain=max(1, -(-panels // get_num_threads())))
     index = index.transpose(0, 2, 1).reshape(panels * nr, k)[:n].astype(np.int64)
     best = best.transpose(0, 2, 1).reshape(panels * nr, k)[:n]
