@@ -94,7 +94,8 @@ CASES = {
     "concatenate": [case((3, 4), (2, 4)), case((3, 4), (3, 1), (3, 2), axis=1), case((2, 3), axis=-1),
                     case((2, 0, 3), (2, 2, 3), axis=-2)],
     "matmul": [case((3, 4), (4, 5)), case((1, 1), (1, 1)), case((9, 33), (33, 2)), case((3, 0), (0, 2)),
-               case(normal(4, 3).T, normal(5, 4).T)],
+               case(normal(4, 3).T, normal(5, 4).T), case((3, 4, 2), (3, 2, 5)), case((1, 2, 3), (1, 3, 1)),
+               case((0, 2, 3), (0, 3, 4))],
     "log_softmax": [case((3, 5)), case((4,)), case(normal(2, 3) * 30), case((3, 1)), case((2, 2, 3))],
     "cross_entropy": [case((4, 3), labels=np.array([0, 2, 2, 1])), case((1, 5), labels=[4]),
                       case((3, 1), labels=[0] * 3),
@@ -111,6 +112,7 @@ CASES = {
                    case(different(1, 9, 9, 1), size=2, stride=4), case(different(2, 4, 5, 1), size=3, stride=1)],
     "avg_pool2d": [case((2, 6, 4, 3), size=2), case((1, 7, 7, 2), size=3, stride=2, padding=1),
                    case((1, 9, 9, 1), size=2, stride=4), case((2, 4, 5, 1), size=3, stride=1)],
+    "global_avg_pool": [case((2, 3, 5, 4)), case((1, 1, 1, 1)), case((0, 2, 2, 3)), case((2, 4, 4, 0))],
     "batch_norm": list(batch_norms()),
     "standardize": [case((2, 5, 4, 3)), case((1, 3, 3, 1), eps=0.5), case((2, 1, 5, 2)), case((1, 4, 1, 2)),
                     case((1, 1, 1, 2)), case((0, 4, 4, 3)), case(normal(1, 4, 6, 2) * 1e-2, step=1e-7)],
@@ -130,7 +132,7 @@ def _batch_norm(x, weight, bias, running_mean=None, running_var=None, training=T
 
 REFERENCES = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "exp": np.exp,
-    "log": np.log, "tanh": np.tanh, "sum": np.sum, "mean": np.mean, "transpose": np.transpose, "matmul": np.dot,
+    "log": np.log, "tanh": np.tanh, "sum": np.sum, "mean": np.mean, "transpose": np.transpose, "matmul": np.matmul,
     "power": lambda a, exponent: a ** exponent,
     "relu": lambda a: np.maximum(a, 0),
     "masked_fill": lambda a, mask, value: np.where(mask, value, a),
@@ -143,6 +145,7 @@ REFERENCES = {
     "conv2d": lambda x, weight, stride=1, padding=0: kernels.conv.conv2d_naive(x, weight, stride, padding),
     "max_pool2d": kernels.pool.max_pool2d_naive,
     "avg_pool2d": kernels.pool.avg_pool2d_naive,
+    "global_avg_pool": kernels.pool.global_avg_pool_naive,
     "batch_norm": _batch_norm,
     "standardize": standardize_naive,
 }

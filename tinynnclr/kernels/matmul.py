@@ -6,7 +6,7 @@ from .parallel import get_num_threads, parallel
 from .simd import KC, MR, contract, copy, pack, panel_width
 
 ROWS, COLUMNS, PAD = 256, 512, 16  # a block of C; beside it, KC x COLUMNS of B fill half of a second-level cache
-DIRECT = 128
+DIRECT = 128  # columns up to which rows of A are read where they lie: a copy would not be used often enough
 
 
 def matmul_naive(a, b):
@@ -54,6 +54,21 @@ def _matmul(start, stop, by_columns, a, a_row, a_step, b, b_step, b_column, m, s
                          c, i0 * n + j0, c_off, columns, k0 > 0)
 
 
+@njit(nogil=True, cache=True, error_model="numpy")
+def _matmul_items(start, stop, a, a_row, a_step, b, b_step, b_column, m, steps, n, c):
+    """Products start to stop of a batch, each on one thread."""
+    for item in range(start, stop):
+        _matmul(0, -(-m // MR), False, a[item * m * steps:], a_row, a_step, b[item * steps * n:], b_step, b_column,
+                m, steps, n, c[item * m * n:])
+
+
+def _flat_items(x):
+    """`_flat` for a batch of matrices (items, rows, columns)."""
+    if x.transpose(0, 2, 1).flags.c_contiguous and not x.flags.c_contiguous:
+        return x.transpose(0, 2, 1).reshape(-1), 1, x.shape[1]
+    return np.ascontiguousarray(x).reshape(-1), x.shape[2], 1
+
+
 def _flat(x):
     """(numbers in memory order, step to the next row, step to the next column); a transposed view is not copied."""
     if x.flags.c_contiguous:
@@ -64,21 +79,29 @@ def _flat(x):
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """C = A B for A (m, k) and B (k, n), both float32 or both float64; either may be a transposed view.
+    """C = A B for A (m, k) and B (k, n), or for each of a batch, A (items, m, k) and B (items, k, n).
 
-    Raises ValueError for other dtypes, dimensions or shapes that do not fit. The same bytes for any number of threads.
+    Both float32 or both float64; either may be a transposed view, which is read as it lies. Raises ValueError for other
+    dtypes, dimensions or shapes that do not fit. The same bytes for any number of threads.
     """
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
-        raise ValueError(f"matmul: expected (m, k) and (k, n), got {a.shape} and {b.shape}")
+    if a.ndim not in (2, 3) or a.ndim != b.ndim or a.shape[-1] != b.shape[-2] or a.shape[:-2] != b.shape[:-2]:
+        raise ValueError("matmul: expected (m, k) and (k, n), or (items, m, k) and (items, k, n), "
+                         f"got {a.shape} and {b.shape}")
     if a.dtype != b.dtype or a.dtype not in (np.float32, np.float64):
         raise ValueError(f"matmul: expected two float32 or two float64 arrays, got {a.dtype} and {b.dtype}")
-    m, steps, n = a.shape[0], a.shape[1], b.shape[1]
-    if m * steps * n == 0:
-        return np.zeros((m, n), a.dtype)
-    nr = panel_width(a)
-    by_columns = n > m
-    count, size = (-(-n // nr), nr) if by_columns else (-(-m // MR), MR)
-    c = np.empty((m, n), a.dtype)
-    parallel(_matmul, count, by_columns, *_flat(a), *_flat(b), m, steps, n, c.reshape(-1),
-             grain=max(-(-count // get_num_threads()), 1))
+    (m, steps), n = a.shape[-2:], b.shape[-1]
+    c = np.empty((*a.shape[:-1], n), a.dtype)
+    if a.size == 0 or b.size == 0:
+        c[...] = 0
+    elif a.ndim == 2:
+        nr = panel_width(a)
+        by_columns = n > m
+        count = -(-n // nr) if by_columns else -(-m // MR)
+        parallel(_matmul, count, by_columns, *_flat(a), *_flat(b), m, steps, n, c.reshape(-1),
+                 grain=max(-(-count // get_num_threads()), 1))
+    elif len(a) < get_num_threads():
+        for i in range(len(a)):
+            c[i] = matmul(a[i], b[i])
+    else:
+        parallel(_matmul_items, len(a), *_flat_items(a), *_flat_items(b), m, steps, n, c.reshape(-1))
     return c

@@ -77,6 +77,35 @@ def _avg_pool_grad(start, stop, g, size, stride, padding, dx):
                             dx[n, row, column, c] += g[n, i, j, c] * share
 
 
+def global_avg_pool_naive(x):
+    """The mean over all pixels."""
+    return x.mean(axis=(1, 2))
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _global_avg_pool(start, stop, x, y):
+    """x (n, pixels, channels), y (n, channels)."""
+    share = y.dtype.type(1.0 / x.shape[1])
+    for n in range(start, stop):
+        out = y[n]
+        out[:] = 0
+        for pixel in range(x.shape[1]):
+            values = x[n, pixel]
+            for c in range(len(out)):
+                out[c] += values[c]
+        for c in range(len(out)):
+            out[c] *= share
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _global_avg_pool_grad(start, stop, g, dx):
+    share = g.dtype.type(1.0 / dx.shape[1])
+    for n in range(start, stop):
+        for pixel in range(dx.shape[1]):
+            for c in range(g.shape[1]):
+                dx[n, pixel, c] = g[n, c] * share
+
+
 def _output_shape(name, shape, dtype, size, stride, padding):
     stride = size if stride is None else stride
     if len(shape) != 4 or dtype not in (np.float32, np.float64):
@@ -125,3 +154,21 @@ def avg_pool2d_grad(g: np.ndarray, input_shape: tuple[int, ...], size: int, stri
     dx = np.zeros(input_shape, g.dtype)
     parallel(_avg_pool_grad, len(g), np.ascontiguousarray(g), size, stride or size, padding, dx)
     return dx
+
+
+def global_avg_pool(x: np.ndarray) -> np.ndarray:
+    """(n, h, w, c) -> (n, c), the mean over all pixels. Raises ValueError where there are none."""
+    if x.ndim != 4 or 0 in x.shape[1:3]:
+        raise ValueError(f"global_avg_pool: expected images (n, h, w, c) with pixels, got shape {x.shape}")
+    n, h, w, c = x.shape
+    y = np.empty((n, c), x.dtype)
+    parallel(_global_avg_pool, n, np.ascontiguousarray(x).reshape(n, h * w, c), y, grain=8)
+    return y
+
+
+def global_avg_pool_grad(g: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
+    """dL/dx (n, h, w, c): every pixel gets its share of g (n, c)."""
+    n, h, w, c = input_shape
+    dx = np.empty((n, h * w, c), g.dtype)
+    parallel(_global_avg_pool_grad, n, np.ascontiguousarray(g), dx, grain=8)
+    return dx.reshape(input_shape)

@@ -3,10 +3,9 @@
 Weight decay leaves biases and the scales and shifts of norms alone: everything with one axis. `lr` may be set before
 every step, by a schedule. A parameter whose grad is None is left as it is.
 """
-import math
-
 import numpy as np
 
+from ..kernels import update
 from ..tensor import Tensor
 
 
@@ -60,10 +59,7 @@ class SGD(Optimizer):
         self.momentum, self.nesterov = momentum, nesterov
 
     def _update(self, p, grad, decay, velocity):
-        d = grad + decay * p.data if decay else grad
-        velocity *= self.momentum
-        velocity += d
-        p.data -= self.lr * (d + self.momentum * velocity if self.nesterov else velocity)
+        update.sgd(p.data, grad, velocity, self.lr, self.momentum, decay, self.nesterov)
 
 
 class LARS(Optimizer):
@@ -81,15 +77,13 @@ class LARS(Optimizer):
         self.momentum, self.eta = momentum, eta
 
     def _update(self, p, grad, decay, velocity):
-        d = grad + decay * p.data if decay else grad
         trust = 1.0
         if p.ndim > 1:
-            weight_length, step_length = float(np.linalg.norm(p.data)), float(np.linalg.norm(d))
+            weight_length = float(np.linalg.norm(p.data))
+            step_length = float(np.linalg.norm(grad + decay * p.data if decay else grad))
             if weight_length > 0 and step_length > 0:
                 trust = self.eta * weight_length / step_length
-        velocity *= self.momentum
-        velocity += self.lr * trust * d
-        p.data -= velocity
+        update.lars(p.data, grad, velocity, self.lr, self.momentum, decay, trust)
 
 
 class AdamW(Optimizer):
@@ -106,9 +100,4 @@ class AdamW(Optimizer):
         self.betas, self.eps = betas, eps
 
     def _update(self, p, grad, decay, mean, square):
-        b1, b2 = self.betas
-        mean += (1 - b1) * (grad - mean)
-        square += (1 - b2) * (grad * grad - square)
-        mean_scale, square_scale = 1 / (1 - b1**self.steps), 1 / math.sqrt(1 - b2**self.steps)
-        update = mean * mean_scale / (np.sqrt(square) * square_scale + self.eps)
-        p.data -= self.lr * (update + decay * p.data if decay else update)
+        update.adamw(p.data, grad, mean, square, self.lr, self.betas, self.eps, decay, self.steps)

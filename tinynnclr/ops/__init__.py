@@ -1,5 +1,5 @@
 """Every op: a function of arrays that returns its value and one vjp per array, lifted to Tensors."""
-from .conv import avg_pool2d, conv2d, max_pool2d
+from .conv import avg_pool2d, conv2d, global_avg_pool, max_pool2d
 from .elementwise import add, div, exp, log, masked_fill, mul, neg, power, relu, sub, tanh
 from .loss import cross_entropy, log_softmax
 from .matmul import matmul
@@ -8,5 +8,5 @@ from .reduce import mean, sum  # noqa: A004 (torch's and NumPy's name)
 from .shape import concatenate, getitem, reshape, transpose
 
 __all__ = ["add", "avg_pool2d", "batch_norm", "concatenate", "conv2d", "cross_entropy", "div", "exp", "getitem",
-           "l2_normalize", "log", "log_softmax", "masked_fill", "matmul", "max_pool2d", "mean", "mul", "neg", "power",
-           "relu", "reshape", "standardize", "sub", "sum", "tanh", "transpose"]
+           "global_avg_pool", "l2_normalize", "log", "log_softmax", "masked_fill", "matmul", "max_pool2d", "mean",
+           "mul", "neg", "power", "relu", "reshape", "standardize", "sub", "sum", "tanh", "transpose"]

@@ -26,3 +26,10 @@ def avg_pool2d(x, *, size, stride=None, padding=0):
     shape = x.shape
     return kernels.avg_pool2d(x, size, stride, padding), (
         lambda g: kernels.avg_pool2d_grad(g, shape, size, stride, padding),)
+
+
+@op
+def global_avg_pool(x):
+    """The mean over all pixels of images x (n, h, w, c): (n, c)."""
+    shape = x.shape
+    return kernels.global_avg_pool(x), (lambda g: kernels.global_avg_pool_grad(g, shape),)

@@ -1,6 +1,4 @@
 """Normalisation: over the batch (batch_norm), of each row (l2_normalize), of each channel of an image (standardize)."""
-import numpy as np
-
 from .. import kernels
 from ..tensor import op
 
@@ -40,15 +38,13 @@ def l2_normalize(x, *, eps=1e-12):
 
     d(x/|x|) = (g - y <g, y>) / |x|: only what is at right angles to y turns it.
     """
-    length = np.sqrt((x * x).sum(axis=-1, keepdims=True))
-    guarded = np.maximum(length, x.dtype.type(eps))
-    y = x / guarded
+    shape, width = x.shape, x.shape[-1]
+    y, lengths = kernels.l2_normalize(x.reshape(-1, width), eps)
 
     def vjp(g):
-        along = np.where(length > eps, (g * y).sum(axis=-1, keepdims=True), g.dtype.type(0))
-        return (g - y * along) / guarded
+        return kernels.l2_normalize_grad(g.reshape(-1, width), y, lengths, eps).reshape(shape)
 
-    return y, (vjp,)
+    return y.reshape(shape), (vjp,)
 
 
 @op

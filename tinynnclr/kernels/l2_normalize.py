@@ -1,0 +1,53 @@
+"""Each row divided by its length, there and back."""
+import math
+
+import numpy as np
+from numba import njit
+
+from .parallel import parallel
+
+
+def l2_normalize_naive(x, eps=1e-12):
+    """x / max(|x|, eps), row by row."""
+    return np.stack([row / max(np.linalg.norm(row), eps) for row in x]) if len(x) else x.copy()
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _l2_normalize(start, stop, x, eps, y, lengths):
+    for i in range(start, stop):
+        row, out = x[i], y[i]
+        total = row.dtype.type(0)
+        for j in range(len(row)):
+            total += row[j] * row[j]
+        lengths[i] = math.sqrt(total)
+        scale = row.dtype.type(1) / (eps if lengths[i] < eps else lengths[i])
+        for j in range(len(row)):
+            out[j] = row[j] * scale
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _l2_normalize_grad(start, stop, g, y, lengths, eps, dx):
+    for i in range(start, stop):
+        cotangent, row, out = g[i], y[i], dx[i]
+        along = row.dtype.type(0)
+        for j in range(len(row)):
+            along += cotangent[j] * row[j]
+        short = lengths[i] <= eps
+        scale = row.dtype.type(1) / (eps if lengths[i] < eps else lengths[i])
+        for j in range(len(row)):
+            out[j] = cotangent[j] * scale if short else (cotangent[j] - row[j] * along) * scale
+
+
+def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndarray]:
+    """(y, lengths): rows of x (n, d) divided by their lengths (n,), or by eps where they are shorter than that."""
+    x = np.ascontiguousarray(x)
+    y, lengths = np.empty_like(x), np.empty(len(x), x.dtype)
+    parallel(_l2_normalize, len(x), x, x.dtype.type(eps), y, lengths, grain=64)
+    return y, lengths
+
+
+def l2_normalize_grad(g: np.ndarray, y: np.ndarray, lengths: np.ndarray, eps: float = 1e-12) -> np.ndarray:
+    """dx = (g - y <g, y>) / length: only what is at right angles to a row turns it. Below eps, a row is only scaled."""
+    dx = np.empty_like(y)
+    parallel(_l2_normalize_grad, len(y), np.ascontiguousarray(g), y, lengths, y.dtype.type(eps), dx, grain=64)
+    return dx

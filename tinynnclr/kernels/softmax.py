@@ -1,0 +1,57 @@
+"""Softmax cross-entropy of rows of logits, a row at a time: no matrix of probabilities is ever kept."""
+import math
+
+import numpy as np
+from numba import njit
+
+from .parallel import parallel
+
+
+def cross_entropy_naive(logits, labels):
+    """-log(exp(logits[i, labels[i]]) / sum_j exp(logits[i, j])), row by row; the largest logit is taken out first."""
+    losses = np.empty(len(logits), logits.dtype)
+    for i, label in enumerate(labels):
+        p = np.exp(logits[i] - logits[i].max())
+        losses[i] = -np.log(p[label] / p.sum())
+    return losses
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _cross_entropy(start, stop, logits, labels, losses, log_sums):
+    for i in range(start, stop):
+        row = logits[i]
+        largest = row[0]
+        for j in range(1, len(row)):
+            largest = row[j] if row[j] > largest or row[j] != row[j] else largest
+        total = 0.0
+        for j in range(len(row)):
+            total += math.exp(row[j] - largest)
+        log_sums[i] = largest + math.log(total)
+        losses[i] = log_sums[i] - row[labels[i]]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _cross_entropy_grad(start, stop, g, logits, labels, log_sums, d):
+    for i in range(start, stop):
+        row, out, scale = logits[i], d[i], g[i]
+        for j in range(len(row)):
+            out[j] = scale * math.exp(row[j] - log_sums[i])
+        out[labels[i]] -= scale
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """losses[i] = log_sums[i] - logits[i, labels[i]] and log_sums[i] = log sum_j exp(logits[i, j]), each (n,).
+
+    logits (n, classes) float32 or float64, -inf for a class that is no candidate; labels (n,) int64, unchecked.
+    """
+    losses, log_sums = np.empty(len(logits), logits.dtype), np.empty(len(logits), logits.dtype)
+    parallel(_cross_entropy, len(logits), np.ascontiguousarray(logits), labels, losses, log_sums, grain=16)
+    return losses, log_sums
+
+
+def cross_entropy_grad(g: np.ndarray, logits: np.ndarray, labels: np.ndarray, log_sums: np.ndarray) -> np.ndarray:
+    """dlogits (n, classes) = g[i] * (softmax - one-hot), from g = dL/dlosses (n,)."""
+    d = np.empty(logits.shape, logits.dtype)
+    parallel(_cross_entropy_grad, len(logits), np.ascontiguousarray(g), np.ascontiguousarray(logits), labels, log_sums,
+             d, grain=16)
+    return d
