@@ -40,13 +40,13 @@ class Config:
     projector_hidden: int = knob(256, "width of the projector's two hidden layers")
     predictor_hidden: int = knob(256, "width of the predictor's hidden layer")
     # The loss
-    temperature: float = knob(0.1, "divides the similarities before the softmax")
+    temperature: float = knob(0.15, "divides the similarities before the softmax")
     queue_size: int = knob(4096, "rows of the support set; more than a quarter of the images invites self-matches")
     neighbors: bool = knob(True, "take the nearest neighbour as the positive; off: the embedding itself")
     neighbors_after: float = knob(0.5, "share of the run before neighbours are used; 0 is the paper's")
     # The optimiser
     optimizer: str = knob("sgd", "sgd, lars or adamw", ("sgd", "lars", "adamw"))
-    lr: float = knob(0.06, "learning rate for a batch of 128, scaled with the batch (adamw: as it is)")
+    lr: float = knob(0.24, "learning rate for a batch of 128, scaled with the batch (adamw: as it is)")
     momentum: float = knob(0.9, "of sgd and lars")
     nesterov: bool = knob(False, "look ahead (sgd)")
     weight_decay: float = knob(5e-4, "pull towards zero; not on biases and norms")
