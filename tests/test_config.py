@@ -37,7 +37,8 @@ def test_an_unknown_key(key, near):
     *((name, -1, "0 or more") for name in ("momentum", "weight_decay", "probe_strength", "seed")),
     ("momentum", float("nan"), "0 or more"), ("batch_size", 1, "at least 2"), ("warmup", 1.5, "0 to 1"),
     ("warmup", float("nan"), "0 to 1"), ("epochs", 2.5, "int"), ("batch_size", "16", "int"), ("seed", True, "int"),
-    ("neighbors", 1, "bool"), ("lr", "0.1", "float"), ("lr", None, "float"), ("train_size", 1.5, "int or NoneType"),
+    ("neighbors", 1, "bool"), ("lr", "0.1", "float"), ("temperature", None, "float"),
+    ("train_size", 1.5, "int or NoneType"),
     ("dataset", 3, "str"), ("method", "byol", "one of nnclr, simclr"), ("optimizer", "adam", "one of sgd, lars, adamw"),
     ("encoder", "resnet", "one of tiny_cnn"), ("augmentation", "strong", "one of toybox, simclr")])
 def test_a_bad_value(name, bad, expected):

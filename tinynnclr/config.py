@@ -46,7 +46,7 @@ class Config:
     neighbors_after: float = knob(0.5, "share of the run before neighbours are used; 0 is the paper's")
     # The optimiser
     optimizer: str = knob("sgd", "sgd, lars or adamw", ("sgd", "lars", "adamw"))
-    lr: float = knob(0.24, "learning rate for a batch of 128, scaled with the batch (adamw: as it is)")
+    lr: float | None = knob(None, "learning rate at batch 128, scaled with the batch (0.24; adamw: 0.001 as it is)")
     momentum: float = knob(0.9, "of sgd and lars")
     nesterov: bool = knob(False, "look ahead (sgd)")
     weight_decay: float = knob(5e-4, "pull towards zero; not on biases and norms")
@@ -70,8 +70,9 @@ class Config:
             self._expect(name, getattr(self, name) >= 1, "at least 1")
         for name in ("train_size", "threads"):
             self._expect(name, getattr(self, name) is None or getattr(self, name) >= 1, "at least 1")
-        for name in ("temperature", "knn_temperature", "lr"):
+        for name in ("temperature", "knn_temperature"):
             self._expect(name, 0 < getattr(self, name) < float("inf"), "above 0")
+        self._expect("lr", self.lr is None or 0 < self.lr < float("inf"), "above 0")
         for name in ("momentum", "weight_decay", "probe_strength", "seed"):
             self._expect(name, 0 <= getattr(self, name) < float("inf"), "0 or more")
         self._expect("batch_size", self.batch_size >= 2, "at least 2")

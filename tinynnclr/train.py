@@ -73,9 +73,10 @@ def make_encoder(config: Config, rng: np.random.Generator) -> models.Encoder:
 
 def make_optimizer(config: Config, method: Module) -> Optimizer:
     """The optimiser that a configuration names; sgd and lars get a rate in proportion to the batch."""
-    parameters, rate, decay = method.parameters(), config.lr * config.batch_size / 128, config.weight_decay
+    lr = config.lr or (0.001 if config.optimizer == "adamw" else 0.24)
+    parameters, rate, decay = method.parameters(), lr * config.batch_size / 128, config.weight_decay
     if config.optimizer == "adamw":
-        return AdamW(parameters, config.lr, weight_decay=decay)
+        return AdamW(parameters, lr, weight_decay=decay)
     if config.optimizer == "lars":
         return LARS(parameters, rate, config.momentum, decay)
     return SGD(parameters, rate, config.momentum, config.nesterov, decay)
