@@ -287,3 +287,9 @@ def test_the_real_sources_are_complete():
         assert source.url.endswith("/")
         assert all(len(file.md5) == 32 and file.size > 0 for file in source.files)
         assert bool(source.members) == (len(source.files) == 1)
+
+
+def test_a_missing_archive_leaves_no_folder_behind(tmp_path):
+    with pytest.raises(DownloadError, match="not there"):
+        download("cifar10", tmp_path / "data", archive=tmp_path / "missing.tar.gz")
+    assert not (tmp_path / "data").exists()

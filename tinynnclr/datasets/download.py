@@ -77,10 +77,10 @@ def download(
         return folder
     url = url or os.environ.get(f"TINYNNCLR_{name.upper()}_URL") or source.url
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
         if archive is not None:
             paths = [_local(Path(archive), file, source, checksum) for file in source.files]
-        else:
+        data_dir.mkdir(parents=True, exist_ok=True)  # a mistake above leaves no folder behind
+        if archive is None:
             paths = [_fetch(_address(url, file, source), data_dir, file, checksum) for file in source.files]
         fetched = paths if archive is None else []
         try:
