@@ -3,7 +3,8 @@
 Output pixel (i, j) is a patch of the padded image, kh stretches of kw*c numbers, times the weight seen as a matrix
 (kh*kw*c, f). A table says where each patch starts, so no patch is ever copied. The gradient for the weight is the
 transposed product, a sum over pixels. The gradient for the input is again a convolution, of the output's gradient with
-the weight turned around; with stride s the input pixels fall into s*s phases, each of which meets its own taps.
+the weight turned around; with stride s the input pixels fall into s*s phases, each of which meets its own taps. Images
+of few channels take another way: all gradients of a patch at once, then added where the patch lies.
 Layout: images (n, h, w, c), weights (kh, kw, c, f), as in every file of this package.
 """
 import numpy as np
@@ -70,6 +71,27 @@ def _convolve(start, stop, x, h, w, c, top, left, hp, wp, panels, phases, a_off,
             first, last, kh, kw, panel = phases[phase]
             contract(padded, 0, a_off[first:last], 1, 0, kh, wp * c, kw * c, 1, panels, panel, nr, kh * kw * c,
                      y, image * y_image, c_off[first:last], columns, False)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _scatter(start, stop, g, ho, wo, f, panels, kh, kw, c, stride, padding, hp, wp, dx, h, w):
+    """Images start to stop, of few channels: each output pixel's patch of gradients in one row, then added in place."""
+    taps, row = kh * kw * c, kw * c
+    patches, padded = np.empty(ho * wo * taps, g.dtype), np.empty(hp * wp * c, g.dtype)
+    g_off, patch_off = np.arange(ho * wo) * f, np.arange(ho * wo) * taps
+    for image in range(start, stop):
+        contract(g, image * ho * wo * f, g_off, 1, 0, 1, 0, f, 1, panels, 0, panel_width(g), f,
+                 patches, 0, patch_off, taps, False)
+        padded[:] = 0
+        for i in range(ho):
+            for j in range(wo):
+                for r in range(kh):
+                    at = ((i * stride + r) * wp + j * stride) * c
+                    target, source = padded[at:at + row], patches[(i * wo + j) * taps + r * row:]
+                    for k in range(row):
+                        target[k] += source[k]
+        for i in range(h):
+            copy(dx, (image * h + i) * w * c, 1, padded, ((i + padding) * wp + padding) * c, 1, w * c)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -167,6 +189,13 @@ def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int,
         raise ValueError(f"conv2d_grad_input: g: expected shape {(n, ho, wo, f)}, got {g.shape}")
     if n * c * f == 0:
         return np.zeros(input_shape, g.dtype)
+    lanes, taps = panel_width(g) // 2, kh * kw * c
+    if 2 * -(-taps // lanes) <= kh * kw * -(-c // lanes):  # few channels would leave most of a vector empty
+        dx = np.empty(input_shape, g.dtype)
+        panels, _ = _panels([weight.reshape(taps, f).T])
+        parallel(_scatter, n, np.ascontiguousarray(g).reshape(-1), ho, wo, f, panels, kh, kw, c, stride, padding,
+                 h + 2 * padding, w + 2 * padding, dx.reshape(-1), h, w)
+        return dx
     top, left, slack = kh - 1, kw - 1, (padding + stride - 1) // stride  # border enough for the patches of any phase
     hp, wp = top + max(ho, slack - (-h // stride)), left + max(wo, slack - (-w // stride))
     matrices, phases, a_off, c_off, rows = [], [], [], [], 0
