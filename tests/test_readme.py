@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tinynnclr import cli
+from tinynnclr.bench.report import summary
 from tinynnclr.evaluate.collect import table
 
 ROOT = Path(__file__).parents[1]
@@ -42,4 +43,10 @@ def test_the_tables_are_the_measured_ones():
                for r in json.loads(path.read_text(encoding="utf-8"))]
     rows = table(results).splitlines()[2:]
     assert len(rows) >= 4
+    assert [row for row in rows if row not in README.splitlines()] == []
+
+
+def test_the_table_of_the_benchmark_is_the_measured_one():
+    rows = summary(json.loads((ROOT / "docs" / "bench.json").read_text(encoding="utf-8")))
+    assert len(rows) > 8
     assert [row for row in rows if row not in README.splitlines()] == []

@@ -9,18 +9,18 @@ import numpy as np
 from numba import njit
 
 from ..kernels.parallel import get_num_threads, parallel
-from ..kernels.simd import KC, MR, VECTOR_BYTES, contract, panel_width
+from ..kernels.simd import MR, VECTOR_BYTES, contract, panel_width
 
-PRODUCTS, LENGTH = 2000, 1 << 24
+STEPS, ROWS, PRODUCTS, LENGTH = 128, 8 * MR, 2000, 1 << 24
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _multiply(start, stop, a, b, c, rows, repetitions):
-    """The micro-kernel on a few kilobytes of operands, over and over."""
+def _multiply(start, stop, a, b, c, repetitions):
+    """The micro-kernel on a few kilobytes of operands, over and over: all rows of A are the same one."""
     nr = panel_width(a)
-    offsets = np.arange(rows)
+    a_off, c_off = np.zeros(ROWS, np.intp), np.arange(ROWS) * nr
     for _ in range((stop - start) * repetitions):
-        contract(a, 0, offsets * KC, 1, 0, 1, 0, KC, 1, b, 0, nr, 1, c[start], 0, offsets * nr, nr, False)
+        contract(a, 0, a_off, 1, 0, 1, 0, STEPS, 1, b, 0, nr, 1, c[start], 0, c_off, nr, False)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -42,9 +42,9 @@ def _best(run, repetitions=7):
 def peak() -> float:
     """GFLOP/s of float32 multiply-adds, on all threads, with all operands in the first-level cache."""
     threads, nr = get_num_threads(), 2 * VECTOR_BYTES // 4
-    a, b, c = np.ones(MR * KC, np.float32), np.ones(KC * nr, np.float32), np.zeros((threads, MR * nr), np.float32)
-    seconds = _best(lambda: parallel(_multiply, threads, a, b, c, MR, PRODUCTS, grain=1))
-    return 2 * MR * nr * KC * PRODUCTS * threads / seconds / 1e9
+    a, b, c = np.ones(STEPS, np.float32), np.ones(STEPS * nr, np.float32), np.zeros((threads, ROWS * nr), np.float32)
+    seconds = _best(lambda: parallel(_multiply, threads, a, b, c, PRODUCTS))
+    return 2 * ROWS * nr * STEPS * PRODUCTS * threads / seconds / 1e9
 
 
 def bandwidth() -> float:

@@ -165,8 +165,7 @@ def bench(against: set[str], only: str = "*", quick: bool = False) -> tuple[list
     for row in _fresh(against, lambda name: wanted(name) and not quick):
         rows.append(row)
         _print(row)
-    for line in summary(rows):
-        print(line)
+    print("\n" + "\n".join(summary(rows)))
     return rows, peak, bandwidth
 
 
@@ -175,10 +174,11 @@ def _names(cases, wanted):
 
 
 def summary(rows: list[dict]) -> list[str]:
-    """Per measure and peer: the geometric mean of the ratios, and the smallest."""
+    """Markdown: per measure and peer the number of cases, the geometric mean of the ratios, and the smallest."""
     groups: dict[tuple, list[float]] = {}
     for row in rows:
         if row["ratio"] is not None:
             groups.setdefault((row["measure"], row["peer"]), []).append(row["ratio"])
-    return [f"{measure} / {peer}: geometric mean of {len(ratios)} ratios {np.exp(np.mean(np.log(ratios))):.2f}, "
-            f"smallest {min(ratios):.2f}" for (measure, peer), ratios in groups.items()]
+    lines = [f"| {measure} | {peer} | {len(ratios)} | {np.exp(np.mean(np.log(ratios))):.2f} | {min(ratios):.2f} |"
+             for (measure, peer), ratios in groups.items()]
+    return ["| measure | peer | cases | geometric mean of the ratios | smallest |", "|---|---|---|---|---|", *lines]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-PAUSE = 0.03  # seconds before each turn: the threads of OpenMP and OpenBLAS spin for a while after their work is done
+PAUSE = 0.08  # seconds before each turn: threads of OpenBLAS spin for 2^26 ticks, 30 ms, after their work is done
 SHORTEST = 0.02  # seconds a turn lasts at least: a shorter call is repeated within it
 BUDGET = 8.0  # seconds for all turns of one side, about
 
