@@ -12,7 +12,7 @@ from tqdm import tqdm
 from .. import kernels
 from . import machine, process
 from .cases import KERNELS, Case
-from .timing import compare, spread
+from .timing import LONG_PAUSE, PAUSE, compare, spread
 
 PEERS = {"numpy": "numpy", "torch": "torch", "torch.compile": "torch", "faiss": "faiss", "kornia": "kornia",
          "albumentations": "albumentations"}  # name: module
@@ -98,7 +98,7 @@ def threads(_against: set[str], quick: bool) -> Iterator[Case]:
 
 def _rows(case: Case, repetitions: int, peak: float) -> list[dict]:
     """A row for each peer of a case, or one without."""
-    seconds = compare({"": case.ours, **case.peers}, repetitions)
+    seconds = compare({"": case.ours, **case.peers}, repetitions, pause=LONG_PAUSE if "numpy" in case.peers else PAUSE)
     ours = float(np.median(seconds[""]))
     gflops = case.flops / ours / 1e9 if case.flops else None
     return [{"measure": case.measure, "case": case.name, "ours_s": ours, "peer": peer or None,

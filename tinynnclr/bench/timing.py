@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-PAUSE = 0.08  # seconds before each turn: threads of OpenBLAS spin for 2^26 ticks, 30 ms, after their work is done
+PAUSE, LONG_PAUSE = 0.05, 0.4  # seconds before each turn: OpenMP's threads spin for a while after their work is done,
+# and OpenBLAS's for longer than 0.1 s, in which ours would have one core less
 SHORTEST = 0.02  # seconds a turn lasts at least: a shorter call is repeated within it
 BUDGET = 8.0  # seconds for all turns of one side, about
 
