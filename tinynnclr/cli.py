@@ -166,6 +166,7 @@ def run_bench(options: argparse.Namespace) -> None:
 
     if options.threads is not None:
         kernels.set_num_threads(options.threads)
+    bench.expect_measure(options.only)
     against = bench.installed(options.against)
     with bench.blas_threads(kernels.get_num_threads()):
         rows, peak, bandwidth = bench.bench(against, options.only, options.quick)

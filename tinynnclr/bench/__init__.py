@@ -1,5 +1,5 @@
 """Our kernels and our whole step beside the libraries one would have used instead: `tinynnclr bench`."""
-from .report import PEERS, bench, blas_threads, installed
+from .report import PEERS, bench, blas_threads, expect_measure, installed
 from .roofline import draw_roofline
 
-__all__ = ["PEERS", "bench", "blas_threads", "draw_roofline", "installed"]
+__all__ = ["PEERS", "bench", "blas_threads", "draw_roofline", "expect_measure", "installed"]

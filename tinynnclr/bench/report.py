@@ -141,13 +141,22 @@ def _print(row: dict) -> None:
     sys.stdout.flush()
 
 
+def _matches(measure, only):
+    return fnmatch.fnmatch(measure, only) or only in measure
+
+
+def expect_measure(only: str) -> None:
+    """Raises ValueError where no measure's name matches."""
+    if not any(_matches(name, only) for name in NAMES):
+        raise ValueError(f"--only {only}: expected part of {', '.join(NAMES)}")
+
+
 def bench(against: set[str], only: str = "*", quick: bool = False) -> tuple[list[dict], float, float]:
     """All measures whose name matches `only`: (rows, peak in GFLOP/s, memory in GB/s)."""
     def wanted(measure):
-        return fnmatch.fnmatch(measure, only) or only in measure
+        return _matches(measure, only)
 
-    if not any(wanted(name) for name in NAMES):
-        raise ValueError(f"--only {only}: expected part of {', '.join(NAMES)}")
+    expect_measure(only)
     if "torch" in against or "torch.compile" in against:
         import torch
 
