@@ -10,6 +10,7 @@ Layout: images (n, h, w, c), weights (kh, kw, c, f), as in every file of this pa
 import numpy as np
 from numba import njit
 
+from . import winograd
 from .parallel import parallel
 from .simd import KC, contract, copy, pack, panel_width
 
@@ -170,6 +171,8 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0)
     (n, h, w, c), (kh, kw, _, f) = x.shape, weight.shape
     if n * c * f == 0:
         return np.zeros((n, ho, wo, f), x.dtype)
+    if winograd.worth(weight.shape, stride, padding, (ho, wo)):
+        return winograd.conv2d(x, weight, stride)
     y = np.empty((n, ho, wo, f), x.dtype)
     hp, wp = h + 2 * padding, w + 2 * padding
     panels, _ = _panels([weight.reshape(kh * kw * c, f)])
@@ -189,6 +192,8 @@ def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int,
         raise ValueError(f"conv2d_grad_input: g: expected shape {(n, ho, wo, f)}, got {g.shape}")
     if n * c * f == 0:
         return np.zeros(input_shape, g.dtype)
+    if winograd.worth(weight.shape, stride, padding, (ho, wo)):
+        return winograd.conv2d_grad_input(g, weight, input_shape, stride)
     lanes, taps = panel_width(g) // 2, kh * kw * c
     if 2 * -(-taps // lanes) <= kh * kw * -(-c // lanes):  # few channels would leave most of a vector empty
         dx = np.empty(input_shape, g.dtype)
@@ -234,6 +239,8 @@ def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ..
         raise ValueError(f"conv2d_grad_weight: g: expected shape {(n, ho, wo, f)}, got {g.shape}")
     if n * c * f == 0:
         return np.zeros(weight_shape, g.dtype)
+    if winograd.worth(weight_shape, stride, padding, (ho, wo)):
+        return winograd.conv2d_grad_weight(g, x, stride)
     hp, wp = h + 2 * padding, w + 2 * padding
     parts = min(PARTIAL_SUMS, n)
     dw = np.empty((parts, kh * kw * c, f), g.dtype)

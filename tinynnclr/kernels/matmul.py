@@ -5,7 +5,8 @@ from numba import njit
 from .parallel import get_num_threads, parallel
 from .simd import KC, MR, contract, copy, pack, panel_width
 
-ROWS, COLUMNS, PAD = 256, 512, 16  # a block of C; beside it, KC x COLUMNS of B fill half of a second-level cache
+ROWS, COLUMNS, PAD = 240, 2048, 16  # a block of C: KC x ROWS of A fill half of a second-level cache, KC x COLUMNS of B
+# a part of the third; padded, so that the rows of A do not meet in the same few places of the first
 DIRECT = 128  # columns up to which rows of A are read where they lie: a copy would not be used often enough
 
 
@@ -29,7 +30,9 @@ def _matmul(start, stop, by_columns, a, a_row, a_step, b, b_step, b_column, m, s
         left, right = start * nr, min(stop * nr, n)
     else:
         top, bottom = start * MR, min(stop * MR, m)
-    deepest, height, width = min(KC, steps), min(ROWS, bottom - top), min(COLUMNS, right - left)
+    blocks = max(1, -(-(bottom - top) // ROWS))
+    height = -(-(bottom - top) // (blocks * MR)) * MR  # blocks of equal height, as far as tiles allow
+    deepest, width = min(KC, steps), min(COLUMNS, right - left)
     direct = a_step == 1 and right - left <= DIRECT
     pitch = deepest + PAD
     strip = np.empty(1 if direct else height * pitch, a.dtype)  # the block's rows of A, close together
@@ -42,8 +45,8 @@ def _matmul(start, stop, by_columns, a, a_row, a_step, b, b_step, b_column, m, s
         for k0 in range(0, steps, KC):
             k = min(KC, steps - k0)
             pack(b, k0 * b_step + j0 * b_column, b_step, b_column, k, columns, panels)
-            for i0 in range(top, bottom, ROWS):
-                rows = min(ROWS, bottom - i0)
+            for i0 in range(top, bottom, height):
+                rows = min(height, bottom - i0)
                 if direct:
                     contract(a, i0 * a_row + k0, a_off[:rows], 1, 0, 1, 0, k, 1, panels, 0, nr, k,
                              c, i0 * n + j0, c_off, columns, k0 > 0)

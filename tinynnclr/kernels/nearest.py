@@ -3,9 +3,9 @@ import numpy as np
 from numba import njit
 
 from .parallel import get_num_threads, parallel
-from .simd import KC, contract, pack, panel_width
+from .simd import KC, column_max, contract, pack, panel_width
 
-BLOCK = 64  # bank rows compared at a time: their similarities with one panel of queries fit the first-level cache
+BLOCK = 24  # bank rows compared at a time, whole tiles: they and a panel of queries fit the first-level cache
 
 
 def nearest_naive(queries, bank, k=1, ids=None, exclude=None):
@@ -18,23 +18,18 @@ def nearest_naive(queries, bank, k=1, ids=None, exclude=None):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _keep_best(scores, rows, row0, width, nr, best, index):
-    """best, index (1, nr): the largest score so far in each column; ">" keeps the first of two equals."""
-    for i in range(rows):
-        row = np.int32(row0 + i)
-        for j in range(width):
-            score = scores[i * nr + j]
-            larger = score > best[0, j]
-            best[0, j] = score if larger else best[0, j]
-            index[0, j] = row if larger else index[0, j]
+def _keep_best(scores, rows, row0, width, nr, top, best, index):
+    """best, index (k, nr): the k largest scores so far in each column, in order; the first of equals comes first.
 
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def _keep_best_k(scores, rows, row0, width, nr, best, index):
-    """best, index (k, nr): the k largest scores in each column, in order; a new one sinks in from below."""
+    scores (rows, nr). Few columns of a block hold anything new, so the largest of each is found first, for all columns
+    at once: top (nr,), scratch.
+    """
     k = len(best)
-    for i in range(rows):
-        for j in range(width):
+    column_max(scores, rows, top)
+    for j in range(width):
+        if not top[j] > best[k - 1, j]:
+            continue
+        for i in range(rows):
             score = scores[i * nr + j]
             if score > best[k - 1, j]:
                 place = k - 1
@@ -63,7 +58,7 @@ def _nearest(start, stop, queries, n, d, bank, size, ids, exclude, best, index):
     first, last = start * nr, min(stop * nr, n)
     panels = np.empty((stop - start) * nr * d, queries.dtype)
     pack(queries, first * d, 1, d, d, last - first, panels)  # the queries are the columns, so B is their transpose
-    scores = np.empty(BLOCK * nr, queries.dtype)
+    scores, top = np.empty(BLOCK * nr, queries.dtype), np.empty(nr, queries.dtype)
     bank_off, score_off = np.arange(BLOCK) * d, np.arange(BLOCK) * nr
     for row in range(0, size, BLOCK):
         rows = min(BLOCK, size - row)
@@ -74,10 +69,7 @@ def _nearest(start, stop, queries, n, d, bank, size, ids, exclude, best, index):
                          panels, (panel - start) * nr * d + k0 * nr, nr, 1, scores, 0, score_off, nr, k0 > 0)
             if len(exclude):
                 _exclude(scores, rows, ids[row:], width, nr, exclude[panel * nr:])
-            if best.shape[1] == 1:
-                _keep_best(scores, rows, row, width, nr, best[panel], index[panel])
-            else:
-                _keep_best_k(scores, rows, row, width, nr, best[panel], index[panel])
+            _keep_best(scores, rows, row, width, nr, top, best[panel], index[panel])
 
 
 def _integers(name, values, size, exclude):

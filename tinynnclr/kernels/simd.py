@@ -46,6 +46,7 @@ def _host() -> tuple[int, int]:
 
 
 VECTOR_BYTES, MR = _host()
+PANELS = 4  # packed side by side
 KC = 256  # steps of the sum between two visits to C: a KC x NR panel of B stays in the first-level cache
 
 _I64 = ir.IntType(64)
@@ -201,6 +202,47 @@ def copy(typing, target, target_start, target_step, source, source_start, source
     return signature, codegen
 
 
+@intrinsic
+def copy_row(typing, target, target_start, source, source_start):
+    """target[target_start:][:NR] = source[source_start:][:NR], unchecked: the vectors of one row of a panel."""
+    signature = types.void(target, types.intp, source, types.intp)
+
+    def codegen(context, builder, sig, args):
+        target, target_start, source, source_start = args
+        to = builder.gep(make_array(sig.args[0])(context, builder, target).data, [target_start])
+        origin = builder.gep(make_array(sig.args[2])(context, builder, source).data, [source_start])
+        itemsize = 4 if sig.args[0].dtype == types.float32 else 8
+        cgutils.memcpy(builder, to, origin, _I64(2 * VECTOR_BYTES // itemsize))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def column_max(typing, scores, rows, top):
+    """top[j] = the largest of scores[i*NR + j] over i < rows, or -inf; a NaN is larger than nothing."""
+    signature = types.void(scores, types.intp, top)
+
+    def codegen(context, builder, sig, args):
+        scores, rows, top = args
+        scalar = context.get_data_type(sig.args[0].dtype)
+        itemsize = 4 if sig.args[0].dtype == types.float32 else 8
+        panel = ir.VectorType(scalar, 2 * VECTOR_BYTES // itemsize)
+        source = make_array(sig.args[0])(context, builder, scores).data
+        best = cgutils.alloca_once_value(builder, ir.Constant(panel, [float("-inf")] * panel.count))
+        with cgutils.for_range(builder, rows) as i:
+            row = builder.gep(source, [builder.mul(i.index, _I64(panel.count))])
+            row = builder.load(builder.bitcast(row, panel.as_pointer()))
+            row.align = itemsize
+            before = builder.load(best)
+            builder.store(builder.select(builder.fcmp_ordered(">", row, before), row, before), best)
+        target = make_array(sig.args[2])(context, builder, top).data
+        builder.store(builder.load(best), builder.bitcast(target, panel.as_pointer())).align = itemsize
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
 def pack(b, start, k_step, j_step, steps, columns, out):
     """Copy B[0:steps, 0:columns], with B[k, j] = b[start + k*k_step + j*j_step], into panels filled up with zeros.
@@ -208,17 +250,18 @@ def pack(b, start, k_step, j_step, steps, columns, out):
     Panel q holds columns q*NR to (q+1)*NR, row after row: it starts at out[q*NR*steps].
     """
     nr = panel_width(b)
-    for j0 in range(0, columns, nr):
+    whole = columns // nr if j_step == 1 else 0  # panels of which every row is a stretch of B
+    for q in range(0, whole, PANELS):
+        for k in range(steps):  # along the rows of several panels at a time, so that whole cache lines of B are read
+            for panel in range(q, min(q + PANELS, whole)):
+                copy_row(out, (panel * steps + k) * nr, b, start + k * k_step + panel * nr)
+    for j0 in range(whole * nr, columns, nr):
         width = min(nr, columns - j0)
         panel, origin = j0 * steps, start + j0 * j_step
         if width < nr:
             out[panel:panel + steps * nr] = 0.0
-        if j_step == 1:
-            for k in range(steps):
-                copy(out, panel + k * nr, 1, b, origin + k * k_step, 1, width)
-        else:
-            for j in range(width):
-                copy(out, panel + j, nr, b, origin + j * j_step, k_step, steps)
+        for j in range(width):
+            copy(out, panel + j, nr, b, origin + j * j_step, k_step, steps)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
