@@ -66,6 +66,14 @@ def batch_norms():
     yield case(np.tile(normal(1, 3), (5, 1)) + 1e-3 * normal(5, 3), (3,), (3,), step=1e-7)  # hardly any variance
 
 
+def batch_norm_convolutions():
+    for x, filters, static in [((3, 4, 5, 2), (3, 3, 2, 3), {"padding": 1}), ((2, 6, 4, 2), (3, 3, 2, 2), {"stride": 2}),
+                               ((1, 4, 4, 64), (3, 3, 64, 64), {"stride": 2, "padding": 1})]:  # the last by Winograd
+        c = x[-1]
+        yield case(x, positive(c), away(c), filters, **static)
+        yield case(x, away(c), away(c), filters, running_mean=normal(c), running_var=positive(c), training=False, **static)
+
+
 CASES = {
     "add": pairs(normal, normal),
     "sub": pairs(normal, normal),
@@ -114,6 +122,7 @@ CASES = {
                    case((1, 9, 9, 1), size=2, stride=4), case((2, 4, 5, 1), size=3, stride=1)],
     "global_avg_pool": [case((2, 3, 5, 4)), case((1, 1, 1, 1)), case((0, 2, 2, 3)), case((2, 4, 4, 0))],
     "batch_norm": list(batch_norms()),
+    "batch_norm_conv2d": list(batch_norm_convolutions()),
     "standardize": [case((2, 5, 4, 3)), case((1, 3, 3, 1), eps=0.5), case((2, 1, 5, 2)), case((1, 4, 1, 2)),
                     case((1, 1, 1, 2)), case((0, 4, 4, 3)), case(normal(1, 4, 6, 2) * 1e-2, step=1e-7)],
 }
@@ -128,6 +137,10 @@ def _batch_norm(x, weight, bias, running_mean=None, running_var=None, training=T
     mean, var = (x.mean(axes), x.var(axes)) if training else (running_mean, running_var)
     y = (x - mean) / np.sqrt(var + eps) * weight + bias
     return np.maximum(y, 0) if relu else y
+
+
+def _batch_norm_conv2d(x, weight, bias, filters, stride=1, padding=0, **static):
+    return kernels.conv.conv2d_naive(_batch_norm(x, weight, bias, relu=True, **static), filters, stride, padding)
 
 
 REFERENCES = {
@@ -147,6 +160,7 @@ REFERENCES = {
     "avg_pool2d": kernels.pool.avg_pool2d_naive,
     "global_avg_pool": kernels.pool.global_avg_pool_naive,
     "batch_norm": _batch_norm,
+    "batch_norm_conv2d": _batch_norm_conv2d,
     "standardize": standardize_naive,
 }
 ALL = [(name, i) for name in sorted(CASES) for i in range(len(CASES[name]))]

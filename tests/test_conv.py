@@ -129,6 +129,27 @@ def test_pixels_that_no_output_saw_have_no_gradient(rng, dtype):
     assert not dx[:, :, ~seen].any()
 
 
+@pytest.mark.parametrize("case", [SHAPES[1], SHAPES[2], SHAPES[6], SHAPES[10], ((2, 8, 8, 64), (3, 3, 64, 64), 2, 1)])
+def test_affine_is_worked_out_on_the_way(rng, dtype, case):
+    """As normalising and cutting off first, then convolving; a fused multiply-add may round once less."""
+    x, weight, g = draw(rng, dtype, *case)
+    scale, shift = rng.standard_normal((2, x.shape[3])).astype(dtype)
+    between = np.maximum(x * scale + shift, 0)
+    (*_, stride, padding), eps = case, 16 * np.finfo(dtype).eps
+    y, dw = conv2d(x, weight, stride, padding, (scale, shift)), conv2d_grad_weight(g, x, weight.shape, stride, padding,
+                                                                                 (scale, shift))
+    wanted, _, wanted_dw = all_three(between, weight, g, stride, padding)
+    np.testing.assert_allclose(y, wanted, rtol=0, atol=eps * np.abs(wanted).max())
+    np.testing.assert_allclose(dw, wanted_dw, rtol=0, atol=eps * np.abs(wanted_dw).max())
+
+
+def test_affine_of_another_size(dtype):
+    x, weight, g = draw(np.random.default_rng(0), dtype, X, W, 1, 1)
+    for call in (lambda a: conv2d(x, weight, 1, 1, a), lambda a: conv2d_grad_weight(g, x, W, 1, 1, a)):
+        with fails(ValueError, "affine", r"\(3,\)", r"\(4,\)"):
+            call((np.ones(3, dtype), np.ones(4, dtype)))
+
+
 @pytest.mark.parametrize(("x_shape", "w_shape"), [
     ((0, 4, 5, 3), (3, 3, 3, 2)), ((2, 4, 5, 0), (3, 3, 0, 2)), ((2, 4, 5, 3), (3, 3, 3, 0)),
     ((1, 0, 5, 3), (2, 3, 3, 2))])

@@ -19,8 +19,8 @@ FLOORS = {"kernels": 0,
           "cli": 7, "__main__": 7}
 WALLS = {"tensor": {"kernels"}, "datasets": {"kernels"}, "nn": {"kernels", "tensor", "gradcheck", "ops"}}
 BANNED = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib", "torch"}
-NO_KERNEL = {"__init__", "ladder", "linear", "memory", "parallel", "simd", "spin", "winograd_tiles",  # what kernels are made of
-             "winograd"}  # another way to the results of conv.py, whose twins are its own
+NO_KERNEL = {"__init__", "ladder", "linear", "memory", "parallel", "simd", "rows", "spin", "winograd_tiles"}  # parts
+NO_KERNEL |= {"winograd"}  # another way to the results of conv.py, whose twins are its own
 
 BLUEPRINTS = "toybox_"  # datasets/toybox_*.py draw one thing each function, and its name says which
 

@@ -237,3 +237,31 @@ def test_predictor(rng):
     assert last.bias is not None
     assert (first.weight.shape, last.weight.shape) == ((3, 11), (11, 3))
     assert head(Tensor(rng.standard_normal((6, 3)).astype(np.float32))).shape == (6, 3)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_sequential_makes_one_op_of_norm_and_convolution(rng, training):
+    """The same numbers, gradients and running statistics as layer by layer, and no array between the two."""
+    def make():
+        layers = np.random.default_rng(3)
+        return Sequential(Conv2d(3, 4, 3, layers), BatchNorm(4, relu=True), Conv2d(4, 5, 3, layers, stride=2, padding=1),
+                          BatchNorm(5), Conv2d(5, 2, 1, layers), BatchNorm(2, relu=True)).train(training)
+
+    x, one, other = rng.standard_normal((2, 8, 8, 3)).astype(np.float32), make(), make()
+    y, wanted = one(x), x
+    for layer in other.layers:
+        wanted = layer(wanted)
+    np.testing.assert_allclose(y.data, wanted.data, rtol=0, atol=1e-5)
+    names = []
+    node = y.node
+    while node.parents:
+        names.append(node.name)
+        node = node.parents[0] or node.parents[1]
+    assert names == ["batch_norm", "conv2d", "batch_norm", "batch_norm_conv2d", "conv2d"]
+    g = rng.standard_normal(y.shape).astype(np.float32)
+    y.backward(g)
+    wanted.backward(g)
+    for (name, a), b in zip(one.named_parameters().items(), other.parameters(), strict=True):
+        np.testing.assert_allclose(a.grad, b.grad, rtol=0, atol=1e-5 * max(1, np.abs(b.grad).max()), err_msg=name)
+    for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=name)

@@ -109,7 +109,7 @@ def test_which_shapes_are_worth_it(w_shape, stride, padding, outputs, wanted):
 
 def test_conv2d_goes_this_way_where_it_is_worth_it(rng, monkeypatch):
     x, weight, _ = draw(rng, np.float32, (1, 8, 8, 32), (3, 3, 32, 32), 1, 1)
-    monkeypatch.setattr(winograd, "conv2d", lambda x, weight, stride: "this way")
+    monkeypatch.setattr(winograd, "conv2d", lambda x, weight, stride, affine: "this way")
     assert conv2d(x, weight, 1, 1) == "this way"
     assert conv2d(x[..., :31], weight[:, :, :31], 1, 1).shape == (1, 8, 8, 32)
 

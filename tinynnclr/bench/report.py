@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import kernels
+from ..kernels.memory import keep_freed_memory
 from . import machine, process
 from .cases import KERNELS, Case
 from .timing import LONG_PAUSE, PAUSE, compare, spread
@@ -157,6 +158,7 @@ def bench(against: set[str], only: str = "*", quick: bool = False) -> tuple[list
         return _matches(measure, only)
 
     expect_measure(only)
+    keep_freed_memory()  # as training does; it serves the peers as well
     if "torch" in against or "torch.compile" in against:
         import torch
 

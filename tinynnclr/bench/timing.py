@@ -4,33 +4,40 @@ from collections.abc import Callable
 
 import numpy as np
 
-PAUSE, LONG_PAUSE = 0.05, 0.4  # seconds before each turn: OpenMP's threads spin for a while after their work is done,
-# and OpenBLAS's for longer than 0.1 s, in which ours would have one core less
-SHORTEST = 0.02  # seconds a turn lasts at least: a shorter call is repeated within it
-BUDGET = 8.0  # seconds for all turns of one side, about
+PAUSE, LONG_PAUSE = 0.05, 0.2  # seconds before each turn: OpenMP's threads spin for a while after their work is done,
+# and OpenBLAS's for 0.1 s, in which ours would have one core less
+WARM = 0.2  # seconds of calls before those that count: a core wakes, and its clock rises
+SHORTEST = 0.04  # seconds of calls that count, at least
+BUDGET = 10.0  # seconds for all turns of one side, about
 
 
 def compare(sides: dict[str, Callable[[], object]], repetitions: int = 15,
             clock: Callable[[], float] = time.perf_counter, pause: float = PAUSE) -> dict[str, np.ndarray]:
-    """Seconds per call of each side, one number a turn; every side is warmed up by three calls first."""
-    calls = {}
-    for name, call in sides.items():
+    """Seconds per call of each side, one number a turn; every side has called three times before its first turn."""
+    slowest = 0.0
+    for call in sides.values():
         call()
         call()
-        started = clock()
-        call()
-        once = max(clock() - started, 1e-9)
-        calls[name] = max(1, int(np.ceil(SHORTEST / once)))
-        repetitions = int(np.clip(BUDGET / (once * calls[name]), 3, repetitions))
+        slowest = max(slowest, _average(call, 0, clock))
+    turn = pause + max(slowest, WARM) + max(slowest, SHORTEST)
+    repetitions = int(np.clip(BUDGET / turn, 3, repetitions))
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(repetitions):
         for name, call in sides.items():
             time.sleep(pause)
-            started = clock()
-            for _ in range(calls[name]):
-                call()
-            seconds[name].append((clock() - started) / calls[name])
+            _average(call, WARM, clock)
+            seconds[name].append(_average(call, SHORTEST, clock))
     return {name: np.array(values) for name, values in seconds.items()}
+
+
+def _average(call, shortest, clock):
+    """Seconds per call, over as many calls as fill `shortest` seconds."""
+    started, calls = clock(), 0
+    while True:
+        call()
+        calls += 1
+        if (elapsed := clock() - started) >= shortest:
+            return elapsed / calls
 
 
 def spread(seconds: np.ndarray) -> float:

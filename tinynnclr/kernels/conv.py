@@ -12,6 +12,7 @@ from numba import njit
 
 from . import winograd
 from .parallel import parallel
+from .rows import load_row
 from .simd import KC, contract, copy, pack, panel_width
 
 PARTIAL_SUMS = 8  # grad_weight adds up this many parts for any number of threads, so its bytes do not depend on it
@@ -55,19 +56,19 @@ def conv2d_grad_weight_naive(g, x, weight_shape, stride=1, padding=0):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _pad(x, image, h, row, top, left_numbers, padded_row, out):
-    """Copy one image, rows of `row` numbers, into the middle of a larger one whose border is zero already."""
+def _pad(x, image, h, row, top, left_numbers, padded_row, scale, shift, out):
+    """Load one image, rows of `row` numbers, into the middle of a larger one whose border is zero already."""
     for i in range(h):
-        copy(out, (top + i) * padded_row + left_numbers, 1, x, (image * h + i) * row, 1, row)
+        load_row(x, (image * h + i) * row, row, scale, shift, out, (top + i) * padded_row + left_numbers)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _convolve(start, stop, x, h, w, c, top, left, hp, wp, panels, phases, a_off, y, y_image, c_off, columns):
+def _convolve(start, stop, x, scale, shift, h, w, c, top, left, hp, wp, panels, phases, a_off, y, y_image, c_off, columns):
     """Images start to stop: pad, then one product for each phase (first row, last row, kh, kw, first panel number)."""
     padded = np.zeros(hp * wp * c, x.dtype)
     nr = panel_width(x)
     for image in range(start, stop):
-        _pad(x, image, h, w * c, top, left * c, wp * c, padded)
+        _pad(x, image, h, w * c, top, left * c, wp * c, scale, shift, padded)
         for phase in range(len(phases)):
             first, last, kh, kw, panel = phases[phase]
             contract(padded, 0, a_off[first:last], 1, 0, kh, wp * c, kw * c, 1, panels, panel, nr, kh * kw * c,
@@ -96,7 +97,7 @@ def _scatter(start, stop, g, ho, wo, f, panels, kh, kw, c, stride, padding, hp, 
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _grad_weight(start, stop, parts, n, x, h, w, c, padding, hp, wp, stride, g, ho, wo, f, a_off, dw, c_off):
+def _grad_weight(start, stop, parts, n, x, scale, shift, h, w, c, padding, hp, wp, stride, g, ho, wo, f, a_off, dw, c_off):
     """Part p of dw sums over images p*n//parts to (p+1)*n//parts: a row per number of a patch, a sum over pixels.
 
     Small images are taken several at a time and large ones in stripes, so that a visit to dw sums KC to 4 KC pixels.
@@ -111,7 +112,7 @@ def _grad_weight(start, stop, parts, n, x, h, w, c, padding, hp, wp, stride, g, 
         for image in range(first, last, group):
             together = min(group, last - image)
             for i in range(together):
-                _pad(x, image + i, h, w * c, padding, padding * c, wp * c, padded[i * size:])
+                _pad(x, image + i, h, w * c, padding, padding * c, wp * c, scale, shift, padded[i * size:])
             for row in range(0, ho, stripe):
                 rows = min(stripe, ho - row)
                 steps = together * rows * wo
@@ -160,11 +161,23 @@ def _grid(rows, columns, row_step, column_step):
     return (np.arange(rows)[:, None] * row_step + np.arange(columns) * column_step).ravel()
 
 
-def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0) -> np.ndarray:
+def _per_row(name, x, affine):
+    """scale and shift of every number of a row of x, or both empty."""
+    if affine is None:
+        return (np.empty(0, x.dtype),) * 2
+    for vector in affine:
+        if vector.shape != x.shape[3:]:
+            raise ValueError(f"{name}: affine: expected two of shape {x.shape[3:]} for x {x.shape}, got {vector.shape}")
+    return [np.tile(vector.astype(x.dtype), x.shape[2]) for vector in affine]
+
+
+def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
+           affine: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
     """Cross-correlate x (n, h, w, c) with weight (kh, kw, c, f): y (n, ho, wo, f).
 
     ho = (h + 2 padding - kh)//stride + 1, and so wo.
-    float32 or float64; zeros are padded on all four sides. Raises ValueError for shapes and types that do not fit.
+    float32 or float64; zeros are padded on all four sides. affine = (scale, shift), each (c,): convolve
+    max(x * scale + shift, 0) instead of x, worked out as x is read and never written. Raises ValueError for shapes and types that do not fit.
     """
     _check("conv2d", weight, stride, padding, x=x)
     ho, wo = _output_size("conv2d", x.shape, weight.shape, stride, padding)
@@ -172,12 +185,12 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0)
     if n * c * f == 0:
         return np.zeros((n, ho, wo, f), x.dtype)
     if winograd.worth(weight.shape, stride, padding, (ho, wo)):
-        return winograd.conv2d(x, weight, stride)
+        return winograd.conv2d(x, weight, stride, _per_row("conv2d", x, affine))
     y = np.empty((n, ho, wo, f), x.dtype)
     hp, wp = h + 2 * padding, w + 2 * padding
     panels, _ = _panels([weight.reshape(kh * kw * c, f)])
     phases = np.array([[0, ho * wo, kh, kw, 0]])
-    parallel(_convolve, n, np.ascontiguousarray(x).reshape(-1), h, w, c, padding, padding, hp, wp, panels, phases,
+    parallel(_convolve, n, np.ascontiguousarray(x).reshape(-1), *_per_row("conv2d", x, affine), h, w, c, padding, padding, hp, wp, panels, phases,
              _grid(ho, wo, stride * wp * c, stride * c), y.reshape(-1), ho * wo * f, np.arange(ho * wo) * f, f)
     return y
 
@@ -223,15 +236,16 @@ def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int,
         return np.zeros(input_shape, g.dtype)
     dx = np.empty(input_shape, g.dtype) if rows == h * w else np.zeros(input_shape, g.dtype)
     panels, starts = _panels(matrices)
-    parallel(_convolve, n, np.ascontiguousarray(g).reshape(-1), ho, wo, f, top, left, hp, wp, panels,
+    parallel(_convolve, n, np.ascontiguousarray(g).reshape(-1), *_per_row("", g, None), ho, wo, f, top, left, hp, wp, panels,
              np.column_stack([phases, starts]), np.concatenate(a_off), dx.reshape(-1), h * w * c,
              np.concatenate(c_off), c)
     return dx
 
 
-def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ...], stride: int = 1,
-                       padding: int = 0) -> np.ndarray:
-    """dL/dweight, shape `weight_shape` (kh, kw, c, f), from g = dL/dy (n, ho, wo, f) and x (n, h, w, c)."""
+def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ...], stride: int = 1, padding: int = 0,
+                       affine: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+    """dL/dweight, shape `weight_shape` (kh, kw, c, f), from g = dL/dy (n, ho, wo, f) and the x (n, h, w, c) and affine of
+    the forward pass."""
     _check("conv2d_grad_weight", None, stride, padding, g=g, x=x)
     ho, wo = _output_size("conv2d_grad_weight", x.shape, weight_shape, stride, padding)
     (n, h, w, c), (kh, kw, _, f) = x.shape, weight_shape
@@ -240,11 +254,12 @@ def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ..
     if n * c * f == 0:
         return np.zeros(weight_shape, g.dtype)
     if winograd.worth(weight_shape, stride, padding, (ho, wo)):
-        return winograd.conv2d_grad_weight(g, x, stride)
+        return winograd.conv2d_grad_weight(g, x, stride, _per_row("conv2d_grad_weight", x, affine))
     hp, wp = h + 2 * padding, w + 2 * padding
     parts = min(PARTIAL_SUMS, n)
     dw = np.empty((parts, kh * kw * c, f), g.dtype)
-    parallel(_grad_weight, parts, parts, n, np.ascontiguousarray(x).reshape(-1), h, w, c, padding, hp, wp, stride,
+    parallel(_grad_weight, parts, parts, n, np.ascontiguousarray(x).reshape(-1),
+             *_per_row("conv2d_grad_weight", x, affine), h, w, c, padding, hp, wp, stride,
              np.ascontiguousarray(g).reshape(-1), ho, wo, f, _grid(kh, kw * c, wp * c, 1), dw.reshape(-1),
              np.arange(kh * kw * c) * f)
     return dw.sum(axis=0).reshape(weight_shape)

@@ -6,8 +6,10 @@ from .parallel import get_num_threads, parallel
 from .simd import KC, MR, contract, copy, pack, panel_width
 
 ROWS, COLUMNS, PAD = 240, 2048, 16  # a block of C: KC x ROWS of A fill half of a second-level cache, KC x COLUMNS of B
-# a part of the third; padded, so that the rows of A do not meet in the same few places of the first
+# a part of the third; PAD, so that the rows of A do not meet in the same few places of the first
 DIRECT = 128  # columns up to which rows of A are read where they lie: a copy would not be used often enough
+SMALL = 1 << 21  # multiplications that one thread has done before another has begun
+TASKS = 4  # blocks of C per thread, at least, where C is large enough
 
 
 def matmul_naive(a, b):
@@ -22,47 +24,60 @@ def matmul_naive(a, b):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _matmul(start, stop, by_columns, a, a_row, a_step, b, b_step, b_column, m, steps, n, c):
-    """Panels start to stop of C's columns, or tiles of its rows: whichever there are more of."""
-    nr = panel_width(a)
-    top, bottom, left, right = 0, m, 0, n
-    if by_columns:
-        left, right = start * nr, min(stop * nr, n)
-    else:
-        top, bottom = start * MR, min(stop * MR, m)
-    blocks = max(1, -(-(bottom - top) // ROWS))
-    height = -(-(bottom - top) // (blocks * MR)) * MR  # blocks of equal height, as far as tiles allow
-    deepest, width = min(KC, steps), min(COLUMNS, right - left)
-    direct = a_step == 1 and right - left <= DIRECT
-    pitch = deepest + PAD
-    strip = np.empty(1 if direct else height * pitch, a.dtype)  # the block's rows of A, close together
-    panels = np.empty(deepest * (-(-width // nr) * nr), a.dtype)
-    a_off, c_off = np.empty(height, np.intp), np.empty(height, np.intp)
-    for i in range(height):
-        a_off[i], c_off[i] = i * (a_row if direct else pitch), i * n
-    for j0 in range(left, right, COLUMNS):
-        columns = min(COLUMNS, right - j0)
-        for k0 in range(0, steps, KC):
-            k = min(KC, steps - k0)
-            pack(b, k0 * b_step + j0 * b_column, b_step, b_column, k, columns, panels)
-            for i0 in range(top, bottom, height):
-                rows = min(height, bottom - i0)
-                if direct:
-                    contract(a, i0 * a_row + k0, a_off[:rows], 1, 0, 1, 0, k, 1, panels, 0, nr, k,
-                             c, i0 * n + j0, c_off, columns, k0 > 0)
-                    continue
-                for i in range(rows):
-                    copy(strip, i * pitch, 1, a, (i0 + i) * a_row + k0 * a_step, a_step, k)
-                contract(strip, 0, a_off[:rows], 1, 0, 1, 0, k, 1, panels, 0, nr, k,
-                         c, i0 * n + j0, c_off, columns, k0 > 0)
+def _pack(start, stop, b, b_step, b_column, steps, n, panels):
+    """Panels start to stop of B, for each KC of its rows; those of rows k0 to k0 + k begin at k0 * width + j0 * k."""
+    nr = panel_width(b)
+    width, left = -(-n // nr) * nr, start * nr
+    for k0 in range(0, steps, KC):
+        k = min(KC, steps - k0)
+        pack(b, k0 * b_step + left * b_column, b_step, b_column, k, min(stop * nr, n) - left,
+             panels[k0 * width + left * k:])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _matmul_items(start, stop, a, a_row, a_step, b, b_step, b_column, m, steps, n, c):
+def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, columns, c):
+    """Blocks start to stop of C, `height` rows and `columns` columns each, one row of blocks after the other."""
+    nr = panel_width(a)
+    across, width, deepest = -(-n // columns), -(-n // nr) * nr, min(KC, steps)
+    direct = a_step == 1 and n <= DIRECT
+    pitch = deepest + PAD
+    strip = np.empty(0 if direct else height * pitch, a.dtype)  # the block's rows of A, close together
+    a_off, c_off = np.empty(height, np.intp), np.empty(height, np.intp)
+    for i in range(height):
+        a_off[i], c_off[i] = i * (a_row if direct else pitch), i * n
+    for block in range(start, stop):
+        i0, j0 = block // across * height, block % across * columns
+        rows = min(height, m - i0)
+        for k0 in range(0, steps, KC):
+            k = min(KC, steps - k0)
+            source, base = a, i0 * a_row + k0
+            if not direct:
+                source, base = strip, 0
+                for i in range(rows):
+                    copy(strip, i * pitch, 1, a, (i0 + i) * a_row + k0 * a_step, a_step, k)
+            contract(source, base, a_off[:rows], 1, 0, 1, 0, k, 1, panels, k0 * width + j0 * k, nr, k,
+                     c, i0 * n + j0, c_off, min(columns, n - j0), k0 > 0)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _multiply_items(start, stop, a, a_row, a_step, b, b_step, b_column, m, steps, n, c):
     """Products start to stop of a batch, each on one thread."""
+    nr = panel_width(a)
+    panels = np.empty(steps * (-(-n // nr) * nr), a.dtype)
     for item in range(start, stop):
-        _matmul(0, -(-m // MR), False, a[item * m * steps:], a_row, a_step, b[item * steps * n:], b_step, b_column,
-                m, steps, n, c[item * m * n:])
+        _pack(0, -(-n // nr), b[item * steps * n:], b_step, b_column, steps, n, panels)
+        _multiply(0, -(-m // ROWS) * -(-n // COLUMNS), a[item * m * steps:], a_row, a_step, panels, m, steps, n,
+                  ROWS, COLUMNS, c[item * m * n:])
+
+
+def _blocks(m, n, nr, threads):
+    """Height and width of a block of C: whole tiles, of much the same size, several for each thread."""
+    if threads == 1:
+        return ROWS, COLUMNS
+    down = -(-m // ROWS)
+    across = max(-(-n // COLUMNS), min(-(-TASKS * threads // down), n // (2 * nr)))
+    down = max(down, min(-(-TASKS * threads // across), m // (2 * MR)))
+    return -(-m // (down * MR)) * MR, -(-n // (across * nr)) * nr
 
 
 def _flat_items(x):
@@ -98,13 +113,15 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         c[...] = 0
     elif a.ndim == 2:
         nr = panel_width(a)
-        by_columns = n > m
-        count = -(-n // nr) if by_columns else -(-m // MR)
-        parallel(_matmul, count, by_columns, *_flat(a), *_flat(b), m, steps, n, c.reshape(-1),
-                 grain=max(-(-count // get_num_threads()), 1))
+        panels = np.empty(steps * (-(-n // nr) * nr), a.dtype)
+        height, columns = _blocks(m, n, nr, 1 if m * n * steps < 2 * SMALL else get_num_threads())
+        blocks = -(-m // height) * -(-n // columns)
+        parallel(_pack, -(-n // nr), *_flat(b), steps, n, panels, grain=-(-SMALL // (16 * nr * steps)))
+        parallel(_multiply, blocks, *_flat(a), panels, m, steps, n, height, columns, c.reshape(-1),
+                 grain=-(-SMALL // (height * columns * steps)))
     elif len(a) < get_num_threads():
         for i in range(len(a)):
             c[i] = matmul(a[i], b[i])
     else:
-        parallel(_matmul_items, len(a), *_flat_items(a), *_flat_items(b), m, steps, n, c.reshape(-1))
+        parallel(_multiply_items, len(a), *_flat_items(a), *_flat_items(b), m, steps, n, c.reshape(-1))
     return c

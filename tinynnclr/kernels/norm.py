@@ -105,8 +105,9 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean.astype(x.dtype), np.maximum(second - first * first, 0).astype(x.dtype)
 
 
-def _coefficients(x, weight, bias, mean, var, eps):
-    """y = x * scale + shift, worked out in float64."""
+def coefficients(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray, var: np.ndarray,
+                 eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
+    """(scale, shift), each (c,): normalising x (..., c) is x * scale + shift; worked out in float64."""
     for name, array in (("weight", weight), ("bias", bias), ("mean", mean), ("var", var)):
         if array.shape != x.shape[-1:]:
             raise ValueError(f"normalize: {name}: expected shape {x.shape[-1:]} for x {x.shape}, got {array.shape}")
@@ -125,7 +126,7 @@ def normalize(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndar
     weight, bias, mean and var are (c,), where x is (..., c). Raises ValueError where one is not.
     """
     rows, repeat = _wide_rows(x)
-    scale, shift = (np.tile(v, repeat).astype(x.dtype) for v in _coefficients(x, weight, bias, mean, var, eps))
+    scale, shift = (np.tile(v, repeat).astype(x.dtype) for v in coefficients(x, weight, bias, mean, var, eps))
     y = np.empty_like(rows)
     parallel(_scale_shift, len(rows), rows, scale, shift, _floor(x, relu), y, grain=64)
     return y.reshape(x.shape)
@@ -140,7 +141,7 @@ def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.nd
     """
     rows, repeat = _wide_rows(x)
     cotangents = np.ascontiguousarray(g).reshape(rows.shape)
-    scale, shift = _coefficients(x, weight, bias, mean, var, eps)
+    scale, shift = coefficients(x, weight, bias, mean, var, eps)
     tiled = [np.tile(v, repeat).astype(x.dtype) for v in (scale, shift, mean)]
     arguments = (cotangents, rows, tiled[0], tiled[1], _floor(x, relu))
     g_sum, gx_sum = _add_parts(_gradient_sums, rows, repeat, (*arguments, tiled[2]))

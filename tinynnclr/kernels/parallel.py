@@ -95,6 +95,8 @@ if hasattr(os, "register_at_fork"):
 def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
     """Run kernel(start, stop, *args) over pieces of range(count), none much smaller than `grain`, on all threads."""
     pieces = min(CHUNKS * _num_threads, -(-count // grain))
+    if pieces > _num_threads:
+        pieces -= pieces % _num_threads  # as many for each
     if _num_threads == 1 or pieces <= 1:
         if count > 0:
             kernel(0, count, *args)
@@ -113,7 +115,8 @@ def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
         _workers.append(worker)  # two callers may both come here: a worker too many does no harm
     errors: list[BaseException | None] = []
     wake: queue.SimpleQueue = queue.SimpleQueue()
-    done, cores = np.zeros(1, np.int64), []
+    done = np.zeros(1, np.int64)
+    cores: list[int] = []
     _take_a_core(cores)
     for _ in range(helpers):
         _tasks.put((run, errors, wake, done, cores))

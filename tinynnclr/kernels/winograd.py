@@ -13,6 +13,8 @@ each matrix transposed.
 Sources: Winograd 1980; Lavin & Gray 2016, "Fast algorithms for convolutional neural networks" (stride 1); the same
 splitting for stride 2 is F(2, 2) on the odd pixels, and plain products on the even ones.
 """
+from collections.abc import Sequence
+
 import numpy as np
 from numba import njit
 
@@ -66,7 +68,7 @@ def _multiply(a, a_pieces, v, starts, products, tiles, steps, columns, out):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _forward(start, stop, x, h, w, c, tall, wide, stride, slots, products, v, starts, strips, y, ho, wo, f):
+def _forward(start, stop, x, scale, shift, h, w, c, tall, wide, stride, slots, products, v, starts, strips, y, ho, wo, f):
     """Strips (image, row of tiles) start to stop, a block of them at a time."""
     patch, number = len(slots), x.dtype
     width = max(2 * stride * wide + 2, w + 2)
@@ -75,7 +77,7 @@ def _forward(start, stop, x, h, w, c, tall, wide, stride, slots, products, v, st
     edge = np.empty(2 * f, number)
     for strip in range(start, stop, strips):
         count = min(strips, stop - strip)
-        split_images(x, strip, count, h, w, c, tall, wide, stride, slots, rows, columns, t)
+        split_images(x, scale, shift, strip, count, h, w, c, tall, wide, stride, slots, rows, columns, t)
         _multiply(t, True, v, starts, products, count * wide, c, f, p)
         join(p, strip, count, ho, wo, f, tall, wide, stride, edge, y)
 
@@ -96,7 +98,7 @@ def _backward(start, stop, g, ho, wo, f, tall, wide, slots, products, v, starts,
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _grad_weight(start, stop, parts, total, x, h, w, c, tall, wide, stride, slots, products, strips, g, ho, wo, f, dv):
+def _grad_weight(start, stop, parts, total, x, scale, shift, h, w, c, tall, wide, stride, slots, products, strips, g, ho, wo, f, dv):
     """Part i of dv (parts, pieces * c, f) sums over strips i*total//parts to (i+1)*total//parts."""
     patch, number = len(slots), x.dtype
     width = max(2 * stride * wide + 2, w + 2)
@@ -109,7 +111,7 @@ def _grad_weight(start, stop, parts, total, x, h, w, c, tall, wide, stride, slot
         for strip in range(begin, end, strips):
             count = min(strips, end - strip)
             tiles = count * wide
-            split_images(x, strip, count, h, w, c, tall, wide, stride, slots, rows, columns, t)
+            split_images(x, scale, shift, strip, count, h, w, c, tall, wide, stride, slots, rows, columns, t)
             split_gradients(g, strip, count, ho, wo, f, tall, wide, stride, rows, g_columns, p)
             for i in range(len(products)):
                 first, pieces = products[i]
@@ -185,13 +187,13 @@ def _strips(total, stride, wide, c, f, itemsize):
     return int(np.clip(-(-max(BYTES // a_tile, 24) // wide), 1, total))
 
 
-def conv2d(x: np.ndarray, weight: np.ndarray, stride: int) -> np.ndarray:
-    """`kernels.conv2d` of shapes that are `worth` it, unchecked, with padding 1."""
+def conv2d(x: np.ndarray, weight: np.ndarray, stride: int, affine: Sequence[np.ndarray]) -> np.ndarray:
+    """`kernels.conv2d` of shapes that are `worth` it, unchecked, with padding 1; affine per number of a row, or empty."""
     (n, h, w, c), f = x.shape, weight.shape[3]
     ho, wo = -(-h // stride), -(-w // stride)
     tall, wide = -(-ho // 2), -(-wo // 2)
     y = np.empty((n, ho, wo, f), x.dtype)
-    parallel(_forward, n * tall, np.ascontiguousarray(x).reshape(-1), h, w, c, tall, wide, stride, *PLANS[stride],
+    parallel(_forward, n * tall, np.ascontiguousarray(x).reshape(-1), *affine, h, w, c, tall, wide, stride, *PLANS[stride],
              *_weights(weight, stride, False), _strips(n * tall, stride, wide, c, f, x.itemsize), y.reshape(-1),
              ho, wo, f)
     return y
@@ -200,7 +202,7 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int) -> np.ndarray:
 def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int, ...], stride: int) -> np.ndarray:
     """`kernels.conv2d_grad_input` likewise; with stride 1 it is a convolution with the weight turned around."""
     if stride == 1:
-        return conv2d(g, weight[::-1, ::-1].transpose(0, 1, 3, 2), 1)
+        return conv2d(g, weight[::-1, ::-1].transpose(0, 1, 3, 2), 1, (np.empty(0, g.dtype),) * 2)
     (n, h, w, c), (_, ho, wo, f) = input_shape, g.shape
     tall, wide = -(-ho // 2), -(-wo // 2)
     dx = np.empty(input_shape, g.dtype)
@@ -209,7 +211,7 @@ def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int,
     return dx
 
 
-def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, stride: int) -> np.ndarray:
+def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, stride: int, affine: Sequence[np.ndarray]) -> np.ndarray:
     """`kernels.conv2d_grad_weight` likewise."""
     (n, h, w, c), (_, ho, wo, f) = x.shape, g.shape
     tall, wide = -(-ho // 2), -(-wo // 2)
@@ -217,7 +219,7 @@ def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, stride: int) -> np.ndarray:
     pieces, total = slots[:, :, 1:].shape[0] ** 2, n * tall
     parts = min(8 if pieces * c * f < 1 << 18 else 4, total)
     dv = np.empty((parts, pieces * c * f), x.dtype)
-    parallel(_grad_weight, parts, parts, total, np.ascontiguousarray(x).reshape(-1), h, w, c, tall, wide, stride,
+    parallel(_grad_weight, parts, parts, total, np.ascontiguousarray(x).reshape(-1), *affine, h, w, c, tall, wide, stride,
              slots, products, min(max(1, LONG // wide), total), np.ascontiguousarray(g).reshape(-1), ho, wo, f,
              dv.reshape(-1))
     dw = np.zeros((3, 3, c, f), x.dtype)

@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 
 from .linear import linear
+from .rows import load_row
 from .simd import copy, panel_width
 
 T1 = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, -1, 0, 1))
@@ -65,17 +66,17 @@ def planes(tiles, slots, products, c, f, like):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _fill_rows(x, image, row, h, length, count, rows):
-    """rows (count, length): rows `row` to `row` + count of an image, zero where it has none."""
+def _fill_rows(x, scale, shift, image, row, h, length, count, rows):
+    """rows (count, length): rows `row` to `row` + count of an image as `load_row` loads them, zero where it has none."""
     for i in range(count):
         if 0 <= row + i < h:
-            copy(rows, i * length, 1, x, (image * h + row + i) * length, 1, length)
+            load_row(x, (image * h + row + i) * length, length, scale, shift, rows, i * length)
         else:
             rows[i * length:(i + 1) * length] = 0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def split_images(x, strip, strips, h, w, c, tall, wide, stride, slots, rows, columns, t):
+def split_images(x, scale, shift, strip, strips, h, w, c, tall, wide, stride, slots, rows, columns, t):
     """t = T d T' for strips of tiles: for each product a plane with a row (pieces, c) for each tile.
 
     rows (patch, w*c) and columns (patch, width, c), zero at its borders: scratch.
@@ -87,8 +88,8 @@ def split_images(x, strip, strips, h, w, c, tall, wide, stride, slots, rows, col
     for s in range(strips):
         image, i = divmod(strip + s, tall)
         row, source, at = 2 * stride * i - 1, x, (image * h + 2 * stride * i - 1) * length
-        if row < 0 or row + patch > h:
-            _fill_rows(x, image, row, h, length, patch, rows)
+        if row < 0 or row + patch > h or len(scale):
+            _fill_rows(x, scale, shift, image, row, h, length, patch, rows)
             source, at = rows, 0
         for a in range(patch):
             ins[a], outs[a] = at + a * length, (a * width + 1) * c
@@ -115,7 +116,7 @@ def split_gradients(g, strip, strips, ho, wo, f, tall, wide, stride, rows, colum
     in_steps, out_steps = np.full(2, 2 * f), np.full(products, pitch)
     for s in range(strips):
         image, i = divmod(strip + s, tall)
-        _fill_rows(g, image, 2 * i, ho, length, 2, rows)
+        _fill_rows(g, g[:0], g[:0], image, 2 * i, ho, length, 2, rows)
         ins[0], ins[1] = 0, length
         for a in range(products):
             outs[a] = a * 2 * wide * f

@@ -42,9 +42,17 @@ class BatchNorm(Module):
         self.running_var = np.ones(features, np.float32)
         self.relu, self.momentum, self.eps = relu, momentum, eps
 
+    def _settings(self):
+        return {"running_mean": self.running_mean, "running_var": self.running_var, "training": self.training,
+                "momentum": self.momentum, "eps": self.eps}
+
     def forward(self, x):
-        return ops.batch_norm(x, self.weight, self.bias, running_mean=self.running_mean, running_var=self.running_var,
-                              training=self.training, momentum=self.momentum, eps=self.eps, relu=self.relu)
+        return ops.batch_norm(x, self.weight, self.bias, relu=self.relu, **self._settings())
+
+    def forward_into(self, conv: Conv2d, x):
+        """conv(self(x)) with ReLU between, in one op: what lies between is never written to memory."""
+        return ops.batch_norm_conv2d(x, self.weight, self.bias, conv.weight, stride=conv.stride, padding=conv.padding,
+                                     **self._settings())
 
 
 class Standardize(Module):
@@ -93,12 +101,20 @@ class GlobalAvgPool(Module):
 
 
 class Sequential(Module):
-    """Layers one after the other."""
+    """Layers one after the other; a BatchNorm with ReLU before a Conv2d is one op with it."""
 
     def __init__(self, *layers: Module):
         self.layers = list(layers)
 
     def forward(self, x):
-        for layer in self.layers:
-            x = layer(x)
+        waiting = None  # a norm whose result the next layer may want to work out for itself
+        for layer in [*self.layers, None]:
+            if waiting is not None and isinstance(layer, Conv2d):
+                x, waiting = waiting.forward_into(layer, x), None
+                continue
+            x, waiting = x if waiting is None else waiting(x), None
+            if isinstance(layer, BatchNorm) and layer.relu:
+                waiting = layer
+            elif layer is not None:
+                x = layer(x)
         return x

@@ -3,10 +3,10 @@ from .conv import avg_pool2d, conv2d, global_avg_pool, max_pool2d
 from .elementwise import add, div, exp, log, masked_fill, mul, neg, power, relu, sub, tanh
 from .loss import cross_entropy, log_softmax
 from .matmul import matmul
-from .norm import batch_norm, l2_normalize, standardize
+from .norm import batch_norm, batch_norm_conv2d, l2_normalize, standardize
 from .reduce import mean, sum  # noqa: A004 (torch's and NumPy's name)
 from .shape import concatenate, getitem, reshape, transpose
 
-__all__ = ["add", "avg_pool2d", "batch_norm", "concatenate", "conv2d", "cross_entropy", "div", "exp", "getitem",
+__all__ = ["add", "avg_pool2d", "batch_norm", "batch_norm_conv2d", "concatenate", "conv2d", "cross_entropy", "div", "exp", "getitem",
            "global_avg_pool", "l2_normalize", "log", "log_softmax", "masked_fill", "matmul", "max_pool2d", "mean",
            "mul", "neg", "power", "relu", "reshape", "standardize", "sub", "sum", "tanh", "transpose"]

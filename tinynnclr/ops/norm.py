@@ -3,6 +3,30 @@ from .. import kernels
 from ..tensor import op
 
 
+def _once(grads):
+    """Several vjps come out of the same passes over memory: remember them for the g they were last worked out for."""
+    saved = {}
+
+    def remembering(g):
+        if saved.get("g") is not g:
+            saved["g"], saved["grads"] = g, grads(g)
+        return saved["grads"]
+
+    return remembering
+
+
+def _statistics(x, running_mean, running_var, training, momentum):
+    """Mean and variance to normalise x with; in training, the running ones move towards them."""
+    count = x.size // max(x.shape[-1], 1)
+    if training and count < 2:
+        raise ValueError(f"batch_norm: expected at least 2 rows to take statistics of in training, got {count}")
+    mean, var = kernels.moments(x) if training else (running_mean, running_var)
+    if training and running_mean is not None:
+        running_mean += momentum * (mean - running_mean)
+        running_var += momentum * (var * (count / (count - 1)) - running_var)
+    return mean, var
+
+
 @op
 def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training=True, momentum=0.1, eps=1e-5,
                relu=False):
@@ -12,24 +36,32 @@ def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training
     place by `momentum` (the variance's unbiased, as torch does); otherwise the running statistics are used.
     Source: Ioffe & Szegedy 2015, algorithm 1.
     """
-    count = x.size // max(x.shape[-1], 1)
-    if training and count < 2:
-        raise ValueError(f"batch_norm: expected at least 2 rows to take statistics of in training, got {count}")
-    mean, var = kernels.moments(x) if training else (running_mean, running_var)
-    if training and running_mean is not None:
-        running_mean += momentum * (mean - running_mean)
-        running_var += momentum * (var * (count / (count - 1)) - running_var)
-    saved = {}
-
-    def grads(g):
-        """All three gradients come out of the same two passes, so work them out once for each g."""
-        if saved.get("g") is not g:
-            saved["g"] = g
-            saved["grads"] = kernels.normalize_grad(g, x, weight, bias, mean, var, eps, relu, not training)
-        return saved["grads"]
-
+    mean, var = _statistics(x, running_mean, running_var, training, momentum)
+    grads = _once(lambda g: kernels.normalize_grad(g, x, weight, bias, mean, var, eps, relu, not training))
     return kernels.normalize(x, weight, bias, mean, var, eps, relu), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])
+
+
+@op
+def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_var=None, training=True, momentum=0.1,
+                      eps=1e-5, stride=1, padding=0):
+    """conv2d(batch_norm(x, weight, bias, relu=True), filters): x (n, h, w, c), filters (kh, kw, c, f) -> (n, ho, wo, f).
+
+    What lies between the two is never written: the convolution normalises x as it reads it, forward and backward. That
+    saves two passes over memory, and the array that backward would have to keep.
+    """
+    mean, var = _statistics(x, running_mean, running_var, training, momentum)
+    affine = kernels.coefficients(x, weight, bias, mean, var, eps)
+    x_shape, w_shape = x.shape, filters.shape
+
+    @_once
+    def grads(g):
+        between = kernels.conv2d_grad_input(g, filters, x_shape, stride, padding)
+        return kernels.normalize_grad(between, x, weight, bias, mean, var, eps, True, not training)
+
+    return kernels.conv2d(x, filters, stride, padding, affine), (
+        lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2],
+        lambda g: kernels.conv2d_grad_weight(g, x, w_shape, stride, padding, affine))
 
 
 @op
