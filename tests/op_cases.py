@@ -67,11 +67,13 @@ def batch_norms():
 
 
 def batch_norm_convolutions():
-    for x, filters, static in [((3, 4, 5, 2), (3, 3, 2, 3), {"padding": 1}), ((2, 6, 4, 2), (3, 3, 2, 2), {"stride": 2}),
+    for x, filters, static in [((3, 4, 5, 2), (3, 3, 2, 3), {"padding": 1}),
+                               ((2, 6, 4, 2), (3, 3, 2, 2), {"stride": 2}),
                                ((1, 4, 4, 64), (3, 3, 64, 64), {"stride": 2, "padding": 1})]:  # the last by Winograd
         c = x[-1]
         yield case(x, positive(c), away(c), filters, **static)
-        yield case(x, away(c), away(c), filters, running_mean=normal(c), running_var=positive(c), training=False, **static)
+        yield case(x, away(c), away(c), filters, running_mean=normal(c), running_var=positive(c), training=False,
+                   **static)
 
 
 CASES = {

@@ -244,8 +244,9 @@ def test_a_sequential_makes_one_op_of_norm_and_convolution(rng, training):
     """The same numbers, gradients and running statistics as layer by layer, and no array between the two."""
     def make():
         layers = np.random.default_rng(3)
-        return Sequential(Conv2d(3, 4, 3, layers), BatchNorm(4, relu=True), Conv2d(4, 5, 3, layers, stride=2, padding=1),
-                          BatchNorm(5), Conv2d(5, 2, 1, layers), BatchNorm(2, relu=True)).train(training)
+        return Sequential(Conv2d(3, 4, 3, layers), BatchNorm(4, relu=True),
+                          Conv2d(4, 5, 3, layers, stride=2, padding=1), BatchNorm(5),
+                          Conv2d(5, 2, 1, layers), BatchNorm(2, relu=True)).train(training)
 
     x, one, other = rng.standard_normal((2, 8, 8, 3)).astype(np.float32), make(), make()
     y, wanted = one(x), x

@@ -63,7 +63,8 @@ def _pad(x, image, h, row, top, left_numbers, padded_row, scale, shift, out):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _convolve(start, stop, x, scale, shift, h, w, c, top, left, hp, wp, panels, phases, a_off, y, y_image, c_off, columns):
+def _convolve(start, stop, x, scale, shift, h, w, c, top, left, hp, wp, panels, phases, a_off, y, y_image, c_off,
+              columns):
     """Images start to stop: pad, then one product for each phase (first row, last row, kh, kw, first panel number)."""
     padded = np.zeros(hp * wp * c, x.dtype)
     nr = panel_width(x)
@@ -97,7 +98,8 @@ def _scatter(start, stop, g, ho, wo, f, panels, kh, kw, c, stride, padding, hp, 
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _grad_weight(start, stop, parts, n, x, scale, shift, h, w, c, padding, hp, wp, stride, g, ho, wo, f, a_off, dw, c_off):
+def _grad_weight(start, stop, parts, n, x, scale, shift, h, w, c, padding, hp, wp, stride, g, ho, wo, f, a_off, dw,
+                 c_off):
     """Part p of dw sums over images p*n//parts to (p+1)*n//parts: a row per number of a patch, a sum over pixels.
 
     Small images are taken several at a time and large ones in stripes, so that a visit to dw sums KC to 4 KC pixels.
@@ -177,7 +179,8 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
 
     ho = (h + 2 padding - kh)//stride + 1, and so wo.
     float32 or float64; zeros are padded on all four sides. affine = (scale, shift), each (c,): convolve
-    max(x * scale + shift, 0) instead of x, worked out as x is read and never written. Raises ValueError for shapes and types that do not fit.
+    max(x * scale + shift, 0) instead of x, worked out as x is read and never written. Raises ValueError for
+    shapes and types that do not fit.
     """
     _check("conv2d", weight, stride, padding, x=x)
     ho, wo = _output_size("conv2d", x.shape, weight.shape, stride, padding)
@@ -190,7 +193,8 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
     hp, wp = h + 2 * padding, w + 2 * padding
     panels, _ = _panels([weight.reshape(kh * kw * c, f)])
     phases = np.array([[0, ho * wo, kh, kw, 0]])
-    parallel(_convolve, n, np.ascontiguousarray(x).reshape(-1), *_per_row("conv2d", x, affine), h, w, c, padding, padding, hp, wp, panels, phases,
+    parallel(_convolve, n, np.ascontiguousarray(x).reshape(-1), *_per_row("conv2d", x, affine),
+             h, w, c, padding, padding, hp, wp, panels, phases,
              _grid(ho, wo, stride * wp * c, stride * c), y.reshape(-1), ho * wo * f, np.arange(ho * wo) * f, f)
     return y
 
@@ -236,7 +240,8 @@ def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int,
         return np.zeros(input_shape, g.dtype)
     dx = np.empty(input_shape, g.dtype) if rows == h * w else np.zeros(input_shape, g.dtype)
     panels, starts = _panels(matrices)
-    parallel(_convolve, n, np.ascontiguousarray(g).reshape(-1), *_per_row("", g, None), ho, wo, f, top, left, hp, wp, panels,
+    parallel(_convolve, n, np.ascontiguousarray(g).reshape(-1), *_per_row("", g, None),
+             ho, wo, f, top, left, hp, wp, panels,
              np.column_stack([phases, starts]), np.concatenate(a_off), dx.reshape(-1), h * w * c,
              np.concatenate(c_off), c)
     return dx
@@ -244,8 +249,10 @@ def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int,
 
 def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ...], stride: int = 1, padding: int = 0,
                        affine: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
-    """dL/dweight, shape `weight_shape` (kh, kw, c, f), from g = dL/dy (n, ho, wo, f) and the x (n, h, w, c) and affine of
-    the forward pass."""
+    """dL/dweight, shape `weight_shape` (kh, kw, c, f), from g = dL/dy (n, ho, wo, f) and x (n, h, w, c).
+
+    affine: as in the forward pass.
+    """
     _check("conv2d_grad_weight", None, stride, padding, g=g, x=x)
     ho, wo = _output_size("conv2d_grad_weight", x.shape, weight_shape, stride, padding)
     (n, h, w, c), (kh, kw, _, f) = x.shape, weight_shape

@@ -68,7 +68,8 @@ def _multiply(a, a_pieces, v, starts, products, tiles, steps, columns, out):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _forward(start, stop, x, scale, shift, h, w, c, tall, wide, stride, slots, products, v, starts, strips, y, ho, wo, f):
+def _forward(start, stop, x, scale, shift, h, w, c, tall, wide, stride, slots, products, v, starts, strips, y,
+             ho, wo, f):
     """Strips (image, row of tiles) start to stop, a block of them at a time."""
     patch, number = len(slots), x.dtype
     width = max(2 * stride * wide + 2, w + 2)
@@ -98,7 +99,8 @@ def _backward(start, stop, g, ho, wo, f, tall, wide, slots, products, v, starts,
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _grad_weight(start, stop, parts, total, x, scale, shift, h, w, c, tall, wide, stride, slots, products, strips, g, ho, wo, f, dv):
+def _grad_weight(start, stop, parts, total, x, scale, shift, h, w, c, tall, wide, stride, slots, products, strips,
+                 g, ho, wo, f, dv):
     """Part i of dv (parts, pieces * c, f) sums over strips i*total//parts to (i+1)*total//parts."""
     patch, number = len(slots), x.dtype
     width = max(2 * stride * wide + 2, w + 2)
@@ -188,14 +190,14 @@ def _strips(total, stride, wide, c, f, itemsize):
 
 
 def conv2d(x: np.ndarray, weight: np.ndarray, stride: int, affine: Sequence[np.ndarray]) -> np.ndarray:
-    """`kernels.conv2d` of shapes that are `worth` it, unchecked, with padding 1; affine per number of a row, or empty."""
+    """`kernels.conv2d` of shapes that are `worth` it, unchecked, padding 1; affine per number of a row, or empty."""
     (n, h, w, c), f = x.shape, weight.shape[3]
     ho, wo = -(-h // stride), -(-w // stride)
     tall, wide = -(-ho // 2), -(-wo // 2)
     y = np.empty((n, ho, wo, f), x.dtype)
-    parallel(_forward, n * tall, np.ascontiguousarray(x).reshape(-1), *affine, h, w, c, tall, wide, stride, *PLANS[stride],
-             *_weights(weight, stride, False), _strips(n * tall, stride, wide, c, f, x.itemsize), y.reshape(-1),
-             ho, wo, f)
+    parallel(_forward, n * tall, np.ascontiguousarray(x).reshape(-1), *affine, h, w, c, tall, wide, stride,
+             *PLANS[stride], *_weights(weight, stride, False), _strips(n * tall, stride, wide, c, f, x.itemsize),
+             y.reshape(-1), ho, wo, f)
     return y
 
 
@@ -219,8 +221,8 @@ def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, stride: int, affine: Sequen
     pieces, total = slots[:, :, 1:].shape[0] ** 2, n * tall
     parts = min(8 if pieces * c * f < 1 << 18 else 4, total)
     dv = np.empty((parts, pieces * c * f), x.dtype)
-    parallel(_grad_weight, parts, parts, total, np.ascontiguousarray(x).reshape(-1), *affine, h, w, c, tall, wide, stride,
-             slots, products, min(max(1, LONG // wide), total), np.ascontiguousarray(g).reshape(-1), ho, wo, f,
+    parallel(_grad_weight, parts, parts, total, np.ascontiguousarray(x).reshape(-1), *affine, h, w, c, tall, wide,
+             stride, slots, products, min(max(1, LONG // wide), total), np.ascontiguousarray(g).reshape(-1), ho, wo, f,
              dv.reshape(-1))
     dw = np.zeros((3, 3, c, f), x.dtype)
     parallel(_untransform_weight, c * f, dv, np.array((G1, G2)[stride - 1], x.dtype), slots, c * f,

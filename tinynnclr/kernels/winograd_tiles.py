@@ -67,7 +67,7 @@ def planes(tiles, slots, products, c, f, like):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _fill_rows(x, scale, shift, image, row, h, length, count, rows):
-    """rows (count, length): rows `row` to `row` + count of an image as `load_row` loads them, zero where it has none."""
+    """rows (count, length): rows `row` to `row` + count of an image, by `load_row`; zero where it has none."""
     for i in range(count):
         if 0 <= row + i < h:
             load_row(x, (image * h + row + i) * length, length, scale, shift, rows, i * length)

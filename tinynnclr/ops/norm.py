@@ -45,7 +45,7 @@ def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training
 @op
 def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_var=None, training=True, momentum=0.1,
                       eps=1e-5, stride=1, padding=0):
-    """conv2d(batch_norm(x, weight, bias, relu=True), filters): x (n, h, w, c), filters (kh, kw, c, f) -> (n, ho, wo, f).
+    """conv2d(batch_norm(x, weight, bias, relu=True), filters): x (n, h, w, c), filters (kh, kw, c, f).
 
     What lies between the two is never written: the convolution normalises x as it reads it, forward and backward. That
     saves two passes over memory, and the array that backward would have to keep.
