@@ -19,5 +19,6 @@ from .standardize import standardize, standardize_grad
 
 __all__ = ["augment", "avg_pool2d", "avg_pool2d_grad", "coefficients", "conv2d", "conv2d_grad_input",
            "conv2d_grad_weight", "cross_entropy", "cross_entropy_grad", "get_num_threads", "global_avg_pool",
-           "global_avg_pool_grad", "l2_normalize", "l2_normalize_grad", "matmul", "max_pool2d", "max_pool2d_grad", "moments",
-           "nearest", "normalize", "normalize_grad", "parallel", "set_num_threads", "standardize", "standardize_grad"]
+           "global_avg_pool_grad", "l2_normalize", "l2_normalize_grad", "matmul", "max_pool2d", "max_pool2d_grad",
+           "moments", "nearest", "normalize", "normalize_grad", "parallel", "set_num_threads", "standardize",
+           "standardize_grad"]

@@ -8,5 +8,6 @@ from .reduce import mean, sum  # noqa: A004 (torch's and NumPy's name)
 from .shape import concatenate, getitem, reshape, transpose
 
 __all__ = ["add", "avg_pool2d", "batch_norm", "batch_norm_conv2d", "concatenate", "conv2d", "cross_entropy", "div",
-           "exp", "getitem", "global_avg_pool", "l2_normalize", "log", "log_softmax", "masked_fill", "matmul", "max_pool2d",
-           "mean", "mul", "neg", "power", "relu", "reshape", "standardize", "sub", "sum", "tanh", "transpose"]
+           "exp", "getitem", "global_avg_pool", "l2_normalize", "log", "log_softmax", "masked_fill", "matmul",
+           "max_pool2d", "mean", "mul", "neg", "power", "relu", "reshape", "standardize", "sub", "sum", "tanh",
+           "transpose"]
