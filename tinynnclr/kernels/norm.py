@@ -66,14 +66,17 @@ def _gradient_sums(start, stop, g, x, scale, shift, floor, mean, sums):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _grad_input(start, stop, g, x, scale, shift, floor, slope, level, dx):
-    """dx = scale * g - slope * x - level, with g = 0 where the output was not above the floor."""
+def _grad_input(start, stop, g, x, scale, shift, floor, slope, level):
+    """g becomes dx = scale * g - slope * x - level, with g = 0 where the output was not above the floor.
+
+    In place: writing an array that is not in cache means reading it first.
+    """
     for row in range(start, stop):
-        values, cotangent, out = x[row], g[row], dx[row]
+        values, cotangent = x[row], g[row]
         for j in range(len(scale)):
             value = values[j] * scale[j] + shift[j]
             passed = cotangent[j] * (0 if value <= floor else scale[j])
-            out[j] = passed - slope[j] * values[j] - level[j]
+            cotangent[j] = passed - slope[j] * values[j] - level[j]
 
 
 def _wide_rows(x):
@@ -134,13 +137,14 @@ def normalize(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndar
 
 def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray,
                    var: np.ndarray, eps: float = 1e-5, relu: bool = False, constant_stats: bool = False,
-                   ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+                   overwrite: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(dx, dweight, dbias) of `normalize`, where mean and var are those of x, or constants if constant_stats.
 
-    dx = weight/std * (g - mean(g) - xhat * mean(g * xhat)), the two means being 0 for constant statistics.
+    dx = weight/std * (g - mean(g) - xhat * mean(g * xhat)), the two means being 0 for constant statistics. With
+    overwrite, dx takes the place of g where g is in C order.
     """
     rows, repeat = _wide_rows(x)
-    cotangents = np.ascontiguousarray(g).reshape(rows.shape)
+    cotangents = (np.ascontiguousarray(g) if overwrite else np.array(g, order="C")).reshape(rows.shape)
     scale, shift = coefficients(x, weight, bias, mean, var, eps)
     tiled = [np.tile(v, repeat).astype(x.dtype) for v in (scale, shift, mean)]
     arguments = (cotangents, rows, tiled[0], tiled[1], _floor(x, relu))
@@ -149,7 +153,6 @@ def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.nd
     count = np.inf if constant_stats else x.size / x.shape[-1]
     slope = scale * gx_sum * inverse_variance / count
     level = scale * g_sum / count - slope * mean
-    dx = np.empty_like(rows)
-    parallel(_grad_input, len(rows), *arguments, *(np.tile(v, repeat).astype(x.dtype) for v in (slope, level)), dx,
+    parallel(_grad_input, len(rows), *arguments, *(np.tile(v, repeat).astype(x.dtype) for v in (slope, level)),
              grain=64)
-    return dx.reshape(x.shape), (gx_sum * np.sqrt(inverse_variance)).astype(x.dtype), g_sum.astype(x.dtype)
+    return cotangents.reshape(x.shape), (gx_sum * np.sqrt(inverse_variance)).astype(x.dtype), g_sum.astype(x.dtype)

@@ -57,7 +57,8 @@ def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_va
     @_once
     def grads(g):
         between = kernels.conv2d_grad_input(g, filters, x_shape, stride, padding)
-        return kernels.normalize_grad(between, x, weight, bias, mean, var, eps, True, not training)
+        return kernels.normalize_grad(between, x, weight, bias, mean, var, eps, True, not training,
+                                      overwrite=True)
 
     return kernels.conv2d(x, filters, stride, padding, affine), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2],
