@@ -187,9 +187,9 @@ def test_a_number_of_features_that_does_not_fit(dtype, name):
             normalize_grad(x, x, **wrong)
 
 
-def test_overwrite_takes_the_place_of_g_and_nothing_else_does(rng):
-    x, g = rng.standard_normal((2, 6, 5, 4, 3)).astype(np.float32)
-    weight, bias, mean, var = np.ones(3, np.float32), np.zeros(3, np.float32), *moments(x)
+def test_overwrite_takes_the_place_of_g_and_nothing_else_does(rng, dtype):
+    x, g = rng.standard_normal((2, 6, 5, 4, 3)).astype(dtype)
+    weight, bias, mean, var = np.ones(3, dtype), np.zeros(3, dtype), *moments(x)
     before = g.copy()
     wanted = normalize_grad(g, x, weight, bias, mean, var, relu=True)
     np.testing.assert_array_equal(g, before)

@@ -29,7 +29,7 @@ def _triad(start, stop, a, b, c):
         a[i] = b[i] + np.float32(3) * c[i]
 
 
-def _best(run, repetitions=7):
+def _best(run, repetitions=40):
     run()
     times = []
     for _ in range(repetitions):

@@ -66,17 +66,19 @@ def _gradient_sums(start, stop, g, x, scale, shift, floor, mean, sums):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _grad_input(start, stop, g, x, scale, shift, floor, slope, level):
-    """g becomes dx = scale * g - slope * x - level, with g = 0 where the output was not above the floor.
+def _grad_input(start, stop, g, x, scale, shift, floor, slope, level, dx, in_place):
+    """dx = scale * g - slope * x - level, with g = 0 where the output was not above the floor.
 
-    In place: writing an array that is not in cache means reading it first.
+    in_place: dx is g, which saves a pass, for what is written and not in cache has to be read first.
     """
     for row in range(start, stop):
-        values, cotangent = x[row], g[row]
+        values, out = x[row], dx[row]
+        if not in_place:
+            out[:] = g[row]
         for j in range(len(scale)):
             value = values[j] * scale[j] + shift[j]
-            passed = cotangent[j] * (0 if value <= floor else scale[j])
-            cotangent[j] = passed - slope[j] * values[j] - level[j]
+            passed = out[j] * (0 if value <= floor else scale[j])
+            out[j] = passed - slope[j] * values[j] - level[j]
 
 
 def _wide_rows(x):
@@ -144,7 +146,7 @@ def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.nd
     overwrite, dx takes the place of g where g is in C order.
     """
     rows, repeat = _wide_rows(x)
-    cotangents = (np.ascontiguousarray(g) if overwrite else np.array(g, order="C")).reshape(rows.shape)
+    cotangents = np.ascontiguousarray(g).reshape(rows.shape)
     scale, shift = coefficients(x, weight, bias, mean, var, eps)
     tiled = [np.tile(v, repeat).astype(x.dtype) for v in (scale, shift, mean)]
     arguments = (cotangents, rows, tiled[0], tiled[1], _floor(x, relu))
@@ -153,6 +155,7 @@ def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.nd
     count = np.inf if constant_stats else x.size / x.shape[-1]
     slope = scale * gx_sum * inverse_variance / count
     level = scale * g_sum / count - slope * mean
-    parallel(_grad_input, len(rows), *arguments, *(np.tile(v, repeat).astype(x.dtype) for v in (slope, level)),
-             grain=64)
-    return cotangents.reshape(x.shape), (gx_sum * np.sqrt(inverse_variance)).astype(x.dtype), g_sum.astype(x.dtype)
+    dx = cotangents if overwrite else np.empty_like(rows)
+    parallel(_grad_input, len(rows), *arguments, *(np.tile(v, repeat).astype(x.dtype) for v in (slope, level)), dx,
+             overwrite, grain=64)
+    return dx.reshape(x.shape), (gx_sum * np.sqrt(inverse_variance)).astype(x.dtype), g_sum.astype(x.dtype)
