@@ -218,7 +218,7 @@ def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, stride: int, affine: Sequen
     (n, h, w, c), (_, ho, wo, f) = x.shape, g.shape
     tall, wide = -(-ho // 2), -(-wo // 2)
     slots, products = PLANS[stride]
-    pieces, total = slots[:, :, 1:].shape[0] ** 2, n * tall
+    pieces, total = len(slots) ** 2, n * tall
     parts = min(8 if pieces * c * f < 1 << 18 else 4, total)
     dv = np.empty((parts, pieces * c * f), x.dtype)
     parallel(_grad_weight, parts, parts, total, np.ascontiguousarray(x).reshape(-1), *affine, h, w, c, tall, wide,
