@@ -198,3 +198,46 @@ raise SystemExit(os.waitstatus_to_exitcode(status))
 def test_after_a_fork_the_child_works():
     done = subprocess.run([sys.executable, "-c", FORK], timeout=60, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+cores = pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+                           reason="needs Linux and two cores")
+
+
+def on_a_thread(call):
+    """call(), on a thread of its own, whose cores nobody else minds."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(call()))
+    thread.start()
+    thread.join(10)
+    return results[0]
+
+
+@cores
+def test_a_thread_leaves_a_core_that_is_taken():
+    """For a free one if there is any; afterwards it may run on all cores again."""
+    def move():
+        allowed = os.sched_getaffinity(0)
+        taken = sorted(allowed)[:-1]
+        os.sched_setaffinity(0, {taken[0]})
+        with_one_core = list(taken)
+        module._take_a_core(with_one_core)  # nowhere to go
+        os.sched_setaffinity(0, allowed)
+        module._take_a_core(taken)
+        return allowed, os.sched_getaffinity(0), with_one_core, taken
+
+    allowed, after, with_one_core, taken = on_a_thread(move)
+    assert after == allowed
+    assert with_one_core[-1] == with_one_core[0]
+    assert taken[-1] == max(allowed)
+
+
+@cores
+def test_a_thread_that_may_not_move_stays(monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    taken = sorted(os.sched_getaffinity(0))[:-1]
+    on_a_thread(lambda: module._take_a_core(taken))
+    assert len(taken) == len(os.sched_getaffinity(0))

@@ -8,7 +8,7 @@ from .simd import KC, MR, contract, copy, pack, panel_width
 ROWS, COLUMNS, PAD = 240, 2048, 16  # a block of C: KC x ROWS of A fill half of a second-level cache, KC x COLUMNS of B
 # a part of the third; PAD, so that the rows of A do not meet in the same few places of the first
 DIRECT = 128  # columns up to which rows of A are read where they lie: a copy would not be used often enough
-SMALL = 1 << 21  # multiplications that one thread has done before another has begun
+SMALL = 1 << 21  # multiplications of a piece, at least: waking a thread for fewer is not worth it
 TASKS = 4  # blocks of C per thread, at least, where C is large enough
 
 
@@ -73,7 +73,7 @@ def _multiply_items(start, stop, a, a_row, a_step, b, b_step, b_column, m, steps
 def _blocks(m, n, nr, threads):
     """Height and width of a block of C: whole tiles, of much the same size, several for each thread."""
     if threads == 1:
-        return ROWS, COLUMNS
+        return min(ROWS, -(-m // MR) * MR), min(COLUMNS, -(-n // nr) * nr)
     down = -(-m // ROWS)
     across = max(-(-n // COLUMNS), min(-(-TASKS * threads // down), n // (2 * nr)))
     down = max(down, min(-(-TASKS * threads // across), m // (2 * MR)))

@@ -6,6 +6,7 @@ only what belongs to its own start..stop, so the result is the same for any numb
 how long a learner waits for the first step; and prange's default layer aborts the process when two threads launch at
 once. A launch costs about 20 us: idle workers spin for a millisecond before they go to sleep (spin.py).
 """
+import contextlib
 import ctypes
 import itertools
 import os
@@ -56,8 +57,9 @@ def _take_a_core(taken):
     if core in taken:
         allowed = os.sched_getaffinity(0)  # the calling thread's own
         if free := allowed - set(taken):
-            os.sched_setaffinity(0, free)  # moves it at once
-            os.sched_setaffinity(0, allowed)
+            with contextlib.suppress(OSError):  # where that is forbidden, it stays
+                os.sched_setaffinity(0, free)  # moves it at once
+                os.sched_setaffinity(0, allowed)
             core = _linux.sched_getcpu()
     taken.append(core)
 

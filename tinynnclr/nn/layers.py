@@ -107,14 +107,11 @@ class Sequential(Module):
         self.layers = list(layers)
 
     def forward(self, x):
-        waiting = None  # a norm whose result the next layer may want to work out for itself
-        for layer in [*self.layers, None]:
-            if waiting is not None and isinstance(layer, Conv2d):
-                x, waiting = waiting.forward_into(layer, x), None
-                continue
-            x, waiting = x if waiting is None else waiting(x), None
-            if isinstance(layer, BatchNorm) and layer.relu:
-                waiting = layer
-            elif layer is not None:
+        layers = list(self.layers)
+        while layers:
+            layer = layers.pop(0)
+            if isinstance(layer, BatchNorm) and layer.relu and layers and isinstance(layers[0], Conv2d):
+                x = layer.forward_into(layers.pop(0), x)
+            else:
                 x = layer(x)
         return x
