@@ -6,9 +6,9 @@ from small import random_data, small_config
 from tinynnclr import Tensor
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.evaluate import judge, judge_encoder, judge_pixels, protocol
-from tinynnclr.evaluate.features import encode, pixels, to_float
 from tinynnclr.evaluate.knn import knn_accuracy, leave_one_out_accuracy, nearest_others, vote
 from tinynnclr.evaluate.linear import fit_softmax, lbfgs, linear_accuracy
+from tinynnclr.models.features import encode, pixels, to_float
 from tinynnclr.train import Run, augmentation_pair, train
 
 

@@ -46,6 +46,16 @@ def test_the_walk_finds_all_by_name_in_order(zoo):
     np.testing.assert_array_equal(zoo(np.ones(3, np.float32)).data, np.ones(3))
 
 
+def test_a_frozen_weight_is_saved_but_not_trained(zoo):
+    zoo.scale = Tensor(zoo.scale.data)
+    assert list(zoo.state_dict()) == NAMES
+    assert list(zoo.named_parameters()) == [name for name in NAMES if name not in ["scale", *BUFFERS]]
+    zoo.load_state_dict({**zoo.state_dict(), "scale": np.full(3, 2, np.float32)})
+    zoo.zero_grad()
+    out = zoo(np.ones(3, np.float32))
+    assert (out.node, out.numpy().tolist()) == (None, [2, 2, 2])
+
+
 def test_train_and_eval_reach_every_module(zoo):
     assert all(m.training for m in zoo.modules())
     assert zoo.eval() is zoo

@@ -43,7 +43,7 @@ class Fixed(Module):
 
 def build(**changes):
     config, rng = small_config(**{"width": 3, **changes}), np.random.default_rng(1)
-    method = NNCLR(TinyCNN(config.width, rng), config, rng)
+    method = NNCLR(TinyCNN(config.width, rng), config, rng, random_data())
     method.support_set = Spy(config.queue_size, config.dim, rng)
     return method
 
@@ -98,7 +98,7 @@ def test_with_neighbours_off_the_embedding_itself_is_the_positive(rng):
     x1, x2 = views(rng)
     (z1, p1), (z2, p2) = embeddings(method, x1), embeddings(method, x2)
     assert method.loss(x1, x2, np.arange(B)).item() == pytest.approx(formula(z1, z2, p1, p2, 0.2), rel=1e-5)
-    assert method.after_step() == {}
+    assert set(method.after_step()) == {"z"}
     assert [e[0] for e in method.support_set.events] == ["enqueue"]  # and nothing was searched
 
 
@@ -137,7 +137,7 @@ def test_neighbours_wait_for_a_full_queue_and_for_their_step(after, first, rng):
     for step in range(6):
         method.loss(*views(rng), np.arange(B))
         searched += [step] if any(e[0] == "nearest" for e in method.support_set.events) else []
-        assert bool(method.after_step()) == (step in searched)
+        assert ("rows" in method.after_step()) == (step in searched)
         method.support_set.events.clear()
     assert searched == list(range(first, 6))
 
@@ -174,7 +174,7 @@ def test_gradients_flow_through_the_predictions_alone(rng):
 
 def test_simclr_has_no_queue_and_takes_both_views(rng):
     config = small_config(method="simclr")
-    method = SimCLR(TinyCNN(2, rng), config, rng)
+    method = SimCLR(TinyCNN(2, rng), config, rng, random_data())
     assert not any(isinstance(m, SupportSet) for m in method.modules())
     assert not any("support" in name or "predictor" in name for name in method.state_dict())
     x1, x2 = views(rng)
@@ -183,7 +183,7 @@ def test_simclr_has_no_queue_and_takes_both_views(rng):
     np.fill_diagonal(logits, -np.inf)
     wanted = np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(2 * B), (np.arange(2 * B) + B) % (2 * B)])
     assert method.loss(x1, x2, np.arange(B)).item() == pytest.approx(wanted, rel=1e-5)
-    assert method.after_step() == {}
+    assert set(method.after_step()) == {"z"}
 
 
 @pytest.mark.parametrize("queue", [80, 200, 400, 600])
@@ -223,7 +223,7 @@ def test_neighbours_are_many_different_ones_from_the_start():
 def test_training_leaves_the_guess_behind(name, guess):
     data = easy_data(64)
     run = Run(small_config(method=name, epochs=15, width=4, lr=0.2, standardize=False), data)
-    assert set(METHODS) == {"nnclr", "simclr"}
+    assert name in METHODS
     train(run, data, augmentation_pair("crop-only"), progress=False)
     assert run.metrics[-1]["loss"] < 0.9 * guess
     assert run.metrics[-1]["loss"] < run.metrics[0]["loss"]

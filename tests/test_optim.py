@@ -201,3 +201,15 @@ def test_warmup_cosine_rises_then_falls_and_reaches_base():
 def test_warmup_cosine_of_odd_lengths(total, warmup):
     rates = [warmup_cosine(step, total, warmup, 1.0) for step in range(total)]
     assert all(0 < rate <= 1 for rate in rates)
+
+
+@pytest.mark.parametrize("kind", [SGD, LARS, AdamW])
+def test_forgetting_some_parameters(kind, rng):
+    parameters = [Tensor(rng.standard_normal((2, 2)), requires_grad=True) for _ in range(3)]
+    optimizer = kind(parameters, 0.1)
+    for p in parameters:
+        p.grad = np.ones_like(p.data)
+    optimizer.step()
+    optimizer.forget(parameters[1:2])
+    for arrays in optimizer.arrays.values():
+        assert [bool(a.any()) for a in arrays] == [True, False, True]

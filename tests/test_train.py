@@ -12,11 +12,11 @@ from tinynnclr.config import Config
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.datasets.loader import batches
 from tinynnclr.interrupt import deferred_interrupt
-from tinynnclr.train import Run, augmentation_pair, train
+from tinynnclr.train import Run, augmentation_pair, end_epoch, train, worries
 
 DATA = random_data(70)  # 4 batches of 16 and a rest of 6
-COLUMNS = ["epoch", "step", "seconds", "views_per_second", "lr", "loss", "self_match", "age", "distinct", "agreement",
-           "monitor_knn"]
+COLUMNS = ["epoch", "step", "seconds", "views_per_second", "lr", "loss", "spread", "self_match", "age", "distinct",
+           "agreement", "entropy", "nmi", "monitor_knn"]
 
 
 def trained(data=DATA, augmentation="simclr", **changes):
@@ -203,7 +203,8 @@ def test_a_row_an_epoch():
     assert [list(row) for row in run.metrics] == [COLUMNS] * 3
     assert [(row["epoch"], row["step"]) for row in run.metrics] == [(1, 4), (2, 8), (3, 12)]
     for row in run.metrics:
-        assert all(math.isfinite(value) for value in row.values())
+        assert [k for k, value in row.items() if not math.isfinite(value)] == ["entropy", "nmi"]
+        assert 0.5 < row["spread"] <= 1
         assert 0 <= min(row["self_match"], row["agreement"], row["monitor_knn"])
         assert 1 <= row["age"] <= 2  # 32 rows, batches of 16
         assert 1 <= row["distinct"] <= 16
@@ -211,7 +212,8 @@ def test_a_row_an_epoch():
     assert 0 < run.metrics[0]["seconds"] < run.metrics[1]["seconds"] < run.metrics[2]["seconds"]
     assert [g.shape for g in run.gallery] == [(8, 6)] * 3
     without = trained(epochs=1, neighbors=False).metrics[0]
-    assert [k for k, v in without.items() if math.isnan(v)] == ["self_match", "age", "distinct", "agreement"]
+    assert [k for k, v in without.items() if math.isnan(v)] == ["self_match", "age", "distinct", "agreement", "entropy",
+                                                                 "nmi"]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lars", "adamw"])
@@ -241,3 +243,20 @@ def test_an_unknown_augmentation():
         augmentation_pair("simclrr")
     for name in {f.name: f for f in Config.__dataclass_fields__.values()}["augmentation"].metadata["choices"]:
         assert augmentation_pair(name)
+
+
+def test_what_looks_like_a_collapse_is_said_once(capsys):
+    fine = {"loss": 2.0, "distinct": 9.0, "spread": 0.9}
+    assert worries(math.log(16), fine, 16) == worries(None, {**fine, "distinct": math.nan}, 16) == {}
+    assert list(worries(math.log(16), {**fine, "loss": math.log(16) * 1.009}, 16)) == ["guess"]
+    assert list(worries(math.log(16), {**fine, "loss": math.log(16) * 0.989}, 16)) == []
+    assert list(worries(None, {**fine, "distinct": 3.9}, 16)) == ["distinct"]
+    assert list(worries(None, {**fine, "spread": 0.049}, 16)) == ["spread"]
+    run = Run(small_config(epochs=9), DATA)
+    said = []
+    for loss in (2.77, 2.0, 2.77, 2.78, 2.77, 2.0, 2.77, 2.77):  # it worries when it lasts, not on and on
+        run.log, run.epoch_seconds = [[loss, 0.9, *[math.nan] * 6]], 1.0
+        end_epoch(run, DATA)
+        said.append(capsys.readouterr().err)
+    assert [i for i, text in enumerate(said) if text] == [3, 7]
+    assert said[3] == "epoch 4: the loss, 2.780, is within 1 % of a guess's, 2.773: nothing is told apart\n"

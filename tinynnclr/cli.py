@@ -108,7 +108,7 @@ def begun(folder: Path) -> bool:
 def run_train(options: argparse.Namespace) -> None:
     """Train, or with --resume train on; then judge and draw."""
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config) if f.name in options}
-    config = Config.from_dict(given)
+    config = Config.of(given)
     folder = options.out or default_folder(config)
     if options.resume:
         run, data = run_dir.restore(folder, config.threads)

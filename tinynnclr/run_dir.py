@@ -12,7 +12,7 @@ from . import checkpoint, datasets, kernels
 from .config import Config
 from .datasets.dataset import Dataset
 from .evaluate import judge_encoder, judge_pixels, protocol
-from .evaluate.features import encode
+from .models.features import encode
 from .train import Run, augmentation_pair, train, views_example
 
 CHECKPOINT, METRICS, RESULT = "checkpoint.npz", "metrics.csv", "result.json"

@@ -1,4 +1,5 @@
 """The training loop: views, loss, backward, step; then the epoch's bookkeeping. It knows no method by name."""
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -6,16 +7,17 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from . import checkpoint, models
+from . import checkpoint
 from .config import Config
 from .datasets.dataset import Dataset
 from .datasets.loader import batches
 from .datasets.views import PRESETS, Augmentation, two_views
-from .evaluate.features import encode
 from .evaluate.knn import leave_one_out_accuracy, nearest_others
 from .interrupt import deferred_interrupt
 from .kernels.memory import keep_freed_memory
 from .methods import METHODS, Method
+from .methods.support_set import unit_rows
+from .models.features import encode
 from .nn import LARS, SGD, AdamW, Module, Optimizer, warmup_cosine
 from .tensor import watch
 
@@ -31,7 +33,8 @@ class Run:
             raise ValueError(f"batch_size: {config.batch_size} is more than the {len(train)} training images")
         self.config, self.epoch, self.step, self.seconds = config, 0, 0, 0.0
         weights, self.rng = (np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2))
-        self.method: Method = METHODS[config.method](make_encoder(config, weights), config, weights)
+        kind = METHODS[config.method]
+        self.method: Method = kind(kind.make_encoder(config, weights), config, weights, train)
         self.optimizer = make_optimizer(config, self.method)
         self.steps_per_epoch = len(train) // config.batch_size
         self.method.start(config.epochs * self.steps_per_epoch)
@@ -66,11 +69,6 @@ class Run:
             raise ValueError(f"{path} does not fit this run ({error})") from None
 
 
-def make_encoder(config: Config, rng: np.random.Generator) -> models.Encoder:
-    """The encoder that a configuration names, at random weights."""
-    return {"tiny_cnn": models.TinyCNN}[config.encoder](config.width, rng, config.standardize)
-
-
 def make_optimizer(config: Config, method: Module) -> Optimizer:
     """The optimiser that a configuration names; sgd and lars get a rate in proportion to the batch."""
     lr = config.lr or (0.001 if config.optimizer == "adamw" else 0.24)
@@ -98,7 +96,8 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
             smoothing=0.05, dynamic_ncols=True) as bar:
         while run.epoch < config.epochs:
             if len(run.order) == 0:
-                run.order = run.rng.permutation(len(data))
+                run.order, renewed = method.start_epoch(len(data), run.rng)
+                optimizer.forget(renewed)
             for indices in batches(run.order, config.batch_size, first=run.step % run.steps_per_epoch):
                 started = time.perf_counter()
                 x1, x2 = two_views(data.images, indices, augmentations, run.rng, config.view_size)
@@ -127,20 +126,37 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
     optimizer.lr = base
 
 
-HEALTH = ("self_match", "age", "distinct", "agreement")
+HEALTH = ("spread", "self_match", "age", "distinct", "agreement", "entropy", "nmi")
 
 
 def health(found: dict, labels: np.ndarray) -> list[float]:
-    """How a step's neighbours are, as HEALTH names it; NaN where none were used.
+    """How a step's embeddings and neighbours are, as HEALTH names it; NaN where a method has no such thing.
 
-    self_match: share that are the image itself, earlier; age: mean, in steps; distinct: different rows in the batch;
-    agreement: share of the same class, for display only: no label reaches the training.
+    spread: 1 - |mean of the embeddings, each of length 1|^2, so 0 where all point the same way; self_match: share of
+    neighbours that are the image itself, earlier; age: mean, in steps; distinct: different rows in the batch;
+    agreement: share of the same class, for display only: no label reaches the training; entropy: of the weights of
+    soft neighbours, in nats; nmi: of the clusters with those of the epoch before.
     """
-    if not found:
-        return [float("nan")] * len(HEALTH)
-    own, other = found["anchor_ids"], found["neighbor_ids"]
-    return [float((own == other).mean()), float(found["ages"].mean()), float(len(np.unique(found["rows"]))),
-            float((labels[own] == labels[other]).mean())]
+    numbers = {name: found[name] for name in ("entropy", "nmi") if name in found}
+    if "z" in found:
+        numbers["spread"] = 1 - np.square(unit_rows(found["z"]).mean(axis=0)).sum()
+    if "rows" in found:
+        own, other = found["anchor_ids"], found["neighbor_ids"]
+        numbers.update(self_match=(own == other).mean(), age=found["ages"].mean(),
+                       distinct=len(np.unique(found["rows"])), agreement=(labels[own] == labels[other]).mean())
+    return [float(numbers.get(name, np.nan)) for name in HEALTH]
+
+
+def worries(guess: float | None, row: dict, batch_size: int) -> dict[str, str]:
+    """What in an epoch's row of metrics looks like a collapse: a line for each kind."""
+    found = {}
+    if guess is not None and abs(row["loss"] - guess) < 0.01 * guess:
+        found["guess"] = f"the loss, {row['loss']:.3f}, is within 1 % of a guess's, {guess:.3f}: nothing is told apart"
+    if row["distinct"] < batch_size / 4:
+        found["distinct"] = f"{row['distinct']:.0f} different neighbours in a batch of {batch_size}: most share a few"
+    if row["spread"] < 0.05:
+        found["spread"] = f"the embeddings point nearly the same way (spread {row['spread']:.3f}, at best 1)"
+    return found
 
 
 def means(log: list[list[float]]) -> dict[str, float]:
@@ -165,6 +181,10 @@ def end_epoch(run: Run, data: Dataset) -> None:
     run.metrics.append({"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 3),
                         "views_per_second": round(views / run.epoch_seconds, 1), "lr": run.optimizer.lr,
                         **means(run.log), **look(run, data)})
+    recent = [worries(run.method.guess(), row, run.config.batch_size) for row in run.metrics[-3:]]
+    earlier, before, now = [*[{}] * (3 - len(recent)), *recent]
+    for kind in (now.keys() & before.keys()) - earlier.keys():  # once, when it has lasted two epochs
+        tqdm.write(f"epoch {run.epoch}: {now[kind]}", file=sys.stderr)
     run.order, run.log, run.epoch_seconds = run.order[:0], [], 0.0
 
 

@@ -29,7 +29,7 @@ def make_method(width: int) -> Method:
     """NNCLR with a full queue."""
     rng = np.random.default_rng(2)
     config = SimpleNamespace(projector_hidden=HIDDEN, predictor_hidden=HIDDEN, dim=DIM, queue_size=QUEUE,
-                             temperature=TEMPERATURE, neighbors=True, neighbors_after=0.0)
+                             batch_size=BATCH, temperature=TEMPERATURE, neighbors=True, neighbors_after=0.0)
     method = METHODS["nnclr"](TinyCNN(width, rng, standardize=False), config, rng)
     method.support_set.enqueue(queue(), np.arange(QUEUE))
     return method

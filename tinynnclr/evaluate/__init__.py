@@ -6,8 +6,8 @@ import numpy as np
 
 from ..config import Config
 from ..datasets.dataset import Dataset
+from ..models.features import encode, pixels
 from ..nn import Module
-from .features import encode, pixels
 from .knn import knn_accuracy
 from .linear import linear_accuracy
 

@@ -10,7 +10,7 @@ from ..datasets.dataset import Dataset
 from ..datasets.loader import batches
 from ..datasets.views import PRESETS, two_views
 from ..models import TinyCNN
-from .features import encode, pixels
+from ..models.features import encode, pixels
 from .knn import knn_accuracy
 
 

@@ -4,6 +4,6 @@ from .nnclr import NNCLR
 from .simclr import SimCLR
 from .support_set import SupportSet
 
-METHODS: dict[str, type] = {"nnclr": NNCLR, "simclr": SimCLR}  # a new method adds its line here
+METHODS: dict[str, type[Method]] = {"nnclr": NNCLR, "simclr": SimCLR}  # a new method adds its line here
 
 __all__ = ["METHODS", "NNCLR", "Method", "SimCLR", "SupportSet"]

@@ -6,15 +6,15 @@ from .encoder import Encoder
 
 
 class TinyCNN(Encoder):
-    """Images x (n, h, w, 3) -> features h (n, 8 * width); 97,000 weights at width 16.
+    """Images x (n, h, w, channels) -> features h (n, 8 * width); 97,000 weights at width 16.
 
-    conv 3 -> w, w -> 2w /2, 2w -> 4w /2, 4w -> 8w /2, so a 32 x 32 image ends as 4 x 4 pixels of 8w channels. With
-    `standardize`, the light is taken away first (nn.Standardize).
+    conv channels -> w, w -> 2w /2, 2w -> 4w /2, 4w -> 8w /2, so a 32 x 32 image ends as 4 x 4 pixels of 8w channels.
+    With `standardize`, the light is taken away first (nn.Standardize).
     """
 
-    def __init__(self, width: int, rng: np.random.Generator, standardize: bool = True):
+    def __init__(self, width: int, rng: np.random.Generator, standardize: bool = True, channels: int = 3):
         layers: list[Module] = [Standardize()] if standardize else []
-        for inputs, outputs, stride in ((3, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2),
+        for inputs, outputs, stride in ((channels, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2),
                                         (4 * width, 8 * width, 2)):
             layers += [Conv2d(inputs, outputs, 3, rng, stride=stride, padding=1), BatchNorm(outputs, relu=True)]
         self.body = Sequential(*layers, GlobalAvgPool())

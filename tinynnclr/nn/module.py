@@ -10,6 +10,8 @@ from ..tensor import Tensor
 class Module:
     """Attributes decide: a Tensor is a parameter, an ndarray a buffer, a Module (or a list of them) a child.
 
+    A Tensor made without requires_grad is a frozen weight: saved with the rest, but no parameter.
+
     Names are dotted paths in the order of definition, such as "layers.0.weight".
     """
 
@@ -39,7 +41,8 @@ class Module:
                     yield from child.modules()
 
     def named_parameters(self) -> dict[str, Tensor]:
-        return {name: value for name, value, _, _ in self._entries() if isinstance(value, Tensor)}
+        return {name: value for name, value, _, _ in self._entries()
+                if isinstance(value, Tensor) and value.node is not None}
 
     def parameters(self) -> list[Tensor]:
         return list(self.named_parameters().values())

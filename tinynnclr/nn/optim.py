@@ -26,6 +26,14 @@ class Optimizer:
                 decay = self.weight_decay if p.ndim > 1 else 0.0
                 self._update(p, p.grad, decay, *(arrays[i] for arrays in self.arrays.values()))
 
+    def forget(self, parameters: list[Tensor]) -> None:
+        """Clear the memory of these parameters, which begin anew."""
+        renewed = {id(p) for p in parameters}
+        for arrays in self.arrays.values():
+            for p, a in zip(self.parameters, arrays, strict=True):
+                if id(p) in renewed:
+                    a[...] = 0
+
     def _update(self, p: Tensor, grad: np.ndarray, decay: float, *arrays: np.ndarray) -> None:
         raise NotImplementedError
 

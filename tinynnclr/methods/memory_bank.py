@@ -1,0 +1,28 @@
+"""The memory bank: one embedding of every training image, as it was when the image last came by."""
+import numpy as np
+
+from ..nn import Module
+from .support_set import unit_rows
+
+
+class MemoryBank(Module):
+    """Row i, of length 1, belongs to image i; arrays, so no gradient can enter.
+
+    Begins with random directions. Source: Wu et al. 2018 (arXiv 1805.01978), section 3.1; they begin with numbers
+    uniform in +-sqrt(3 / dim), whose rows have length 1 on average only.
+    """
+
+    def __init__(self, size: int, dim: int, momentum: float, rng: np.random.Generator):
+        self.rows = unit_rows(rng.standard_normal((size, dim), np.float32))  # (size, dim)
+        self.momentum = momentum
+
+    def __len__(self):
+        return len(self.rows)
+
+    def update(self, z: np.ndarray, ids: np.ndarray) -> None:
+        """row <- momentum * row + (1 - momentum) * z / |z|, scaled to length 1, for images `ids` (b,), each once."""
+        m = np.float32(self.momentum)
+        rows = unit_rows(m * self.rows[ids] + (1 - m) * unit_rows(z))
+        if not np.isfinite(rows).all():
+            raise FloatingPointError("MemoryBank.update: an embedding holds NaN or infinity")
+        self.rows[ids] = rows

@@ -1,0 +1,48 @@
+"""The momentum encoder: a copy of a network that follows it slowly and is never trained itself."""
+import copy
+
+import numpy as np
+
+from ..nn import Module
+from ..tensor import Tensor
+
+
+class MomentumEncoder(Module):
+    """Copies of modules, applied one after the other: images (n, h, w, 3) -> an array, and so a constant.
+
+    Its weights are frozen: no parameters, but saved with the rest. Batch norms take statistics of their own.
+    Source: MoCo (arXiv 1911.05722), section 3.2, eq. 2.
+    """
+
+    def __init__(self, *modules: Module, momentum: float):
+        self.copies = [frozen_copy(module) for module in modules]
+        self.momentum = momentum
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        for module in self.copies:
+            x = module(x)
+        return x.numpy()  # type: ignore[attr-defined]
+
+    def follow(self, *modules: Module) -> None:
+        """Each weight becomes momentum * itself + (1 - momentum) * the module's; buffers are left alone.
+
+        Raises ValueError where these are not the modules that were copied.
+        """
+        m = np.float32(self.momentum)
+        for mine, module in zip(self.copies, modules, strict=True):
+            leaders = module.named_parameters()
+            followers = {name: value for name, value, _, _ in mine._entries() if isinstance(value, Tensor)}
+            if leaders.keys() != followers.keys():
+                raise ValueError(f"MomentumEncoder: expected a module with {sorted(followers)}, got {sorted(leaders)}")
+            for name, p in leaders.items():
+                data = followers[name].data
+                data *= m
+                data += (1 - m) * p.data
+
+
+def frozen_copy(module: Module) -> Module:
+    """A copy whose weights need no gradient."""
+    other = copy.deepcopy(module)
+    for p in other.parameters():
+        p.node = None
+    return other
