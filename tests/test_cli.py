@@ -106,7 +106,8 @@ def test_simclr_leaves_the_columns_of_neighbours_empty(here, capsys):
     assert (status, err) == (0, "")
     assert "simclr" in out
     (row,) = rows(Path("s/deep/er"))
-    assert [k for k, v in row.items() if v == ""] == ["self_match", "age", "distinct", "agreement", "entropy", "nmi"]
+    assert [k for k, v in row.items() if v == ""] == ["self_match", "age", "distinct", "agreement", "entropy", "nmi",
+                                                       "drift"]
     assert set(PICTURES) < set(os.listdir("s/deep/er"))
 
 

@@ -16,7 +16,7 @@ from tinynnclr.train import Run, augmentation_pair, end_epoch, train, worries
 
 DATA = random_data(70)  # 4 batches of 16 and a rest of 6
 COLUMNS = ["epoch", "step", "seconds", "views_per_second", "lr", "loss", "spread", "self_match", "age", "distinct",
-           "agreement", "entropy", "nmi", "monitor_knn"]
+           "agreement", "entropy", "nmi", "drift", "monitor_knn"]
 
 
 def trained(data=DATA, augmentation="simclr", **changes):
@@ -203,7 +203,7 @@ def test_a_row_an_epoch():
     assert [list(row) for row in run.metrics] == [COLUMNS] * 3
     assert [(row["epoch"], row["step"]) for row in run.metrics] == [(1, 4), (2, 8), (3, 12)]
     for row in run.metrics:
-        assert [k for k, value in row.items() if not math.isfinite(value)] == ["entropy", "nmi"]
+        assert [k for k, value in row.items() if not math.isfinite(value)] == ["entropy", "nmi", "drift"]
         assert 0.5 < row["spread"] <= 1
         assert 0 <= min(row["self_match"], row["agreement"], row["monitor_knn"])
         assert 1 <= row["age"] <= 2  # 32 rows, batches of 16
@@ -213,7 +213,7 @@ def test_a_row_an_epoch():
     assert [g.shape for g in run.gallery] == [(8, 6)] * 3
     without = trained(epochs=1, neighbors=False).metrics[0]
     assert [k for k, v in without.items() if math.isnan(v)] == ["self_match", "age", "distinct", "agreement", "entropy",
-                                                                 "nmi"]
+                                                                 "nmi", "drift"]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lars", "adamw"])
@@ -255,7 +255,7 @@ def test_what_looks_like_a_collapse_is_said_once(capsys):
     run = Run(small_config(epochs=9), DATA)
     said = []
     for loss in (2.77, 2.0, 2.77, 2.78, 2.77, 2.0, 2.77, 2.77):  # it worries when it lasts, not on and on
-        run.log, run.epoch_seconds = [[loss, 0.9, *[math.nan] * 6]], 1.0
+        run.log, run.epoch_seconds = [[loss, 0.9, *[math.nan] * 7]], 1.0
         end_epoch(run, DATA)
         said.append(capsys.readouterr().err)
     assert [i for i, text in enumerate(said) if text] == [3, 7]

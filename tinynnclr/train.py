@@ -126,7 +126,7 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
     optimizer.lr = base
 
 
-HEALTH = ("spread", "self_match", "age", "distinct", "agreement", "entropy", "nmi")
+HEALTH = ("spread", "self_match", "age", "distinct", "agreement", "entropy", "nmi", "drift")
 
 
 def health(found: dict, labels: np.ndarray) -> list[float]:
@@ -135,9 +135,10 @@ def health(found: dict, labels: np.ndarray) -> list[float]:
     spread: 1 - |mean of the embeddings, each of length 1|^2, so 0 where all point the same way; self_match: share of
     neighbours that are the image itself, earlier; age: mean, in steps; distinct: different rows in the batch;
     agreement: share of the same class, for display only: no label reaches the training; entropy: of the weights of
-    soft neighbours, in nats; nmi: of the clusters with those of the epoch before.
+    soft neighbours, in nats; nmi: of the clusters with those of the epoch before; drift: what NCE's constant Z ought to
+    be, divided by what it is.
     """
-    numbers = {name: found[name] for name in ("entropy", "nmi") if name in found}
+    numbers = {name: found[name] for name in ("entropy", "nmi", "drift") if name in found}
     if "z" in found:
         numbers["spread"] = 1 - np.square(unit_rows(found["z"]).mean(axis=0)).sum()
     if "rows" in found:
@@ -181,8 +182,8 @@ def end_epoch(run: Run, data: Dataset) -> None:
     run.metrics.append({"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 3),
                         "views_per_second": round(views / run.epoch_seconds, 1), "lr": run.optimizer.lr,
                         **means(run.log), **look(run, data)})
-    recent = [worries(run.method.guess(), row, run.config.batch_size) for row in run.metrics[-3:]]
-    earlier, before, now = [*[{}] * (3 - len(recent)), *recent]
+    recent: list[dict] = [worries(run.method.guess(), row, run.config.batch_size) for row in run.metrics[-3:]]
+    earlier, before, now = [{}, {}, *recent][-3:]
     for kind in (now.keys() & before.keys()) - earlier.keys():  # once, when it has lasted two epochs
         tqdm.write(f"epoch {run.epoch}: {now[kind]}", file=sys.stderr)
     run.order, run.log, run.epoch_seconds = run.order[:0], [], 0.0

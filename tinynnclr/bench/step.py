@@ -1,11 +1,11 @@
 """A whole NNCLR training step, ours: two forward passes, search, loss, backward, optimiser, queue."""
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import numpy as np
 
+from ..config import Config
 from ..kernels.memory import keep_freed_memory
-from ..methods import METHODS, Method
+from ..methods import NNCLR, Method
 from ..models import TinyCNN
 from ..nn import SGD
 
@@ -28,9 +28,9 @@ def queue() -> np.ndarray:
 def make_method(width: int) -> Method:
     """NNCLR with a full queue."""
     rng = np.random.default_rng(2)
-    config = SimpleNamespace(projector_hidden=HIDDEN, predictor_hidden=HIDDEN, dim=DIM, queue_size=QUEUE,
-                             batch_size=BATCH, temperature=TEMPERATURE, neighbors=True, neighbors_after=0.0)
-    method = METHODS["nnclr"](TinyCNN(width, rng, standardize=False), config, rng)
+    config = Config(projector_hidden=HIDDEN, predictor_hidden=HIDDEN, dim=DIM, queue_size=QUEUE,
+                    temperature=TEMPERATURE, neighbors_after=0.0)
+    method = NNCLR(TinyCNN(width, rng, standardize=False), config, rng)
     method.support_set.enqueue(queue(), np.arange(QUEUE))
     return method
 

@@ -1,9 +1,25 @@
 """One file, one paper: each method turns two views of a batch into a loss."""
+from .byol import BYOL
+from .instance_discrimination import InstanceDiscrimination
 from .method import Method
+from .moco import MoCo
 from .nnclr import NNCLR
+from .random_weights import RandomWeights
 from .simclr import SimCLR
+from .snclr import SNCLR
+from .supervised import Supervised
 from .support_set import SupportSet
 
-METHODS: dict[str, type[Method]] = {"nnclr": NNCLR, "simclr": SimCLR}  # a new method adds its line here
+METHODS: dict[str, type[Method]] = {  # a new method adds its line here
+    "nnclr": NNCLR,
+    "simclr": SimCLR,
+    "instance_discrimination": InstanceDiscrimination,
+    "moco": MoCo,
+    "snclr": SNCLR,
+    "byol": BYOL,
+    "supervised": Supervised,
+    "random": RandomWeights,
+}
 
-__all__ = ["METHODS", "NNCLR", "Method", "SimCLR", "SupportSet"]
+__all__ = ["BYOL", "METHODS", "InstanceDiscrimination", "Method", "MoCo", "NNCLR", "RandomWeights", "SNCLR", "SimCLR",
+           "Supervised", "SupportSet"]

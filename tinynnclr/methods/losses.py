@@ -9,14 +9,17 @@ from .. import ops
 from ..tensor import Tensor
 
 
-def nnclr_loss(neighbors: np.ndarray | Tensor, p: Tensor, temperature: float) -> Tensor:
+def nnclr_loss(neighbors: np.ndarray | Tensor, p: Tensor, temperature: float, both_directions: bool = False) -> Tensor:
     """-mean_i log( exp(nn_i . p_i / t) / sum_j exp(nn_i . p_j / t) ), rows scaled to length 1.
 
     neighbors (b, d): NN(z_i) of one view, an array and so a constant; p (b, d): predictions of the *other* view. There
-    are b classes: the queue gives the positive, the batch the negatives. Source: NNCLR (arXiv 2104.14548), eq. 3.
+    are b classes: the queue gives the positive, the batch the negatives. With both_directions, the mean of this and the
+    same with rows and columns exchanged: each prediction, too, must find its neighbour among those of the batch.
+    Source: NNCLR (arXiv 2104.14548), eq. 3.
     """
     logits = ops.matmul(ops.l2_normalize(neighbors), ops.l2_normalize(p).T) * (1 / temperature)  # (b, b)
-    return ops.cross_entropy(logits, labels=np.arange(len(neighbors)))
+    loss = ops.cross_entropy(logits, labels=np.arange(len(neighbors)))
+    return (loss + ops.cross_entropy(logits.T, labels=np.arange(len(neighbors)))) * 0.5 if both_directions else loss
 
 
 def nt_xent_loss(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
@@ -29,3 +32,52 @@ def nt_xent_loss(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
     logits = ops.matmul(z, z.T) * (1 / temperature)  # (2b, 2b)
     logits = ops.masked_fill(logits, mask=np.eye(2 * b, dtype=bool), value=-np.inf)  # nobody is their own candidate
     return ops.cross_entropy(logits, labels=np.concatenate([np.arange(b, 2 * b), np.arange(b)]))
+
+
+def info_nce_loss(positive: Tensor, negatives: Tensor, temperature: float, allowed: np.ndarray | None = None) -> Tensor:
+    """-mean_i log( exp(s_i / t) / (exp(s_i / t) + sum_j exp(s_ij / t)) ), from similarities s.
+
+    positive (b, 1): of each anchor and its positive; negatives (b, n): of each anchor and n candidates, of which those
+    count that `allowed` (b, n) allows, or all. Source: MoCo (arXiv 1911.05722), eq. 1; van den Oord et al. 2018, eq. 4.
+    """
+    logits = ops.concatenate(positive, negatives, axis=1) * (1 / temperature)  # (b, 1 + n)
+    if allowed is not None:
+        logits = ops.masked_fill(logits, mask=np.insert(~allowed, 0, False, axis=1), value=-np.inf)
+    return ops.cross_entropy(logits, labels=np.zeros(len(logits), np.int64))
+
+
+def nce_loss(positive: Tensor, negatives: Tensor, temperature: float, ratio: float,
+             allowed: np.ndarray | None = None) -> Tensor:
+    """-mean_i ( log P_i / (P_i + r) + sum_j log r / (P_ij + r) ), P = exp(s / t) / Z: data or noise, pair by pair.
+
+    Similarities as in `info_nce_loss`. ratio = Z r, where r = K / N for K noise samples out of N images: with
+    P = exp(s / t) / Z, P / (P + r) = exp(s / t) / (exp(s / t) + ratio). All depends on Z, which is guessed once.
+    Source: Wu et al. 2018 (arXiv 1805.01978), eq. 4 to 7.
+    """
+    data, noise = ops.exp(positive * (1 / temperature)), ops.exp(negatives * (1 / temperature))
+    losses = ops.log(1 + noise * (1 / ratio))  # (b, n): -log r / (P + r)
+    if allowed is not None:
+        losses = ops.masked_fill(losses, mask=~allowed, value=0)
+    return ops.log(1 + ratio / data).mean() + losses.sum(axis=1).mean()
+
+
+def soft_neighbor_loss(p: Tensor, keys: np.ndarray, weights: np.ndarray, temperature: float,
+                       inside: bool = True) -> Tensor:
+    """-mean_i log sum_k w_ik P_ik, or with inside=False -mean_i sum_k w_ik log P_ik; P: softmax of p_i . keys / t.
+
+    p (b, d); keys (b, k, d), constants: the positives of each anchor, all others' being its negatives; weights (b, k).
+    The softmax runs over all b k keys. Rows are scaled to length 1. Source: SNCLR (arXiv 2303.17142), eq. 4 (inside);
+    the authors' code (outside), which by Jensen's inequality is never smaller.
+    """
+    b, k, d = keys.shape
+    logits = ops.matmul(ops.l2_normalize(p), ops.l2_normalize(keys.reshape(b * k, d)).T) * (1 / temperature)
+    own = np.arange(b)[:, None] * k + np.arange(k)  # (b, k): the columns of each anchor's positives
+    log_p = ops.log_softmax(logits)[np.arange(b)[:, None], own]  # (b, k)
+    if inside:
+        return -ops.log((ops.exp(log_p) * weights).sum(axis=1)).mean()
+    return -(log_p * weights).sum(axis=1).mean()
+
+
+def cosine_loss(p: Tensor, target: np.ndarray | Tensor) -> Tensor:
+    """2 - 2 mean_i cos(p_i, target_i): the squared distance of the two on the sphere. Source: BYOL, eq. 2."""
+    return 2 - 2 * (ops.l2_normalize(p) * ops.l2_normalize(target)).sum(axis=1).mean()

@@ -3,6 +3,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..datasets.dataset import Dataset
 from ..models import Encoder, make_encoder
 from ..nn import Module
 from ..tensor import Tensor
@@ -15,8 +16,10 @@ class Method(Module):
     images are what DeepCluster clusters, and its labels are for `supervised` alone.
     """
 
-    encoder: Encoder
     defaults: ClassVar[dict[str, Any]] = {}  # knobs of Config that this method sets otherwise, unless they are given
+
+    def __init__(self, encoder: Encoder, config: Any, rng: np.random.Generator, data: Dataset):
+        self.encoder = encoder
 
     @staticmethod
     def make_encoder(config: Any, rng: np.random.Generator) -> Encoder:

@@ -1,10 +1,13 @@
 """The momentum encoder: a copy of a network that follows it slowly and is never trained itself."""
 import copy
+from typing import TypeVar
 
 import numpy as np
 
 from ..nn import Module
 from ..tensor import Tensor
+
+Network = TypeVar("Network", bound=Module)
 
 
 class MomentumEncoder(Module):
@@ -40,7 +43,7 @@ class MomentumEncoder(Module):
                 data += (1 - m) * p.data
 
 
-def frozen_copy(module: Module) -> Module:
+def frozen_copy(module: Network) -> Network:
     """A copy whose weights need no gradient."""
     other = copy.deepcopy(module)
     for p in other.parameters():

@@ -5,6 +5,11 @@
 
 The search is made with z scaled to length 1. The neighbour is a constant; gradients flow through p alone. The queue
 gives positives and never negatives: those are the other predictions of the batch.
+
+Variants, each a flag: --top-k k takes a random one of the k nearest; --soft-neighbor the mean of all rows, weighed by a
+softmax of their similarities; --momentum-encoder searches with, and enqueues, what a slow copy of the network says;
+--prototypes n puts n cluster centres in the queue's place; --no-predictor; --both-directions adds the loss with rows
+and columns exchanged. The paper finds none of them better than the plain one by more than half a point.
 Source: Dwibedi et al. 2021, "With a little help from my friends" (arXiv 2104.14548), section 3.2 and its pseudo-code.
 """
 import math
@@ -13,9 +18,12 @@ import numpy as np
 
 from ..datasets.dataset import Dataset
 from ..models import Encoder, predictor, projector
+from ..nn import Sequential
 from ..tensor import Tensor
 from .losses import nnclr_loss
 from .method import Method
+from .momentum_encoder import MomentumEncoder
+from .prototypes import Prototypes
 from .support_set import SupportSet
 
 
@@ -23,33 +31,45 @@ class NNCLR(Method):
     """Encoder, projector, predictor and support set; `config` gives their sizes, the temperature and the start."""
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
-        self.encoder = encoder
+        self.encoder, self.config = encoder, config
         self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng)
-        self.predictor = predictor(config.dim, config.predictor_hidden, rng)
-        self.support_set = SupportSet(config.queue_size, config.dim, rng)
-        self.temperature, self.neighbors, self.neighbors_after = (
-            config.temperature, config.neighbors, config.neighbors_after)
-        self.batch_size = config.batch_size
+        self.predictor = predictor(config.dim, config.predictor_hidden, rng) if config.predictor else Sequential()
+        self.momentum_encoder = (MomentumEncoder(self.encoder, self.projector, momentum=config.ema)
+                                 if config.momentum_encoder else None)
+        self.support_set = (Prototypes(config.prototypes, config.dim, rng) if config.prototypes
+                            else SupportSet(config.queue_size, config.dim, rng))
         self.first_step = 0  # from which neighbours are used
-        self.steps = np.zeros(1, np.int64)
-        self.pending: tuple = ()  # what after_step needs of the last loss: z1, ids, rows found
+        self.steps, self.epoch = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        self.pending: tuple = ()  # what after_step needs of the last loss: z1, what to enqueue, ids, rows found
 
     def start(self, total_steps: int) -> None:
         """Neighbours come in after the share `neighbors_after` of all steps."""
-        self.first_step = round(self.neighbors_after * total_steps)
+        self.first_step = round(self.config.neighbors_after * total_steps)
+
+    def start_epoch(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Tensor]]:
+        """A random order; prototypes begin anew now and then."""
+        self.support_set.start_epoch(int(self.epoch[0]))
+        self.epoch += 1
+        return super().start_epoch(size, rng)
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
         """The loss of two views (b, h, w, 3) of the samples `ids` (b,); looks neighbours up, enqueues nothing yet."""
         z1, z2 = self.projector(self.encoder(x1)), self.projector(self.encoder(x2))
         p1, p2 = self.predictor(z1), self.predictor(z2)
-        nn1, found = self.lookup(z1)
-        nn2, _ = self.lookup(z2)
-        self.pending = z1.numpy(), ids, found
-        return (nnclr_loss(nn1, p2, self.temperature) + nnclr_loss(nn2, p1, self.temperature)) * 0.5
+        s1, s2 = z1, z2  # with what is searched
+        if self.momentum_encoder:
+            if self.training:
+                self.momentum_encoder.follow(self.encoder, self.projector)
+            s1, s2 = Tensor(self.momentum_encoder(x1)), Tensor(self.momentum_encoder(x2))
+        nn1, found = self.lookup(s1)
+        nn2, _ = self.lookup(s2)
+        self.pending = z1.numpy(), s1.numpy(), ids, found
+        t, both = self.config.temperature, self.config.both_directions
+        return (nnclr_loss(nn1, p2, t, both) + nnclr_loss(nn2, p1, t, both)) * 0.5
 
     def guess(self) -> float:
         """ln(b): one of b predictions is right."""
-        return math.log(self.batch_size)
+        return math.log(self.config.batch_size)
 
     def lookup(self, z: Tensor) -> tuple[np.ndarray | Tensor, np.ndarray | None]:
         """Each row's nearest neighbour, a constant, and where it was found; or z itself while neighbours are off.
@@ -59,18 +79,25 @@ class NNCLR(Method):
         a run a thousand epochs long: neighbors_after=0.)
         """
         waiting = self.steps[0] < self.first_step or self.support_set.filled < len(self.support_set)
-        if not self.neighbors or waiting:
+        if not self.config.neighbors or waiting:
             return z, None
-        return self.support_set.nearest(z.numpy())
+        if self.config.soft_neighbor:
+            return self.support_set.soft_nearest(z.numpy(), self.config.temperature)
+        if self.config.top_k == 1:
+            return self.support_set.nearest(z.numpy())
+        rows, found = self.support_set.nearest_k(z.numpy(), self.config.top_k)
+        rng = np.random.default_rng((self.config.seed, int(self.steps[0])))  # so that a resumed run draws the same
+        one = np.arange(len(z)), rng.integers(0, self.config.top_k, len(z))
+        return rows[one], found[one]
 
     def after_step(self) -> dict:
         """Enqueue view 1, once; returns the ids of view 1's neighbours (-1: never seen) and their ages in steps."""
-        z1, ids, found = self.pending
+        z1, s1, ids, found = self.pending
         health = {"z": z1}
         if found is not None:
             health.update(anchor_ids=ids, neighbor_ids=self.support_set.ids[found], rows=found,
                           ages=self.support_set.age(found))
-        self.support_set.enqueue(z1, ids)
+        self.support_set.enqueue(s1, ids)
         self.steps += 1
         self.pending = ()
         return health

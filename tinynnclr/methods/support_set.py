@@ -29,8 +29,24 @@ class SupportSet(Module):
 
     def nearest(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each row of z (b, dim): the most similar row by cosine (b, dim), a copy, and its index (b,)."""
-        indices = kernels.nearest(unit_rows(z), self.rows)[0][:, 0]
+        rows, indices = self.nearest_k(z, 1)
+        return rows[:, 0], indices[:, 0]
+
+    def nearest_k(self, z: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k most similar rows of each row of z (b, dim), best first (b, k, dim), and their indices (b, k)."""
+        indices = kernels.nearest(unit_rows(z), self.rows, k)[0]
         return self.rows[indices], indices
+
+    def soft_nearest(self, z: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
+        """The mean of all rows, weighed by softmax(cosine / temperature) (b, dim), and the nearest's index (b,)."""
+        similarities = kernels.matmul(unit_rows(z), self.rows.T)  # (b, size)
+        nearest = similarities.argmax(axis=1)
+        weights = np.exp((similarities - similarities.max(axis=1, keepdims=True)) / z.dtype.type(temperature))
+        weights /= weights.sum(axis=1, keepdims=True)
+        return kernels.matmul(weights, self.rows), nearest
+
+    def start_epoch(self, epoch: int) -> None:
+        """Epochs mean nothing to a queue."""
 
     def age(self, indices: np.ndarray) -> np.ndarray:
         """How many batches came in since each of these rows did, itself included: 1 is the newest."""

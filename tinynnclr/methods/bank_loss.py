@@ -1,0 +1,57 @@
+"""The loss of embeddings against a memory bank, which instance discrimination and CMC share."""
+import math
+
+import numpy as np
+
+from .. import ops
+from ..nn import Module
+from ..tensor import Tensor
+from .losses import info_nce_loss, nce_loss
+from .memory_bank import MemoryBank
+from .negatives import Negatives
+
+
+class BankLoss(Module):
+    """Each embedding must find its image's row among all rows, or among some that are drawn for the step.
+
+    `bank_loss` is "softmax" (all n rows), "sampled" (softmax over `bank_negatives` rows drawn for the whole batch at
+    once, with replacement, an image's own left out), or "nce": is this pair data or noise, with a constant Z that is
+    measured in the first batch, when the rows are still noise. Z is wrong from then on: `drift` says by how much.
+    Source: Wu et al. 2018 (arXiv 1805.01978), section 3.
+    """
+
+    def __init__(self, config, bank: MemoryBank):
+        if config.bank_loss == "nce" and config.negatives != "all":
+            raise ValueError("negatives: a ball or a ring needs --bank-loss softmax or sampled, got nce")
+        self.kind, self.count, self.temperature = config.bank_loss, config.bank_negatives, config.temperature
+        self.images, self.seed = len(bank), config.seed
+        self.negatives, self.found = Negatives(config), 0.0  # rows that were negatives in the last step, on average
+        self.z = np.zeros(1)  # the constant; 0: not measured yet
+        self.step = np.zeros(1, np.int64)
+        self.drift = float("nan")
+
+    def forward(self, z: Tensor, bank: MemoryBank, ids: np.ndarray) -> Tensor:
+        """The loss of embeddings z (b, d) of images `ids` (b,); the rows are constants."""
+        z = ops.l2_normalize(z)
+        step = int(self.step[0])
+        if self.kind == "softmax":
+            drawn, own = np.arange(self.images), np.zeros((len(ids), self.images), bool)
+            own[np.arange(len(ids)), ids] = True
+        else:
+            drawn = np.random.default_rng((self.seed, step)).integers(0, self.images, self.count)
+            own = drawn == ids[:, None]
+        positive = (z * bank.rows[ids]).sum(axis=1, keepdims=True)  # (b, 1)
+        others = ops.matmul(z, bank.rows[drawn].T)  # (b, n)
+        allowed = self.negatives.allowed(others.numpy(), step, own)
+        self.found = allowed.sum(axis=1).mean()
+        if self.kind != "nce":
+            return info_nce_loss(positive, others, self.temperature, allowed)
+        estimate = float(np.exp(others.numpy() / self.temperature).mean(dtype=np.float64)) * self.images
+        if self.z[0] == 0:
+            self.z[0] = estimate
+        self.drift = estimate / self.z[0]
+        return nce_loss(positive, others, self.temperature, self.z[0] * self.count / self.images, allowed)
+
+    def guess(self) -> float | None:
+        """ln(1 + negatives): one of all candidates is right. None for nce, whose guess depends on Z."""
+        return None if self.kind == "nce" else math.log(1 + self.found)
