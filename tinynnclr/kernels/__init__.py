@@ -2,6 +2,7 @@
 from .augment import augment
 from .conv import conv2d, conv2d_grad_input, conv2d_grad_weight
 from .l2_normalize import l2_normalize, l2_normalize_grad
+from .lab import rgb_to_lab
 from .matmul import matmul
 from .nearest import nearest
 from .norm import coefficients, moments, normalize, normalize_grad
@@ -20,5 +21,5 @@ from .standardize import standardize, standardize_grad
 __all__ = ["augment", "avg_pool2d", "avg_pool2d_grad", "coefficients", "conv2d", "conv2d_grad_input",
            "conv2d_grad_weight", "cross_entropy", "cross_entropy_grad", "get_num_threads", "global_avg_pool",
            "global_avg_pool_grad", "l2_normalize", "l2_normalize_grad", "matmul", "max_pool2d", "max_pool2d_grad",
-           "moments", "nearest", "normalize", "normalize_grad", "parallel", "set_num_threads", "standardize",
-           "standardize_grad"]
+           "moments", "nearest", "normalize", "normalize_grad", "parallel", "rgb_to_lab", "set_num_threads",
+           "standardize", "standardize_grad"]

@@ -1,5 +1,6 @@
 """One file, one paper: each method turns two views of a batch into a loss."""
 from .byol import BYOL
+from .cmc import CMC
 from .instance_discrimination import InstanceDiscrimination
 from .method import Method
 from .moco import MoCo
@@ -15,11 +16,12 @@ METHODS: dict[str, type[Method]] = {  # a new method adds its line here
     "simclr": SimCLR,
     "instance_discrimination": InstanceDiscrimination,
     "moco": MoCo,
+    "cmc": CMC,
     "snclr": SNCLR,
     "byol": BYOL,
     "supervised": Supervised,
     "random": RandomWeights,
 }
 
-__all__ = ["BYOL", "METHODS", "InstanceDiscrimination", "Method", "MoCo", "NNCLR", "RandomWeights", "SNCLR", "SimCLR",
-           "Supervised", "SupportSet"]
+__all__ = ["BYOL", "CMC", "METHODS", "InstanceDiscrimination", "Method", "MoCo", "NNCLR", "RandomWeights", "SNCLR",
+           "SimCLR", "Supervised", "SupportSet"]

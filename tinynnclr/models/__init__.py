@@ -5,6 +5,7 @@ import numpy as np
 
 from .encoder import Encoder
 from .heads import predictor, projector
+from .split import LabEncoder
 from .tiny_cnn import TinyCNN
 
 ENCODERS: dict[str, type] = {"tiny_cnn": TinyCNN}  # a new encoder adds its line here
@@ -15,4 +16,4 @@ def make_encoder(config: Any, rng: np.random.Generator, channels: int = 3, width
     return ENCODERS[config.encoder](width or config.width, rng, config.standardize, channels)
 
 
-__all__ = ["ENCODERS", "Encoder", "TinyCNN", "make_encoder", "predictor", "projector"]
+__all__ = ["ENCODERS", "Encoder", "LabEncoder", "TinyCNN", "make_encoder", "predictor", "projector"]
