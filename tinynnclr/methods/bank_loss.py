@@ -50,7 +50,7 @@ class BankLoss(Module):
         if self.z[0] == 0:
             self.z[0] = estimate
         self.drift = estimate / self.z[0]
-        return nce_loss(positive, others, self.temperature, self.z[0] * self.count / self.images, allowed)
+        return nce_loss(positive, others, self.temperature, float(self.z[0]) * self.count / self.images, allowed)
 
     def guess(self) -> float | None:
         """ln(1 + negatives): one of all candidates is right. None for nce, whose guess depends on Z."""

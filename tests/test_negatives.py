@@ -1,0 +1,103 @@
+"""Ring and ball: which ranks are negatives, to the very number, and how the ball shrinks."""
+import numpy as np
+import pytest
+from small import small_config
+
+from tinynnclr.methods.negatives import Negatives, nearest_share, select_negatives
+
+HUNDRED = np.arange(100, dtype=np.float32)[None]  # candidate 99 is the nearest: rank r is candidate 99 - r
+
+
+def ranks(allowed):
+    return sorted((99 - np.flatnonzero(allowed[0])).tolist())
+
+
+@pytest.mark.parametrize(("outer", "inner", "fixed", "wanted"), [
+    (0.1, 0.01, True, range(1, 10)),   # 1 % to 10 % of all
+    (0.1, 0.1, False, range(1, 10)),   # a tenth of the ball
+    (0.1, 0.1, True, [10]),            # nothing between: the next one is left
+    (0.1, 0.0, False, range(10)),      # a ball
+    (0.29, 0.0, True, range(29)),      # 0.29 * 100 is 28.999... in floating point
+    (0.57, 0.07, True, range(7, 57)),
+    (1.0, 0.0, False, range(100)),     # all
+    (1.0, 0.25, False, range(25, 100)),
+    (0.0, 0.0, False, [0]),            # at least one
+    (0.005, 0.5, False, [0]),
+])
+def test_ranks(outer, inner, fixed, wanted):
+    assert ranks(select_negatives(HUNDRED, outer, inner, fixed)) == list(wanted)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 50])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_against_sorting(n, dtype, rng):
+    """Ties included: of equals the first come first."""
+    for trial in range(40):
+        similarities = (rng.integers(-3, 4, (5, n)) if trial % 2 else rng.standard_normal((5, n))).astype(dtype)
+        own = np.zeros((5, n), bool)
+        if n > 1 and trial % 3:
+            own[np.arange(5), rng.integers(0, n, 5)] = True
+        outer, inner, fixed = rng.random(), rng.random(), bool(trial % 2)
+        allowed = select_negatives(similarities, outer, inner, fixed, own)
+        for row, mine, got in zip(similarities, own, allowed, strict=True):
+            others = [i for i in np.argsort(-row, kind="stable") if not mine[i]]
+            ball = int(outer * len(others) + 1e-9)
+            near = int(inner * (len(others) if fixed else ball) + 1e-9)
+            assert set(np.flatnonzero(got)) == set(others[near:max(ball, near + 1)])
+
+
+def test_the_largest_of_each_row(rng):
+    rows = rng.standard_normal((4, 9))
+    for count in range(-1, 11):
+        assert (nearest_share(rows, count).sum(axis=1) == min(max(count, 0), 9)).all()
+    assert nearest_share(np.zeros((2, 5)), 2).tolist() == [[True, True, False, False, False]] * 2
+
+
+def test_one_s_own_is_never_a_negative(rng):
+    """Not even where it is the nearest, nor where all are equal, and its place is not counted."""
+    own = np.eye(6, dtype=bool)
+    for similarities in (np.eye(6), np.zeros((6, 6)), -np.eye(6), rng.standard_normal((6, 6))):
+        for outer, inner in ((1.0, 0.0), (0.4, 0.0), (0.8, 0.5), (1.0, 0.4)):
+            allowed = select_negatives(similarities, outer, inner, False, own)
+            assert not (allowed & own).any()
+            assert (allowed.sum(axis=1) == int(outer * 5 + 1e-9) - int(inner * int(outer * 5 + 1e-9) + 1e-9)).all()
+
+
+@pytest.mark.parametrize(("anneal", "values"), [
+    ("none", {0: 0.1, 1: 0.1, 50: 0.1, 199: 0.1}),
+    ("linear", {0: 1.0, 25: 0.775, 50: 0.55, 99: 0.109, 100: 0.1, 199: 0.1}),
+    ("step", {0: 1.0, 24: 1.0, 25: 0.775, 50: 0.55, 74: 0.55, 75: 0.325, 99: 0.325, 100: 0.1, 199: 0.1}),
+    ("exponential", {0: 1.0, 50: 0.1 ** 0.5, 100: 0.1, 199: 0.1})])
+def test_how_the_ball_shrinks(anneal, values):
+    """Over the first half of 200 steps, from all to a tenth; it never grows."""
+    negatives = Negatives(small_config(negatives="ring", anneal=anneal, ring_outer=0.1, anneal_until=0.5))
+    negatives.start(200)
+    for step, share in values.items():
+        assert negatives.ball(step) == pytest.approx(share, rel=1e-9), step
+    sizes = [negatives.ball(step) for step in range(200)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize("anneal", ["linear", "step", "exponential"])
+def test_shrinking_over_no_time(anneal):
+    negatives = Negatives(small_config(negatives="ball", anneal=anneal, anneal_until=0.0))
+    negatives.start(100)
+    assert negatives.ball(0) == pytest.approx(0.1)
+    negatives = Negatives(small_config(negatives="ball", anneal=anneal, ring_outer=0.0))
+    negatives.start(100)
+    assert (negatives.ball(0), negatives.ball(99)) == (1.0, 0.0)
+
+
+def test_every_flag_matters(rng):
+    """Both values of each, and the inner bound only for a ring."""
+    similarities = rng.standard_normal((3, 40))
+    chosen = {}
+    for kind in ("all", "ball", "ring"):
+        for fixed in (False, True):
+            negatives = Negatives(small_config(negatives=kind, ring_outer=0.5, ring_inner=0.2, ring_fixed=fixed))
+            chosen[kind, fixed] = negatives.allowed(similarities, 0).sum(axis=1).tolist()
+    assert chosen == {("all", False): [40] * 3, ("all", True): [40] * 3, ("ball", False): [20] * 3,
+                      ("ball", True): [20] * 3, ("ring", False): [16] * 3, ("ring", True): [12] * 3}
+    own = np.zeros((3, 40), bool)
+    own[:, 5] = True
+    assert not Negatives(small_config()).allowed(similarities, 0, own)[:, 5].any()
