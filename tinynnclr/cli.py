@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, plot, download, bench. Its training flags are the fields of `Config`."""
+"""The command line: train, evaluate, plot, export, download, bench. Its training flags are the fields of `Config`."""
 import argparse
 import dataclasses
 import json
@@ -17,6 +17,7 @@ from numba.core import event  # noqa: E402
 from . import __version__, checkpoint, kernels, run_dir  # noqa: E402
 from .config import Config, nearest  # noqa: E402
 from .datasets.download import SOURCES, DownloadError, download  # noqa: E402
+from .export import FORMATS, export_run  # noqa: E402
 from .run_dir import CHECKPOINT, PICTURES  # noqa: E402
 
 
@@ -70,6 +71,11 @@ def build_parser() -> Parser:
         sub = commands.add_parser(name, help=text, allow_abbrev=False)
         sub.add_argument("dir", type=Path, metavar="DIR", help="folder of the run")
         sub.add_argument("--threads", type=int, help="threads of the kernels (all cores)")
+
+    sub = commands.add_parser("export", help="write a run's encoder for PyTorch", allow_abbrev=False)
+    sub.add_argument("dir", type=Path, metavar="DIR", help="folder of the run")
+    sub.add_argument("--format", choices=tuple(FORMATS), default="npz", help="of the file [npz]")
+    sub.add_argument("--out", type=Path, metavar="FILE", help="the file [DIR/encoder.FORMAT]")
 
     sub = commands.add_parser("download", help="fetch a data set from its official address", allow_abbrev=False)
     sub.add_argument("name", choices=tuple(SOURCES), help="which")
@@ -154,6 +160,11 @@ def run_plot(options: argparse.Namespace) -> None:
         print(path)
 
 
+def run_export(options: argparse.Namespace) -> None:
+    """Write the encoder of the last checkpoint with torch's names and layout."""
+    print(export_run(options.dir, options.format, options.out))
+
+
 def run_download(options: argparse.Namespace) -> None:
     """Fetch, check and unpack a data set."""
     download(options.name, options.data_dir, url=options.url, archive=options.archive,
@@ -193,8 +204,8 @@ class Announce(event.Listener):
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. A user's mistake ends as one line on standard error and exit status 2, never a traceback."""
     options = build_parser().parse_args(arguments)
-    command = {"train": run_train, "evaluate": run_evaluate, "plot": run_plot, "download": run_download,
-               "bench": run_bench}
+    command = {"train": run_train, "evaluate": run_evaluate, "plot": run_plot, "export": run_export,
+               "download": run_download, "bench": run_bench}
     try:
         with event.install_listener("numba:compile", Announce()), np.errstate(all="ignore"):  # `train` finds NaN
             command[options.command](options)

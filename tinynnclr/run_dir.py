@@ -12,6 +12,8 @@ from . import checkpoint, datasets, kernels
 from .config import Config
 from .datasets.dataset import Dataset
 from .evaluate import judge_encoder, judge_pixels, protocol
+from .methods import METHODS
+from .models import Encoder
 from .models.features import encode
 from .train import Run, augmentation_pair, train, views_example
 
@@ -67,12 +69,32 @@ def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = No
     train(run, data, augmentations, save=save, progress=progress)
 
 
-def restore(folder: Path, threads: int | None = None) -> tuple[Run, tuple[Dataset, Dataset]]:
-    """The run as its checkpoint holds it, and its data. Raises FileNotFoundError or ValueError."""
-    _, info = checkpoint.load(folder / CHECKPOINT)
+def _config(folder, info) -> Config:
+    """The configuration in what a checkpoint says of itself."""
     if "config" not in info:
         raise ValueError(f"{folder / CHECKPOINT} holds no run")
-    config = Config.from_dict(info["config"])
+    return Config.from_dict(info["config"])
+
+
+def load_encoder(folder: Path) -> tuple[Encoder, Config, dict]:
+    """The encoder as the run's checkpoint holds it, the configuration and the checkpoint's info; no data is loaded.
+
+    Raises FileNotFoundError, or ValueError where the checkpoint is damaged or does not fit its configuration.
+    """
+    groups, info = checkpoint.load(folder / CHECKPOINT)
+    config, prefix = _config(folder, info), "encoder."
+    encoder = METHODS[config.method].make_encoder(config, np.random.default_rng(config.seed))
+    try:
+        encoder.load_state_dict({name.removeprefix(prefix): array for name, array in groups.get("method", {}).items()
+                                 if name.startswith(prefix)})
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{folder / CHECKPOINT} does not fit this run ({error})") from None
+    return encoder, config, info
+
+
+def restore(folder: Path, threads: int | None = None) -> tuple[Run, tuple[Dataset, Dataset]]:
+    """The run as its checkpoint holds it, and its data. Raises FileNotFoundError or ValueError."""
+    config = _config(folder, checkpoint.load(folder / CHECKPOINT)[1])
     threads = config.threads if threads is None else threads
     if threads is not None:
         kernels.set_num_threads(threads)
