@@ -18,6 +18,7 @@ from . import __version__, checkpoint, kernels, run_dir  # noqa: E402
 from .config import Config, nearest  # noqa: E402
 from .datasets.download import SOURCES, DownloadError, download  # noqa: E402
 from .export import FORMATS, export_run  # noqa: E402
+from .methods import SupportSet  # noqa: E402
 from .run_dir import CHECKPOINT, PICTURES  # noqa: E402
 
 
@@ -132,9 +133,10 @@ def run_train(options: argparse.Namespace) -> None:
         run_dir.open_dir(folder)  # last: a mistake above leaves no folder behind
     print(f"{config.method} on {config.dataset}: {len(data[0])} training images, epoch {run.epoch} of {config.epochs}, "
           f"{kernels.get_num_threads()} threads, into {folder}", flush=True)
-    if config.method == "nnclr" and config.neighbors and config.queue_size > len(data[0]) / 4:
-        print(f"note: a queue of {config.queue_size} is more than a quarter of {len(data[0])} images: neighbours may "
-              "be the image itself, an epoch ago (self_match in metrics.csv tells how often)")
+    queues = [len(m) for m in run.method.modules() if isinstance(m, SupportSet)]
+    if config.neighbors and queues and queues[0] > len(data[0]) / 4:
+        print(f"note: a queue of {queues[0]} is more than a quarter of {len(data[0])} images: what is found there may "
+              "be the image itself, an epoch ago (of neighbours, self_match in metrics.csv tells how often)")
     try:
         run_dir.train_into(folder, run, data[0])
     except KeyboardInterrupt:

@@ -29,7 +29,11 @@ PANELS = (  # headline, what the axis counts, {metric: how the line is called}
     ("Learning rate", "at the end of the epoch", {"lr": ""}),
     ("Who are the neighbours?", "share (display only)", {"agreement": "same class", "self_match": "same image"}),
     ("How old are they?", "mean age, steps", {"age": ""}),
-    ("How many different ones?", "distinct neighbours in a batch", {"distinct": ""}))
+    ("How many different ones?", "distinct neighbours in a batch", {"distinct": ""}),
+    ("Do the embeddings spread?", "1 - |their mean direction|²; 0 is a collapse", {"spread": ""}),
+    ("How soft are the weights?", "entropy of neighbours' weights, nats", {"entropy": ""}),
+    ("Do the clusters settle?", "NMI with those of the epoch before", {"nmi": ""}),
+    ("How wrong is Z?", "what it should be / what it is", {"drift": ""}))
 SHARES = ("monitor_knn", "agreement", "self_match")
 
 

@@ -2,15 +2,16 @@
 
     python -m tinynnclr.evaluate.floors --dataset toybox
 """
+import dataclasses
+
 import numpy as np
 
-from .. import nn, ops
 from ..config import Config
 from ..datasets.dataset import Dataset
-from ..datasets.loader import batches
-from ..datasets.views import PRESETS, two_views
-from ..models import TinyCNN
+from ..models import make_encoder
 from ..models.features import encode, pixels
+from ..train import Run, augmentation_pair
+from ..train import train as train_run
 from .knn import knn_accuracy
 
 
@@ -22,30 +23,15 @@ def colour_histogram(images: np.ndarray) -> np.ndarray:
 
 def supervised_accuracy(config: Config, train: Dataset, test: Dataset) -> float:
     """Test accuracy of encoder and linear layer trained on the labels, on views of crops and flips alone."""
-    rng = np.random.default_rng(config.seed)
-    encoder = TinyCNN(config.width, rng, config.standardize)
-    head = nn.Linear(encoder.features, len(train.class_names), rng)
-    net = nn.Sequential(encoder, head)
-    optimizer = nn.SGD(net.parameters(), 0.1 * config.batch_size / 128, weight_decay=config.weight_decay)
-    total, base, step = config.epochs * (len(train) // config.batch_size), optimizer.lr, 0
-    for _ in range(config.epochs):
-        order = rng.permutation(len(train))
-        for indices in batches(order, config.batch_size // 2):  # two views of each image make a batch
-            x1, x2 = two_views(train.images, indices, PRESETS["crop-only"], rng, config.view_size)
-            optimizer.lr = nn.warmup_cosine(step // 2, total, round(config.warmup * total), base)
-            logits = net(np.concatenate([x1, x2]))
-            loss = ops.cross_entropy(logits, labels=np.concatenate([train.labels[indices]] * 2))
-            net.zero_grad()
-            loss.backward()
-            optimizer.step()
-            step += 1
-    predicted = head(encode(encoder, test.images)).numpy().argmax(axis=1)
-    return float((predicted == test.labels).mean())
+    run = Run(dataclasses.replace(config, method="supervised", augmentation="crop-only", lr=0.1), train)
+    train_run(run, train, augmentation_pair("crop-only"), progress=False)
+    logits = run.method.head(encode(run.method.encoder, test.images))  # type: ignore[attr-defined]
+    return float((logits.numpy().argmax(axis=1) == test.labels).mean())
 
 
 def floors(config: Config, train: Dataset, test: Dataset) -> dict[str, float]:
     """Test accuracies: kNN on pixels, on colour histograms and on an untrained encoder's features, and supervised."""
-    untrained = TinyCNN(config.width, np.random.default_rng(config.seed), config.standardize)
+    untrained = make_encoder(config, np.random.default_rng(config.seed))
     views = {"pixels": pixels, "colour histogram": colour_histogram, "random weights": lambda x: encode(untrained, x)}
     found = {name: knn_accuracy(view(train.images), train.labels, view(test.images), test.labels, config.knn_k,
                                 config.knn_temperature) for name, view in views.items()}

@@ -20,7 +20,7 @@ from .support_set import SupportSet
 
 
 class BYOL(Method):
-    """Encoder, projector, predictor, slow copies of the first two, and a support set for the neighbours."""
+    """Encoder, projector, predictor, slow copies of the first two; a support set where neighbours are wanted."""
 
     defaults: ClassVar[dict[str, Any]] = {"neighbors": False}
 
@@ -29,8 +29,7 @@ class BYOL(Method):
         self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng, layers=2)
         self.predictor = predictor(config.dim, config.predictor_hidden, rng)
         self.target = MomentumEncoder(self.encoder, self.projector, momentum=config.ema)
-        self.support_set = SupportSet(config.queue_size, config.dim, rng)
-        self.neighbors = config.neighbors
+        self.support_set = SupportSet(config.queue_size, config.dim, rng) if config.neighbors else None
         self.pending: tuple = ()  # what after_step needs of the last loss: z1, t1, ids
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
@@ -38,14 +37,15 @@ class BYOL(Method):
         z1, z2 = self.projector(self.encoder(x1)), self.projector(self.encoder(x2))
         t1, t2 = self.target(x1), self.target(x2)
         self.pending = z1.numpy(), t1, ids
-        if self.neighbors and self.support_set.filled == len(self.support_set):
+        if self.support_set and self.support_set.filled == len(self.support_set):
             t1, t2 = self.support_set.nearest(t1)[0], self.support_set.nearest(t2)[0]
         return (cosine_loss(self.predictor(z1), t2) + cosine_loss(self.predictor(z2), t1)) * 0.5
 
     def after_step(self) -> dict:
-        """The slow copy follows; the targets of view 1 are let in."""
+        """The slow copy follows; the targets of view 1 are let in, where neighbours are wanted."""
         z1, t1, ids = self.pending
         self.target.follow(self.encoder, self.projector)
-        self.support_set.enqueue(t1, ids)
+        if self.support_set:
+            self.support_set.enqueue(t1, ids)
         self.pending = ()
         return {"z": z1}
