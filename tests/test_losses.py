@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tinynnclr import Tensor, gradcheck, ops
-from tinynnclr.methods.losses import nnclr_loss, nt_xent_loss
+from tinynnclr.methods.losses import cosine_loss, info_nce_loss, nce_loss, nnclr_loss, nt_xent_loss
 
 T = 0.3
 
@@ -164,3 +164,57 @@ def test_float32_stays_float32(name, rng):
     assert loss.dtype == np.float32
     assert loss.shape == ()
     assert loss.item() == pytest.approx(LOSSES[name][1](one.astype(float), two.astype(float), T), rel=1e-5)
+
+
+# ---------------------------------------------------------------- from similarities: one positive, many negatives
+
+
+def info_nce_by_loops(positive, negatives, temperature, allowed):
+    total = 0.0
+    for i in range(len(positive)):
+        right = math.exp(positive[i, 0] / temperature)
+        wrong = sum(math.exp(s / temperature) for s, ok in zip(negatives[i], allowed[i], strict=True) if ok)
+        total -= math.log(right / (right + wrong))
+    return total / len(positive)
+
+
+def nce_by_loops(positive, negatives, temperature, z, share, allowed):
+    total = 0.0
+    for i in range(len(positive)):
+        p = math.exp(positive[i, 0] / temperature) / z
+        total -= math.log(p / (p + share))
+        for s, ok in zip(negatives[i], allowed[i], strict=True):
+            total -= math.log(share / (math.exp(s / temperature) / z + share)) if ok else 0
+    return total / len(positive)
+
+
+@pytest.mark.parametrize("some", [False, True])
+@pytest.mark.parametrize(("b", "n", "temperature"), [(1, 1, 0.1), (5, 7, 0.3), (3, 20, 1.0)])
+def test_one_positive_and_many_negatives(b, n, temperature, some, rng):
+    positive, negatives = rng.uniform(-1, 1, (b, 1)), rng.uniform(-1, 1, (b, n))
+    allowed = rng.random((b, n)) < 0.5 if some else np.ones((b, n), bool)
+    given = allowed if some else None
+    value = info_nce_loss(Tensor(positive), Tensor(negatives), temperature, given).item()
+    assert value == pytest.approx(info_nce_by_loops(positive, negatives, temperature, allowed), rel=1e-12)
+    value = nce_loss(Tensor(positive), Tensor(negatives), temperature, 40 * 0.2, given).item()
+    assert value == pytest.approx(nce_by_loops(positive, negatives, temperature, 40, 0.2, allowed), rel=1e-12)
+    gradcheck(lambda p, n: info_nce_loss(p, n, temperature, given), positive, negatives)
+    gradcheck(lambda p, n: nce_loss(p, n, temperature, 8.0, given), positive, negatives)
+
+
+@pytest.mark.parametrize("k", [1, 6, 300])
+def test_known_points_of_info_nce(k):
+    same = info_nce_loss(Tensor(np.full((4, 1), 0.7)), Tensor(np.full((4, k), 0.7)), T).item()
+    assert same == pytest.approx(math.log(k + 1), rel=1e-12)
+    perfect = info_nce_loss(Tensor(np.ones((4, 1))), Tensor(np.zeros((4, k))), T).item()
+    assert perfect == pytest.approx(math.log(1 + k * math.exp(-1 / T)), rel=1e-12)
+    assert info_nce_loss(Tensor(np.ones((4, 1))), Tensor(np.zeros((4, k))), T, np.zeros((4, k), bool)).item() == 0
+
+
+def test_the_cosine_loss(rng):
+    p, target = rng.standard_normal((2, 6, 4))
+    wanted = np.mean(np.sum((unit(p) - unit(target)) ** 2, axis=1))
+    assert cosine_loss(Tensor(p), target).item() == pytest.approx(wanted, rel=1e-12)
+    assert cosine_loss(Tensor(p), p * 3).item() == pytest.approx(0, abs=1e-12)
+    assert cosine_loss(Tensor(p), -p).item() == pytest.approx(4)
+    gradcheck(lambda p: cosine_loss(p, target), p)
