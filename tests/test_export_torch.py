@@ -1,4 +1,5 @@
 """An exported encoder is the same network in PyTorch: it loads, strictly, and makes the same of images."""
+import re
 import shlex
 from pathlib import Path
 
@@ -13,28 +14,8 @@ from tinynnclr.tensor import Tensor
 
 torch = pytest.importorskip("torch")
 
-# The README's block, word for word.
-SNIPPET = '''
-import torch
-from safetensors.torch import load_file
-from torch import nn
-
-class Standardize(nn.Module):                   # no weights: each channel less its best plane, over what that leaves
-    def forward(self, x):
-        x = x - x.mean((2, 3), keepdim=True)
-        for at in torch.meshgrid(*(torch.linspace(-1, 1, n) for n in x.shape[2:]), indexing="ij"):
-            x = x - at * (x * at).mean((2, 3), keepdim=True) / at.square().mean()
-        return x / (x.square().mean((2, 3), keepdim=True) + 1e-4).sqrt()
-
-def conv(inputs, outputs, stride):
-    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-
-encoder = nn.Sequential(Standardize(), *conv(3, 16, 1), *conv(16, 32, 2), *conv(32, 64, 2), *conv(64, 128, 2),
-                        nn.AdaptiveAvgPool2d(1), nn.Flatten())
-encoder.load_state_dict(load_file("runs/nnclr-toybox-0/encoder.safetensors"))
-h = encoder.eval()(torch.rand(5, 3, 32, 32))    # images (n, 3, h, w), red green blue, 0 to 1
-print(tuple(h.shape))                           # (5, 128)
-'''
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+(SNIPPET,) = [text for text in re.findall(r"```python\n(.*?)```", README, re.S) if "import torch" in text]
 TWIN = SNIPPET[SNIPPET.index("class"):SNIPPET.index("encoder =")]  # Standardize and conv
 
 
