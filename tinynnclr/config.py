@@ -37,7 +37,7 @@ class Config:
     seed: int = knob(0, "of everything random in the run")
     # The network
     encoder: str = knob("tiny_cnn", "images -> h", tuple(ENCODERS))
-    width: int = knob(16, "channels after the first convolution; h has 8 times as many numbers")
+    width: int = knob(16, "channels after the first convolution; h has 8 times as many numbers (resnet, vit: 4)")
     standardize: bool = knob(True, "take brightness, colour cast and slopes of light away before the encoder")
     dim: int = knob(64, "length of an embedding z")
     projector_hidden: int = knob(256, "width of the projector's hidden layers")
@@ -121,9 +121,10 @@ class Config:
 
     @classmethod
     def of(cls, given: dict) -> "Config":
-        """What is given, over the defaults of the method that is given. Raises ValueError as `from_dict` does."""
-        method = METHODS.get(given.get("method", cls.method))
-        return cls.from_dict({**(method.defaults if method else {}), **given})
+        """What is given, over the defaults of that method and encoder. Raises ValueError as `from_dict` does."""
+        method, encoder = METHODS.get(given.get("method", cls.method)), ENCODERS.get(given.get("encoder", cls.encoder))
+        own = [getattr(kind, "defaults", {}) for kind in (method, getattr(encoder, "func", encoder))]  # partial's func
+        return cls.from_dict({**own[0], **own[1], **given})
 
     def to_dict(self) -> dict:
         return dataclasses.asdict(self)

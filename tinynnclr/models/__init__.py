@@ -1,14 +1,25 @@
 """Networks: encoders (images -> h) and heads (h -> z -> p)."""
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .encoder import Encoder
 from .heads import predictor, projector
+from .resnet import ResNet
 from .split import LabEncoder
 from .tiny_cnn import TinyCNN
+from .vit import ViT
 
-ENCODERS: dict[str, type] = {"tiny_cnn": TinyCNN}  # a new encoder adds its line here
+ENCODERS: dict[str, Callable[..., Encoder]] = {  # (width, rng, standardize, channels); a new encoder adds its line here
+    "tiny_cnn": TinyCNN,
+    "resnet8": partial(ResNet, blocks=1),
+    "resnet14": partial(ResNet, blocks=2),
+    "resnet20": partial(ResNet, blocks=3),
+    "vit": ViT,
+    "vit_token": partial(ViT, pool="token"),
+}
 
 
 def make_encoder(config: Any, rng: np.random.Generator, channels: int = 3, width: int | None = None) -> Encoder:
@@ -16,4 +27,4 @@ def make_encoder(config: Any, rng: np.random.Generator, channels: int = 3, width
     return ENCODERS[config.encoder](width or config.width, rng, config.standardize, channels)
 
 
-__all__ = ["ENCODERS", "Encoder", "LabEncoder", "TinyCNN", "make_encoder", "predictor", "projector"]
+__all__ = ["ENCODERS", "Encoder", "LabEncoder", "ResNet", "TinyCNN", "ViT", "make_encoder", "predictor", "projector"]

@@ -1,4 +1,6 @@
 """What every encoder is: a Module that turns images into features, and says how many."""
+from typing import Any, ClassVar
+
 from ..nn import Module
 
 
@@ -6,3 +8,4 @@ class Encoder(Module):
     """Images x (n, h, w, 3), float32 in [0, 1] -> features h (n, `features`)."""
 
     features: int
+    defaults: ClassVar[dict[str, Any]] = {}  # knobs of Config that this encoder sets otherwise, unless they are given

@@ -8,15 +8,18 @@ from .module import Module
 
 
 class Linear(Module):
-    """x (n, in_features) -> x @ weight + bias (n, out_features); no bias where a BatchNorm follows."""
+    """x (..., in_features) -> x @ weight + bias (..., out_features); no bias where a BatchNorm follows."""
 
-    def __init__(self, in_features: int, out_features: int, rng: np.random.Generator, bias: bool = True):
-        self.weight = Tensor(kaiming_normal((in_features, out_features), rng), requires_grad=True)
+    def __init__(self, in_features: int, out_features: int, rng: np.random.Generator, bias: bool = True,
+                 gain: float = 2.0):
+        self.weight = Tensor(kaiming_normal((in_features, out_features), rng, gain), requires_grad=True)
         self.bias = Tensor(np.zeros(out_features, np.float32), requires_grad=True) if bias else None
 
     def forward(self, x):
-        out = ops.matmul(x, self.weight)
-        return out if self.bias is None else out + self.bias
+        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        out = ops.matmul(rows, self.weight)
+        out = out if self.bias is None else out + self.bias
+        return out if x.ndim == 2 else out.reshape(*x.shape[:-1], out.shape[-1])
 
 
 class Conv2d(Module):
@@ -71,6 +74,47 @@ class ReLU(Module):
 
     def forward(self, x):
         return ops.relu(x)
+
+
+class GELU(Module):
+    """x Phi(x), number by number: a ReLU without its corner."""
+
+    def forward(self, x):
+        return ops.gelu(x)
+
+
+class LayerNorm(Module):
+    """Each row (the last axis) to mean 0 and variance 1, then scaled and shifted; the same in training and judging."""
+
+    def __init__(self, features: int, eps: float = 1e-5):
+        self.weight = Tensor(np.ones(features, np.float32), requires_grad=True)
+        self.bias = Tensor(np.zeros(features, np.float32), requires_grad=True)
+        self.eps = eps
+
+    def forward(self, x):
+        return ops.layer_norm(x, self.weight, self.bias, eps=self.eps)
+
+
+class MultiHeadAttention(Module):
+    """Tokens x (n, t, d) -> (n, t, d): `heads` attentions side by side, each on its own d / heads numbers.
+
+    Raises ValueError unless heads divide d. Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.2.
+    """
+
+    def __init__(self, features: int, heads: int, rng: np.random.Generator):
+        if features % heads:
+            raise ValueError(f"MultiHeadAttention: expected heads that divide {features}, got {heads}")
+        self.query, self.key, self.value, self.out = (Linear(features, features, rng, gain=1.0) for _ in range(4))
+        self.heads = heads
+
+    def forward(self, x):
+        n, t, d = x.shape
+
+        def split(y):  # (n, t, d) -> (n heads, t, d / heads)
+            return y.reshape(n, t, self.heads, -1).transpose(0, 2, 1, 3).reshape(n * self.heads, t, -1)
+
+        y = ops.attention(split(self.query(x)), split(self.key(x)), split(self.value(x)))
+        return self.out(y.reshape(n, self.heads, t, -1).transpose(0, 2, 1, 3).reshape(n, t, d))
 
 
 class MaxPool2d(Module):

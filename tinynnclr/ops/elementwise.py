@@ -1,6 +1,7 @@
 """Ops that work number by number; where two inputs meet, NumPy's broadcasting rules hold and are undone backward."""
 import numpy as np
 
+from .. import kernels
 from ..tensor import op, unbroadcast
 
 
@@ -68,7 +69,13 @@ def tanh(a):
 @op
 def relu(a):
     """max(a, 0); the gradient at 0 is 0, and NaN stays NaN."""
-    return np.where(a < 0, a.dtype.type(0), a), (lambda g: g * (a > 0),)
+    return np.maximum(a, a.dtype.type(0)), (lambda g: g * (a > 0),)
+
+
+@op
+def gelu(a):
+    """a Phi(a), Phi being the normal distribution's; da = g (Phi(a) + a phi(a))."""
+    return kernels.gelu(a), (lambda g: kernels.gelu_grad(g, a),)
 
 
 @op

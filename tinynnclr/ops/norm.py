@@ -1,4 +1,4 @@
-"""Normalisation: over the batch (batch_norm), of each row (l2_normalize), of each channel of an image (standardize)."""
+"""Normalisation: over the batch, of each row (layer_norm, l2_normalize), of each channel of an image (standardize)."""
 from .. import kernels
 from ..tensor import op
 
@@ -63,6 +63,17 @@ def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_va
     return kernels.conv2d(x, filters, stride, padding, affine), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2],
         lambda g: kernels.conv2d_grad_weight(g, x, w_shape, stride, padding, affine))
+
+
+@op
+def layer_norm(x, weight, bias, *, eps=1e-5):
+    """(x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) var of each row, the last axis.
+
+    Source: Ba et al. 2016 (arXiv 1607.06450), eq. 4.
+    """
+    y, means, scales = kernels.layer_norm(x, weight, bias, eps)
+    grads = _once(lambda g: kernels.layer_norm_grad(g, x, weight, means, scales))
+    return y, (lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])
 
 
 @op
