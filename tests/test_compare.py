@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from command_line import TRAIN, files, run, write_pictures
 
-from tinynnclr import checkpoint, run_dir
+from tinynnclr import checkpoint, kernels, run_dir
 from tinynnclr import train as loop
 from tinynnclr.cli import main
 from tinynnclr.compare import OUTPUTS, duration
 from tinynnclr.evaluate import floor_cache
 from tinynnclr.methods import METHODS, SimCLR
 
-KNOBS = TRAIN[1:]  # the data set, and what makes a run take a part of a second
+KNOBS = [*TRAIN[1:], "--threads", "1"]  # the data set, and what makes a run take a part of a second
 ARMS = ["nnclr", "simclr:lr=0.1", "simclr"]
 COMPARE = ["compare", *KNOBS, "--methods", ",".join(ARMS), "--seeds", "2"]
 OUT = Path("runs") / "compare-folder-pictures"
@@ -29,13 +29,14 @@ CLOCK = ("seconds", "views_per_second")
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A folder with pictures, and a finished comparison in runs/compare-folder-pictures."""
-    home, before = tmp_path_factory.mktemp("home"), Path.cwd()
+    home, before, threads = tmp_path_factory.mktemp("home"), Path.cwd(), kernels.get_num_threads()
     write_pictures(home / "pictures")
     os.chdir(home)
     try:
         main(COMPARE)
     finally:
         os.chdir(before)
+        kernels.set_num_threads(threads)
     return home
 
 
@@ -109,7 +110,7 @@ def test_the_page(here):
 
 def test_a_run_in_it_is_one_of_train(here, capsys):
     """And so can be drawn, or judged again."""
-    assert run(capsys, *TRAIN, "--method", "simclr", "--seed", "1", "--no-plots", "--out", "alone")[0] == 0
+    assert run(capsys, "train", *KNOBS, "--method", "simclr", "--seed", "1", "--no-plots", "--out", "alone")[0] == 0
     alone, ours = (json.loads((folder / "result.json").read_text()) for folder in (Path("alone"), OUT / "simclr-1"))
     timeless_keys = [k for k in alone if k not in (*CLOCK, "evaluation_seconds")]
     assert list(alone) == list(ours)
@@ -129,7 +130,7 @@ def test_a_finished_comparison_trains_nothing(here, capsys, trained, monkeypatch
 
 
 def test_more_arms_and_seeds(here, capsys, trained):
-    flags = ["--methods", "all,simclr:lr=0.1", "--seeds", "3", "--data-dir", "elsewhere", "--threads", "1"]
+    flags = ["--methods", "all,simclr:lr=0.1", "--seeds", "3", "--data-dir", "elsewhere", "--threads", "2"]
     status, out, err = run(capsys, "compare", *KNOBS, *flags)
     assert status == 0
     assert trained == [name for seed in "012" for name in [*(f"{m}-{seed}" for m in METHODS), f"simclr-lr_0.1-{seed}"]
