@@ -27,6 +27,8 @@ def test_paired_differences():
     assert list(found) == ["b:lr=1"]  # c shares one seed with a: no interval
     assert found["b:lr=1"] == pytest.approx([5, 2])
     assert "| b:lr=1 | 2 | +3.5 ± 19.1 |" in markdown(RESULTS, "a", "C").splitlines()
+    level = [result("a", 0, 0.5), result("b", 0, 0.6), result("a", 1, 0.6), result("b", 1, 0.49999)]
+    assert "| b | 2 | +0.0 ± 127.1 |" in markdown(level, "a", "C").splitlines()
     assert paired(RESULTS, "b:lr=1")["a"] == pytest.approx([-5, -2])
     assert paired(RESULTS, "not run yet") == {}
     assert "seed by seed" not in markdown(RESULTS[:2], "a", "C")

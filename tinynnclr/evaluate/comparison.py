@@ -96,7 +96,8 @@ def markdown(results: Sequence[dict], first: str, command: str, notes: Iterable[
         for row in rows:
             if not row["floor"] and row["name"] in differences:
                 mean, half = mean_and_interval(differences[row["name"]])
-                lines.append(f"| {row['name']} | {len(differences[row['name']])} | {mean:+.1f} ± {half:.1f} |")
+                lines.append(f"| {row['name']} | {len(differences[row['name']])} | "
+                             f"{round(mean, 1) + 0.0:+.1f} ± {half:.1f} |")  # + 0.0: no "-0.0"
     rules, here = results[0]["protocol"], results[-1]
     threads = "/".join(str(n) for n in sorted({r["threads"] for r in results}))
     for note in notes:
