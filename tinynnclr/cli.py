@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, plot, export, download, bench. Its training flags are the fields of `Config`."""
+"""The command line: train, compare, evaluate, plot, export, download, bench. Training flags are `Config`'s fields."""
 import argparse
 import dataclasses
 import json
@@ -15,10 +15,11 @@ import numpy as np  # noqa: E402
 from numba.core import event  # noqa: E402
 
 from . import __version__, checkpoint, kernels, run_dir  # noqa: E402
+from .compare import OUTPUTS, Comparison  # noqa: E402
 from .config import Config, nearest  # noqa: E402
 from .datasets.download import SOURCES, DownloadError, download  # noqa: E402
 from .export import FORMATS, export_run  # noqa: E402
-from .methods import SupportSet  # noqa: E402
+from .methods import METHODS, SupportSet  # noqa: E402
 from .run_dir import CHECKPOINT, PICTURES  # noqa: E402
 
 
@@ -40,10 +41,10 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {' '.join(message.split())}\n")
 
 
-def add_config_flags(parser: argparse.ArgumentParser) -> None:
-    """A flag for every field of Config; one that is not given leaves no trace, so that defaults stay in one place."""
+def add_config_flags(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
+    """A flag for every other field of Config; one that is not given leaves no trace: defaults stay in one place."""
     types = typing.get_type_hints(Config)
-    for field in dataclasses.fields(Config):
+    for field in (f for f in dataclasses.fields(Config) if f.name not in without):
         flag, default = f"--{field.name.replace('_', '-')}", field.default
         text = field.metadata["help"] + ("" if default is None else f" [{default}]")
         options = {"dest": field.name, "default": argparse.SUPPRESS, "help": text.replace("%", "%%")}
@@ -67,6 +68,20 @@ def build_parser() -> Parser:
     sub.add_argument("--out", type=Path, metavar="DIR", help="folder of the run [runs/METHOD-DATASET-SEED]")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out from its last checkpoint")
     sub.add_argument("--no-plots", action="store_true", help="leave the pictures out")
+
+    sub = commands.add_parser("compare", help="train and judge several methods with several seeds, and tabulate them",
+                              description="Trains and judges every arm with every seed, and goes on where it was "
+                              "stopped. An arm is a method, with knobs of its own if need be: "
+                              "moco:negatives=ring:anneal=linear or nnclr:neighbors=false; the flags below are for all "
+                              "arms, and an arm's own knobs win. Differences are those from the first arm.",
+                              epilog="It leaves compare.md, compare.csv, compare.json and compare.png in --out, "
+                              "written anew after each run, beside a folder for every run.", allow_abbrev=False,
+                              usage="%(prog)s [--methods ARMS] [--seeds SEEDS] [--out DIR] [flags for all arms]")
+    sub.add_argument("--methods", default="all", metavar="ARMS",
+                     help=f"arms with commas between; all: {', '.join(METHODS)} [all]")
+    sub.add_argument("--seeds", default="5", metavar="SEEDS", help="how many (0, 1, ...), or a list: 0,3,7 [5]")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="folder of the comparison [runs/compare-DATASET]")
+    add_config_flags(sub, without=("method", "seed"))
 
     for name, text in (("evaluate", "judge a run's last checkpoint again"), ("plot", "draw a run's pictures again")):
         sub = commands.add_parser(name, help=text, allow_abbrev=False)
@@ -102,6 +117,11 @@ def default_folder(config: Config) -> Path:
     return Path("runs") / f"{config.method}-{re.sub('[^A-Za-z0-9_.]+', '-', config.dataset)}-{config.seed}"
 
 
+def given_knobs(options: argparse.Namespace) -> dict:
+    """The fields of Config that were given as flags."""
+    return {f.name: getattr(options, f.name) for f in dataclasses.fields(Config) if f.name in options}
+
+
 def begun(folder: Path) -> bool:
     """Whether a run in this folder got past its first step, so that it would be a pity to write over it."""
     try:
@@ -114,7 +134,7 @@ def begun(folder: Path) -> bool:
 
 def run_train(options: argparse.Namespace) -> None:
     """Train, or with --resume train on; then judge and draw."""
-    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(Config) if f.name in options}
+    given = given_knobs(options)
     config = Config.of(given)
     folder = options.out or default_folder(config)
     if options.resume:
@@ -148,6 +168,18 @@ def run_train(options: argparse.Namespace) -> None:
     if not options.no_plots:
         run_dir.draw_into(folder, run, data)
     print(f"in {folder}: result.json, metrics.csv" + ("" if options.no_plots else f", {', '.join(PICTURES)}"))
+
+
+def run_compare(options: argparse.Namespace) -> None:
+    """Train and judge arms x seeds. Exit status 1 where a run failed."""
+    comparison = Comparison(options.methods, options.seeds, given_knobs(options), options.out)
+    failed = comparison.run()
+    if comparison.done:
+        print(f"in {comparison.out}: {', '.join(OUTPUTS)}")
+    if failed:
+        print(f"tinynnclr compare: {len(failed)} of {len(comparison.jobs)} runs failed, as told above: "
+              f"{'; '.join(failed)}", file=sys.stderr)
+        raise SystemExit(1)
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
@@ -206,8 +238,8 @@ class Announce(event.Listener):
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. A user's mistake ends as one line on standard error and exit status 2, never a traceback."""
     options = build_parser().parse_args(arguments)
-    command = {"train": run_train, "evaluate": run_evaluate, "plot": run_plot, "export": run_export,
-               "download": run_download, "bench": run_bench}
+    command = {"train": run_train, "compare": run_compare, "evaluate": run_evaluate, "plot": run_plot,
+               "export": run_export, "download": run_download, "bench": run_bench}
     try:
         with event.install_listener("numba:compile", Announce()), np.errstate(all="ignore"):  # `train` finds NaN
             command[options.command](options)

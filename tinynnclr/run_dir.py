@@ -104,18 +104,22 @@ def restore(folder: Path, threads: int | None = None) -> tuple[Run, tuple[Datase
     return run, data
 
 
-def evaluate_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> dict:
-    """result.json: kNN and linear probe of the encoder, beside those of pixels and of its first, random weights."""
+def judge_floors(config: Config, data: tuple[Dataset, Dataset]) -> dict[str, dict[str, float]]:
+    """{"pixels", "random"}: what a run is measured against: pixels, and the encoder at its first, random weights."""
+    first = Run(config, data[0]).method.encoder  # the same seed gives the weights that the run began with
+    return {"pixels": judge_pixels(config, *data), "random": judge_encoder(config, first, *data)}
+
+
+def evaluate_into(folder: Path, run: Run, data: tuple[Dataset, Dataset],
+                  floors: dict[str, dict[str, float]] | None = None) -> dict:
+    """result.json: kNN and linear probe of the encoder, beside its floors (those of `judge_floors`, if none come)."""
     config, started = run.config, time.perf_counter()
-    first = Run(config, data[0]).method.encoder  # the same seed gives the weights that this run began with
-    rows = {"": judge_encoder(config, run.method.encoder, *data), "random": judge_encoder(config, first, *data),
-            "pixels": judge_pixels(config, *data)}
+    found, floors = judge_encoder(config, run.method.encoder, *data), floors or judge_floors(config, data)
     speeds = [row["views_per_second"] for row in run.metrics] or [0.0]
     result = {"method": config.method, "dataset": config.dataset, "seed": config.seed, "epochs": run.epoch,
               "steps": run.step, "encoder": f"{config.encoder}, width {config.width}",
               "parameters": run.method.encoder.num_parameters(), "seconds": round(run.seconds, 2),
-              "views_per_second": float(np.median(speeds)), **rows[""],
-              "baselines": {"pixels": rows["pixels"], "random": rows["random"]},
+              "views_per_second": float(np.median(speeds)), **found, "baselines": floors,
               "protocol": protocol(config, *data), "evaluation_seconds": round(time.perf_counter() - started, 2),
               "threads": kernels.get_num_threads(), "config": config.to_dict()}
     write_text(folder / RESULT, json.dumps(result, indent=2) + "\n")

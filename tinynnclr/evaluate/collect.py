@@ -18,14 +18,17 @@ def arm(result: dict) -> str:
     return result["method"] + (", neighbours off" if off else "")
 
 
+def stamped(result: dict, name: str) -> dict:
+    """A run's result with the name of its arm, and where, when and by which version it was collected."""
+    config = {knob: value for knob, value in result["config"].items() if knob != "data_dir"}  # nobody's business
+    return {"arm": name, "version": __version__, "collected": datetime.date.today().isoformat(),
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores", **result, "config": config}
+
+
 def collect(folders: list[Path]) -> list[dict]:
-    """The results of the runs, each with its arm, where and when it was collected, and by which version."""
-    stamp = {"version": __version__, "collected": datetime.date.today().isoformat(),
-             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"}
+    """The results of the runs, stamped."""
     results = [json.loads((folder / "result.json").read_text(encoding="utf-8")) for folder in folders]
-    for result in results:
-        del result["config"]["data_dir"]  # where the data lay is nobody's business
-    return [{"arm": arm(result), **stamp, **result} for result in results]
+    return [stamped(result, arm(result)) for result in results]
 
 
 def percent(numbers: list[float]) -> str:

@@ -47,8 +47,9 @@ class ViT(Encoder):
         self.norm = LayerNorm(features)
 
     def forward(self, x):
-        if x.shape[1] % PATCH or x.shape[2] % PATCH:
-            raise ValueError(f"ViT: expected images with sides of multiples of {PATCH}, got {x.shape[1]} x {x.shape[2]}")
+        height, width = x.shape[1:3]
+        if height % PATCH or width % PATCH:
+            raise ValueError(f"ViT: expected images with sides of multiples of {PATCH}, got {height} x {width}")
         x = self.patches(self.standardize(x))
         n, rows, columns, d = x.shape
         x = x.reshape(n, rows * columns, d) + positions(rows, columns, d)

@@ -1,0 +1,50 @@
+"""The dot plot of a comparison: a whole PNG of a sensible size from whatever a comparison may hold."""
+import numpy as np
+import pytest
+from one_line import fails
+from test_plots import _quiet, check, out  # noqa: F401
+
+from tinynnclr.plots_compare import _parts, draw_comparison
+
+FLOORS = [("raw pixels", 0.346), ("random weights", 0.456)]
+
+
+def arms(low, high, spread, seeds, names=("nnclr", "moco:negatives=ring:anneal=linear", "simclr")):
+    rng = np.random.default_rng(0)
+    return [(name, (mean + spread * rng.uniform(-1, 1, seeds)).clip(0, 1).tolist())
+            for name, mean in zip(names, np.linspace(high, low, len(names)), strict=True)]
+
+
+CASES = {"far apart": (arms(0.5, 0.97, 0.01, 5), FLOORS), "close": (arms(0.96, 0.97, 0.004, 5), FLOORS),
+         "one run": (arms(0.5, 0.5, 0, 1, ["nnclr"]), FLOORS), "equal": (arms(0.9, 0.9, 0, 3), FLOORS),
+         "all perfect": (arms(1, 1, 0, 2), [("raw pixels", 1.0)]),
+         "all wrong": (arms(0, 0, 0, 2), [("raw pixels", 0.0)]),
+         "below the floors": (arms(0.1, 0.2, 0.01, 2), FLOORS), "no floors": (arms(0.4, 0.6, 0.1, 2), []),
+         "wide intervals": (arms(0.2, 0.8, 0.2, 2), [*FLOORS, ("random weights of $cmc$ and many, many others", 0.46)]),
+         "many": (arms(0.3, 0.9, 0.05, 3, [f"arm{i}:{'lr=0.1:' * (i % 9)}seed" for i in range(18)]), FLOORS)}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_whole_picture(name, out):  # noqa: F811
+    width, height = check(draw_comparison(*CASES[name], out, title="toybox, tiny_cnn"), out)
+    assert width == 1170
+    assert height > 54 * len(CASES[name][0])
+
+
+def test_the_axis_is_broken_where_the_arms_would_be_one_dot():
+    intervals = [(0.97, 0.01), (0.96, None)]
+    strip, panel = _parts([[0.97, 0.971], [0.96]], intervals, [0.35, 0.45])
+    assert strip[0] < 0.35 < 0.45 < strip[1] < panel[0] < 0.96 < 0.98 < panel[1]
+    ((low, high, *_),) = _parts([[0.97, 0.971], [0.6]], [(0.97, 0.01), (0.6, None)], [0.35, 0.45])
+    assert low < 0.35
+    assert high > 0.98
+
+
+def test_errors(out):  # noqa: F811
+    with fails(ValueError, "draw_comparison: arms: expected at least one"):
+        draw_comparison([], FLOORS, out)
+    with fails(ValueError, "draw_comparison: nnclr: expected finite accuracies, got"):
+        draw_comparison([("nnclr", [float("nan")])], FLOORS, out)
+    with fails(ValueError, "draw_comparison: nnclr: expected finite"):
+        draw_comparison([("nnclr", [])], FLOORS, out)
+    assert not out.exists()

@@ -1,0 +1,52 @@
+"""The arms of a comparison, as a command names them: moco:negatives=ring:anneal=linear is a method with knobs."""
+import typing
+
+from .config import Config, nearest
+from .methods import METHODS
+
+SHARED = ("method", "seed", "dataset", "data_dir", "train_size", "threads", "knn_k", "knn_temperature",
+          "probe_strength")  # what no arm may have for itself: what it is, what it learns from, how it is judged
+
+
+def parse_arms(text: str) -> dict[str, dict]:
+    """{arm: its knobs, the method among them}; "all" stands for every method. Raises ValueError for a mistake."""
+    words = [word.strip() for word in text.split(",")]
+    arms = [arm for word in words for arm in (METHODS if word == "all" else [word])]
+    return {arm: parse_arm(arm) for arm in arms}
+
+
+def parse_arm(arm: str) -> dict:
+    """The knobs of METHOD:KNOB=VALUE:..., of the types that Config gives them."""
+    method, *knobs = arm.split(":")
+    if method not in METHODS:
+        raise ValueError(f"--methods: expected all or some of {', '.join(METHODS)}; "
+                         f"got {method!r}{nearest(method, METHODS)}")
+    types = typing.get_type_hints(Config)
+    found: dict[str, typing.Any] = {"method": method}
+    for knob in knobs:
+        name, equals, value = knob.partition("=")
+        name = name.replace("-", "_")
+        if name not in types:
+            raise ValueError(f"--methods {arm}: unknown knob {name!r}{nearest(name, types)}")
+        if name in SHARED:
+            raise ValueError(f"--methods {arm}: {name} is the same for all arms: give it as a flag of the command")
+        if name in found or not equals:
+            raise ValueError(f"--methods {arm}: expected {name}=VALUE, once; got {knob!r}")
+        kind = next(t for t in typing.get_args(types[name]) or (types[name],) if t is not type(None))
+        try:
+            found[name] = {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
+        except (KeyError, ValueError):
+            expected = "true or false" if kind is bool else kind.__name__
+            raise ValueError(f"--methods {arm}: {name}: expected {expected}, got {value!r}") from None
+    return found
+
+
+def parse_seeds(text: str) -> list[int]:
+    """"3" is 0, 1, 2; "0,3,7" is itself, and "3," is 3 alone."""
+    words = [word.strip() for word in text.removesuffix(",").split(",")]
+    if all(word.isdecimal() for word in words):
+        numbers = [int(word) for word in words]
+        seeds = numbers if "," in text else list(range(numbers[0]))
+        if 0 < len(seeds) == len(set(seeds)):
+            return seeds
+    raise ValueError(f"--seeds: expected how many, 1 or more, or different seeds such as 0,3,7; got {text!r}")

@@ -1,0 +1,226 @@
+"""A comparison: arms x seeds, each trained and judged once in a folder of its own; stopped, it goes on where it was."""
+import csv
+import json
+import re
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import checkpoint, kernels, run_dir
+from .arms import parse_arms, parse_seeds
+from .config import Config
+from .datasets.dataset import Dataset
+from .evaluate.collect import stamped
+from .evaluate.comparison import csv_table, markdown, summary, title
+from .evaluate.floor_cache import FloorCache
+from .evaluate.interval import mean_and_interval
+from .run_dir import CHECKPOINT, METRICS, RESULT
+from .train import Run
+
+OUTPUTS = ("compare.md", "compare.csv", "compare.json", "compare.png")
+WHERE = ("data_dir", "threads")  # knobs that change no result
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a comparison: an arm with a seed, and the folder it has."""
+
+    arm: str
+    config: Config
+    folder: Path
+
+    def __str__(self):
+        return f"{self.arm}, seed {self.config.seed}"
+
+
+def plan(arms: dict[str, dict], seeds: list[int], given: dict, out: Path) -> list[Job]:
+    """All arms with the first seed, then all with the next: a comparison that is stopped is a fair one, too."""
+    jobs: list[Job] = []
+    for seed in seeds:
+        for arm, knobs in arms.items():
+            try:
+                config = Config.of({**given, **knobs, "seed": seed})
+            except ValueError as error:
+                raise ValueError(f"arm {arm}: {error}") from None
+            twin = next((job.arm for job in jobs if job.config == config), None)
+            if twin:
+                raise ValueError(f"--methods: {twin} and {arm} are the same run: leave one of them out")
+            jobs.append(Job(arm, config, out / re.sub(r"[^A-Za-z0-9_.+]+", "-", f"{arm.replace('=', '_')}-{seed}")))
+    return jobs
+
+
+def expect_same(job: Job, found: dict) -> None:
+    """Raises ValueError where a folder holds a run of other knobs than the job's."""
+    try:
+        before = Config.from_dict(found).to_dict()
+    except ValueError as error:
+        raise ValueError(f"{job.folder}: a run of another version: {error}") from None
+    for name, value in job.config.to_dict().items():
+        if value != before[name] and name not in WHERE:
+            raise ValueError(f"{job.folder} holds a run with {name} {before[name]}, and now it is {value}: give "
+                             f"{before[name]} again, name another --out, or delete that folder")
+
+
+def complete(job: Job, result: dict) -> dict:
+    """A job's result, stamped, with its last row of metrics.csv as "last_epoch"."""
+    with open(job.folder / METRICS, newline="", encoding="utf-8") as file:
+        *_, last = csv.DictReader(file)
+    return {**stamped(result, job.arm), "last_epoch": {k: float(v) if v else None for k, v in last.items()}}
+
+
+def finished(job: Job) -> dict | None:
+    """The complete result of a job that is done; None where there is more to do."""
+    try:
+        result = json.loads((job.folder / RESULT).read_text(encoding="utf-8"))
+        expect_same(job, result["config"])
+        # `tinynnclr evaluate` may have judged it before it was through
+        return complete(job, result) if result["epochs"] == job.config.epochs else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        raise ValueError(f"{job.folder / RESULT} is damaged: delete it, and the run is judged again") from None
+
+
+def begun(job: Job) -> bool:
+    """Whether there is a checkpoint to go on from; one of no step does not count, whatever its knobs."""
+    try:
+        _, info = checkpoint.load(job.folder / CHECKPOINT)
+    except FileNotFoundError:
+        return False
+    if "config" not in info:
+        raise ValueError(f"{job.folder / CHECKPOINT} holds no run")
+    if info["step"]:
+        expect_same(job, info["config"])
+    return info["step"] > 0
+
+
+def command_line(methods: str, seeds: str, knobs: dict, out: Path | None = None) -> str:
+    """The command that makes a comparison."""
+    words = ["tinynnclr", "compare", "--methods", methods, "--seeds", seeds]
+    for name, value in knobs.items():
+        flag = name.replace("_", "-")
+        words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+    return shlex.join(words if out is None else [*words, "--out", str(out)])
+
+
+def duration(seconds: float) -> str:
+    """In words: 0.4 s, 45 s, 1 min 2 s, 2 h 5 min."""
+    s = round(seconds)
+    if s < 60:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{s} s"
+    return f"{s // 60} min {s % 60} s" if s < 3600 else f"{s // 3600} h {s % 3600 // 60} min"
+
+
+def time_left(left: list[Job], results: list[dict]) -> float:
+    """Seconds: a run will take what its arm's others took, or the mean of all arms where there is none yet."""
+    spent: dict[str, list[float]] = {}
+    for r in results:
+        spent.setdefault(r["arm"], []).append(r["seconds"] + r["evaluation_seconds"])
+    means = {arm: mean_and_interval(times)[0] for arm, times in spent.items()}
+    return sum(means.get(job.arm, sum(means.values()) / len(means)) for job in left)
+
+
+class Comparison:
+    """Arms x seeds as a command names them (see `arms`); which of their jobs are done, left, or failed and why.
+
+    given: knobs for all arms. A mistake in any of it, and a folder that holds a run of other knobs, is a ValueError
+    here; one that only the data tell, such as too large a batch, in `run`, before anything is trained.
+    """
+
+    def __init__(self, methods: str, seeds: str, given: dict, out: Path | None = None):
+        name = re.sub("[^A-Za-z0-9_.]+", "-", given.get("dataset", Config.dataset))
+        self.out = out or Path("runs") / f"compare-{name}"
+        self.jobs = plan(parse_arms(methods), parse_seeds(seeds), given, self.out)
+        self.done = {job: result for job in self.jobs if (result := finished(job))}
+        self.left = [job for job in self.jobs if job not in self.done]
+        self.failed: dict[Job, str] = {}
+        for job in self.left:
+            begun(job)  # which looks whose checkpoint it is
+        self.command = command_line(methods, seeds, given, out)
+        self.shown = command_line(methods, seeds, {knob: v for knob, v in given.items() if knob != "data_dir"})
+
+    def run(self) -> list[str]:
+        """Train and judge what is left, a line each; returns the names of the runs that failed.
+
+        A loss that is not finite ends its own run alone. Ctrl-C saves, says how to go on, and ends as SystemExit(130).
+        """
+        config = self.jobs[0].config
+        kernels.set_num_threads(config.threads or kernels.get_num_threads())
+        data = run_dir.load_data(config) if self.left else None
+        if data:
+            self.expect_fit(data[0])
+        run_dir.open_dir(self.out)  # last: a mistake leaves no folder behind
+        print(f"{len(self.jobs)} runs on {config.dataset}, {len(self.done)} of them done before, "
+              f"{kernels.get_num_threads()} threads, into {self.out}", flush=True)
+        self.write()
+        if data:
+            self.train(data)
+        return [str(job) for job in self.failed]
+
+    def expect_fit(self, train_data: Dataset) -> None:
+        """Raises ValueError for an arm whose knobs do not fit the data."""
+        for arm, job in {job.arm: job for job in self.left}.items():
+            try:
+                Run(job.config, train_data)
+            except ValueError as error:
+                raise ValueError(f"arm {arm}: {error}") from None
+
+    def train(self, data: tuple[Dataset, Dataset]) -> None:
+        """One job that is left after the other, until Ctrl-C."""
+        try:
+            floors = FloorCache(self.out / "floors.json", self.jobs[0].config, data)
+            while self.left:
+                said = self.run_next(data, floors)
+                self.write()
+                rest = f"; about {duration(time_left(self.left, [*self.done.values()]))} left"
+                print(said + (rest if self.left and self.done else ""), flush=True)
+        except KeyboardInterrupt:
+            self.say_how_to_go_on()
+            raise SystemExit(130) from None
+
+    def run_next(self, data: tuple[Dataset, Dataset], floors: FloorCache) -> str:
+        """Train the first job that is left, or train it on, and judge it; returns how it went."""
+        job = self.left[0]
+        run = Run(job.config, data[0])
+        below = floors.of(job.config, run.method.encoder)  # now, while its weights are the first ones
+        if begun(job):
+            run.load(job.folder / CHECKPOINT)
+        run_dir.open_dir(job.folder)
+        try:
+            run_dir.train_into(job.folder, run, data[0])
+            result = run_dir.evaluate_into(job.folder, run, data, below)
+            self.done[job] = complete(job, result)
+            said = (f"kNN {100 * result['knn']:.1f} %, linear {100 * result['linear']:.1f} % "
+                    f"({duration(result['seconds'] + result['evaluation_seconds'])})")
+        except FloatingPointError as error:
+            self.failed[job] = " ".join(str(error).split())
+            said = f"failed: {self.failed[job]}"
+        del self.left[0]
+        return f"[{len(self.done) + len(self.failed)}/{len(self.jobs)}] {job}: {said}"
+
+    def say_how_to_go_on(self) -> None:
+        """After Ctrl-C: what is done, what is saved, and the command that goes on."""
+        said = f"\nstopped; {len(self.done)} of {len(self.jobs)} runs are done"
+        if self.left and begun(self.left[0]):
+            step = checkpoint.load(self.left[0].folder / CHECKPOINT)[1]["step"]
+            said += f", {step} steps of {self.left[0]}, are saved"
+        print(f"{said}. Go on with:\n  {self.command}", file=sys.stderr)
+
+    def write(self) -> None:
+        """compare.csv, compare.json, compare.md and compare.png of what is done so far."""
+        from .plots_compare import draw_comparison  # matplotlib takes a second to import
+
+        results = [self.done[job] for job in self.jobs if job in self.done]
+        if not results:
+            return
+        notes = [f"Failed: {job}: {why}." for job, why in self.failed.items()]
+        if self.left:
+            notes.append(f"So far: {len(self.done)} of {len(self.jobs)} runs.")
+        run_dir.write_text(self.out / "compare.csv", csv_table(results))
+        run_dir.write_text(self.out / "compare.json", json.dumps(results, indent=1) + "\n")
+        run_dir.write_text(self.out / "compare.md", markdown(results, self.jobs[0].arm, self.shown, notes))
+        rows = summary(results)
+        draw_comparison([(row["name"], row["knn"]) for row in rows if not row["floor"]],
+                        [(row["name"], mean_and_interval(row["knn"])[0]) for row in rows if row["floor"]],
+                        self.out / "compare.png", title=title(results))
