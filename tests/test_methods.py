@@ -12,6 +12,7 @@ import tinynnclr
 from tinynnclr.config import Config
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.methods import METHODS
+from tinynnclr.models import ENCODERS
 from tinynnclr.models.features import encode
 from tinynnclr.train import Run, augmentation_pair, train
 
@@ -158,6 +159,21 @@ def test_every_method_learns(name):
     losses = [row["loss"] for row in run.metrics]
     assert sum(losses[-2:]) / 2 < sum(losses[:2]) / 2 - 0.05, losses
     assert all(math.isfinite(loss) for loss in losses)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("encoder", [name for name in ENCODERS if name not in ("tiny_cnn", "resnet14", "resnet20")])
+def test_every_method_on_every_encoder(method, encoder):
+    """One epoch of two steps, which moves the weights, and features for the evaluation."""
+    run = Run(config_of(method, encoder=encoder, epochs=1, width=4), DATA.take(32))
+    before = {k: p.data.copy() for k, p in run.method.named_parameters().items()}
+    train(run, DATA.take(32), augmentation_pair("simclr"), progress=False)
+    assert math.isfinite(run.metrics[-1]["loss"])
+    moved = [k for k, p in run.method.named_parameters().items() if not np.array_equal(before[k], p.data)]
+    assert moved or method == "random"
+    h = encode(run.method.encoder, DATA.images[:5])
+    assert h.shape == (5, run.method.encoder.features)
+    assert np.isfinite(h).all()
 
 
 def test_random_weights_stay_as_they_are():
