@@ -1,6 +1,7 @@
 """Arrays in, arrays out: the fast loops under everything else, each with its naive twin in the same file."""
 from .augment import augment
 from .conv import conv2d, conv2d_grad_input, conv2d_grad_weight
+from .kmeans import cluster_sums, kmeans
 from .l2_normalize import l2_normalize, l2_normalize_grad
 from .matmul import matmul
 from .nearest import nearest
@@ -17,8 +18,8 @@ from .pool import (
 from .softmax import cross_entropy, cross_entropy_grad
 from .standardize import standardize, standardize_grad
 
-__all__ = ["augment", "avg_pool2d", "avg_pool2d_grad", "coefficients", "conv2d", "conv2d_grad_input",
+__all__ = ["augment", "avg_pool2d", "avg_pool2d_grad", "cluster_sums", "coefficients", "conv2d", "conv2d_grad_input",
            "conv2d_grad_weight", "cross_entropy", "cross_entropy_grad", "get_num_threads", "global_avg_pool",
-           "global_avg_pool_grad", "l2_normalize", "l2_normalize_grad", "matmul", "max_pool2d", "max_pool2d_grad",
-           "moments", "nearest", "normalize", "normalize_grad", "parallel", "set_num_threads", "standardize",
-           "standardize_grad"]
+           "global_avg_pool_grad", "kmeans", "l2_normalize", "l2_normalize_grad", "matmul", "max_pool2d",
+           "max_pool2d_grad", "moments", "nearest", "normalize", "normalize_grad", "parallel", "set_num_threads",
+           "standardize", "standardize_grad"]
