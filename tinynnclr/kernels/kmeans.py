@@ -117,7 +117,8 @@ def kmeans(x: np.ndarray, k: int, steps: int, rng: np.random.Generator) -> tuple
     center = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
     x = x - center  # the clusters do not care where 0 is; products of numbers far from it lose digits
     queries = np.concatenate([x, np.ones((len(x), 1), x.dtype)], axis=1)
-    centroids, inertias = x[rng.choice(len(x), k, replace=False)], []
+    centroids = x[rng.choice(len(x), k, replace=False)]
+    inertias: list[float] = []
     for _ in range(steps):
         # argmin |x - c|^2 = argmax x.c - |c|^2 / 2: one more column, 1 in x and -|c|^2 / 2 in c
         offset = np.square(centroids).sum(axis=1, keepdims=True) * x.dtype.type(-0.5)
