@@ -96,8 +96,10 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
             smoothing=0.05, dynamic_ncols=True) as bar:
         while run.epoch < config.epochs:
             if len(run.order) == 0:
+                started = time.perf_counter()
                 run.order, renewed = method.start_epoch(len(data), run.rng)
                 optimizer.forget(renewed)
+                run.epoch_seconds += time.perf_counter() - started
             for indices in batches(run.order, config.batch_size, first=run.step % run.steps_per_epoch):
                 started = time.perf_counter()
                 x1, x2 = two_views(data.images, indices, augmentations, run.rng, config.view_size)

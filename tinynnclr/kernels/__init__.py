@@ -2,6 +2,7 @@
 from .augment import augment
 from .conv import conv2d, conv2d_grad_input, conv2d_grad_weight
 from .gelu import gelu, gelu_grad
+from .kmeans import cluster_sums, kmeans
 from .l2_normalize import l2_normalize, l2_normalize_grad
 from .lab import rgb_to_lab
 from .layer_norm import layer_norm, layer_norm_grad
@@ -20,9 +21,9 @@ from .pool import (
 from .softmax import cross_entropy, cross_entropy_grad, softmax, softmax_grad
 from .standardize import standardize, standardize_grad
 
-__all__ = ["augment", "avg_pool2d", "avg_pool2d_grad", "coefficients", "conv2d", "conv2d_grad_input",
+__all__ = ["augment", "avg_pool2d", "avg_pool2d_grad", "cluster_sums", "coefficients", "conv2d", "conv2d_grad_input",
            "conv2d_grad_weight", "cross_entropy", "cross_entropy_grad", "gelu", "gelu_grad", "get_num_threads",
-           "global_avg_pool", "global_avg_pool_grad", "l2_normalize", "l2_normalize_grad", "layer_norm",
+           "global_avg_pool", "global_avg_pool_grad", "kmeans", "l2_normalize", "l2_normalize_grad", "layer_norm",
            "layer_norm_grad", "matmul", "max_pool2d", "max_pool2d_grad", "moments", "nearest", "normalize",
            "normalize_grad", "parallel", "rgb_to_lab", "set_num_threads", "softmax", "softmax_grad", "standardize",
            "standardize_grad"]

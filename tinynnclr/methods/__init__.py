@@ -1,6 +1,7 @@
 """One file, one paper: each method turns two views of a batch into a loss."""
 from .byol import BYOL
 from .cmc import CMC
+from .deepcluster import DeepCluster
 from .instance_discrimination import InstanceDiscrimination
 from .method import Method
 from .moco import MoCo
@@ -18,10 +19,11 @@ METHODS: dict[str, type[Method]] = {  # a new method adds its line here
     "moco": MoCo,
     "cmc": CMC,
     "snclr": SNCLR,
+    "deepcluster": DeepCluster,
     "byol": BYOL,
     "supervised": Supervised,
     "random": RandomWeights,
 }
 
-__all__ = ["BYOL", "CMC", "METHODS", "InstanceDiscrimination", "Method", "MoCo", "NNCLR", "RandomWeights", "SNCLR",
-           "SimCLR", "Supervised", "SupportSet"]
+__all__ = ["BYOL", "CMC", "METHODS", "DeepCluster", "InstanceDiscrimination", "Method", "MoCo", "NNCLR",
+           "RandomWeights", "SNCLR", "SimCLR", "Supervised", "SupportSet"]
