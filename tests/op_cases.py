@@ -4,6 +4,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinynnclr import kernels
+from tinynnclr.kernels.attention import attention_naive
 from tinynnclr.kernels.gelu import gelu_naive
 from tinynnclr.kernels.standardize import standardize_naive
 
@@ -131,9 +132,9 @@ CASES = {
     "gelu": [*singles(normal), case(normal(3, 50) * 3), case(np.array([-9.0, 9.0, 0.0]))],
     "layer_norm": [case((3, 4), (4,), (4,)), case((2, 3, 5), (5,), (5,)), case((4, 1), (1,), (1,), eps=0.1),
                    case(normal(70, 3) + 50, (3,), (3,)), case((0, 3), (3,), (3,)), case((6,), (6,), (6,))],
-    "attention": [case((2, 3, 4), (2, 3, 4), (2, 3, 4)), case((1, 5, 2), (1, 5, 2), (1, 5, 3)),
-                  case((3, 1, 2), (3, 1, 2), (3, 1, 2)), case(normal(2, 4, 3) * 5, normal(2, 4, 3) * 5, (2, 4, 3)),
-                  case((2, 3, 4), (2, 6, 4), (2, 6, 1))],
+    "attention": [case((2, 5, 4), (2, 5, 4), (2, 5, 4)), case((2, 3, 6), (2, 3, 6), (2, 3, 6), heads=3),
+                  case((1, 17, 10), (1, 17, 10), (1, 17, 10), heads=2), case((2, 1, 2), (2, 1, 2), (2, 1, 2)),
+                  case((0, 3, 2), (0, 3, 2), (0, 3, 2)), case(normal(1, 4, 4) * 5, (1, 4, 4), (1, 4, 4), heads=2)],
 }
 
 
@@ -156,12 +157,9 @@ def _layer_norm(x, weight, bias, eps=1e-5):
     return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + eps) * weight + bias
 
 
-def _attention(q, k, v):
-    return np.exp(_log_softmax(q @ k.swapaxes(1, 2) / np.sqrt(q.shape[-1]))) @ v
-
-
 REFERENCES = {
-    "gelu": gelu_naive, "layer_norm": _layer_norm, "attention": _attention,
+    "gelu": gelu_naive, "layer_norm": _layer_norm, 
+    "attention": lambda q, k, v, heads=1: attention_naive(q, k, v, heads)[0],
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "exp": np.exp,
     "log": np.log, "tanh": np.tanh, "sum": np.sum, "mean": np.mean, "transpose": np.transpose, "matmul": np.matmul,
     "power": lambda a, exponent: a ** exponent,

@@ -1,4 +1,5 @@
 """Arrays in, arrays out: the fast loops under everything else, each with its naive twin in the same file."""
+from .attention import attention, attention_grad
 from .augment import augment
 from .conv import conv2d, conv2d_grad_input, conv2d_grad_weight
 from .gelu import gelu, gelu_grad
@@ -18,12 +19,12 @@ from .pool import (
     max_pool2d,
     max_pool2d_grad,
 )
-from .softmax import cross_entropy, cross_entropy_grad, softmax, softmax_grad
+from .softmax import cross_entropy, cross_entropy_grad
 from .standardize import standardize, standardize_grad
 
-__all__ = ["augment", "avg_pool2d", "avg_pool2d_grad", "cluster_sums", "coefficients", "conv2d", "conv2d_grad_input",
-           "conv2d_grad_weight", "cross_entropy", "cross_entropy_grad", "gelu", "gelu_grad", "get_num_threads",
-           "global_avg_pool", "global_avg_pool_grad", "kmeans", "l2_normalize", "l2_normalize_grad", "layer_norm",
-           "layer_norm_grad", "matmul", "max_pool2d", "max_pool2d_grad", "moments", "nearest", "normalize",
-           "normalize_grad", "parallel", "rgb_to_lab", "set_num_threads", "softmax", "softmax_grad", "standardize",
+__all__ = ["attention", "attention_grad", "augment", "avg_pool2d", "avg_pool2d_grad", "cluster_sums", "coefficients",
+           "conv2d", "conv2d_grad_input", "conv2d_grad_weight", "cross_entropy", "cross_entropy_grad", "gelu",
+           "gelu_grad", "get_num_threads", "global_avg_pool", "global_avg_pool_grad", "kmeans", "l2_normalize",
+           "l2_normalize_grad", "layer_norm", "layer_norm_grad", "matmul", "max_pool2d", "max_pool2d_grad", "moments",
+           "nearest", "normalize", "normalize_grad", "parallel", "rgb_to_lab", "set_num_threads", "standardize",
            "standardize_grad"]

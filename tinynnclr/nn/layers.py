@@ -102,19 +102,13 @@ class MultiHeadAttention(Module):
     """
 
     def __init__(self, features: int, heads: int, rng: np.random.Generator):
-        if features % heads:
+        if heads < 1 or features % heads:
             raise ValueError(f"MultiHeadAttention: expected heads that divide {features}, got {heads}")
         self.query, self.key, self.value, self.out = (Linear(features, features, rng, gain=1.0) for _ in range(4))
         self.heads = heads
 
     def forward(self, x):
-        n, t, d = x.shape
-
-        def split(y):  # (n, t, d) -> (n heads, t, d / heads)
-            return y.reshape(n, t, self.heads, -1).transpose(0, 2, 1, 3).reshape(n * self.heads, t, -1)
-
-        y = ops.attention(split(self.query(x)), split(self.key(x)), split(self.value(x)))
-        return self.out(y.reshape(n, self.heads, t, -1).transpose(0, 2, 1, 3).reshape(n, t, d))
+        return self.out(ops.attention(self.query(x), self.key(x), self.value(x), heads=self.heads))
 
 
 class MaxPool2d(Module):

@@ -1,21 +1,16 @@
-"""Attention: each token takes a mean of all tokens' values, weighed by how well their keys match its query."""
-import math
-
+"""Attention of the tokens of an image to each other."""
 from .. import kernels
 from ..tensor import op
 from .norm import _once
 
 
 @op
-def attention(q, k, v):
-    """softmax(q k^T / sqrt(d)) v for each item: q, k (items, tokens, d), v (items, tokens, e) -> (items, tokens, e).
+def attention(q, k, v, *, heads=1):
+    """softmax(q k^T / sqrt(d)) v for q, k, v (n, t, heads * d): token i of t takes the mean of all values, weighed.
 
-    With p the softmax: dv = p^T g; dp = g v^T; ds = p (dp - sum(dp p)) / sqrt(d); dq = ds k; dk = ds^T q.
-    Source: Vaswani et al. 2017 (arXiv 1706.03762), eq. 1.
+    Head h reads and writes columns h * d to (h + 1) * d, by itself. Saves the softmax p (n, heads, t, t):
+    dv = p^T g, and with ds = p * (g v^T - sum(p * g v^T)) / sqrt(d), row by row, dq = ds k and dk = ds^T q.
     """
-    scale = 1 / math.sqrt(q.shape[-1])
-    p = kernels.softmax(kernels.matmul(q, k.swapaxes(1, 2)), scale)  # (items, tokens, tokens)
-    ds = _once(lambda g: kernels.softmax_grad(kernels.matmul(g, v.swapaxes(1, 2)), p, scale))
-    return kernels.matmul(p, v), (
-        lambda g: kernels.matmul(ds(g), k), lambda g: kernels.matmul(ds(g).swapaxes(1, 2), q),
-        lambda g: kernels.matmul(p.swapaxes(1, 2), g))
+    y, p = kernels.attention(q, k, v, heads)
+    grads = _once(lambda g: kernels.attention_grad(g, q, k, v, p, heads))
+    return y, (lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])
