@@ -29,7 +29,7 @@ from .support_set import SupportSet, unit_rows
 class MoCo(Method):
     """Encoder, head, slow copies of both and a queue of keys."""
 
-    defaults: ClassVar[dict[str, Any]] = {"temperature": 0.2}
+    defaults: ClassVar[dict[str, Any]] = {"temperature": 0.1}
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
         self.encoder = encoder
