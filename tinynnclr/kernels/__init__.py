@@ -2,7 +2,7 @@
 from .attention import attention, attention_grad
 from .augment import augment
 from .conv import conv2d, conv2d_grad_input, conv2d_grad_weight
-from .gelu import gelu, gelu_grad
+from .gelu import gelu
 from .kmeans import cluster_sums, kmeans
 from .l2_normalize import l2_normalize, l2_normalize_grad
 from .lab import rgb_to_lab
@@ -24,7 +24,7 @@ from .standardize import standardize, standardize_grad
 
 __all__ = ["attention", "attention_grad", "augment", "avg_pool2d", "avg_pool2d_grad", "cluster_sums", "coefficients",
            "conv2d", "conv2d_grad_input", "conv2d_grad_weight", "cross_entropy", "cross_entropy_grad", "gelu",
-           "gelu_grad", "get_num_threads", "global_avg_pool", "global_avg_pool_grad", "kmeans", "l2_normalize",
-           "l2_normalize_grad", "layer_norm", "layer_norm_grad", "matmul", "max_pool2d", "max_pool2d_grad", "moments",
-           "nearest", "normalize", "normalize_grad", "parallel", "rgb_to_lab", "set_num_threads", "standardize",
+           "get_num_threads", "global_avg_pool", "global_avg_pool_grad", "kmeans", "l2_normalize", "l2_normalize_grad",
+           "layer_norm", "layer_norm_grad", "matmul", "max_pool2d", "max_pool2d_grad", "moments", "nearest",
+           "normalize", "normalize_grad", "parallel", "rgb_to_lab", "set_num_threads", "standardize",
            "standardize_grad"]

@@ -74,8 +74,9 @@ def relu(a):
 
 @op
 def gelu(a):
-    """a Phi(a), Phi being the normal distribution's; da = g (Phi(a) + a phi(a))."""
-    return kernels.gelu(a), (lambda g: kernels.gelu_grad(g, a),)
+    """a Phi(a), Phi being the normal distribution's; da = g (Phi(a) + a phi(a)), a slope worked out on the way."""
+    out, slope = kernels.gelu(a)
+    return out, (lambda g: g * slope,)
 
 
 @op
