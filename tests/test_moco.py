@@ -172,8 +172,8 @@ def test_no_key_of_a_batch_is_its_negative(rng):
 def test_equal_embeddings_cost_a_guess(rng):
     for changes in ({}, {"negatives": "ball", "ring_outer": 0.5}):
         method = build(head="v1", ema=0.0, **changes)
-        method.head.weight.data[...] = 0
-        method.head.bias.data[...] = 1
+        method.head.layers[0].weight.data[...] = 0
+        method.head.layers[0].bias.data[...] = 1
         method.queue.rows[:] = 1 / math.sqrt(8)
         loss = method.loss(*views(rng), np.arange(B)).item()
         assert loss == pytest.approx(math.log(1 + (16 if changes else 32)), rel=1e-5)

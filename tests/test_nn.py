@@ -6,7 +6,7 @@ import pytest
 from one_line import fails
 
 from tinynnclr import Tensor, no_grad
-from tinynnclr.models import TinyCNN, predictor, projector
+from tinynnclr.models import TinyCNN, linear_head, predictor, projector
 from tinynnclr.nn import AvgPool2d, BatchNorm, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Module, ReLU, Sequential
 from tinynnclr.nn.init import kaiming_normal
 
@@ -276,3 +276,25 @@ def test_a_sequential_makes_one_op_of_norm_and_convolution(rng, training):
         np.testing.assert_allclose(a.grad, b.grad, rtol=0, atol=1e-5 * max(1, np.abs(b.grad).max()), err_msg=name)
     for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("hidden", [0, 7])
+def test_a_linear_head(norm, hidden, rng):
+    head = linear_head(5, 3, rng, norm, hidden)
+    shapes = [p.shape for p in head.parameters() if p.ndim == 2]
+    assert shapes == ([(5, 7), (7, 3)] if hidden else [(5, 3)])
+    z = head(rng.random((9, 5)).astype(np.float32) + 3).numpy()
+    assert z.shape == (9, 3)
+    assert (np.abs(z.mean(axis=0)).max() < 1e-4) == norm  # what all share is taken away
+    same_way = 1 - np.square((z / np.linalg.norm(z, axis=1, keepdims=True)).mean(axis=0)).sum()
+    assert (same_way > 0.8) == norm
+
+
+def test_a_projector_without_its_last_norm(rng):
+    """BYOL's: linear, batch norm, ReLU, and a linear layer with a bias; with the norm there is no bias to shift."""
+    kinds = {last: [type(m).__name__ for m in projector(5, 7, 3, rng, layers=2, last_norm=last).layers]
+             for last in (True, False)}
+    assert kinds == {True: ["Linear", "BatchNorm", "Linear", "BatchNorm"], False: ["Linear", "BatchNorm", "Linear"]}
+    assert projector(5, 7, 3, rng, layers=2, last_norm=False).layers[-1].bias is not None
+    assert projector(5, 7, 3, rng, layers=2).layers[-2].bias is None

@@ -56,6 +56,8 @@ class Config:
     ema: float = knob(0.99, "how much of itself a momentum encoder keeps in a step (moco, snclr, byol, nnclr)")
     symmetric: bool = knob(False, "let each view be query and key in turn (moco)")
     head: str = knob("v2", "v1: one linear layer, v2: two with ReLU between (moco)", ("v1", "v2"))
+    head_norm: bool = knob(False, "end the head with a batch norm, which the papers have not (moco, cmc, "
+                           "instance_discrimination)")
     # Banks and negatives
     bank_loss: str = knob("softmax", "softmax over all images, over bank_negatives of them, or binary (NCE) with a "
                           "constant Z (instance_discrimination, cmc)", ("softmax", "sampled", "nce"))

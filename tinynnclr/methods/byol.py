@@ -26,7 +26,8 @@ class BYOL(Method):
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
         self.encoder = encoder
-        self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng, layers=2)
+        self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng, layers=2,
+                                   last_norm=False)
         self.predictor = predictor(config.dim, config.predictor_hidden, rng)
         self.target = MomentumEncoder(self.encoder, self.projector, momentum=config.ema)
         self.support_set = SupportSet(config.queue_size, config.dim, rng) if config.neighbors else None

@@ -15,8 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..datasets.dataset import Dataset
-from ..models import Encoder, LabEncoder, make_encoder
-from ..nn import Linear
+from ..models import Encoder, LabEncoder, linear_head, make_encoder
 from ..tensor import Tensor
 from .bank_loss import BankLoss
 from .memory_bank import MemoryBank
@@ -37,8 +36,8 @@ class CMC(Method):
 
     def __init__(self, encoder: LabEncoder, config, rng: np.random.Generator, data: Dataset):
         self.encoder: LabEncoder = encoder
-        self.lightness_head = Linear(encoder.lightness.features, config.dim, rng)
-        self.colors_head = Linear(encoder.colors.features, config.dim, rng)
+        self.lightness_head = linear_head(encoder.lightness.features, config.dim, rng, config.head_norm)
+        self.colors_head = linear_head(encoder.colors.features, config.dim, rng, config.head_norm)
         self.lightness_bank, self.colors_bank = (MemoryBank(len(data), config.dim, config.bank_momentum, rng)
                                                  for _ in range(2))
         self.losses = [BankLoss(config, self.lightness_bank), BankLoss(config, self.colors_bank)]

@@ -16,8 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..datasets.dataset import Dataset
-from ..models import Encoder
-from ..nn import Linear
+from ..models import Encoder, linear_head
 from ..tensor import Tensor
 from .bank_loss import BankLoss
 from .memory_bank import MemoryBank
@@ -31,7 +30,7 @@ class InstanceDiscrimination(Method):
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset):
         self.encoder = encoder
-        self.head = Linear(encoder.features, config.dim, rng)
+        self.head = linear_head(encoder.features, config.dim, rng, config.head_norm)
         self.bank = MemoryBank(len(data), config.dim, config.bank_momentum, rng)
         self.bank_loss = BankLoss(config, self.bank)
         self.pending: tuple = ()  # what after_step needs of the last loss: z, ids

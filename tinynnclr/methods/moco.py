@@ -16,8 +16,7 @@ import numpy as np
 
 from .. import ops
 from ..datasets.dataset import Dataset
-from ..models import Encoder
-from ..nn import Linear, Module, ReLU, Sequential
+from ..models import Encoder, linear_head
 from ..tensor import Tensor
 from .losses import info_nce_loss
 from .method import Method
@@ -33,10 +32,8 @@ class MoCo(Method):
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
         self.encoder = encoder
-        self.head: Module = Linear(encoder.features, config.dim, rng)
-        if config.head == "v2":
-            self.head = Sequential(Linear(encoder.features, config.projector_hidden, rng), ReLU(),
-                                   Linear(config.projector_hidden, config.dim, rng))
+        hidden = {"v1": 0, "v2": config.projector_hidden}[config.head]
+        self.head = linear_head(encoder.features, config.dim, rng, config.head_norm, hidden)
         self.momentum_encoder = MomentumEncoder(self.encoder, self.head, momentum=config.ema)
         self.queue = SupportSet(config.queue_size, config.dim, rng)
         self.negatives = Negatives(config)

@@ -8,7 +8,8 @@ and the same with the views exchanged. The weights are constants: they say how m
 as in the released code, cosines differ too little and all weights are nearly 1 / K: `entropy` in metrics.csv is then
 close to ln K. --soft-weights outside is that code's other form, -sum_k w_k log P_k.
 Source: Ge et al. 2023, "Soft neighbors are positive supporters in contrastive visual representation learning"
-(arXiv 2303.17142), section 3; the weights of an image's neighbours sum to 1 here.
+(arXiv 2303.17142), section 3. Here the weights of an image's neighbours sum to 1, and the heads are NNCLR's (the
+paper's last batch norms have no scale and shift).
 """
 import math
 from typing import Any, ClassVar

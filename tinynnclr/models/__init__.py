@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .encoder import Encoder
-from .heads import predictor, projector
+from .heads import linear_head, predictor, projector
 from .resnet import ResNet
 from .split import LabEncoder
 from .tiny_cnn import TinyCNN
@@ -27,4 +27,5 @@ def make_encoder(config: Any, rng: np.random.Generator, channels: int = 3, width
     return ENCODERS[config.encoder](width or config.width, rng, config.standardize, channels)
 
 
-__all__ = ["ENCODERS", "Encoder", "LabEncoder", "ResNet", "TinyCNN", "ViT", "make_encoder", "predictor", "projector"]
+__all__ = ["ENCODERS", "Encoder", "LabEncoder", "ResNet", "TinyCNN", "ViT", "linear_head", "make_encoder", "predictor",
+           "projector"]

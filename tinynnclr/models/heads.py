@@ -1,22 +1,36 @@
 """The heads on top of an encoder: the projector h -> z and the predictor z -> p."""
 import numpy as np
 
-from ..nn import BatchNorm, Linear, Module, Sequential
+from ..nn import BatchNorm, Linear, Module, ReLU, Sequential
 
 
-def projector(features: int, hidden: int, dim: int, rng: np.random.Generator, layers: int = 3) -> Module:
+def projector(features: int, hidden: int, dim: int, rng: np.random.Generator, layers: int = 3,
+              last_norm: bool = True) -> Module:
     """h (n, features) -> z (n, dim): linear layers with batch norm after *every* one, ReLU after all but the last.
 
     NNCLR (arXiv 2104.14548) uses three layers [2048, 2048, d]. The last batch norm matters: without it embeddings share
-    a large mean, and every query finds the same few neighbours.
+    a large mean, and every query finds the same few neighbours. BYOL has two layers and no last_norm.
     """
     sizes = [features, *[hidden] * (layers - 1), dim]
     parts: list[Module] = []
     for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
-        parts += [Linear(inputs, outputs, rng, bias=False), BatchNorm(outputs, relu=i < layers - 1)]
+        normed = last_norm or i < layers - 1
+        parts.append(Linear(inputs, outputs, rng, bias=not normed))
+        parts += [BatchNorm(outputs, relu=i < layers - 1)] * normed
     return Sequential(*parts)
 
 
 def predictor(dim: int, hidden: int, rng: np.random.Generator) -> Module:
     """z (n, dim) -> p (n, dim): a hidden layer with batch norm and ReLU, then a plain linear one (NNCLR, [4096, d])."""
     return Sequential(Linear(dim, hidden, rng, bias=False), BatchNorm(hidden, relu=True), Linear(hidden, dim, rng))
+
+
+def linear_head(features: int, dim: int, rng: np.random.Generator, norm: bool = False, hidden: int = 0) -> Module:
+    """h (n, features) -> z (n, dim): a linear layer, or two with ReLU between where hidden > 0; no batch norm inside.
+
+    These are the heads of instance discrimination, CMC and MoCo. With norm, a batch norm follows: it takes away the
+    direction that all embeddings share at first, out of which a short run does not find.
+    """
+    layers: list[Module] = [Linear(features, hidden, rng), ReLU()] if hidden else []
+    layers += [Linear(hidden or features, dim, rng)]
+    return Sequential(*layers, *[BatchNorm(dim)] * norm)
