@@ -62,6 +62,22 @@ def test_random_shapes(rng, dtype):
         check(matmul(a, b), a, b)
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 6, 1), (17, 19, 33), (2 * ROWS + 1, KC + 1, NR + 1),
+                                   (9, 4, COLUMNS + 3), (3, 0, 4), (0, 3, 2)])
+def test_a_bias_is_added_once_to_every_row(rng, dtype, threads, shape):
+    """The bytes are those of product and sum one after the other."""
+    a, b = draw(rng, dtype, *shape)
+    bias = rng.standard_normal(2 * shape[2]).astype(dtype)[::2]  # not contiguous
+    same_bytes(threads, lambda: matmul(a, b, bias))
+    np.testing.assert_array_equal(matmul(a, b, bias), matmul(a, b) + bias)
+    for bad in (bias[:-1], bias[:, None], bias.astype({np.float32: np.float64, np.float64: np.float32}[dtype])):
+        if bad.size:
+            with fails(ValueError, "matmul: bias: expected"):
+                matmul(a, b, bad)
+    with fails(ValueError, "matmul: bias: expected"):
+        matmul(a[None], b[None], bias)
+
+
 @pytest.mark.parametrize("shape", [(0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 0)])
 def test_empty_is_zero(dtype, shape):
     m, k, n = shape

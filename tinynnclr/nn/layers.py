@@ -17,8 +17,7 @@ class Linear(Module):
 
     def forward(self, x):
         rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        out = ops.matmul(rows, self.weight)
-        out = out if self.bias is None else out + self.bias
+        out = ops.matmul(rows, self.weight) if self.bias is None else ops.linear(rows, self.weight, self.bias)
         return out if x.ndim == 2 else out.reshape(*x.shape[:-1], out.shape[-1])
 
 
