@@ -21,7 +21,7 @@ FLOORS = {"kernels": 0,
 WALLS = {"tensor": {"kernels"}, "datasets": {"kernels"}, "nn": {"kernels", "tensor", "gradcheck", "ops"}}
 BANNED = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib", "torch"}
 NO_KERNEL = {"__init__", "ladder", "linear", "memory", "parallel", "simd", "rows", "spin", "winograd_tiles"}  # parts
-NO_KERNEL |= {"winograd"}  # another way to the results of conv.py, whose twins are its own
+NO_KERNEL |= {"cache", "winograd"}  # sizes; and another way to the results of conv.py, whose twins are its own
 
 BLUEPRINTS = "toybox_"  # datasets/toybox_*.py draw one thing each function, and its name says which
 

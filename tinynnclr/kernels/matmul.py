@@ -2,11 +2,14 @@
 import numpy as np
 from numba import njit
 
+from .cache import SECOND, THIRD
 from .parallel import get_num_threads, parallel
 from .simd import KC, MR, contract, copy, pack, panel_width
 
-ROWS, COLUMNS, PAD = 240, 2048, 16  # a block of C: KC x ROWS of A fill half of a second-level cache, KC x COLUMNS of B
-# a part of the third; PAD, so that the rows of A do not meet in the same few places of the first
+# A block of C: KC x ROWS numbers of A fill half of the second-level cache, KC x COLUMNS of B a sixteenth of the third.
+ROWS = max(120, SECOND // 2 // (4 * KC) // MR * MR)
+COLUMNS = min(max(1024, THIRD // 16 // (4 * KC) // 64 * 64), 4096)
+PAD = 16  # so that the rows of A do not meet in the same few places of the first
 DIRECT = 128  # columns up to which rows of A are read where they lie: a copy would not be used often enough
 SMALL = 1 << 21  # multiplications of a piece, at least: waking a thread for fewer is not worth it
 TASKS = 4  # blocks of C per thread, at least, where C is large enough

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit
 
+from .cache import SECOND
 from .parallel import parallel
 from .simd import KC, contract, pack, panel_width
 from .winograd_tiles import (
@@ -33,7 +34,7 @@ from .winograd_tiles import (
     split_images,
 )
 
-BYTES = 1 << 18  # of a block of tiles and its products: half of a second-level cache
+BYTES = SECOND // 2  # of a block of tiles and its products
 LONG = 128  # tiles that a visit to the weight's gradient sums over
 LEAST = {1: 32, 2: 64}  # channels, in and out, from which the sums and differences cost less than they save (measured)
 

@@ -8,6 +8,9 @@ The two views are the lightness L and the colours ab of one crop, each with an e
 are rows of two memory banks: what image j's lightness and colours were embedded as when it last came by. Even the
 positive comes from the bank, of the other sense. Features for the evaluation are both encoders' side by side.
 `--bank-loss` and `--negatives` are those of instance discrimination; negatives are ranked in the bank that is searched.
+Views are crops alone, as in the paper (which flips them, too): colours that are jittered say little of the lightness.
+The paper's head is one linear layer, and rows keep half of themselves; without a batch norm at its end (--no-head-norm)
+a run of eight epochs learns nothing here.
 Source: Tian et al. 2020, "Contrastive multiview coding" (arXiv 1906.05849), section 3.
 """
 from typing import Any, ClassVar
@@ -25,7 +28,8 @@ from .method import Method
 class CMC(Method):
     """Two half encoders, each with one linear layer and a memory bank."""
 
-    defaults: ClassVar[dict[str, Any]] = {"temperature": 0.1}
+    defaults: ClassVar[dict[str, Any]] = {"temperature": 0.1, "bank_momentum": 0.0, "head_norm": True,
+                                          "augmentation": "crop-only"}
 
     @staticmethod
     def make_encoder(config: Any, rng: np.random.Generator) -> Encoder:

@@ -1,0 +1,21 @@
+"""How large the caches are: it decides how much of a matrix is worked on at a time, and never what comes out."""
+from pathlib import Path
+
+LINUX = Path("/sys/devices/system/cpu/cpu0/cache")
+
+
+def cache_bytes(level: int, otherwise: int, root: Path = LINUX) -> int:
+    """Bytes of the first core's data cache of this level, as Linux tells; `otherwise` where nobody tells."""
+    try:
+        for entry in sorted(root.glob("index*")):
+            if (entry / "type").read_text().strip() != "Instruction" and int((entry / "level").read_text()) == level:
+                text = (entry / "size").read_text().strip()
+                size = int(text.rstrip("KM")) * {"K": 1 << 10, "M": 1 << 20}.get(text[-1], 1)
+                return size if size > 0 else otherwise
+    except (OSError, ValueError, IndexError):
+        pass
+    return otherwise
+
+
+SECOND = cache_bytes(2, 1 << 19)  # a core's own
+THIRD = cache_bytes(3, 1 << 25)  # what all cores share
