@@ -107,10 +107,10 @@ def test_neighbors(rng, out, epochs, queries, shown):
 
 def test_the_frames_and_the_shares_tell_who_is_of_the_same_class(rng, out, monkeypatch):
     frames, texts = [], []
-    picture, write = plots._picture, plots._write
+    picture, write = plots._picture, plots.write_picture
     monkeypatch.setattr(plots, "_picture", lambda *args: (frames.append(args[5:]), picture(*args)))
-    monkeypatch.setattr(plots, "_write", lambda fig, path: (texts.extend(t.get_text() for t in fig.axes[0].texts),
-                                                            write(fig, path))[1])
+    monkeypatch.setattr(plots, "write_picture", lambda fig, path: (
+        texts.extend(t.get_text() for t in fig.axes[0].texts), write(fig, path))[1])
     labels = np.array([0, 1, 0, 1])
     gallery = [np.array([[1, 2], [0, 2]]), np.array([[2, 2], [3, 0]])]
     check(draw_neighbors(gallery, pictures(rng, 4), labels, NAMES, out), out)
@@ -124,7 +124,7 @@ def test_the_frames_and_the_shares_tell_who_is_of_the_same_class(rng, out, monke
 @pytest.mark.parametrize("epochs", [1, 2, 3, 4, 50])
 def test_neighbors_early_middle_late(rng, out, monkeypatch, epochs):
     texts = []
-    monkeypatch.setattr(plots, "_write", lambda fig, path: texts.extend(t.get_text() for t in fig.axes[0].texts))
+    monkeypatch.setattr(plots, "write_picture", lambda fig, path: texts.extend(t.get_text() for t in fig.axes[0].texts))
     draw_neighbors([np.zeros((1, 1), int)] * epochs, pictures(rng, 2), np.zeros(2, int), NAMES, out)
     numbers = [int(t.split()[-1]) for t in texts if t.startswith("after epoch")]
     assert numbers == {1: [1], 2: [1, 2], 3: [1, 2, 3], 4: [1, 2, 4], 50: [1, 25, 50]}[epochs]
@@ -164,7 +164,7 @@ def test_embedding_of_strange_shapes(rng, out, stretch):
 
 def test_no_name_lies_on_another(rng, out, monkeypatch):
     names = []
-    monkeypatch.setattr(plots, "_write", lambda fig, path: names.extend(fig.axes[0].texts))
+    monkeypatch.setattr(plots, "write_picture", lambda fig, path: names.extend(fig.axes[0].texts))
     labels = np.arange(300) % 40
     draw_embedding(rng.standard_normal((300, 2)), labels, [f"class {c}" for c in range(40)], out)
     boxes = [t.get_window_extent() for t in names if t.get_text().startswith("class")]

@@ -4,25 +4,32 @@ What a colour says, a shape or a line style says too, and the colours are ones t
 Each has its own headline, a question in plain words; `title` says below it, small and grey, which run this is.
 """
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Polygon, Rectangle
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from .checkpoint import write_whole
+from .plots_style import (
+    BLUE,
+    DPI,
+    GREY,
+    HALO,
+    INK,
+    MARGIN,
+    ORANGE,
+    WIDTH,
+    draw_headline,
+    expect,
+    plain_text,
+    write_picture,
+)
 
-DPI, WIDTH, MARGIN = 130, 9.0, 0.12  # inches: 1170 pixels, which stay sharp where a page shows them 900 wide
-INK, GREY, PALE, BLUE, ORANGE = "#222222", "#666666", "#CCCCCC", "#0072B2", "#D55E00"  # blue, orange: Okabe and Ito
 COLOURS = ("#332288", "#88CCEE", "#CC6677", "#117733", "#DDCC77", "#882255", "#44AA99", "#AA4499", "#999933", "#777777")
 MARKERS = ("o", "^", "s", "v", "D", "P", "<", "X", ">", "p")  # with Paul Tol's muted colours: 100 different pairs
 SMOOTH = "bicubic"
 SHOWN = 5  # neighbours of a query in one block
-HALO = [withStroke(linewidth=3, foreground="white")]
 PANELS = (  # headline, what the axis counts, {metric: how the line is called}
     ("Loss", "nats, mean of the steps", {"loss": ""}),
     ("Do neighbours tell the class?", "kNN accuracy, leave one out", {"monitor_knn": ""}),
@@ -42,13 +49,13 @@ def draw_curves(metrics: Sequence[dict], path: str | Path, *, title: str = "") -
 
     A panel whose numbers are all missing or NaN is left out, as are the neighbours of a method that has none.
     """
-    _expect(len(metrics) > 0, "draw_curves: metrics: expected at least one epoch, got none")
-    _expect(all("epoch" in row for row in metrics), "draw_curves: metrics: expected rows with epoch, got one without")
+    expect(len(metrics) > 0, "draw_curves: metrics: expected at least one epoch, got none")
+    expect(all("epoch" in row for row in metrics), "draw_curves: metrics: expected rows with epoch, got one without")
     epochs = np.array([row["epoch"] for row in metrics])
     columns = {name: np.array([row.get(name, np.nan) for row in metrics], float) for _, _, s in PANELS for name in s}
     panels = [(head, unit, kept) for head, unit, series in PANELS
               if (kept := {name: label for name, label in series.items() if np.isfinite(columns[name]).any()})]
-    _expect(panels, "draw_curves: metrics: expected numbers to draw, got only NaN")
+    expect(panels, "draw_curves: metrics: expected numbers to draw, got only NaN")
     rows = -(-len(panels) // 3)
     fig, sheet, top = _sheet(WIDTH, 0.1 + 2.3 * rows, title, "How did the training go?")
     for i, (head, unit, series) in enumerate(panels):
@@ -57,7 +64,7 @@ def draw_curves(metrics: Sequence[dict], path: str | Path, *, title: str = "") -
         sheet.text(x, y + 0.48, unit, fontsize=8.5, color=GREY)
         ax = fig.add_axes((x / WIDTH, 1 - (y + 1.95) / fig.get_figheight(), 2.15 / WIDTH, 1.4 / fig.get_figheight()))
         _panel(ax, epochs, {label: columns[name] for name, label in series.items()}, any(s in SHARES for s in series))
-    return _write(fig, path)
+    return write_picture(fig, path)
 
 
 def _panel(ax, epochs, series, percent):
@@ -99,15 +106,15 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
 
     gallery: indices (q, s) into images (n, h, w, 3) uint8, one array an epoch; the queries are the first q images.
     """
-    _expect(len(gallery) > 0, "draw_neighbors: gallery: expected at least one epoch, got none")
+    expect(len(gallery) > 0, "draw_neighbors: gallery: expected at least one epoch, got none")
     labels = np.asarray(labels)
     _expect_images("draw_neighbors", images, labels, class_names, len(images))
     for found in gallery:
-        _expect(np.ndim(found) == 2 and np.size(found) and np.shape(found) == np.shape(gallery[0])
+        expect(np.ndim(found) == 2 and np.size(found) and np.shape(found) == np.shape(gallery[0])
                 and len(found) <= len(images),
                 f"draw_neighbors: gallery: expected the same (q, s) each, q <= {len(images)}, got {np.shape(found)}")
         least, most = np.min(found), np.max(found)
-        _expect(0 <= least <= most < len(images),
+        expect(0 <= least <= most < len(images),
                 f"draw_neighbors: gallery: expected indices 0 to {len(images) - 1}, got {least} to {most}")
     epochs = sorted({0, (len(gallery) - 1) // 2, len(gallery) - 1})
     blocks = [np.asarray(gallery[e])[:, :SHOWN] for e in epochs]
@@ -121,7 +128,7 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
     ax.text(indent + side / 2, top - 0.06, "query", ha="center", va="bottom", fontsize=9.5, color=GREY)
     for q in range(queries):
         _picture(ax, images[q], indent, top + q * side, side)
-        ax.text(indent - 0.08, top + (q + 0.5) * side, _plain(class_names[labels[q]], 13), ha="right", va="center",
+        ax.text(indent - 0.08, top + (q + 0.5) * side, plain_text(class_names[labels[q]], 13), ha="right", va="center",
                 fontsize=9.5, color=INK)
     for block, (epoch, found) in enumerate(zip(epochs, blocks, strict=True)):
         x, width = left + block * (shown * side + gap), shown * side
@@ -140,7 +147,7 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
     if len(blocks) > 1:
         ax.text(left + len(blocks) * (width + gap) - gap, y + 0.13, "No label reaches the training.", ha="right",
                 va="center", fontsize=9, color=GREY)
-    return _write(fig, path)
+    return write_picture(fig, path)
 
 
 def draw_embedding(positions: np.ndarray, labels: np.ndarray, class_names: Sequence[str], path: str | Path, *,
@@ -150,7 +157,7 @@ def draw_embedding(positions: np.ndarray, labels: np.ndarray, class_names: Seque
     images (n, h, w, 3) uint8: pictures of some of the points, as many as find room.
     """
     positions, labels = np.asarray(positions), np.asarray(labels)
-    _expect(positions.ndim == 2 and positions.shape[1:] == (2,) and len(positions) > 0 and np.isfinite(positions).all(),
+    expect(positions.ndim == 2 and positions.shape[1:] == (2,) and len(positions) > 0 and np.isfinite(positions).all(),
             f"draw_embedding: positions: expected finite (n, 2), got {positions.shape}")
     _expect_images("draw_embedding", images, labels, class_names, len(positions))
     low, high = positions.min(axis=0), positions.max(axis=0)
@@ -165,7 +172,7 @@ def draw_embedding(positions: np.ndarray, labels: np.ndarray, class_names: Seque
         points.append(_densest(own, at, 0.3))
         ax.plot(*own.T, ms=4.2, mew=0, alpha=0.75, zorder=1, **looks)
         ax.plot(*points[-1], ms=9.5, mec="white", mew=1.2, zorder=4, **looks)
-        names.append(ax.text(0, 0, _plain(class_names[c], 24), ha="center", va="center", weight="bold", color=INK,
+        names.append(ax.text(0, 0, plain_text(class_names[c], 24), ha="center", va="center", weight="bold", color=INK,
                              fontsize=11 if len(class_names) <= 20 else 7.5, zorder=5, path_effects=HALO))
     taken = _place(names, np.array(points), fig.get_size_inches())
     for (x, y), (end_x, end_y) in zip(points, taken[:, :2], strict=True):
@@ -179,7 +186,7 @@ def draw_embedding(positions: np.ndarray, labels: np.ndarray, class_names: Seque
                                    edgecolor=COLOURS[labels[i] % 10], lw=1.5, zorder=2))
     ax.text(WIDTH / 2, fig.get_figheight() - 0.13, "t-SNE of the test features: near neighbours stay near; how far "
             "apart the clusters lie, and how large they are, means little.", ha="center", fontsize=9, color=GREY)
-    return _write(fig, path)
+    return write_picture(fig, path)
 
 
 def _densest(own, everyone, radius):
@@ -209,7 +216,7 @@ def _place(names, points, sheet):
 
 def draw_views(originals: np.ndarray, views: np.ndarray, path: str | Path, *, title: str = "") -> Path:
     """Each image of originals (n, h, w, 3) uint8 and its k random views (n, k, h, w, 3) in [0, 1]; returns the path."""
-    _expect(np.ndim(views) == 5 and np.shape(views)[1] > 0 and np.shape(views)[-1] == 3,
+    expect(np.ndim(views) == 5 and np.shape(views)[1] > 0 and np.shape(views)[-1] == 3,
             f"draw_views: views: expected (n, k, h, w, 3), got {np.shape(views)}")
     _expect_images("draw_views", originals, np.zeros(len(views), int), ("",), len(views))
     n, k = views.shape[:2]
@@ -224,7 +231,7 @@ def draw_views(originals: np.ndarray, views: np.ndarray, path: str | Path, *, ti
         _picture(ax, originals[i], MARGIN, top + i * side, side)
         for j in range(k):
             _picture(ax, np.clip(views[i, j], 0, 1), left + j * side, top + i * side, side)
-    return _write(fig, path)
+    return write_picture(fig, path)
 
 
 def _sheet(width, height, title, headline):
@@ -233,15 +240,7 @@ def _sheet(width, height, title, headline):
     ax = fig.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, width), ylim=(fig.get_figheight(), 0), autoscale_on=False)
     ax.set_axis_off()
-    return fig, ax, _headline(fig, title, headline)
-
-
-def _headline(fig, title, headline):
-    """Write headline and title at the top left; returns the inches that they take."""
-    width, height = fig.get_size_inches()
-    fig.text(MARGIN / width, 1 - 0.12 / height, headline, va="top", fontsize=14, weight="bold", color=INK)
-    fig.text(MARGIN / width, 1 - 0.41 / height, _plain(title, int(13 * width)), va="top", fontsize=9.5, color=GREY)
-    return 0.42 + 0.2 * bool(title)
+    return fig, ax, draw_headline(fig, title, headline)
 
 
 def _picture(ax, image, x, y, side, same=None):
@@ -258,35 +257,11 @@ def _picture(ax, image, x, y, side, same=None):
         ax.add_patch(Polygon([(x1, y0), (x1 - cut, y0), (x1, y0 + cut)], facecolor=ORANGE, linewidth=0, zorder=2))
 
 
-def _write(fig, path):
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda f: fig.savefig(f, format="png", facecolor="white", metadata={"Software": None}))
-    return path
-
-
-@cache
-def _glyphs():
-    return frozenset(get_font(findfont(FontProperties())).get_charmap())
-
-
-def _plain(text, limit):
-    """One line that the font can draw: what it lacks becomes "?", "$" opens no formula, a long tail becomes "…"."""
-    text = "".join(c if ord(c) in _glyphs() else "?" for c in " ".join(str(text).split()))
-    text = text if len(text) <= limit else text[:limit - 1].rstrip() + "…"
-    return text.replace("$", r"\$")
-
-
-def _expect(fine, message):
-    if not fine:
-        raise ValueError(message)
-
-
 def _expect_images(who, images, labels, class_names, n):
     """images: uint8 (n, h, w, 3) or None; labels (n,) into class_names."""
-    _expect(images is None or images.dtype == np.uint8 and images.shape == (n, *images.shape[1:3], 3) and n > 0,
+    expect(images is None or images.dtype == np.uint8 and images.shape == (n, *images.shape[1:3], 3) and n > 0,
             f"{who}: images: expected uint8 ({n}, h, w, 3), got {getattr(images, 'dtype', '')} {np.shape(images)}")
-    _expect(np.shape(labels) == (n,), f"{who}: labels: expected shape ({n},), got {np.shape(labels)}")
+    expect(np.shape(labels) == (n,), f"{who}: labels: expected shape ({n},), got {np.shape(labels)}")
     least, most = np.min(labels), np.max(labels)
-    _expect(0 <= least <= most < len(class_names),
+    expect(0 <= least <= most < len(class_names),
             f"{who}: labels: expected 0 to {len(class_names) - 1}, got {least} to {most}")

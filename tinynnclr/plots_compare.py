@@ -8,7 +8,21 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from .evaluate.collect import percent
 from .evaluate.interval import mean_and_interval
-from .plots import BLUE, DPI, GREY, HALO, INK, MARGIN, ORANGE, PALE, WIDTH, _expect, _headline, _plain, _write
+from .plots_style import (
+    BLUE,
+    DPI,
+    GREY,
+    HALO,
+    INK,
+    MARGIN,
+    ORANGE,
+    PALE,
+    WIDTH,
+    draw_headline,
+    expect,
+    plain_text,
+    write_picture,
+)
 
 NAMES, NUMBERS = 2.75, 1.2  # inches at the left and at the right
 PANEL = WIDTH - NAMES - NUMBERS
@@ -24,15 +38,15 @@ def draw_comparison(arms: Sequence[tuple[str, Sequence[float]]], floors: Sequenc
 
     Where the arms lie close together and far above the floors, the axis is broken between them. Returns the PNG's path.
     """
-    _expect(len(arms) > 0, "draw_comparison: arms: expected at least one, got none")
+    expect(len(arms) > 0, "draw_comparison: arms: expected at least one, got none")
     for name, values in [*arms, *((name, [value]) for name, value in floors)]:
-        _expect(len(values) > 0 and np.isfinite(values).all(),
+        expect(len(values) > 0 and np.isfinite(values).all(),
                 f"draw_comparison: {name}: expected finite accuracies, got {list(values)}")
     intervals = [mean_and_interval(list(values)) for _, values in arms]
     panel = ROW * len(arms)
     height = 0.42 + 0.2 * bool(title) + TOP + LEVEL * len(floors) + panel + BOTTOM
     fig = Figure((WIDTH, height), DPI)
-    _headline(fig, title, "How often do the nearest neighbours tell the class?")
+    draw_headline(fig, title, "How often do the nearest neighbours tell the class?")
     parts = _parts([values for _, values in arms], intervals, [value for _, value in floors])
     for low, high, start, share in parts:
         ax = fig.add_axes(((NAMES + start * PANEL) / WIDTH, BOTTOM / height, share * PANEL / WIDTH, panel / height))
@@ -47,14 +61,14 @@ def draw_comparison(arms: Sequence[tuple[str, Sequence[float]]], floors: Sequenc
     for i, (name, values) in enumerate(arms):
         method, _, knobs = name.partition(":")
         y = (BOTTOM + panel - ROW * (i + 0.5)) / height
-        for text, size, colour, va in ((_plain(method, 30), 10.5, INK, "bottom" if knobs else "center"),
-                                       (_plain(knobs.replace(":", ", "), 46), 8, GREY, "top")):
+        for text, size, colour, va in ((plain_text(method, 30), 10.5, INK, "bottom" if knobs else "center"),
+                                       (plain_text(knobs.replace(":", ", "), 46), 8, GREY, "top")):
             fig.text((NAMES - 0.15) / WIDTH, y, text, ha="right", va=va, fontsize=size, color=colour)
         fig.text((WIDTH - NUMBERS + 0.15) / WIDTH, y, percent(list(values)), va="center", fontsize=9.5, color=INK)
     for x, y, ha, text in ((NAMES + PANEL / 2, BOTTOM - 0.42, "center", "kNN accuracy on the test set"),
                            (MARGIN, 0.1, "left", LEGEND)):
         fig.text(x / WIDTH, y / height, text, ha=ha, fontsize=9, color=GREY)
-    return _write(fig, path)
+    return write_picture(fig, path)
 
 
 def _parts(values, intervals, floors):
@@ -89,6 +103,6 @@ def _floors(ax, floors, limit, inches):
         ax.plot([value, value], [0, end + 0.7 * LEVEL / inches], color=ORANGE, lw=1.1, ls=("--", ":", "-.")[i % 3],
                 zorder=1, clip_on=False, transform=ax.get_xaxis_transform())
         far = value > limit  # to its left where there is no room at its right
-        ax.annotate(_plain(f"{name} {100 * value:.1f} %", 60), (value, end), (-4 if far else 4, 0), va="bottom",
+        ax.annotate(plain_text(f"{name} {100 * value:.1f} %", 60), (value, end), (-4 if far else 4, 0), va="bottom",
                     ha="right" if far else "left", xycoords=ax.get_xaxis_transform(), textcoords="offset points",
                     fontsize=8.5, color=ORANGE, path_effects=HALO)

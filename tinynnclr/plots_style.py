@@ -1,0 +1,48 @@
+"""What all pictures share: their size and colours, the headline, text that the font can draw, the file."""
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.patheffects import withStroke
+
+from .checkpoint import write_whole
+
+DPI, WIDTH, MARGIN = 130, 9.0, 0.12  # inches: 1170 pixels, which stay sharp where a page shows them 900 wide
+INK, GREY, PALE, BLUE, ORANGE = "#222222", "#666666", "#CCCCCC", "#0072B2", "#D55E00"  # blue, orange: Okabe and Ito
+HALO = [withStroke(linewidth=3, foreground="white")]
+
+
+def draw_headline(fig: Figure, title: str, headline: str) -> float:
+    """Write headline and title at the top left; returns the inches that they take."""
+    width, height = fig.get_size_inches()
+    fig.text(MARGIN / width, 1 - 0.12 / height, headline, va="top", fontsize=14, weight="bold", color=INK)
+    fig.text(MARGIN / width, 1 - 0.41 / height, plain_text(title, int(13 * width)), va="top", fontsize=9.5, color=GREY)
+    return 0.42 + 0.2 * bool(title)
+
+
+def plain_text(text: str, limit: int) -> str:
+    """One line that the font can draw: what it lacks becomes "?", "$" opens no formula, a long tail becomes "…"."""
+    text = "".join(c if ord(c) in _glyphs() else "?" for c in " ".join(str(text).split()))
+    text = text if len(text) <= limit else text[:limit - 1].rstrip() + "…"
+    return text.replace("$", r"\$")
+
+
+@cache
+def _glyphs():
+    return frozenset(get_font(findfont(FontProperties())).get_charmap())
+
+
+def write_picture(fig: Figure, path: str | Path) -> Path:
+    """The figure as a PNG, whole or not at all, in a folder that is made if need be; returns its path."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda f: fig.savefig(f, format="png", facecolor="white", metadata={"Software": None}))
+    return path
+
+
+def expect(fine: Any, message: str) -> None:
+    """Raises ValueError with the message unless all is fine."""
+    if not fine:
+        raise ValueError(message)
