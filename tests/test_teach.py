@@ -1,0 +1,169 @@
+"""What the lessons use: three states of an exercise, guesses, timings, pictures with words, no accuracy alone."""
+import math
+import re
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from one_line import fails
+
+from tinynnclr.teach import bench, check, draw_guess, exercise, guess, predict, report, show
+from tinynnclr.teach.bench import in_units
+from tinynnclr.teach.check import EXERCISES, WrongAnswer, short
+
+
+def double(x):
+    """The reference."""
+    return 2 * x
+
+
+@pytest.fixture(autouse=True)
+def doubling():
+    @exercise("t.a", reference=double)
+    def _(trial):
+        for n in (1, 2, 40):
+            x = np.arange(1, n + 1, dtype=np.float32)
+            trial.equal(trial(x), double(x), x=x, hint="twice the number")
+
+    yield
+    for name in [name for name in EXERCISES if name.startswith("t.")]:
+        del EXERCISES[name]
+
+
+def stub(x):
+    raise NotImplementedError
+
+
+def test_three_states(capsys):
+    assert check("t.a", stub) is double
+    assert capsys.readouterr().out == "○ t.a: not attempted; going on with the package's version\n"
+
+    def mine(x):
+        return x + x
+
+    assert check("t.a", mine) is mine
+    assert capsys.readouterr().out == "✓ t.a: passed, 3 checks\n"
+    with pytest.raises(WrongAnswer) as caught:
+        check("t.a", lambda x: x * x + 1)  # right for 1 alone: the smallest example is that of two numbers
+    assert str(caught.value).splitlines() == ["✗ t.a: twice the number", "  expected: [2., 4.]", "  got: [2., 5.]",
+                                              "  x: [1., 2.]"]
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda x: None, lambda x: "2", lambda x: 2 * x[:, None], lambda x: 2, lambda x: [2 * x, 2 * x],
+    lambda x: x * np.nan, lambda x: {}, lambda x: np.array([None] * len(x)), lambda x: 2.001 * x])
+def test_an_answer_of_the_wrong_kind_fails(wrong):
+    with pytest.raises(WrongAnswer, match="twice the number"):
+        check("t.a", wrong)
+
+
+def test_an_answer_that_breaks_shows_with_what():
+    with pytest.raises(WrongAnswer, match=r"t.a: it raised ZeroDivisionError: division by zero\n  argument 1: \[1.\]"):
+        check("t.a", lambda x: 1 / 0)
+
+
+def test_an_answer_cannot_change_what_it_is_judged_by():
+    def cheat(x):
+        x *= 0
+        return x
+
+    with pytest.raises(WrongAnswer, match=r"expected: \[2.\]"):
+        check("t.a", cheat)
+
+
+def test_what_must_hold_and_what_may_be_held():
+    @exercise("t.b", reference=np.sum)
+    def _(trial):
+        x = np.ones((200, 200))
+        trial.true(trial(x) > 0, "a sum of ones is above 0")
+        trial.equal(trial.allocates(50_000, x, hint="Add as you go."), 40_000.0)
+
+    assert check("t.b", np.sum) is np.sum
+    with pytest.raises(WrongAnswer, match=r"t.b: 3\d\d,\d\d\d bytes were allocated at once, and 50,000 must do. Add"):
+        check("t.b", lambda x: (x * 1.0).sum())
+    with pytest.raises(WrongAnswer, match="a sum of ones is above 0"):
+        check("t.b", lambda x: -x.sum())
+
+
+def test_a_check_of_nothing_is_an_error():
+    exercise("t.c", reference=double)(lambda trial: None)
+    exercise("t.d", reference=double)(lambda trial: trial.equal(1, 1))  # never calls the answer
+    for name in ("t.c", "t.d"):
+        with fails(RuntimeError, f"check: {name} checked nothing"):
+            check(name, double)
+    with fails(ValueError, "check: there is no exercise '99.z'"):
+        check("99.z", double)
+    with fails(ValueError, "exercise: t.a is there already"):
+        exercise("t.a", reference=double)(lambda trial: None)
+
+
+def test_values_in_one_line():
+    assert short(np.arange(6).reshape(2, 3)) == "[[0, 1, 2], [3, 4, 5]]"
+    assert short(np.arange(400.0).reshape(20, 20)) == \
+        "shape (20, 20), beginning [ 0.,  1.,  2.,  3.,  4.,  5.,  6.,  7.,  8.,  9., 10., 11., ...]"
+    assert short("a\nb") == "'a\\nb'"
+    assert len(short("x" * 999)) == 200
+
+
+def test_a_guess_is_kept_and_drawn(capsys):
+    assert guess("t.seconds") is None
+    predict("t.seconds", seconds=...)
+    assert "no guess yet" in capsys.readouterr().out
+    ax = Figure().add_subplot()
+    draw_guess(ax, "t.seconds")
+    assert not ax.lines
+    predict("t.seconds", seconds_a_call=3)
+    assert (guess("t.seconds"), capsys.readouterr().out) == (3.0, "t.seconds: your guess is 3 seconds a call\n")
+    for axis in ("x", "y"):
+        draw_guess(ax, "t.seconds", axis)
+    assert [line.get_data()[i][0] for line, i in zip(ax.lines, (0, 1), strict=True)] == [3, 3]
+    assert [text.get_text() for text in ax.texts] == ["your guess"] * 2
+    with fails(ValueError, "draw_guess: axis: expected x or y, got 'z'"):
+        draw_guess(ax, "t.seconds", "z")
+    for value in ({"seconds": "many"}, {"seconds": True}, {"seconds": math.inf}, {"a": 1, "b": 2}, {}):
+        with fails(ValueError, "predict: t.seconds", "expected"):
+            predict("t.seconds", **value)
+    predict("t.seconds", seconds=...)
+    assert guess("t.seconds") is None
+
+
+def test_the_first_call_stands_apart(capsys):
+    calls = []
+
+    def work():
+        calls.append(1)
+
+    timing = bench(work, repeat=5, at_least=0, flops=10)
+    assert len(calls) == 6
+    assert 0 < timing.low <= timing.seconds <= timing.high
+    assert timing.gflops == pytest.approx(10e-9 / timing.seconds)
+    said = capsys.readouterr().out
+    assert re.fullmatch(r"work: [\d.]+ us a call \([\d.]+ us to [\d.]+ us\), .* GFLOP/s; the first took .*\n", said)
+    assert math.isnan(bench(work, repeat=2, at_least=0).gflops)
+    assert [in_units(t) for t in (12.3, 0.2111, 0.0352, 5.6e-6, 3e-9, 150)] == [
+        "12 s", "0.21 s", "35 ms", "5.6 us", "0.003 us", "150 s"]
+
+
+def test_a_picture_says_what_it_shows(capsys):
+    figure = Figure()
+    ax = figure.add_subplot()
+    ax.set_title("The loss falls with every epoch")
+    show(figure, "A line that falls from 5 to 2 within\n eight epochs, fast at first.")
+    assert "Figure: A line that falls from 5 to 2 within eight epochs, fast at first.\n" in capsys.readouterr().out
+    for alt in ("", "A line.", "A line that falls without a full stop", "The loss falls with every epoch."):
+        with fails(ValueError, "show: alt: expected a sentence of 20 characters or more"):
+            show(figure, alt)
+    assert matplotlib.get_backend().lower() == "agg"  # and no window
+
+
+def test_no_accuracy_alone(capsys):
+    report({"nnclr": [0.9, 0.92], "one seed": [0.8]}, chance=0.1, random_weights=[0.4, 0.5])
+    assert capsys.readouterr().out.splitlines() == [
+        "chance           10.0 %", "random weights   45.0 % ± 63.5  2 seeds", "nnclr            91.0 % ± 12.7  2 seeds",
+        "one seed         80.0 %  1 seed"]
+    for wrong in ({}, {"a": []}, {"a": [1.5]}, {"a": [math.nan]}):
+        with fails(ValueError, "report: .*expected"):
+            report(wrong, chance=0.1, random_weights=[0.4])
+    with fails(ValueError, "report: random weights: expected accuracies"):
+        report({"a": [0.5]}, chance=0.1, random_weights=[])

@@ -1,0 +1,9 @@
+"""What the lessons use: exercises that check themselves, guesses that are drawn, timings, pictures with words."""
+from .bench import Timing, bench
+from .check import Trial, WrongAnswer, check, exercise
+from .predict import draw_guess, guess, predict
+from .report import report
+from .show import show
+
+__all__ = ["Timing", "Trial", "WrongAnswer", "bench", "check", "draw_guess", "exercise", "guess", "predict", "report",
+           "show"]

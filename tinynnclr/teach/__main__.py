@@ -1,0 +1,30 @@
+"""python -m tinynnclr.teach build [NN ...]: run the lessons' sources and write their notebooks, outputs and all."""
+import argparse
+import sys
+from pathlib import Path
+
+from .notebook import build, stale
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Build the lessons that are named, or those whose notebooks are not what their sources would make."""
+    parser = argparse.ArgumentParser(prog="python -m tinynnclr.teach", description=__doc__)
+    parser.add_argument("command", choices=("build", "status"))
+    parser.add_argument("lesson", nargs="*", metavar="NN", help="numbers of lessons, such as 07 [all that are stale]")
+    parser.add_argument("--lessons", type=Path, default=Path("lessons"), metavar="DIR", help="their folder [lessons]")
+    options = parser.parse_args(arguments)
+    sources = sorted((options.lessons / "src").glob("[0-9][0-9]_*.py"))
+    unknown = set(options.lesson) - {source.name[:2] for source in sources}
+    if unknown or not sources:
+        parser.exit(2, f"no lesson {', '.join(sorted(unknown)) or 'at all'} in {options.lessons / 'src'}\n")
+    for source in sources:
+        target = options.lessons / f"{source.stem}.ipynb"
+        why = stale(source, target)
+        if options.command == "status":
+            print(f"{source.stem}: {why or 'up to date'}")
+        elif source.name[:2] in options.lesson or why and not options.lesson:
+            print(f"{source.stem}: {build(source, target):.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

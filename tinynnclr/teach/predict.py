@@ -1,0 +1,48 @@
+"""A guess before a measurement, kept to be drawn beside it."""
+from types import EllipsisType
+
+from matplotlib.axes import Axes
+
+from ..plots_style import HALO, ORANGE
+
+_guesses: dict[str, float] = {}
+
+
+def predict(name: str, **value: float | EllipsisType) -> None:
+    """Keep a guess, one number with its unit: predict("11.python", seconds=3). `...` is no guess yet.
+
+    Raises ValueError for none or several, or for what is no number.
+    """
+    if len(value) != 1:
+        raise ValueError(f"predict: {name}: expected one unit=number, got {sorted(value) or 'none'}")
+    ((unit, number),) = value.items()
+    if isinstance(number, EllipsisType):
+        _guesses.pop(name, None)
+        print(f"{name}: no guess yet; write a number in place of ... and run the cell again")
+        return
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) < float("inf"):
+        raise ValueError(f"predict: {name}: {unit}: expected a number, got {number!r}")
+    _guesses[name] = float(number)
+    print(f"{name}: your guess is {number:g} {unit.replace('_', ' ')}")
+
+
+def guess(name: str) -> float | None:
+    """The number that was guessed; None where nobody did."""
+    return _guesses.get(name)
+
+
+def draw_guess(ax: Axes, name: str, axis: str = "y") -> None:
+    """A dotted line at the guess, with its name, along the axis ("x" or "y") on which it lies; nothing where none is.
+
+    Raises ValueError for another axis.
+    """
+    if axis not in ("x", "y"):
+        raise ValueError(f"draw_guess: axis: expected x or y, got {axis!r}")
+    number = guess(name)
+    if number is None:
+        return
+    (ax.axhline if axis == "y" else ax.axvline)(number, color=ORANGE, ls=":", lw=1.5)
+    upright = axis == "x"
+    ax.annotate("your guess", (number, 0.98) if upright else (0.02, number), rotation=90 * upright,
+                xycoords=ax.get_xaxis_transform() if upright else ax.get_yaxis_transform(),
+                va="top" if upright else "bottom", color=ORANGE, fontsize=9, path_effects=HALO)
