@@ -1,0 +1,42 @@
+"""The lessons as tests see them: their sources, the code in the cells of exercises, and answers kept beside them."""
+import ast
+from pathlib import Path
+
+from tinynnclr.teach.notebook import TAG, exercise_cells, read_source
+
+ROOT = Path(__file__).resolve().parents[1] / "lessons"
+SOURCES = sorted((ROOT / "src").glob("[0-9][0-9]_*.py"))
+
+
+def number(source):
+    return source.name[:2]
+
+
+def answers(kind, source):
+    """[(exercise, code)] of lessons/KIND/NN.py, KIND being solutions or wrong: a cell tagged exercise:ID for each."""
+    found = []
+    for cell in read_source(ROOT / kind / f"{number(source)}.py").cells:
+        names = [tag.removeprefix(TAG) for tag in cell.metadata.get("tags", []) if tag.startswith(TAG)]
+        if cell.cell_type == "code" and names:
+            found.append((names[0], cell.source))
+    return found
+
+
+def function_of(code):
+    """The name of the last function or class that a cell defines at its top level."""
+    return [node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef | ast.ClassDef)][-1]
+
+
+def tried(source, code):
+    """What a cell defines, in the place that its lesson gives it: after the lesson's imports, the first code cell."""
+    notebook = read_source(source)
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    names: dict = {}
+    exec(compile(first.source, source.name, "exec"), names)
+    exec(compile(code, source.name, "exec"), names)
+    return names[function_of(code)]
+
+
+def exercises(source):
+    """{exercise: code of its stub}."""
+    return {name: cell.source for name, cell in exercise_cells(read_source(source)).items()}
