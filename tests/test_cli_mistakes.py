@@ -55,7 +55,7 @@ MISTAKES = {
     "unknown flag, like none": ([*TRAIN, "--zzz"], "unknown flag --zzz"),
     "a flag of another command": (["evaluate", "run", "--epochs", "3"], "tinynnclr evaluate: unknown flag --epochs\n"),
     "a word too many": ([*TRAIN, "toybox"], "unexpected toybox"),
-    "bad choice": ([*TRAIN, "--method", "byol"], "--method", "'byol'", "nnclr", "simclr"),
+    "bad choice": ([*TRAIN, "--method", "swav"], "--method", "'swav'", "nnclr", "simclr"),
     "bad augmentation": ([*TRAIN, "--augmentation", "strong"], "--augmentation", "'strong'", "crop-only"),
     "not a number": ([*TRAIN, "--lr", "fast"], "--lr", "'fast'", "float"),
     "not whole": ([*TRAIN, "--epochs", "2.5"], "--epochs", "'2.5'", "int"),

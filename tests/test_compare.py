@@ -18,7 +18,7 @@ from tinynnclr.compare import OUTPUTS, duration
 from tinynnclr.evaluate import floor_cache
 from tinynnclr.methods import METHODS, SimCLR
 
-KNOBS = [*TRAIN[1:], "--threads", "1"]  # the data set, and what makes a run take a part of a second
+KNOBS = [*TRAIN[1:], "--threads", "1", "--clusters", "5"]  # the data set, and what makes a run take a part of a second
 ARMS = ["nnclr", "simclr:lr=0.1", "simclr"]
 COMPARE = ["compare", *KNOBS, "--methods", ",".join(ARMS), "--seeds", "2"]
 OUT = Path("runs") / "compare-folder-pictures"

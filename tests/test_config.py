@@ -39,7 +39,7 @@ def test_an_unknown_key(key, near):
     ("warmup", float("nan"), "0 to 1"), ("epochs", 2.5, "int"), ("batch_size", "16", "int"), ("seed", True, "int"),
     ("neighbors", 1, "bool"), ("lr", "0.1", "float"), ("temperature", None, "float"),
     ("train_size", 1.5, "int or NoneType"),
-    ("dataset", 3, "str"), ("method", "byol", "one of nnclr, simclr"), ("optimizer", "adam", "one of sgd, lars, adamw"),
+    ("dataset", 3, "str"), ("method", "swav", "one of nnclr, simclr"), ("optimizer", "adam", "one of sgd, lars, adamw"),
     ("encoder", "resnet", "one of tiny_cnn"), ("augmentation", "strong", "one of toybox, simclr")])
 def test_a_bad_value(name, bad, expected):
     with fails(ValueError, f"{name}: expected {expected}", f"got {bad!r}".replace("(", r"\(")):
