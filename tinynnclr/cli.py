@@ -20,6 +20,7 @@ from .config import Config, nearest  # noqa: E402
 from .datasets.download import SOURCES, DownloadError, download  # noqa: E402
 from .export import FORMATS, export_run  # noqa: E402
 from .methods import METHODS, SupportSet  # noqa: E402
+from .models import ENCODERS, encoder_defaults  # noqa: E402
 from .run_dir import CHECKPOINT, PICTURES  # noqa: E402
 
 
@@ -56,6 +57,14 @@ def add_config_flags(parser: argparse.ArgumentParser, without: tuple[str, ...] =
                                 metavar=None if field.metadata["choices"] else kinds[0].__name__.upper())
 
 
+def own_defaults() -> str:
+    """What methods and encoders set otherwise than the defaults in brackets, unless it is given."""
+    own = {**{name: method.defaults for name, method in METHODS.items()},
+           **{name: encoder_defaults(name) for name in ENCODERS}}
+    said = [f"{name}: {', '.join(f'{k} {v}' for k, v in knobs.items())}" for name, knobs in own.items() if knobs]
+    return f"Defaults of their own, unless you give others, have {'; '.join(said)}."
+
+
 def build_parser() -> Parser:
     """All commands and their flags."""
     parser = Parser(prog="tinynnclr", description="Nearest-neighbour contrastive learning from NumPy and Numba.",
@@ -63,7 +72,8 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"tinynnclr {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    sub = commands.add_parser("train", help="learn from images, judge what was learned, draw it", allow_abbrev=False)
+    sub = commands.add_parser("train", help="learn from images, judge what was learned, draw it", allow_abbrev=False,
+                              epilog=own_defaults())
     add_config_flags(sub)
     sub.add_argument("--out", type=Path, metavar="DIR", help="folder of the run [runs/METHOD-DATASET-SEED]")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out from its last checkpoint")

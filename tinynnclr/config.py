@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .methods import METHODS
-from .models import ENCODERS
+from .models import ENCODERS, encoder_defaults
 
 
 def knob(default: Any, meaning: str, choices: tuple[str, ...] | None = None) -> Any:
@@ -124,9 +124,9 @@ class Config:
     @classmethod
     def of(cls, given: dict) -> "Config":
         """What is given, over the defaults of that method and encoder. Raises ValueError as `from_dict` does."""
-        method, encoder = METHODS.get(given.get("method", cls.method)), ENCODERS.get(given.get("encoder", cls.encoder))
-        own = [getattr(kind, "defaults", {}) for kind in (method, getattr(encoder, "func", encoder))]  # partial's func
-        return cls.from_dict({**own[0], **own[1], **given})
+        method = METHODS.get(given.get("method", cls.method))
+        encoder = encoder_defaults(given.get("encoder", cls.encoder))
+        return cls.from_dict({**(method.defaults if method else {}), **encoder, **given})
 
     def to_dict(self) -> dict:
         return dataclasses.asdict(self)

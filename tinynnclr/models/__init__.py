@@ -27,5 +27,11 @@ def make_encoder(config: Any, rng: np.random.Generator, channels: int = 3, width
     return ENCODERS[config.encoder](width or config.width, rng, config.standardize, channels)
 
 
-__all__ = ["ENCODERS", "Encoder", "LabEncoder", "ResNet", "TinyCNN", "ViT", "linear_head", "make_encoder", "predictor",
-           "projector"]
+def encoder_defaults(name: str) -> dict[str, Any]:
+    """The knobs of Config that an encoder sets otherwise, unless they are given; {} for a name that is none."""
+    kind = ENCODERS.get(name)
+    return getattr(getattr(kind, "func", kind), "defaults", {})  # a partial's func
+
+
+__all__ = ["ENCODERS", "Encoder", "LabEncoder", "ResNet", "TinyCNN", "ViT", "encoder_defaults", "linear_head",
+           "make_encoder", "predictor", "projector"]
