@@ -111,6 +111,16 @@ def test_simclr_leaves_the_columns_of_neighbours_empty(here, capsys):
     assert set(PICTURES) < set(os.listdir("s/deep/er"))
 
 
+def test_a_queue_that_is_long_for_its_images_is_noted(here, capsys):
+    """What is found in it may be the image itself; where nothing is sought there, nothing is said."""
+    note = "note: a queue of 32 is more than a quarter of"
+    for i, (flags, said) in enumerate([(["--method", "nnclr"], True), (["--method", "moco"], True),
+                                       (["--method", "simclr"], False), (["--queue-size", "8"], False),
+                                       (["--no-neighbors"], False)]):
+        status, out, _ = run(capsys, *TRAIN, *flags, "--epochs", "1", "--no-plots", "--out", f"q{i}")
+        assert (status, note in out) == (0, said), flags
+
+
 def test_evaluate_says_the_same_again(here, capsys):
     before, result = timeless(RUN), (RUN / "result.json").read_text()
     (RUN / "result.json").unlink()
