@@ -57,9 +57,9 @@ class Handler(BaseHTTPRequestHandler):
             headers["Content-Length"] = len(body)
         for name, value in headers.items():
             self.send_header(name, str(value))
-        self.end_headers()
         sent = body[: self.server.cut]
-        self.server.log.append((self.path, self.headers["Range"], status, len(sent)))
+        self.server.log.append((self.path, self.headers["Range"], status, len(sent)))  # before the client can go on
+        self.end_headers()
         self.wfile.write(sent)
         if self.server.stall:
             self.server.stall.wait(5)
