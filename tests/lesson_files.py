@@ -2,7 +2,8 @@
 import ast
 from pathlib import Path
 
-from tinynnclr.teach.notebook import TAG, exercise_cells, read_source
+from tinynnclr.teach.notebook import exercise_cells, read_source
+from tinynnclr.teach.table import exercise_answers
 
 ROOT = Path(__file__).resolve().parents[1] / "lessons"
 SOURCES = sorted((ROOT / "src").glob("[0-9][0-9]_*.py"))
@@ -13,13 +14,8 @@ def number(source):
 
 
 def answers(kind, source):
-    """[(exercise, code)] of lessons/KIND/NN.py, KIND being solutions or wrong: a cell tagged exercise:ID for each."""
-    found = []
-    for cell in read_source(ROOT / kind / f"{number(source)}.py").cells:
-        names = [tag.removeprefix(TAG) for tag in cell.metadata.get("tags", []) if tag.startswith(TAG)]
-        if cell.cell_type == "code" and names:
-            found.append((names[0], cell.source))
-    return found
+    """[(exercise, code)] of lessons/KIND/NN.py, KIND being solutions or wrong."""
+    return exercise_answers(ROOT / kind / f"{number(source)}.py")
 
 
 def function_of(code):

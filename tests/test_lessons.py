@@ -14,6 +14,7 @@ from lesson_files import ROOT, SOURCES, answers, exercises, function_of, number,
 
 from tinynnclr.teach.check import WrongAnswer, check  # noqa: E402
 from tinynnclr.teach.notebook import answer, printed, read_source, run, stale  # noqa: E402
+from tinynnclr.teach.table import HEAD, row, words  # noqa: E402
 
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 FRONT = {"question", "picture", "budget_s", "derives", "imports", "exercises", "needs"}
@@ -101,8 +102,12 @@ def test_the_frame(source):
     for part in ("**You will need**", "**It takes**", "**The picture to keep:**"):
         assert part in text
     assert lesson["question"].endswith("?")
-    words = len(re.sub(r"\$\$.*?\$\$|```.*?```", "", text, flags=re.S).split())
-    assert 900 <= words <= 1800, f"{words} words of prose"
+    assert 900 <= words(source) <= 1800
+
+
+def test_the_table_of_lessons_is_the_measured_one():
+    text = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [line for line in [*HEAD, *map(row, SOURCES)] if line not in text] == [], "python -m tinynnclr.teach table"
 
 
 @each

@@ -1,15 +1,19 @@
-"""python -m tinynnclr.teach build [NN ...]: run the lessons' sources and write their notebooks, outputs and all."""
+"""python -m tinynnclr.teach build [NN ...]: run the lessons' sources and write their notebooks, outputs and all.
+
+`status` says which notebooks are not what their sources would make; `table` prints the lines of lessons/README.md.
+"""
 import argparse
 import sys
 from pathlib import Path
 
 from .notebook import build, stale
+from .table import HEAD, row
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Build the lessons that are named, or those whose notebooks are not what their sources would make."""
-    parser = argparse.ArgumentParser(prog="python -m tinynnclr.teach", description=__doc__)
-    parser.add_argument("command", choices=("build", "status"))
+    parser = argparse.ArgumentParser(prog="python -m tinynnclr.teach", description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=("build", "status", "table"))
     parser.add_argument("lesson", nargs="*", metavar="NN", help="numbers of lessons, such as 07 [all that are stale]")
     parser.add_argument("--lessons", type=Path, default=Path("lessons"), metavar="DIR", help="their folder [lessons]")
     options = parser.parse_args(arguments)
@@ -17,6 +21,9 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = set(options.lesson) - {source.name[:2] for source in sources}
     if unknown or not sources:
         parser.exit(2, f"no lesson {', '.join(sorted(unknown)) or 'at all'} in {options.lessons / 'src'}\n")
+    if options.command == "table":
+        print("\n".join([*HEAD, *map(row, sources)]))
+        return
     for source in sources:
         target = options.lessons / f"{source.stem}.ipynb"
         why = stale(source, target)
