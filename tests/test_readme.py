@@ -11,6 +11,7 @@ import pytest
 from tinynnclr import cli
 from tinynnclr.bench.report import summary
 from tinynnclr.evaluate.collect import table
+from tinynnclr.evaluate.comparison import markdown
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,6 +48,15 @@ def test_the_tables_are_the_measured_ones():
                for r in json.loads(path.read_text(encoding="utf-8"))]
     rows = table(results).splitlines()[2:]
     assert len(rows) >= 4
+    assert [row for row in rows if row not in README.splitlines()] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "results" / "compare").glob("*.json")), ids=lambda path: path.stem)
+def test_the_comparisons_are_the_measured_ones(path):
+    """Each row of a comparison's tables is made again from its runs."""
+    results = json.loads(path.read_text(encoding="utf-8"))
+    rows = [row for row in markdown(results, results[0]["arm"], "").splitlines() if row.startswith("| ")]
+    assert len(rows) >= 5
     assert [row for row in rows if row not in README.splitlines()] == []
 
 
