@@ -18,7 +18,8 @@ class _Asked:
 
 def ring_mask(similarities: np.ndarray, ids: np.ndarray, outer: float, inner: float) -> np.ndarray:
     """The package's ring (b, n), both bounds being shares of the n - 1 candidates that are not one's own row."""
-    return select_negatives(similarities, outer, inner, fixed=True, own=np.arange(similarities.shape[1]) == ids[:, None])
+    own = np.arange(similarities.shape[1]) == ids[:, None]
+    return select_negatives(similarities, outer, inner, fixed=True, own=own)
 
 
 def ball_share(step: int, total: int, outer: float, until: float, kind: str) -> float:
@@ -50,14 +51,14 @@ def _(trial):
          "of four candidates the nearest one (3) is too near, and the ring reaches to the third"),
         (with_own, mine, 0.1, 0.01, "ranks 1 to 9 of 0, 1, ... 99: floor(0.01 * 100) = 1 is left out at the near end, "
                                     "and floor(0.1 * 100) = 10 is where it stops; the own row has no rank"),
-        (with_own[:, ::-1].copy(), np.array([100]), 0.1, 0.01, "the same with the own row last: `ids` says where it is"),
+        (with_own[:, ::-1].copy(), np.array([100]), 0.1, 0.01, "the same with the own row last: `ids` says where"),
         (with_own, mine, 1.0, 0.0, "a ring from 0 to everything: all but the own row"),
         (with_own, mine, 0.29, 0.0, "0.29 * 100 is 28.999... in floating point, and 29 candidates are wanted: add a "
                                     "hair, 1e-9, before rounding down"),
     ]
-    two = np.stack([with_own[0], with_own[0] / 100 - 5])
-    cases.append((two, np.array([0, 0]), 0.1, 0.01,
-                  "two anchors, one of whose similarities are all lower: each row has edges of its own"))
+    two = np.array([[9.0, 5.0, 6.0, 7.0, 8.0], [4.0, 3.0, 0.0, 2.0, 1.0]])
+    cases.insert(2, (two, np.array([0, 0]), 0.5, 0.25,
+                     "two anchors, one of whose similarities are all lower: each row has edges of its own"))
     own = np.array([2, 0, 6])
     cases.append((rng.standard_normal((3, 41)), own, 0.5, 0.1,
                   "three anchors and a bank of 41: the shares are of the 40 others in the bank, not of the batch"))
@@ -103,7 +104,7 @@ def _(trial):
         (25, 100, 0.1, 0.5, "linear", "until = 0.5: it arrives after half of the run, so step 25 is half-way"),
         (99, 100, 0.1, 0.5, "linear", "long after arriving it stays at `outer`: p is at most 1"),
         (0, 100, 0.1, 0.5, "exponential", "the first step of the exponential: outer to the power of 0"),
-        (25, 100, 0.1, 0.5, "exponential", "half-way outer^0.5: the same factor at every step, not the same difference"),
+        (25, 100, 0.1, 0.5, "exponential", "half-way outer^0.5: at every step the same factor, not difference"),
         (99, 100, 0.1, 0.5, "exponential", "the exponential, too, ends at `outer`"),
         (0, 100, 0.1, 0.5, "step", "in steps: everything at first"),
         (12, 100, 0.1, 0.5, "step", "p = 0.24 is in the first of four quarters: nothing has changed yet"),
