@@ -146,10 +146,12 @@ bench(nearest_by_sorting, S, 100)
 timing = bench(nearest_share, S, 100)
 
 # %% [markdown]
+# The same answer, ties included, in about a tenth of the time when we ran it.
+#
 # ## Exercise 15.a · A ring in each row
 #
-# A ring is a ball without a smaller ball. Build it from partial sorts; the judge counts calls of `np.sort` and
-# `np.argsort`. Here both bounds are shares of the $n - 1$ others.
+# A ring is a ball without a smaller ball. Build it from partial sorts; the judge counts calls of `sort` and
+# `argsort`. Here both bounds are shares of the $n - 1$ others.
 
 # %% tags=["exercise:15.a"]
 def ring_mask(similarities, ids, outer, inner):
@@ -262,8 +264,8 @@ predict("15.thousand", percent=...)  # the same ring, a perfect network, 1,000 c
 #
 # $$f = \frac{\max(0, \min(c, 1/k) - a)}{c - a}$$
 #
-# The toybox can play at having more classes: every class comes in three or four *kinds* (a sailing boat, a steamer),
-# 39 in all. We keep the bank and change the question.
+# The toybox can play at having more classes: every class comes in three or four *kinds* (of boats: sailing boat, tall
+# ship, steamer, rowing boat), 39 in all, of about 26 pictures each. We keep the bank and change the question.
 
 # %%
 def perfect(k, a, c):
@@ -334,10 +336,10 @@ plt.close(fig)
 # the class ends at 2.6 %, and most of the ring lies beyond; with a thousand it ends at 0.1 %, and the ring is clean.
 # The same two percentages mean different things.
 #
-# So if you know $k$: **an inner bound of at least $1/k$ of all candidates, and an outer one a few times that.** For
-# ten classes, 10 % to 30 %, say; it is empty of class-mates in the perfect case, and the left table says what it
-# would be today. Who does not know $k$ is guessing at labels, in a method that advertises not needing any. Nor is
-# a clean ring a promise: negatives that are clean and easy teach little.
+# So if you know $k$: **an inner bound of at least $1/k$ of all candidates, and an outer one well above it.** For ten
+# classes, 10 % to 20 %, say: no class-mates in the perfect case, and 17 % today, by the left table. For a thousand,
+# 0.1 % is enough. Who does not know $k$ has to guess at the labels, in a method that was to do without them. Nor is a
+# clean ring a promise: negatives that are clean and easy teach little.
 #
 # What did it do to training? In this project's longer runs on the toybox (20,000 pictures, eight epochs, seeds 0 and
 # 1), a ball that shrank in a straight line to the ring of 1 % to 10 % lowered the kNN accuracy, where pictures are
@@ -438,13 +440,13 @@ for name, outside in (("left out", np.eye(1, 10, dtype=bool)), ("forgotten", Non
 assert abs(ring_loss(arrived[:, 0], arrived, ball, 0.2) - math.log(2)) < 1e-3
 
 # %% [markdown]
-# It stops at $\ln 2 = 0.693$: the positive ties with itself. A ring removes the own row by luck, where it is among
-# the very nearest; above, that luck fails for many anchors, whose views have strayed. So the test is one row:
-# *my own is never chosen, near or far*.
+# It stops at $\ln 2 = 0.693$: the positive ties with itself. A ring drops the own row by luck, where it is among the
+# very nearest; for 45 % of our anchors, whose views have strayed a little, the luck does not hold. The test is one
+# line: *my own row is never chosen, near or far*.
 #
 # The same code had a flag that no one could switch off:
 
-# %%
+# %% tags=["broken"]
 def ring_size(fixed):
     fixed = fixed or True  # left over from an afternoon of debugging
     return int(negatives.select_negatives(S[:1], 0.5, 0.2, fixed, own[:1]).sum())
@@ -455,8 +457,8 @@ print("with the slip:", sizes, " without:",
 assert sizes[True] == sizes[False]
 
 # %% [markdown]
-# Every run works, and a comparison of the two settings finds, to nobody's surprise, no difference. For each flag, one
-# test in which both values must disagree.
+# Every run works. A comparison of the two settings finds no difference, and one might believe it. For each flag, write
+# one test in which its two values must disagree.
 #
 # ## Three sentences to keep
 #

@@ -52,6 +52,7 @@ def _(trial):
         (with_own, mine, 0.1, 0.01, "ranks 1 to 9 of 0, 1, ... 99: floor(0.01 * 100) = 1 is left out at the near end, "
                                     "and floor(0.1 * 100) = 10 is where it stops; the own row has no rank"),
         (with_own[:, ::-1].copy(), np.array([100]), 0.1, 0.01, "the same with the own row last: `ids` says where"),
+        (with_own, mine, 0.1, 0.1, "both bounds are the same, and one negative must be left: the next rank, 10"),
         (with_own, mine, 1.0, 0.0, "a ring from 0 to everything: all but the own row"),
         (with_own, mine, 0.29, 0.0, "0.29 * 100 is 28.999... in floating point, and 29 candidates are wanted: add a "
                                     "hair, 1e-9, before rounding down"),
@@ -72,27 +73,38 @@ def _(trial):
                 trial.fail(hint, expected_ranks=_ranks(want), ranks=_ranks(others),
                            own_row_chosen=bool(np.asarray(got)[0, ids[0]]), **shown)
         trial.equal(got, expected, similarities=s, hint=hint, **shown)
-    calls = []
+    calls: list[str] = []
     kept = {name: getattr(np, name) for name in ("sort", "argsort")}
     s, ids = rng.standard_normal((4, 64)), np.array([1, 9, 30, 63])
 
     def counted(name):
         def count(*args, **kwargs):
-            calls.append(name)
+            calls.append(f"np.{name}")
             return kept[name](*args, **kwargs)
 
         return count
 
+    class Watched(np.ndarray):
+        """Counts its own methods as well."""
+
+        def sort(self, *args, **kwargs):
+            calls.append(".sort")
+            return super().sort(*args, **kwargs)
+
+        def argsort(self, *args, **kwargs):
+            calls.append(".argsort")
+            return super().argsort(*args, **kwargs)
+
     try:
         for name in kept:
             setattr(np, name, counted(name))
-        got = trial(s, ids, 0.5, 0.1)
+        got = trial(s.view(Watched), ids, 0.5, 0.1)
     finally:
         for name, function in kept.items():
             setattr(np, name, function)
     trial.equal(got, ring_mask(s, ids, 0.5, 0.1), similarities=s, ids=ids, hint="four anchors, a bank of 64")
     trial.true(not calls, "right ranks, but the rows were sorted: a ring has two edges, and np.partition finds each "
-               "without putting the rest in order", sorted_by=[f"np.{name}" for name in calls])
+               "without putting the rest in order", sorted_by=sorted(set(calls)))
 
 
 @exercise("15.b", reference=ball_share)
