@@ -103,8 +103,8 @@ ax.plot([pointer for _, _, pointer in moments], np.arange(6) + 0.33, "^", color=
 ax.set(xlabel="place in the ring", ylabel="after batch", yticks=range(6), yticklabels=range(1, 7),
        title="Nobody moves; the pointer does")
 ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False)
-show(fig, alt="A table of six moments by eight places with picture ids: each batch of three, in dark blue, stands right "
-              "of the one before and continues at the left edge; a marker shows the place of the oldest row.")
+show(fig, alt="A table of six moments by eight places with picture ids: each batch of three, in dark blue, stands "
+              "right of the one before and continues at the left edge; a marker shows the place of the oldest row.")
 plt.close(fig)
 
 # %% [markdown]
@@ -133,12 +133,15 @@ for way in (line_and_array, ring_array):
     bench(way, at_least=0.05)
 
 # %% [markdown]
+# The same array both times. The line pays for 4,096 rows at every step, the ring for the 256 that come.
+#
 # ## Exercise 10.b · Not from this batch
 #
 # The *age* of a row is the number of batches that came since, its own included: the newest are 1 step old. A queue of
 # $Q$ rows that gets $b$ a step holds ages up to $\lceil Q / b \rceil$, that quotient rounded up. Ages have a first use
-# at once. If the batch enters before the search, each picture's most similar row is itself, and a neighbour that is
-# oneself teaches nothing new. The loss will not complain. So search only among rows that are old enough.
+# at once. If the batch enters before the search, each picture's most similar row is its own, and whoever asks for a
+# friend and gets a mirror learns nothing new. The loss will not complain. So search only among rows that are old
+# enough.
 
 # %% tags=["exercise:10.b"]
 def nearest_older(z, rows, born, clock, at_least):
@@ -155,7 +158,7 @@ nearest_older = check("10.b", nearest_older)
 # %% [markdown]
 # ## Exercise 10.c · What may stand in the queue
 #
-# A row stays for many steps, so whatever is wrong with it stays too. Three rules. Each row has length 1, so that the
+# A row stays for many steps, and whatever is wrong with it stays as long. So there are three rules. Each row has length 1, so that the
 # dot product of two rows is their cosine. A row has a direction: one that is zero, NaN (*not a number*, the result of
 # $0/0$) or infinite is refused aloud, since a NaN, once in, spreads into every similarity. And the queue *owns* what it
 # holds: numbers of its own, not a *reference*, a name for memory that somebody else will write into. As plain arrays
@@ -303,12 +306,12 @@ for lr, curve in curves.items():
 #
 # The dashed lines are a yardstick. There the network compares *another view* of the same picture, encoded today. That
 # much difference is what we train it to overlook, so a memory above the line is, to a neighbour search, no worse than
-# one more view. Below it, age has become the larger distortion. That is one answer to our question: **a memory may be
-# as old as the network is slow.** For a queue it means $Q / b$ steps, so a long queue wants a slow network or a large
-# batch.
+# one more view, by this measure. Below it, age has become the larger distortion. That is one answer to our question:
+# **the slower the network, the older a memory may be.** The oldest row has $Q / b$ steps behind it, so a long queue
+# wants a slow network or a large batch.
 #
-# One run, one seed, the first steps of a training, in which networks move fastest; late in a long one, with the rate
-# near 0, the curves are flatter.
+# This is one run with one seed, near the beginning of a training. Late in a long one, when the rate is brought down
+# to 0, expect flatter curves.
 #
 # ## Who finds whom
 #
@@ -323,8 +326,9 @@ for at_least in (1, 2):
     assert own == (at_least == 1)
 
 # %% [markdown]
-# Without the rule of 10.b everybody finds himself. With it nobody does, though there is a second way to meet oneself:
-# 3,200 memories of 512 pictures hold each about six times. Ask for all pictures, and again count by ids:
+# Without the rule of 10.b the whole batch looks into mirrors. With it nobody does, but there is a second way to meet
+# oneself: 3,200 memories of 512 pictures hold each picture about six times, in older views. Search with a new view of
+# every picture, and count by ids:
 
 # %%
 found = nearest_older(a, queue.rows, queue.born, queue.clock, at_least=2)  # a: one new view of each picture
@@ -333,9 +337,10 @@ print(f"own picture in the queue: {there.mean():.1%}; found: {np.mean(queue.ids[
       f"and by chance it would be {1 / 512:.1%}")
 
 # %% [markdown]
-# This network is young and confuses many pictures. A better one finds itself more often, and then drifts back to being
-# SimCLR with stale views. No shape is wrong and no loss is odd: only ids can tell. So a queue should be short against
-# the *data* as well; the package speaks up when it is longer than a quarter of them.
+# Such a pair is two views of one picture, which SimCLR had already, and one of them is stale. No shape is wrong and no
+# loss is odd: only ids can tell. Our network is young and confuses most pictures; expect more of these meetings as it
+# gets better. So a queue should be short against the *data* as well, and the package speaks up when it is longer than
+# a quarter of them.
 #
 # ## Broken on purpose
 #
@@ -407,10 +412,10 @@ show(fig, alt="Left: share of rows lost against batch size, zero where the batch
 plt.close(fig)
 
 # %% [markdown]
-# Left: nothing is lost when the batch divides the queue, and powers of two, which everyone tests with, do. A batch
-# of 99 loses nearly half. Right: with shuffled batches it is a waste, spread evenly. In a fixed order the same
-# pictures stand at the end of the same batches, and 112 of 512 are nobody's friend, ever. A batch sorted by class, or
-# gathered from several machines, would lose its last class or its last machine in the same way.
+# Left: nothing is lost when the batch divides the queue, and powers of two, which everyone tests with, divide each
+# other. A batch of 99 loses nearly half: 99 rows enter, then 1, then 99 again. Right: with shuffled batches it is a
+# waste, spread evenly. In a fixed order the same pictures stand at the end of the same batches, and 112 of 512 are
+# nobody's friend, ever. It is always the *end* of a batch that is lost: if batches are sorted by class, the last class.
 #
 # The second fault is of one line: storing a reference. Fast code reuses one output buffer, step after step.
 
@@ -431,10 +436,9 @@ assert np.array_equal(line[0], line[-1])
 #
 # ## Three sentences to keep
 #
-# A queue lends you thousands of candidates for the price of a batch, and what it charges is age. A memory is as good
-# as another view while the weights have moved little since, so age, learning rate and queue size are one choice. A
-# ring buffer is right when it equals a line of people for every size of batch, remembers who each row is, and owns
-# what it holds.
+# A queue lends you thousands of candidates for the price of a batch, and what it charges is age. A memory is true
+# while the weights have moved little since, so learning rate, batch and queue size are one choice. A ring buffer is
+# right when it equals a line of people for every size of batch, knows whose each row is, and owns what it holds.
 #
 # **In practice:** MoCo answers the question of age from the other side: it fills its queue with a slow copy of the
 # network, so that old rows stay true longer. NNCLR takes its positives from the queue, a stale friend being a friend

@@ -105,17 +105,19 @@ def _(trial):
         expected = nearest_older(z, rows, born, clock, at_least)
         trial.equal(trial(z, rows, born, clock, at_least), expected, z=z, rows=rows, born=born, clock=clock,
                     at_least=at_least, hint=hint)
-    for size, at_least in ((9, 2), (50, 3), (50, 1)):
-        rows, z = (entries(rng.standard_normal((n, 8)).astype(np.float32)) for n in (size, 5))
-        born = rng.integers(1, 7, size)
-        rows[born == 6] = z[0]
+    for size, dim, queries, at_least in ((3, 2, 1, 2), (9, 8, 5, 2), (50, 8, 5, 3), (50, 8, 5, 1)):
+        rows, z = (entries(rng.standard_normal((n, dim)).astype(np.float32)) for n in (size, queries))
+        born = 6 - np.arange(size) % 6
+        rng.shuffle(born)
+        rows[born == 6] = z[0]  # the youngest are the first query itself
         kept = z.copy(), rows.copy(), born.copy()
         got = trial.answer(z, rows, born, 6, at_least)
         trial.true(all(np.array_equal(a, b) for a, b in zip(kept, (z, rows, born), strict=True)),
                    "the places may be right, but what was given has been changed: the queue has lost those rows for "
-                   "good. Hide them in the similarities instead", at_least=at_least, rows=kept[1], rows_afterwards=rows)
+                   "good. Hide them in the similarities instead", at_least=at_least, rows_before=kept[1],
+                   rows_afterwards=rows)
         trial.equal(got, nearest_older(z, rows, born, 6, at_least), z=z, rows=rows, born=born, clock=6,
-                    at_least=at_least, hint="five queries, rows of many ages")
+                    at_least=at_least, hint=f"{size} rows of ages 1 to {min(size, 6)}, in any order")
 
 
 @exercise("10.c", reference=entries)
