@@ -18,8 +18,8 @@
 # pictures that went by, in a queue. They cost nothing, for they were made anyway. But the network that made them has
 # learned since, and would place those pictures elsewhere today. **How old may a memory be?**
 #
-# **You will need** lessons 07 (views), 08 (the loss) and 09 (training). **It takes** about 15 s on one core. **The
-# picture to keep:** how a memory parts from the present, step by step, at two learning rates.
+# **You will need** lessons 07 (views), 08 (the loss) and 09 (training). **It takes** about 15 s on one core.
+# **The picture to keep:** how a memory parts from the present, step by step, at two learning rates.
 
 # %%
 from collections import deque
@@ -40,8 +40,8 @@ from tinynnclr.tensor import no_grad
 # %% [markdown]
 # ## The honest version first
 #
-# A queue is a line at a counter: who came first leaves first. Of a *support set* (the paper's name for the queue of
-# embeddings) we want three things of each row: its numbers, the *id* of the picture they belong to, and the step in
+# A queue is a line at a counter: who came first leaves first. Of a *support set* (NNCLR's name for its queue of
+# embeddings) we want to know three things of each row: its numbers, the *id* of the picture they belong to, and the step in
 # which it came in. Python has all that: a `deque` (a list open at both ends) with a largest length drops its oldest
 # element whenever a new one enters.
 
@@ -54,14 +54,14 @@ for step, batch in enumerate(([10, 11, 12], [13, 14, 15], [16]), start=1):
 
 # %% [markdown]
 # This is our judge. Its one fault shows when we search. Lesson 11 compares every query with every row by a matrix
-# product, and that wants all rows side by side in one array; from a line of loose rows the array must be built anew at
-# every step. Moving everybody up by one place, in an array, would be no better. So let nobody move. A *ring buffer* is
+# product, and that wants all rows side by side in one array; from a line of loose rows it must be built anew at every
+# step. Moving everybody up by one place, in an array, would be no better. So let nobody move. A *ring buffer* is
 # an array and one number, the *pointer*: the place of the oldest row, which is where the next row goes. After the last
 # place comes the first again.
 #
 # ## Exercise 10.a · Let them in
 #
-# Two things go wrong here in published code. A batch may reach beyond the last place, and its rest belongs at the
+# Two things can go wrong here, and in published code they do. A batch may reach beyond the last place, and its rest belongs at the
 # front. And a batch may be larger than the whole queue; then its last rows stay, as they would in the line.
 
 # %% tags=["exercise:10.a"]
@@ -109,7 +109,8 @@ plt.close(fig)
 
 # %% [markdown]
 # Dark is new, pale is old. Batch 3 fills the last two places and puts its third row at the front, where id 0 was. The
-# marker always stands on the palest row: **in a ring, the place for the next is the place of the oldest.**
+# marker stands on an empty place while there is one, and then always on the palest row: **in a full ring, the place for
+# the next is the place of the oldest.**
 #
 # What the ring saves, at a common size, 4,096 rows of 64 numbers and batches of 256:
 
@@ -301,8 +302,8 @@ for lr, curve in curves.items():
 
 # %% [markdown]
 # **This is the picture to keep.** Each point is the mean of 64 memories, the shade their middle half. A memory of one
-# step is nearly the present. From there on it parts from it, and the higher rate parts faster: age in steps is a poor
-# clock, and what counts is how far the weights went meanwhile.
+# step is nearly the present. Then they part, and at the higher rate they part faster: steps are a poor clock, and
+# what counts is how far the weights went meanwhile.
 #
 # The dashed lines are a yardstick. There the network compares *another view* of the same picture, encoded today. That
 # much difference is what we train it to overlook, so a memory above the line is, by this measure, no worse than one
