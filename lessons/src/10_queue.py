@@ -41,9 +41,9 @@ from tinynnclr.tensor import no_grad
 # ## The honest version first
 #
 # A queue is a line at a counter: who came first leaves first. Of a *support set* (NNCLR's name for its queue of
-# embeddings) we want to know three things of each row: its numbers, the *id* of the picture they belong to, and the step in
-# which it came in. Python has all that: a `deque` (a list open at both ends) with a largest length drops its oldest
-# element whenever a new one enters.
+# embeddings) we want to know three things of each row: its numbers, the *id* of the picture they belong to, and the
+# step in which it came in. Python has all that: a `deque` (a list open at both ends) with a largest length drops its
+# oldest element whenever a new one enters.
 
 # %%
 line = deque(maxlen=5)  # five places
@@ -61,8 +61,9 @@ for step, batch in enumerate(([10, 11, 12], [13, 14, 15], [16]), start=1):
 #
 # ## Exercise 10.a · Let them in
 #
-# Two things can go wrong here, and in published code they do. A batch may reach beyond the last place, and its rest belongs at the
-# front. And a batch may be larger than the whole queue; then its last rows stay, as they would in the line.
+# Two things can go wrong here, and in published code the first one does. A batch may reach beyond the last place, and
+# its rest belongs at the front. And a batch may be larger than the whole queue; then its last rows stay, as they would
+# in the line.
 
 # %% tags=["exercise:10.a"]
 def enqueue(queue, z, ids):
@@ -284,7 +285,7 @@ for lr, color, marker in ((0.012, "#0072B2", "o"), (0.12, "#D55E00", "^")):
     ax.text(0.5, other_view[lr] - 0.01, f"another view of the picture, now ({lr})", color=color, fontsize=9, va="top")
 ax.axhline(strangers[0.12], color="#666666", ls=":", lw=1)
 ax.text(0.5, strangers[0.12] + 0.01, "another picture, now", color="#444444", fontsize=9, va="bottom")
-ax.set(xlim=(0, 51), ylim=(-0.05, 1.03), xlabel="age of the memory, steps",
+ax.set(xlim=(0, 51), ylim=(-0.05, 1.25), yticks=np.arange(0, 1.1, 0.2), xlabel="age of the memory, steps",
        ylabel="cosine with the same view encoded now", title="The faster you learn, the sooner memories are wrong")
 ax.legend(loc="upper right", frameon=False)
 draw_guess(ax, "10.age", axis="x")
