@@ -56,7 +56,7 @@ def embed(images):
     """Pictures (n, ...) -> the unit embeddings of two random views of each, (n, 64) twice."""
     views = two_views(images, np.arange(len(images)), PRESETS["toybox"], np.random.default_rng(1))
     with no_grad():
-        return [ops.l2_normalize(head(encoder(x))).numpy() for x in views]
+        return [ops.l2_normalize(head(encoder(x))).numpy() for x in views]  # batch norms as in training
 
 untrained = embed(train.images)[1], embed(test.images[:2000])  # kept as a control
 
@@ -169,7 +169,9 @@ for line, tau in enumerate(taus, start=1):
     ax.yaxis.tick_right()
     ax.yaxis.set_label_position("right")
     share = 100 * weights[same[one, :10]].sum()
-    fig.text(0.125, ax.get_position().y0 + 0.05, f"a = {tau}\nfriends:\n{share:.0f} %", fontsize=11)
+    word = {0.02: " (hard)", 1: " (flat)"}.get(tau, "")
+    fig.text(0.06, ax.get_position().y0 + 0.04, f"a = {tau}{word}\nfriends:\n{share:.0f} %", fontsize=10)
+fig.suptitle("The temperature says how many neighbours have a say   (● same class, × another)", y=0.96)
 draw_guess(ax, "16.largest_weight")
 show(fig, alt="A toybox picture and its ten nearest neighbours, five friends and five strangers; below, bars of their "
               "weights at four temperatures: one bar has nearly all at 0.02, and all are nearly equal at 1.")
@@ -184,7 +186,7 @@ plt.close(fig)
 
 # %%
 for said, who, moved in (("stranger", ~same[:, 0], wins), ("friend", same[:, 0], ~wins)):
-    print(f"the nearest is a {said}, {who.sum()} cases: view 1 prefers one of the other sort in {moved[who].mean():.0%}")
+    print(f"nearest is a {said}: {who.sum()} cases, in {moved[who].mean():.0%} view 1 prefers one of the other sort")
 
 # %% [markdown]
 # A repair is rarer than a spoiling, but there are more strangers in front to repair. On the whole it comes out even.
@@ -307,8 +309,9 @@ for belief in (0.3, 0.03, 1e-6):
     print(f"belief in the second {belief:<6g}: inside {inside:.2f}, outside {outside:.2f}")
 
 # %% [markdown]
-# Inside is *or*: believe in any of your positives, and a wrong one can be left aside at little cost. Outside is *and*:
-# believe in each, and a stranger among them is expensive until you give in.
+# Inside is *or*: believe in any of your positives, and a stranger among them can be left aside at little cost. Outside
+# is *and*: believe in each, and the stranger is expensive until you give in. So it is *or* that can make use of a crowd
+# with one friend in it, provided that the anchor believes in the right one.
 #
 # ## Exercise 16.b · Three limits
 
@@ -337,9 +340,9 @@ off = weights * (np.arange(6) == 0)
 assert np.isclose(soft_loss(p, keys, off, 0.15), -np.log(shares[:, 0]).mean())  # weight 0: as if it were no positive
 
 # %% [markdown]
-# One neighbour of weight 1 is NNCLR's positive (with the predictions asking); flat weights are the mean of the shares; a
-# weight of 0 takes a neighbour out of the sum. Out of the sum, not out of the line-up: it is a candidate still, and so
-# a negative now.
+# One neighbour of weight 1 is NNCLR's positive (the predictions do the asking here); flat weights are the mean of the
+# shares; a weight of 0 takes a neighbour out of the sum. Out of the sum, not out of the line-up: it is a candidate
+# still, and so a negative now.
 #
 # ## Who pulls
 #
@@ -347,9 +350,8 @@ assert np.isclose(soft_loss(p, keys, off, 0.15), -np.log(shares[:, 0]).mean())  
 #
 # $$\frac{\partial \ell}{\partial s_k} = \frac{P_k - R_k}{\tau}, \qquad R_k = \frac{w_k P_k}{\sum_j w_j P_j}$$
 #
-# with $w_k = 0$ for all negatives. The truth $R$ is no label any more: it is the anchor's own belief, re-weighed.
-# This holds only while $w$ stands still. The weights come from $z$ too, and if the gradient passed through them, the
-# network would be paid for *choosing convenient friends*: weight goes to whoever is believed already. Autograd agrees:
+# with $w_k = 0$ for all negatives. Every candidate pushes by $P_k$, and the positives pull by $R_k$. So the truth is
+# no label any more: it is the anchor's own belief, re-weighed. Autograd agrees:
 
 # %%
 W = np.zeros((8, 8, 6))
@@ -363,6 +365,24 @@ R = W * P / (W * P).sum(axis=1, keepdims=True)
 assert np.allclose(leaf.grad, (P - R) / 0.15)
 
 # %% [markdown]
+# Now look at the neighbours alone. In $w_k P_k$, the weight has $\cos / a$ in its exponent and the belief has
+# $\cos / \tau$. Exponents add up. So with $p = z$ the neighbours pull as if they had been weighed at a lower
+# temperature, $1 / (1/a + 1/\tau)$:
+
+# %%
+pull = R.reshape(8, 8, 6)[np.arange(8), np.arange(8), 1:]  # (8, 5): of each one's own neighbours
+pull /= pull.sum(axis=1, keepdims=True)
+assert np.allclose(pull, attention_weights(p, keys[:, 1:], 1 / (1 / 0.1 + 1 / 0.15)))
+for a in (0.1, 1):
+    print(f"weighed at {a}, they pull as at {1 / (1 / a + 1 / 0.15):.2f}")
+
+# %% [markdown]
+# Inside the logarithm, belief sorts the crowd once more, even where the weights are flat. Outside, the pull is $w$
+# itself, and flat weights pull flat.
+#
+# All this holds only while $w$ stands still. The weights come from $z$ too, and if the gradient passed through them,
+# the network would be paid for *choosing convenient friends*: weight goes to whoever is believed already.
+#
 # ## Exercise 16.c · Weights are constants
 
 # %% tags=["exercise:16.c"]
@@ -414,7 +434,8 @@ for k in (5, 10, 30):
 
 # %% [markdown]
 # The entropy is within 1 % of $\ln K$, and the weight on friends hardly differs from that of equal weights. Soft is
-# flat, and in the table above flat is the worst choice for every $K$. No curve would have told you. Training with
+# flat, and flat is the lowest curve in the left picture above. Inside the logarithm, belief still sorts the crowd;
+# outside, where the released code has its weights, nothing does. No curve of the loss tells you. Training with
 # `--method snclr` writes `entropy` into `metrics.csv` for this reason: look at it beside $\ln K$, and turn the
 # temperature down until there is a difference worth having.
 #

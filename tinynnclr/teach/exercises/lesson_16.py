@@ -68,14 +68,15 @@ def _(trial):
     two, own_and_two = np.stack([near, far], axis=1), np.stack([p, near, far], axis=1)
     cases = (
         (EAST[None], EAST[None, None], np.ones((1, 1)), 0.5, "one anchor, one key: nothing to confuse it with, so 0"),
-        (EAST[None], two[:1], np.array([[1.0, 0.0]]), 0.5, "weight 0 takes a neighbour out of the positives, and not "
-                                                           "out of the line-up: it is a candidate still"),
         (p, near[:, None], np.ones((2, 1)), 0.5, "one key of weight 1 for each anchor is NNCLR's case: the keys of all "
                                                  "anchors are candidates, and one is right"),
-        (p, two, np.full((2, 2), 0.5), 0.5, "flat weights: minus the logarithm of the mean share, not the mean of "
-                                            "the logarithms"),
+        (p, two, np.full((2, 2), 0.5), 0.5, "flat weights: minus the logarithm of the mean share of all columns, the "
+                                            "first included; not the mean of the logarithms, and not the share of a "
+                                            "mean key"),
         (p, own_and_two, np.array([[1.0, 0.7, 0.3], [1.0, 0.2, 0.8]]), 0.5, "the own key has weight 1 and counts like "
                                                                             "the rest: the weights add up to 2"),
+        (p[:1], two[:1], np.array([[1.0, 0.0]]), 0.5, "weight 0 takes a neighbour out of the positives, and not out of "
+                                                      "the line-up: it is a candidate still"),
         (2 * p, 3 * two, np.full((2, 2), 0.5), 0.2, "only directions count: scale p and all keys to length 1"),
         (rng.standard_normal((5, 6)), rng.standard_normal((5, 4, 6)), rng.uniform(0, 1, (5, 4)), 0.2,
          "five anchors with four keys each, in any direction"),
@@ -109,9 +110,10 @@ def _(trial):
                                                   "is nowhere to go, so 0"),
         (z, own, near[:, None], 0.5, 0.5, "one neighbour, whose weight is 1 whatever z is; the loss is a mean over "
                                           "the anchors"),
-        (z, own, two, 10.0, 0.5, "two neighbours at a warm temperature, where the weights hardly depend on z"),
-        (z, own, two, 0.1, 0.5, "the gradient differs from what it is when the weights stay where they are: compute "
-                                "them from z's numbers, outside what autograd records"),
+        (z, own, two, 1e6, 0.5, "two neighbours at so warm a temperature that each has half, whatever z is"),
+        (z, own, two, 0.1, 0.5, "now the weights differ: they are a softmax of cosines over `attention`, computed "
+                                "from z's numbers once. Where z moves they stay: keep them out of what autograd "
+                                "records"),
         (3 * z, own, two, 0.1, 0.5, "z came with length 3: the loss scales it to length 1, and the gradient must go "
                                     "through that"),
         (rng.standard_normal((4, 5)), rng.standard_normal((4, 5)), rng.standard_normal((4, 3, 5)), 0.1, 0.2,
