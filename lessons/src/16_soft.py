@@ -96,8 +96,8 @@ print(f"the nearest is of the same class {same[:, 0].mean():.1%} of the time, th
 #
 # $$w_k = \frac{e^{\cos(z, N_k) / a}}{\sum_{j=1}^{K} e^{\cos(z, N_j) / a}}$$
 #
-# Here $z$ is the embedding of the first view, and $a$ a temperature: small is *hard* (the nearest takes all), large is
-# *flat* (all alike). It is called *attention*, as in a transformer: a query, some keys, a softmax. Mind who asks. View
+# Here $z$ is the embedding of the first view, and $a$ a temperature: small is *hard* (one takes all), large is *flat*
+# (all alike). It is called *attention*, as in a transformer: a query, some keys, a softmax. Mind who asks. View
 # 2 chose the neighbours, view 1 weighs them: a second opinion, from a look at the same thing in another light.
 
 # %%
@@ -254,9 +254,10 @@ print("no friend at all among the nearest", ", ".join(f"{k}: {1 - same[:, :k].an
 # %% [markdown]
 # Left: everything beats the nearest neighbour of an untrained network, yet no crowd clearly beats the nearest of the
 # trained one. The more you ask, and the flatter you weigh, the more you lose: the farther ones are strangers more
-# often. At 0.1, the package's default, ten neighbours cost about a point, no more than chance could do (+- is one
-# standard error). At 0.02 nothing is lost, but look at the last number of each line: $e$ to the entropy, the count of
-# neighbours with equal say that would have that entropy. Under two is hardly a crowd. Right: the dial between them.
+# often. At 0.1, the package's default, ten neighbours cost about a point, which the choice of askers could explain (+-
+# is one standard error, the typical slip of such a mean). At 0.02 nothing is lost, but look at the last number of each
+# line: $e$ to the entropy, the count of neighbours with equal say that would have that entropy. Under two is hardly a
+# crowd. Right: the dial between them.
 #
 # What a crowd offers is not a better average but fewer disasters, as the last line says: two thirds of all askers have
 # a stranger for a nearest neighbour, but few have no friend among twenty. Whether that helps depends on what the loss
@@ -267,7 +268,8 @@ print("no friend at all among the nearest", ", ".join(f"{k}: {1 - same[:, :k].an
 #
 # The candidates are all keys of the batch: for each of $b$ pictures its own key (the other view, weight $w_0 = 1$) and
 # its $K$ neighbours. An anchor's prediction $p$ shares out a belief among them, as in lesson 08: $P_k$ is the softmax
-# of $\cos(p, \text{key}) / \tau$ over all $b (1 + K)$. Whatever is not its own is a negative. The loss:
+# of $\cos(p, \text{key}) / \tau$ over all $b (1 + K)$. Whatever is not its own is a negative; so more
+# neighbours also mean more negatives, some of them friends. The loss:
 #
 # $$\ell = -\ln \sum_{k=0}^{K} w_k P_k$$
 #
@@ -299,8 +301,8 @@ for inside in (True, False):
 
 # %% [markdown]
 # The paper has the weights inside the logarithm, its released code has them outside. These are two different wishes.
-# One anchor believes in its own key with 0.5, in one neighbour with 0.15, and in a second, a
-# stranger perhaps, less and less. The two neighbours have half the weight each:
+# Say that an anchor believes in its own key with 0.5, in one neighbour with 0.15, and in a second, a stranger perhaps,
+# less and less. Each neighbour has a weight of one half:
 
 # %%
 for belief in (0.3, 0.03, 1e-6):
@@ -413,10 +415,9 @@ print(f"length of the gradient {np.linalg.norm(fixed):.3f}; what the weights wou
 
 # %% [markdown]
 # For these eight pictures an extra gradient would come in, about a sixth as long as the true one, and it is about who
-# gets a say, not about what is in the picture.
-# The released code lets it in: its query is not detached. The package's weights are arrays, which no gradient enters.
-
-# %% [markdown]
+# gets a say, not about what is in the picture. The released code lets it in: its query is not detached. The package's
+# weights are arrays, which no gradient enters.
+#
 # ## Broken on purpose
 #
 # The released code computes the weights without a temperature. Nothing fails: they add up to 1, and the loss is an

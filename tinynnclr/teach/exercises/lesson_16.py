@@ -102,14 +102,14 @@ def _slopes(z, own, rows, attention, temperature):
 @exercise("16.c", reference=soft_grad)
 def _(trial):
     rng = np.random.default_rng(16)
-    z, own = np.stack([EAST + 0.3 * NORTH, NORTH]), np.stack([EAST, NORTH + 0.4 * EAST])
+    z, own = _unit(np.stack([EAST + 0.3 * NORTH, NORTH])), np.stack([EAST, NORTH + 0.4 * EAST])
     near, far = own[:, ::-1] * [1, -1] + own, own + 0.5 * NORTH
     two = np.stack([near, far], axis=1)
     cases = (
         (z[:1], own[:1], own[:1, None], 0.5, 0.5, "own key and neighbour in one place, and no other candidate: there "
                                                   "is nowhere to go, so 0"),
-        (z, own, near[:, None], 0.5, 0.5, "one neighbour, whose weight is 1 whatever z is; the loss is a mean over "
-                                          "the anchors"),
+        (z, own, near[:, None], 0.5, 0.5, "one neighbour, whose weight is 1 whatever z is, and the own key, which has "
+                                          "1 as well; the loss is a mean over the anchors"),
         (z, own, two, 1e6, 0.5, "two neighbours at so warm a temperature that each has half, whatever z is"),
         (z, own, two, 0.1, 0.5, "now the weights differ: they are a softmax of cosines over `attention`, computed "
                                 "from z's numbers once. Where z moves they stay: keep them out of what autograd "
