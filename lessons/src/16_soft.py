@@ -225,7 +225,7 @@ for tau, (color, style) in zip(taus, looks, strict=True):
     left.semilogx(counts, table[tau], style, color=color, label=f"a = {tau}")
 left.axhline(table[1][0], color="#444444", lw=1, ls=":", label="the nearest alone")
 left.axhline(control, color="#888888", lw=1, ls="-.", label="nearest, random weights")
-left.set(xlabel="neighbours K", ylabel="weight on friends, %", xticks=counts, xticklabels=counts, ylim=(10, None),
+left.set(xlabel="neighbours K", ylabel="weight on friends, %", xticks=counts, xticklabels=counts,
          title="Agreement (chance is 10 %)")
 left.minorticks_off()
 draw_guess(left, "16.agreement")
@@ -233,7 +233,7 @@ for (k, values), (color, style) in zip(curves.items(), looks, strict=False):
     right.semilogx(steps, values, style, color=color, ms=4, label=f"K = {k}")
     right.axhline(math.log(k), color=color, lw=1, ls=":")
     right.text(0.01, math.log(k) + 0.04, f"ln {k}", color=color)
-right.set(xlabel="temperature a", ylabel="entropy of the weights, nats", title="How many have a say",
+right.set(xlabel="temperature a", ylabel="entropy of the weights, nats", title="How many have a say", ylim=(0, 3.8),
           xticks=[0.01, 0.1, 1], xticklabels=[0.01, 0.1, 1])
 for ax in (left, right):
     ax.legend(frameon=False, fontsize=9)
