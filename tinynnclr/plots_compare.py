@@ -103,6 +103,6 @@ def _floors(ax, floors, limit, inches):
         ax.plot([value, value], [0, end + 0.7 * LEVEL / inches], color=ORANGE, lw=1.1, ls=("--", ":", "-.")[i % 3],
                 zorder=1, clip_on=False, transform=ax.get_xaxis_transform())
         far = value > limit  # to its left where there is no room at its right
-        ax.annotate(plain_text(f"{name} {100 * value:.1f} %", 60), (value, end), (-4 if far else 4, 0), va="bottom",
+        ax.annotate(f"{plain_text(name, 48)} {100 * value:.1f} %", (value, end), (-4 if far else 4, 0), va="bottom",
                     ha="right" if far else "left", xycoords=ax.get_xaxis_transform(), textcoords="offset points",
                     fontsize=8.5, color=ORANGE, path_effects=HALO)
