@@ -73,7 +73,7 @@ def _(trial):
                 trial.fail(hint, expected_ranks=_ranks(want), ranks=_ranks(others),
                            own_row_chosen=bool(np.asarray(got)[0, ids[0]]), **shown)
         trial.equal(got, expected, similarities=s, hint=hint, **shown)
-    calls: list[str] = []
+    calls = []
     kept = {name: getattr(np, name) for name in ("sort", "argsort")}
     s, ids = rng.standard_normal((4, 64)), np.array([1, 9, 30, 63])
 

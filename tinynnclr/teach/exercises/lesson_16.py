@@ -27,7 +27,7 @@ def soft_grad(z: np.ndarray, own: np.ndarray, rows: np.ndarray, attention: float
     weights = np.insert(attention_weights(z, rows, attention), 0, 1, axis=1)
     leaf = Tensor(z, requires_grad=True)
     soft_neighbor_loss(leaf, np.concatenate([own[:, None], rows], axis=1), weights, temperature).backward()
-    return leaf.grad
+    return np.asarray(leaf.grad)
 
 
 EAST, NORTH = np.array([1.0, 0.0]), np.array([0.0, 1.0])
