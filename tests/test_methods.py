@@ -110,8 +110,7 @@ def test_gradients_reach_the_weights_and_nothing_else(name):
     for key, p in parameters.items():
         assert p.grad is not None, key
         assert np.isfinite(p.grad).all(), key
-        silent = name == "random" and key == "nothing" or re.search("projector.*[024].weight", key)
-        assert np.abs(p.grad).max() > 0 or silent, key
+        assert np.abs(p.grad).max() > 0 or (name, key) == ("random", "nothing"), key
     assert {id(p) for p in run.optimizer.parameters} == {id(p) for p in parameters.values()}
 
 

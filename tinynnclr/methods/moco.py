@@ -58,7 +58,7 @@ class MoCo(Method):
             allowed = self.negatives.allowed(others.numpy(), int(self.steps[0]))
             positive = (q * keys[-1]).sum(axis=1, keepdims=True)
             losses.append(info_nce_loss(positive, others, self.temperature, allowed))
-            self.found = allowed.sum(axis=1).mean()
+            self.found = len(self.queue) if allowed is None else allowed.sum(axis=1).mean()
         self.pending = q.numpy(), np.concatenate(keys), np.concatenate([ids] * len(roles))
         return losses[0] if len(losses) == 1 else (losses[0] + losses[1]) * 0.5
 

@@ -64,8 +64,11 @@ class Negatives:
         p = {"none": 1.0, "linear": p, "step": math.floor(4 * p) / 4}[self.anneal]
         return 1 - p * (1 - self.outer)
 
-    def allowed(self, similarities: np.ndarray, step: int, own: np.ndarray | None = None) -> np.ndarray:
-        """True (b, n) for the candidates that are negatives, which those marked in `own` (b, n) never are."""
+    def allowed(self, similarities: np.ndarray, step: int, own: np.ndarray | None = None) -> np.ndarray | None:
+        """True (b, n) for the candidates that are negatives, which those marked in `own` (b, n) never are.
+
+        None where all are: nothing has to be masked.
+        """
         if self.kind == "all":
-            return np.ones(similarities.shape, bool) if own is None else ~own
+            return None if own is None else ~own
         return select_negatives(similarities, self.ball(step), self.inner, self.fixed, own)

@@ -39,7 +39,7 @@ class NNCLR(Method):
         self.support_set = (Prototypes(config.prototypes, config.dim, rng) if config.prototypes
                             else SupportSet(config.queue_size, config.dim, rng))
         self.first_step = 0  # from which neighbours are used
-        self.steps, self.epoch = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        self.steps = np.zeros(1, np.int64)
         self.pending: tuple = ()  # what after_step needs of the last loss: z1, what to enqueue, ids, rows found
 
     def start(self, total_steps: int) -> None:
@@ -48,8 +48,7 @@ class NNCLR(Method):
 
     def start_epoch(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Tensor]]:
         """A random order; prototypes begin anew now and then."""
-        self.support_set.start_epoch(int(self.epoch[0]))
-        self.epoch += 1
+        self.support_set.start_epoch()
         return super().start_epoch(size, rng)
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:

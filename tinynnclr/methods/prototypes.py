@@ -18,6 +18,7 @@ class Prototypes(SupportSet):
     def __init__(self, size: int, dim: int, rng: np.random.Generator):
         super().__init__(size, dim, rng)
         self.members = np.zeros(size, np.int64)  # embeddings that moved each centre
+        self.epochs = np.zeros(1, np.int64)  # begun so far
 
     def enqueue(self, z: np.ndarray, ids: np.ndarray) -> None:
         """Until there are enough, each row of z (b, dim) is a new centre; then it moves the centre nearest to it."""
@@ -40,7 +41,8 @@ class Prototypes(SupportSet):
         self.counts[2] += new == 0  # a batch is counted once
         self.ids[found], self.born[found] = ids, self.counts[2]
 
-    def start_epoch(self, epoch: int) -> None:
+    def start_epoch(self) -> None:
         """Every third epoch, the centres begin again."""
-        if epoch and epoch % RESET == 0:
+        if self.epochs[0] and self.epochs[0] % RESET == 0:
             self.counts[:2] = 0
+        self.epochs += 1

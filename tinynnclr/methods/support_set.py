@@ -45,7 +45,7 @@ class SupportSet(Module):
         weights /= weights.sum(axis=1, keepdims=True)
         return kernels.matmul(weights, self.rows), nearest
 
-    def start_epoch(self, epoch: int) -> None:
+    def start_epoch(self) -> None:
         """Epochs mean nothing to a queue."""
 
     def age(self, indices: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 import re
 from pathlib import Path
 
-from .notebook import exercise_cells, read_source
+from .notebook import TAG, exercise_cells, read_source
 
 HEAD = ["| lesson | question | seconds | words | exercises | wrong answers caught |", "|---|---|---|---|---|---|"]
 
@@ -28,5 +28,5 @@ def row(source: Path) -> str:
 
 def exercise_answers(path: Path) -> list[tuple[str, str]]:
     """[(exercise, code)] of a file of answers: a cell tagged exercise:ID for each."""
-    return [(tag.removeprefix("exercise:"), cell.source) for cell in read_source(path).cells if cell.cell_type == "code"
-            for tag in cell.metadata.get("tags", []) if tag.startswith("exercise:")]
+    return [(tag.removeprefix(TAG), cell.source) for cell in read_source(path).cells if cell.cell_type == "code"
+            for tag in cell.metadata.get("tags", []) if tag.startswith(TAG)]
