@@ -4,6 +4,8 @@ from .check import Trial, WrongAnswer, check, exercise
 from .predict import draw_guess, guess, predict
 from .report import report
 from .show import show
+from .stored import stored
 
 __all__ = ["Timing", "Trial", "WrongAnswer", "bench", "check", "draw_guess", "exercise", "guess", "predict", "report",
-           "show"]
+           "show",
+           "stored"]
