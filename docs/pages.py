@@ -1,0 +1,109 @@
+"""The pages that are made of something else: lessons with folded solutions, the API floor by floor, the tables."""
+import importlib
+import json
+import pkgutil
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+
+import tinynnclr
+from tinynnclr.teach.notebook import exercise_cells
+from tinynnclr.teach.table import exercise_answers
+
+ROOT = Path(__file__).parents[1]
+FLOORS = {  # what a reader may import, from the ground up
+    "tinynnclr": ["tensor", "gradcheck", "config", "train", "checkpoint", "run_dir", "compare", "export", "plots"],
+    "kernels": None, "ops": None, "nn": None, "models": None, "datasets": None, "methods": None, "evaluate": None,
+    "teach": ["check", "predict", "bench", "show", "report", "stored", "notebook", "table"],
+}
+
+
+def write(docs: Path) -> None:
+    """All of them, into docs/lessons, docs/api and docs/tables.md."""
+    lessons(docs / "lessons")
+    api(docs / "api")
+    (docs / "tables.md").write_text(tables(), encoding="utf-8")
+
+
+def lessons(folder: Path) -> None:
+    """The stored notebooks, each exercise followed by one answer, folded; and the page that lists them."""
+    folder.mkdir(exist_ok=True)
+    names = []
+    for path in sorted((ROOT / "lessons").glob("[0-9][0-9]_*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        with_answers(notebook, dict(exercise_answers(ROOT / "lessons" / "solutions" / f"{path.name[:2]}.py")))
+        with_words(notebook)
+        nbformat.write(notebook, folder / path.name)
+        names.append(path.stem)
+    text = (ROOT / "lessons" / "README.md").read_text(encoding="utf-8")
+    contents = "\n".join(["```{toctree}", ":hidden:", "", *names, "```"])
+    (folder / "index.md").write_text(f"{text}\n{contents}\n", encoding="utf-8")
+    shutil.copytree(ROOT / "lessons" / "results", folder / "results", dirs_exist_ok=True)
+
+
+def with_answers(notebook, answers: dict[str, str]) -> None:
+    """Put each exercise's answer behind the cell that checks it, folded away, in place."""
+    for name, cell in exercise_cells(notebook).items():
+        position = notebook.cells.index(cell) + 2
+        answer = nbformat.v4.new_code_cell(answers[name], id=f"answer-{name.replace('.', '-')}")
+        answer.metadata.update(tags=["hide-input"], mystnb={"code_prompt_show": f"One answer to {name}",
+                                                            "code_prompt_hide": f"Hide the answer to {name}"})
+        notebook.cells.insert(position, answer)
+
+
+def with_words(notebook) -> None:
+    """Say each picture's sentence where MyST looks for it, in place."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            alt = output.get("metadata", {}).get("image/png", {}).get("alt")
+            if alt:
+                cell.metadata.setdefault("mystnb", {})["image"] = {"alt": alt}
+
+
+def api(folder: Path) -> None:
+    """A page for each floor of the house, and in it each module with what it says of itself."""
+    folder.mkdir(exist_ok=True)
+    for floor, modules in FLOORS.items():
+        package = "tinynnclr" if floor == "tinynnclr" else f"tinynnclr.{floor}"
+        found = importlib.import_module(package)
+        modules = modules or [m.name for m in pkgutil.iter_modules(found.__path__)]
+        lines = [package, "=" * len(package), "", *entry(package, members=False)]
+        for module in modules:
+            name = f"{package}.{module}"
+            lines += [module, "-" * len(module), "", *entry(name, members=True)]
+        (folder / f"{floor}.rst").write_text("\n".join(lines), encoding="utf-8")
+
+
+def entry(module: str, members: bool) -> list[str]:
+    """The lines by which Sphinx documents a module."""
+    return [f".. automodule:: {module}", *["   :members:"] * members, ""]
+
+
+def tables() -> str:
+    """The page of what was measured: the README's own sections, so that no number stands in two places."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    start = readme.index("## What it shows")
+    text = readme[start:readme.index("\n## ", start + 1)]
+    bench = json.loads((ROOT / "docs" / "bench.json").read_text(encoding="utf-8"))
+    text = re.sub(r"\]\(docs/", "](", text.replace("## What it shows", "# What it shows", 1))
+    text = re.sub(r"^##(#+) ", r"#\1 ", text, flags=re.M)
+    rows = [f"| {r['measure']} | {r['case']} | {seconds(r['ours_s'])} | {r['peer']} | {seconds(r['peer_s'])} | "
+            f"{number(r['ratio'])} |" for r in bench if r.get("peer")]
+    head = ["## Every case of the benchmark", "", f"`tinynnclr bench`, version {tinynnclr.__version__}; the ratio is "
+            "the peer's time divided by ours.", "", "| measure | case | ours | peer | peer's | ratio |",
+            "|---|---|---|---|---|---|"]
+    return "\n".join([text, "", *head, *rows, ""])
+
+
+def seconds(value: float | None) -> str:
+    """A time in the unit that suits it."""
+    if value is None:
+        return ""
+    return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.2f} ms"
+
+
+def number(value: float | None) -> str:
+    """A ratio, or nothing."""
+    return "" if value is None else f"{value:.2f}"
