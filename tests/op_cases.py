@@ -136,7 +136,9 @@ CASES = {
                   case((1, 17, 10), (1, 17, 10), (1, 17, 10), heads=2), case((2, 1, 2), (2, 1, 2), (2, 1, 2)),
                   case((0, 3, 2), (0, 3, 2), (0, 3, 2)), case(normal(1, 4, 4) * 5, (1, 4, 4), (1, 4, 4), heads=2)],
     "linear": [case((3, 4), (4, 5), (5,)), case((1, 1), (1, 1), (1,)), case((9, 33), (33, 2), (2,)),
-               case((3, 0), (0, 2), (2,)), case(normal(4, 3).T, normal(5, 4).T, (5,))],
+               case((3, 0), (0, 2), (2,)), case(normal(4, 3).T, normal(5, 4).T, (5,)),
+               case((3, 4), (4, 5), (5,), relu=True), case((9, 33), (33, 2), (2,), relu=True),
+               case((3, 0), (0, 2), away(2), relu=True)],
 }
 
 
@@ -160,7 +162,7 @@ def _layer_norm(x, weight, bias, eps=1e-5):
 
 
 REFERENCES = {
-    "linear": lambda x, weight, bias: x @ weight + bias,
+    "linear": lambda x, weight, bias, relu=False: np.maximum(x @ weight + bias, 0) if relu else x @ weight + bias,
     "gelu": lambda a: gelu_naive(a)[0], "layer_norm": _layer_norm, 
     "attention": lambda q, k, v, heads=1: attention_naive(q, k, v, heads)[0],
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "exp": np.exp,

@@ -70,6 +70,10 @@ def test_a_bias_is_added_once_to_every_row(rng, dtype, threads, shape):
     bias = rng.standard_normal(2 * shape[2]).astype(dtype)[::2]  # not contiguous
     same_bytes(threads, lambda: matmul(a, b, bias))
     np.testing.assert_array_equal(matmul(a, b, bias), matmul(a, b) + bias)
+    same_bytes(threads, lambda: matmul(a, b, bias, relu=True))
+    np.testing.assert_array_equal(matmul(a, b, bias, relu=True), np.maximum(matmul(a, b) + bias, 0))
+    with fails(ValueError, "matmul: relu: expected a bias"):
+        matmul(a, b, relu=True)
     for bad in (bias[:-1], bias[:, None], bias.astype({np.float32: np.float64, np.float64: np.float32}[dtype])):
         if bad.size:
             with fails(ValueError, "matmul: bias: expected"):

@@ -291,6 +291,24 @@ def test_a_linear_head(norm, hidden, rng):
     assert (same_way > 0.8) == norm
 
 
+def test_linear_with_relu(rng):
+    """The same bytes as a ReLU behind it, forward and backward, also for tokens; it needs a bias."""
+    x = rng.standard_normal((2, 7, 5)).astype(np.float32)
+    both, plain = Linear(5, 9, np.random.default_rng(1), relu=True), Linear(5, 9, np.random.default_rng(1))
+    both.bias.data[:] = plain.bias.data[:] = rng.standard_normal(9)
+    inputs = [Tensor(x, requires_grad=True) for _ in range(2)]
+    outs = both(inputs[0]), ReLU()(plain(inputs[1]))
+    assert (outs[0].data == 0).any()
+    assert (outs[0].data > 0).any()
+    np.testing.assert_array_equal(outs[0].data, outs[1].data)
+    for out in outs:
+        (out * out).sum().backward()
+    for a, b in ((*inputs,), (both.weight, plain.weight), (both.bias, plain.bias)):
+        np.testing.assert_array_equal(a.grad, b.grad)
+    with fails(ValueError, "Linear: expected a bias"):
+        Linear(5, 9, rng, bias=False, relu=True)
+
+
 def test_a_projector_without_its_last_norm(rng):
     """BYOL's: linear, batch norm, ReLU, and a linear layer with a bias; with the norm there is no bias to shift."""
     kinds = {last: [type(m).__name__ for m in projector(5, 7, 3, rng, layers=2, last_norm=last).layers]

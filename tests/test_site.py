@@ -114,7 +114,8 @@ def test_an_answer_unfolds(address, browser):
     answer = browser.find_element("xpath", "//details[contains(., 'One answer to')]")
     assert not answer.get_attribute("open")
     summary = answer.find_element("css selector", "summary")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", summary)  # not below the fixed header
+    into_view = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})"  # not below the fixed header
+    browser.execute_script(into_view, summary)
     summary.click()
     assert answer.get_attribute("open")
     assert "def " in answer.text or "class " in answer.text

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import itertools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -87,6 +88,18 @@ def op(fn: Callable) -> Callable:
 
     OPS[name] = lifted
     return lifted
+
+
+def once(grads: Callable) -> Callable:
+    """For vjps that come out of the same work: grads(g), remembered for the g that it was last worked out for."""
+    saved: dict[str, Any] = {}
+
+    def remembering(g):
+        if saved.get("g") is not g:
+            saved["g"], saved["grads"] = g, grads(g)
+        return saved["grads"]
+
+    return remembering
 
 
 def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -38,10 +38,10 @@ def _pack(start, stop, b, b_step, b_column, steps, n, panels):
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, columns, bias, c):
+def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, columns, bias, floor, c):
     """Blocks start to stop of C, `height` rows and `columns` columns each, one row of blocks after the other.
 
-    bias (n,) or empty is added to a block while it is still in the cache.
+    bias (n,) or empty is added to a block, which is then cut off below floor, while it is still in the cache.
     """
     nr = panel_width(a)
     across, width, deepest = -(-n // columns), -(-n // nr) * nr, min(KC, steps)
@@ -68,7 +68,8 @@ def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, column
             for i in range(i0, i0 + rows):
                 row = c[i * n + j0:i * n + j0 + len(level)]
                 for j in range(len(level)):
-                    row[j] += level[j]
+                    value = row[j] + level[j]
+                    row[j] = floor if value < floor else value
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -79,7 +80,7 @@ def _multiply_items(start, stop, a, a_row, a_step, b, b_step, b_column, m, steps
     for item in range(start, stop):
         _pack(0, -(-n // nr), b[item * steps * n:], b_step, b_column, steps, n, panels)
         _multiply(0, -(-m // ROWS) * -(-n // COLUMNS), a[item * m * steps:], a_row, a_step, panels, m, steps, n,
-                  ROWS, COLUMNS, c[:0], c[item * m * n:])
+                  ROWS, COLUMNS, c[:0], c.dtype.type(0), c[item * m * n:])
 
 
 def _blocks(m, n, nr, threads):
@@ -108,12 +109,12 @@ def _flat(x):
     return np.ascontiguousarray(x).reshape(-1), x.shape[1], 1
 
 
-def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, relu: bool = False) -> np.ndarray:
     """C = A B for A (m, k) and B (k, n), or for each of a batch, A (items, m, k) and B (items, k, n).
 
-    bias (n,), with two matrices only, is added to each row of C. All float32 or all float64; A and B may be transposed
-    views, which are read as they lie. The same bytes for any number of threads. Raises ValueError for other dtypes,
-    dimensions or shapes that do not fit.
+    bias (n,), with two matrices only, is added to each row of C, and with relu C is then max(C, 0). All float32 or all
+    float64; A and B may be transposed views, which are read as they lie. The same bytes for any number of threads.
+    Raises ValueError for other dtypes, dimensions or shapes that do not fit.
     """
     if a.ndim not in (2, 3) or a.ndim != b.ndim or a.shape[-1] != b.shape[-2] or a.shape[:-2] != b.shape[:-2]:
         raise ValueError("matmul: expected (m, k) and (k, n), or (items, m, k) and (items, k, n), "
@@ -121,13 +122,15 @@ def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.n
     if a.dtype != b.dtype or a.dtype not in (np.float32, np.float64):
         raise ValueError(f"matmul: expected two float32 or two float64 arrays, got {a.dtype} and {b.dtype}")
     (m, steps), n = a.shape[-2:], b.shape[-1]
+    if relu and bias is None:
+        raise ValueError("matmul: relu: expected a bias to add before it, got none")
     bias = np.empty(0, a.dtype) if bias is None else bias
     if len(bias) and (a.ndim != 2 or bias.shape != (n,) or bias.dtype != a.dtype):
         raise ValueError(f"matmul: bias: expected {a.dtype} ({n},) for two matrices, got {bias.dtype} {bias.shape} for "
                          f"{a.shape} and {b.shape}")
     c = np.empty((*a.shape[:-1], n), a.dtype)
     if a.size == 0 or b.size == 0:
-        c[...] = bias if len(bias) else 0
+        c[...] = (np.maximum(bias, 0) if relu else bias) if len(bias) else 0
     elif a.ndim == 2:
         nr = panel_width(a)
         panels = np.empty(steps * (-(-n // nr) * nr), a.dtype)
@@ -135,7 +138,8 @@ def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.n
         blocks = -(-m // height) * -(-n // columns)
         parallel(_pack, -(-n // nr), *_flat(b), steps, n, panels, grain=-(-SMALL // (16 * nr * steps)))
         parallel(_multiply, blocks, *_flat(a), panels, m, steps, n, height, columns,
-                 np.ascontiguousarray(bias), c.reshape(-1), grain=-(-SMALL // (height * columns * steps)))
+                 np.ascontiguousarray(bias), a.dtype.type(0 if relu else -np.inf), c.reshape(-1),
+                 grain=-(-SMALL // (height * columns * steps)))
     elif len(a) < get_num_threads():
         for i in range(len(a)):
             c[i] = matmul(a[i], b[i])

@@ -1,7 +1,7 @@
 """The heads on top of an encoder: the projector h -> z and the predictor z -> p."""
 import numpy as np
 
-from ..nn import BatchNorm, Linear, Module, ReLU, Sequential
+from ..nn import BatchNorm, Linear, Module, Sequential
 
 
 def projector(features: int, hidden: int, dim: int, rng: np.random.Generator, layers: int = 3,
@@ -31,6 +31,6 @@ def linear_head(features: int, dim: int, rng: np.random.Generator, norm: bool = 
     These are the heads of instance discrimination, CMC and MoCo. With norm, a batch norm follows: it takes away the
     direction that all embeddings share at first, out of which a short run does not find.
     """
-    layers: list[Module] = [Linear(features, hidden, rng), ReLU()] if hidden else []
+    layers: list[Module] = [Linear(features, hidden, rng, relu=True)] if hidden else []
     layers += [Linear(hidden or features, dim, rng)]
     return Sequential(*layers, *[BatchNorm(dim)] * norm)

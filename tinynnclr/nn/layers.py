@@ -8,16 +8,23 @@ from .module import Module
 
 
 class Linear(Module):
-    """x (..., in_features) -> x @ weight + bias (..., out_features); no bias where a BatchNorm follows."""
+    """x (..., in_features) -> x @ weight + bias (..., out_features), then ReLU if relu=True (the same kernel does it).
+
+    No bias where a BatchNorm follows; ReLU needs one.
+    """
 
     def __init__(self, in_features: int, out_features: int, rng: np.random.Generator, bias: bool = True,
-                 gain: float = 2.0):
+                 gain: float = 2.0, relu: bool = False):
         self.weight = Tensor(kaiming_normal((in_features, out_features), rng, gain), requires_grad=True)
         self.bias = Tensor(np.zeros(out_features, np.float32), requires_grad=True) if bias else None
+        self.relu = relu
+        if relu and not bias:
+            raise ValueError("Linear: expected a bias where ReLU follows, got bias=False")
 
     def forward(self, x):
         rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        out = ops.matmul(rows, self.weight) if self.bias is None else ops.linear(rows, self.weight, self.bias)
+        out = (ops.matmul(rows, self.weight) if self.bias is None
+               else ops.linear(rows, self.weight, self.bias, relu=self.relu))
         return out if x.ndim == 2 else out.reshape(*x.shape[:-1], out.shape[-1])
 
 

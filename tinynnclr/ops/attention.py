@@ -1,7 +1,6 @@
 """Attention of the tokens of an image to each other."""
 from .. import kernels
-from ..tensor import op
-from .norm import _once
+from ..tensor import once, op
 
 
 @op
@@ -12,5 +11,5 @@ def attention(q, k, v, *, heads=1):
     dv = p^T g, and with ds = p * (g v^T - sum(p * g v^T)) / sqrt(d), row by row, dq = ds k and dk = ds^T q.
     """
     y, p = kernels.attention(q, k, v, heads)
-    grads = _once(lambda g: kernels.attention_grad(g, q, k, v, p, heads))
+    grads = once(lambda g: kernels.attention_grad(g, q, k, v, p, heads))
     return y, (lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])

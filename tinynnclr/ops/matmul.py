@@ -1,6 +1,6 @@
 """The matrix product, alone and with a bias."""
 from .. import kernels
-from ..tensor import op
+from ..tensor import once, op
 
 
 @op
@@ -11,7 +11,9 @@ def matmul(a, b):
 
 
 @op
-def linear(x, weight, bias):
-    """x (n, k) @ weight (k, m) + bias (m,): the bias is added before the product leaves the cache."""
-    return kernels.matmul(x, weight, bias), (lambda g: kernels.matmul(g, weight.T), lambda g: kernels.matmul(x.T, g),
-                                             lambda g: g.sum(axis=0))
+def linear(x, weight, bias, *, relu=False):
+    """x (n, k) @ weight (k, m) + bias (m,), then max(., 0) if relu: both before the product leaves the cache."""
+    y = kernels.matmul(x, weight, bias, relu)
+    passed = once(lambda g: g * (y > 0)) if relu else lambda g: g
+    return y, (lambda g: kernels.matmul(passed(g), weight.T), lambda g: kernels.matmul(x.T, passed(g)),
+               lambda g: passed(g).sum(axis=0))

@@ -1,18 +1,6 @@
 """Normalisation: over the batch, of each row (layer_norm, l2_normalize), of each channel of an image (standardize)."""
 from .. import kernels
-from ..tensor import op
-
-
-def _once(grads):
-    """Several vjps come out of the same passes over memory: remember them for the g they were last worked out for."""
-    saved = {}
-
-    def remembering(g):
-        if saved.get("g") is not g:
-            saved["g"], saved["grads"] = g, grads(g)
-        return saved["grads"]
-
-    return remembering
+from ..tensor import once, op
 
 
 def _statistics(x, running_mean, running_var, training, momentum):
@@ -37,7 +25,7 @@ def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training
     Source: Ioffe & Szegedy 2015, algorithm 1.
     """
     mean, var = _statistics(x, running_mean, running_var, training, momentum)
-    grads = _once(lambda g: kernels.normalize_grad(g, x, weight, bias, mean, var, eps, relu, not training))
+    grads = once(lambda g: kernels.normalize_grad(g, x, weight, bias, mean, var, eps, relu, not training))
     return kernels.normalize(x, weight, bias, mean, var, eps, relu), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])
 
@@ -54,7 +42,7 @@ def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_va
     affine = kernels.coefficients(x, weight, bias, mean, var, eps)
     x_shape, w_shape = x.shape, filters.shape
 
-    @_once
+    @once
     def grads(g):
         between = kernels.conv2d_grad_input(g, filters, x_shape, stride, padding)
         return kernels.normalize_grad(between, x, weight, bias, mean, var, eps, True, not training,
@@ -72,7 +60,7 @@ def layer_norm(x, weight, bias, *, eps=1e-5):
     Source: Ba et al. 2016 (arXiv 1607.06450), eq. 4.
     """
     y, means, scales = kernels.layer_norm(x, weight, bias, eps)
-    grads = _once(lambda g: kernels.layer_norm_grad(g, x, weight, means, scales))
+    grads = once(lambda g: kernels.layer_norm_grad(g, x, weight, means, scales))
     return y, (lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])
 
 

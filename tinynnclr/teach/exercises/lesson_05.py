@@ -1,5 +1,6 @@
 """Lesson 05: which pixel a patch sees, patches folded back onto their image, and a gradient that is a convolution."""
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +21,9 @@ def pixel_ids(h: int, w: int, kh: int, kw: int, stride: int, padding: int) -> np
 def col2im(patches: np.ndarray, ids: np.ndarray, pixels: int) -> np.ndarray:
     """Patches (n, places, taps*c) added up where they came from, ids (places, taps): (n, pixels, c); -1 is dropped."""
     n, (places, taps) = len(patches), ids.shape
-    out = np.zeros((n, pixels + 1, patches.shape[2] // taps), patches.dtype)  # the border's is the last, and falls off
-    np.add.at(out, (slice(None), ids), patches.reshape(n, places, taps, -1))
-    return out[:, :-1]
+    out = np.zeros((pixels + 1, n, patches.shape[2] // taps), patches.dtype)  # the border's is the last, and falls off
+    np.add.at(out, ids, patches.reshape(n, places, taps, -1).transpose(1, 2, 0, 3))
+    return out[:-1].transpose(1, 0, 2)
 
 
 def grad_input(g: np.ndarray, weight: np.ndarray, padding: int, convolve: Callable = conv2d) -> np.ndarray:
@@ -112,7 +113,7 @@ def _once(trial: Trial, g: np.ndarray, weight: np.ndarray, padding: int, hint: s
 
     (n, ho, wo, _), (k, _, c, _) = g.shape, weight.shape
     shape = n, ho + k - 1 - 2 * padding, wo + k - 1 - 2 * padding, c
-    inputs = {"g": g, "weight": weight, "padding": padding}
+    inputs: dict[str, Any] = {"g": g, "weight": weight, "padding": padding}
     trial.equal(trial(g, weight, padding, convolve), conv2d_grad_input_naive(g, weight, shape, 1, padding),
                 hint=hint, **inputs)
     trial.true(len(calls) == 1, f"right numbers, but by {len(calls)} calls of convolve: one does it, for all images "
