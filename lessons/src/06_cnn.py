@@ -21,7 +21,7 @@
 # By three tests that take seconds. Does the signal arrive at the last layer? Does the first loss admit that nothing is
 # known yet? Can the network learn one batch by heart?
 #
-# **You will need** lessons 01 (autograd) and 05 (convolution). **It takes** about 30 s on one core, most of it
+# **You will need** lessons 01 (autograd) and 05 (convolution). **It takes** about 25 s on one core, most of it
 # training. **The picture to keep:** four ways to start a network of twelve layers; how large its signals are at the
 # start, and whether it then learns.
 
@@ -53,7 +53,7 @@ print(f"before: mean {images.mean():.2f}, spread {images.std():.2f}; after: "
 # Sixty-four pictures will do for the whole lesson. `standardize` is the package's first layer, before any
 # convolution: from each colour channel of each picture it takes away the plane that fits it best (brightness, colour
 # cast, light from one side) and divides by the spread of what is left. So the first convolution meets numbers of a
-# known size. How long do they keep it?
+# known size. How long is it kept?
 #
 # ## Does the signal arrive?
 #
@@ -87,7 +87,7 @@ assert np.array_equal(kaiming_normal(shape, np.random.default_rng(6)),
 # square. It goes in at 1. Before you run on: what comes out of the twelfth layer of the careful one?
 
 # %%
-predict("06.careful", size=...)  # after twelve layers whose weights have a spread of 0.01; 1e-3 is how to write 0.001
+predict("06.careful", power_of_ten=...)  # of the size after twelve layers with a spread of 0.01: -2 means 10^-2
 
 # %%
 def deep(start, norm=False, seed=6):
@@ -123,9 +123,9 @@ print(f"nine draws of 2/n: the middle one ends at {last[4]:.2g}, the others betw
 
 # %% [markdown]
 # The careful start multiplies by less than a tenth at every layer, and in the end nothing is left. Forgetting ReLU
-# costs a factor 0.7 a layer. He's start keeps the size up to a small factor. Where it loses some, the zeros around
-# the picture are to blame: they count in $n$ and bring nothing, and these pictures shrink to 8 x 8 pixels, where every
-# other one is near a border.
+# costs a factor 0.7 a layer. He's start keeps the size, up to a small factor: partly luck of the draw, partly the
+# zeros around the picture. They count in $n$ and bring nothing, and in the 8 x 8 pixels to which our pictures shrink,
+# nearly every other pixel lies at a border.
 #
 # ## Make it right at every layer
 #
@@ -214,9 +214,8 @@ batch_norm_mode = check("06.b", batch_norm_mode)
 # %% [markdown]
 # ## Pools and steps
 #
-# Two small parts are missing. *Pooling* makes few pixels of many: the mean of all of them (global average pooling, the
-# end of our network), or the largest of each window. Our network has strides instead of the latter, but you will meet
-# it.
+# Two small parts are missing. *Pooling* makes few pixels of many: the mean of all (global average pooling, the end of
+# our network), or the largest of each window, in whose place ours has strides.
 
 # %%
 def global_avg_pool(x):
@@ -243,7 +242,7 @@ assert np.allclose(max_pool2d(x, 2), ops.max_pool2d(x, size=2).numpy())  # compa
 # it keeps a running mean $m$ of the gradient and one $s$ of its square, and steps by $m / \sqrt{s}$. A gradient
 # that always agrees with itself gives 1, one that is all noise nearly 0. Both means begin at 0, so after $t$ steps
 # they are too small by $1 - \beta^t$, where $\beta$ is how much of itself a mean keeps in a step; dividing by that
-# repairs it. The W in *AdamW* is a slow pull of weights towards 0.
+# repairs it. The W in *AdamW* is a slow pull of weights towards 0, from which the package spares biases and norms.
 
 # %%
 def adamw(weight, grad, mean, square, lr, betas, eps, decay, steps):
@@ -276,11 +275,13 @@ for size in (1e3, 1e-3, 1e-8, 1e-11):
 #
 # ## Four starts, one batch
 #
-# Each deep network gets the same 64 pictures, eighty times, and must learn their labels by heart.
+# Each deep network ends in ten *scores*, one for each class, and must learn the labels of 64 pictures by heart. A
+# *softmax* turns scores into shares that add up to 1: $e$ to the score, divided by the sum of all ten. The loss, called
+# *cross-entropy*, is $-\ln$ of the right class's share, on average. It is counted in *nats*, and 0 is perfect.
 
 # %%
 def learn(network, steps, lr=0.003, labels=labels, both_modes=False):
-    """Trains in place -> at each step the loss, the share that is right, and that share in evaluation mode, if asked."""
+    """Trains in place -> at each step the loss, the share that is right, and, if asked, that in evaluation mode."""
     optimizer, losses, right, evaluated = nn.AdamW(network.parameters(), lr=lr), [], [], []
     for _ in range(steps):
         if both_modes:
@@ -310,17 +311,18 @@ for name, start in starts.items():
 fig, (left, right) = plt.subplots(1, 2, figsize=(10.5, 4.4))
 looks = ((VERMILION, "v"), (ORANGE, "^"), (BLUE, "o"), (GREEN, "s"))
 for name, (color, marker) in zip(starts, looks, strict=True):
-    left.semilogy(range(1, 13), signals[name], marker=marker, color=color, label=name)
+    left.plot(range(1, 13), np.log10(signals[name]), marker=marker, color=color, label=name)
     right.plot(curves[name], marker=marker, markevery=8, color=color, label=name)
-left.set(xlabel="layer", ylabel="size of what leaves it (log scale)", title="Does the signal arrive?",
-         xticks=range(1, 13), ylim=(1e-15, 1e2))
+left.set(xlabel="layer", ylabel="size of what leaves it, power of ten", title="Does the signal arrive?",
+         xticks=range(1, 13))
 right.axhline(math.log(10), color="#555555", ls=":", lw=1)
 right.text(6, math.log(10) + 0.04, "ln 10: knows nothing", ha="left", va="bottom", color="#555555", fontsize=9)
 right.set(xlabel="step", ylabel="loss on the 64 pictures, nats", title="Does it learn them by heart?", ylim=(0, 3))
 draw_guess(left, "06.careful")
 left.legend(frameon=False, loc="lower left")
-show(fig, alt="Left: the signal's size by layer; near 1 with He's start or batch norm, falling to about 0.01 with "
-              "variance 1/n and to 1e-14 with spread 0.01. Right: the last stays at ln 10, batch norm falls smoothly, the others jump.")
+show(fig, alt="Left: the signal's size by layer: near 1 with He's start or batch norm, falling to 0.003 with variance "
+              "1/n and to 1e-14 with spread 0.01. Right: the last stays at ln 10, batch norm falls smoothly, the "
+              "other two jump on their way down.")
 plt.close(fig)
 
 # %%
@@ -332,8 +334,8 @@ for name, curve in curves.items():
 # **This is the picture to keep.** One colour and marker is one start. The careful network has not moved: not even Adam
 # can help, for the gradient passes back through the same small weights and ends far below `eps`. Variance $1/n$ is
 # slow to leave the dotted line. He's start learns, and now and then a step throws it back; at the end it is the
-# lowest. Batch norm goes down without a stumble, and, as we saw, does not care at which scale it began. That is
-# what it is bought for: not the last digit of the loss, but that it trains without much care.
+# lowest. Batch norm goes down without a stumble and, as we saw, does not care at which scale it began. Not the last
+# digit of the loss is its merit, but that it forgives.
 #
 # ## The package's network, and its first loss
 #
@@ -352,7 +354,7 @@ print(f"{network.num_parameters():,} weights; first loss {first:.3f}, ln 10 = {m
       f"half the variance of the scores {scores.var(axis=1).mean() / 2:.3f}")
 
 # %% [markdown]
-# Who knows nothing should give each of ten classes a tenth, and pay $\ln 10$. A first loss well above says that the
+# Who knows nothing should give each of ten classes a tenth, and pay $\ln 10$. A first loss well above it says that the
 # network has opinions before it has seen anything: for scores of a small variance $s^2$ that are not about the labels,
 # the price is about $s^2 / 2$ on top. Ours pays a little. A first loss *below* $\ln 10$ is worse news: the labels leak.
 #
@@ -404,18 +406,18 @@ for said, share in (("labels", right), ("shuffled labels", shuffled_right), ("la
     print(f"{said}: all 64 right after {share.index(1.0)} steps")
 
 # %%
-fig, (left, middle) = plt.subplots(1, 2, figsize=(10.5, 4))
+fig, (left, other) = plt.subplots(1, 2, figsize=(10.5, 4))
 left.plot(losses, "o-", color=BLUE, markevery=4, label="labels")
 left.plot(shuffled_losses, "x--", color=VERMILION, markevery=4, label="shuffled labels")
 left.plot(quiet_losses, "^-", color=GREEN, markevery=4, label="labels, quiet head")
 left.set(xlabel="step", ylabel="loss, nats", title="Loss on the 64 pictures", ylim=(0, 2.7))
-middle.plot(100 * np.array(right), "o-", color=BLUE, markevery=2, label="in training mode")
-middle.plot(100 * np.array(evaluated), "s--", color=ORANGE, markevery=2, label="in evaluation mode")
-middle.set(xlabel="step", ylabel="right, %", title="The same network, judged in two modes", xlim=(-0.5, 20), ylim=(0, 105))
-middle.axhline(10, color="#888888", ls=":", lw=1)
-middle.text(20, 11, "chance", ha="right", color="#666666", fontsize=9)
-draw_guess(middle, "06.steps", axis="x")
-for ax in (left, middle):
+other.plot(100 * np.array(right[:21]), "o-", color=BLUE, markevery=2, label="in training mode")
+other.plot(100 * np.array(evaluated[:21]), "s--", color=ORANGE, markevery=2, label="in evaluation mode")
+other.set(xlabel="step", ylabel="right, %", title="The same network, judged in two modes", ylim=(0, 105))
+other.axhline(10, color="#888888", ls=":", lw=1)
+other.text(0.98, 0.105, "chance", ha="right", transform=other.transAxes, color="#666666", fontsize=9)
+draw_guess(other, "06.steps", axis="x")
+for ax in (left, other):
     ax.legend(frameon=False, loc="center right")
 show(fig, alt="Left: three losses fall to nearly zero within 40 steps, shuffled labels as fast as true ones, the quiet "
               "head later. Right: right answers reach 100 % in training mode some steps before evaluation mode.")
@@ -478,8 +480,8 @@ ax.barh(0, 100 * fused / total, color="#444444")
 ax.set(yticks=[0, 1], yticklabels=["whole step, in one", "layer by layer"], xlabel="time, % of the layers one by one")
 draw_guess(ax, "06.norm", axis="x")
 ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
-show(fig, alt="Bars of the time of a training step: convolution takes the larger part, batch norm with ReLU nearly all "
-              "of the rest; the whole step in one is shown below for comparison.")
+show(fig, alt="Bars of the time of a training step: convolution takes the larger part, batch norm with ReLU nearly "
+              "all of the rest; the whole step in one is shown below for comparison.")
 plt.close(fig)
 
 # %% [markdown]
@@ -518,7 +520,7 @@ assert floor < broken[-1] < floor + 0.05
 # two modes. Before the first step, the loss is $\ln$ of the classes, or you know something the network should not.
 # Before you trust a network with data, make it learn one batch by heart, down to zero.
 #
-# **In practice:** every one of these tests belongs in the first minute of a new project; they cost less than one epoch.
-# The package's own `supervised` method keeps the loud head, and NNCLR, from lesson 12 on, trains the same `TinyCNN`
-# with another loss, where "by heart" is no longer the test: lesson 09 says what takes its place. Large networks
-# often replace batch norm by a norm that needs no batch (`nn.LayerNorm`), and with it goes the second mode.
+# **In practice:** these tests belong in the first minute of a new project. The package's own `supervised` method
+# keeps the loud head. NNCLR trains the same `TinyCNN` with a loss for which "by heart" is no test any more; lesson 09
+# says what takes its place. Transformers have a norm that needs no batch (`nn.LayerNorm`), and with it goes
+# the second mode.

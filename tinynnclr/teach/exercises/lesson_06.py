@@ -60,7 +60,7 @@ def _(trial):
         wanted = batch_norm_grad_naive(g, x, weight, np.zeros_like(weight), eps)
         names = ("dL/dx", "dL/dweight", "dL/dbias")
         for name, ours, expected in zip(names, _several(trial, trial(g, x, weight, eps), names), wanted, strict=True):
-            trial.equal(ours, expected, rtol=1e-4, hint=f"{name}: {hint}", g=g, x=x, weight=weight, eps=eps)
+            trial.equal(ours, expected, rtol=1e-4, atol=2e-5, hint=f"{name}: {hint}", g=g, x=x, weight=weight, eps=eps)
     g, x = rng.standard_normal((300, 2)), rng.standard_normal((300, 2))
     got = trial.allocates(100_000, g, x, np.ones(2), 1e-5,
                           hint="The table of how each row moves each other has 300 x 300 numbers a channel: two means "
@@ -131,8 +131,8 @@ def _(trial):
         loss, blame = _blame(h, weight, bias, labels)
         trial.true(abs(loss - math.log(classes)) < 0.01 * math.log(classes),
                    f"the first loss is {loss:.3f}, and ln {classes} is {math.log(classes):.3f}: the scores differ too "
-                   f"much; they are sums over all features, so more features need smaller weights",
-                   features=features, classes=classes, weight=weight)
+                   f"much. They are sums over all features, so more features need smaller weights; and a bias is an "
+                   f"opinion as well", features=features, classes=classes, weight=weight, bias=bias)
         loud = rng.standard_normal((features, classes)) * math.sqrt(2 / features)
         share = np.linalg.norm(blame) / np.linalg.norm(_blame(h, loud, 0 * bias, labels)[1])
         trial.true(share > 1e-3,
