@@ -27,10 +27,13 @@ def crop_resize(image, box, size):
 
 # %% tags=["exercise:07.b"]
 def mirror(start, stop, images, flips, out):
-    width = images.shape[2]
+    _, height, width, _ = images.shape
     for i in range(start, stop):
-        for x in range(width):
-            out[i, :, x] = images[i, :, width - 1 - x if flips[i] else x]
+        for y in range(height):
+            for x in range(width):
+                from_x = width - 1 - x if flips[i] else x
+                for c in range(3):
+                    out[i, y, x, c] = images[i, y, from_x, c]
 
 # %% tags=["exercise:07.c"]
 def epoch_views(images, augmentation, batch_size, seed, epoch):

@@ -160,10 +160,10 @@ for said, others in (("the same", same_class & ~np.eye(300, dtype=bool)), ("anot
 # ## What each step hides
 #
 # Three judges answer the same questions, none of whom has learned anything. *Pixels* compares colours place by place.
-# *Colours* counts how many pixels fall in each of 64 boxes of red, green and blue, and has no idea where they were.
-# The third is our network with random weights: three such networks, averaged. (It begins by evening out the light and
-# the colour cast of each picture, so it is hard to fool by colour.) If such a judge wins, a network can win the same way, and need not
-# look at the thing at all.
+# *Colours* counts how many pixels fall in each of 64 boxes of red, green and blue, and has no idea where they were. The
+# third is our network with random weights: three such networks, averaged. (It begins by evening out the light and the
+# colour cast of each picture, so it is hard to fool by colour.) If such a judge wins, a network can win the same way,
+# and need not look at the thing at all.
 
 # %%
 networks = [TinyCNN(8, np.random.default_rng(seed)) for seed in range(3)]

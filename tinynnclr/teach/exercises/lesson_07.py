@@ -26,11 +26,12 @@ def crop_resize(image: np.ndarray, box: tuple[float, float, float, float], size:
 
 def mirror(start: int, stop: int, images: np.ndarray, flips: np.ndarray, out: np.ndarray) -> None:
     """Write images start..stop - 1 into the same rows of out, left and right exchanged where flips says so."""
+    _, height, width, channels = images.shape
     for i in range(start, stop):
-        if flips[i]:
-            out[i] = images[i, :, ::-1]
-        else:
-            out[i] = images[i]
+        for y in range(height):
+            for x in range(width):
+                for c in range(channels):
+                    out[i, y, x, c] = images[i, y, width - 1 - x if flips[i] else x, c]
 
 
 def epoch_views(images: np.ndarray, augmentation: Augmentation, batch_size: int, seed: int,
