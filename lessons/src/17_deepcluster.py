@@ -305,9 +305,9 @@ def deepcluster(find_clusters, epochs=6, k=100, seed=1):
 # %% [markdown]
 # ## With repair and without
 #
-# DeepCluster as the package has it starts k-means *anew* each epoch, from random rows of whitened features. There repair
-# hardly ever has work: below it is switched off for that run, and all 100 clusters live through every epoch (asserted).
-# A thriftier idea: drop the whitening, and *carry* the centroids over, beginning where the last epoch ended. Why throw
+# DeepCluster as the package has it starts k-means *anew* each epoch, from random rows of whitened features. Repair
+# hardly ever has work there: below it is switched off for that run, and still all 100 clusters live in every epoch. A
+# thriftier idea: drop the whitening, and *carry* the centroids over, beginning where the last epoch ended. Why throw
 # away good places?
 #
 # Because the network moves, and with it all the features. Of 100 carried centroids without repair, how many still
@@ -517,9 +517,9 @@ for step in (0, 5, 10, 22):
 # ## Three sentences to keep
 #
 # Labels can be invented, because even random weights put like with like a little more often than lot does, and training
-# on such groups makes the next groups better. What must be guarded is that there are many groups and all are seen: repair and
-# a flat order. Agreement says how still the labels are, purity flatters many clusters, and a low loss may mean that
-# everything has one name.
+# on such groups makes the next groups better. What must be guarded is that there are many groups and all are seen:
+# repair and a flat order. Agreement says how still the labels are, purity flatters many clusters, and a low loss may
+# mean that everything has one name.
 #
 # **In practice:** the original used 10,000 clusters for ImageNet's 1,000 classes and whitened features; its successors
 # (DeepCluster-v2, SwAV) carry centroids over, or move them at every step, and make balance a part of the assignment.
