@@ -1,17 +1,10 @@
-"""What the lessons do not train while you wait: `python lessons/evidence.py` makes all of lessons/results again.
-
-warm.npz     a small NNCLR network (width 8) after three epochs without neighbours: where lesson 12 begins
-trained.npz  the same network at the end of eight epochs, neighbours in the second half: where it ends
-views.json   lesson 07: a smaller training by SimCLR under four kinds of view, three seeds each
-"""
+"""Lesson 07: a smaller training by SimCLR under four kinds of view, three seeds each."""
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+from networks import RESULTS
 
-from tinynnclr.config import Config
 from tinynnclr.datasets import load
 from tinynnclr.datasets.views import PRESETS, two_views
 from tinynnclr.evaluate.knn import knn_accuracy
@@ -19,24 +12,6 @@ from tinynnclr.methods.losses import nt_xent_loss
 from tinynnclr.models import TinyCNN, projector
 from tinynnclr.models.features import encode
 from tinynnclr.nn.optim import AdamW
-from tinynnclr.teach.stored import store, stored
-from tinynnclr.train import Run, augmentation_pair, train
-
-RESULTS = Path(__file__).parent / "results"
-SMALL = {"width": 8, "dim": 32, "projector_hidden": 64, "predictor_hidden": 64, "queue_size": 2048, "seed": 12}
-
-
-def network(name: str, **knobs) -> None:
-    """Train NNCLR on the toybox, store it as name.npz, and print its kNN accuracy as it will be loaded."""
-    config = Config.of({**SMALL, **knobs})
-    data, test = load("toybox", "data")
-    run = Run(config, data)
-    train(run, data, augmentation_pair(config.augmentation))
-    size = store(RESULTS / f"{name}.npz", run.method, step=run.step)
-    encoder = stored(RESULTS / f"{name}.npz").encoder
-    found = knn_accuracy(encode(encoder, data.images), data.labels, encode(encoder, test.images), test.labels)
-    print(f"{name}: {run.step} steps, {size / 1000:.0f} kB, kNN {found:.1%}")
-
 
 TOYBOX = PRESETS["toybox"]
 VIEWS = {"nothing": PRESETS["none"], "crop and flip": replace(TOYBOX, jitter=0, gray=0),
@@ -68,15 +43,3 @@ def views(steps: int = 120, batch: int = 128) -> None:
         rows.append({**row, "loss": round(loss.item(), 3), "knn": knn(encoder)})
         print(rows[-1], flush=True)
     (RESULTS / "views.json").write_text(json.dumps(rows, indent=1) + "\n")
-
-
-EVIDENCE = {
-    "warm": lambda: network("warm", epochs=3, neighbors=False),
-    "trained": lambda: network("trained"),
-    "views": views,
-}
-
-if __name__ == "__main__":
-    RESULTS.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or EVIDENCE:
-        EVIDENCE[name]()

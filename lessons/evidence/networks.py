@@ -1,0 +1,24 @@
+"""Networks that lessons begin with: small NNCLR methods, trained on the toybox and stored in float16."""
+from pathlib import Path
+
+from tinynnclr.config import Config
+from tinynnclr.datasets import load
+from tinynnclr.evaluate.knn import knn_accuracy
+from tinynnclr.models.features import encode
+from tinynnclr.teach.stored import store, stored
+from tinynnclr.train import Run, augmentation_pair, train
+
+RESULTS = Path(__file__).parents[1] / "results"
+SMALL = {"width": 8, "dim": 32, "projector_hidden": 64, "predictor_hidden": 64, "queue_size": 2048, "seed": 12}
+
+
+def network(name: str, **knobs) -> None:
+    """Train NNCLR on the toybox, store it as name.npz, and print its kNN accuracy as it will be loaded."""
+    config = Config.of({**SMALL, **knobs})
+    data, test = load("toybox", "data")
+    run = Run(config, data)
+    train(run, data, augmentation_pair(config.augmentation))
+    size = store(RESULTS / f"{name}.npz", run.method, step=run.step)
+    encoder = stored(RESULTS / f"{name}.npz").encoder
+    found = knn_accuracy(encode(encoder, data.images), data.labels, encode(encoder, test.images), test.labels)
+    print(f"{name}: {run.step} steps, {size / 1000:.0f} kB, kNN {found:.1%}")
