@@ -4,6 +4,7 @@
 """
 import sys
 
+from collapse import collapse
 from deepcluster import clusters
 from networks import RESULTS, network
 from views import views
@@ -12,6 +13,7 @@ EVIDENCE = {
     "warm": lambda: network("warm", epochs=3, neighbors=False),  # where lesson 12 begins
     "trained": lambda: network("trained"),  # and where it ends: eight epochs, neighbours in the second half
     "views": views,
+    "collapse": collapse,
     "deepcluster": clusters,
 }
 
