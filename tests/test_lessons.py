@@ -47,6 +47,7 @@ def test_a_wrong_answer_fails_and_shows_why(source, name, code):
     with pytest.raises(WrongAnswer) as caught:
         check(name, tried(source, code))
     assert str(caught.value).startswith(f"✗ {name}: ")
+    assert not re.search(r"\b(NameError|ImportError|SyntaxError)\b", str(caught.value)), "a slip of ours, no mistake"
     assert len(str(caught.value).splitlines()) >= 2 or "bytes were allocated" in str(caught.value) or \
         len(str(caught.value)) > 60, "it shows with what, or says what to do"
 
