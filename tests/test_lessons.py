@@ -64,6 +64,7 @@ def test_every_exercise_has_its_answers(source, capsys):
         assert f"○ {name}: not attempted" in capsys.readouterr().out
 
 
+@pytest.mark.notebook
 @each
 def test_it_runs_with_nothing_attempted_and_the_notebook_is_what_the_source_makes(source):
     assert stale(source, ROOT / f"{source.stem}.ipynb") is None, "python -m tinynnclr.teach build"
@@ -76,6 +77,7 @@ def test_it_runs_with_nothing_attempted_and_the_notebook_is_what_the_source_make
 
 
 @pytest.mark.slow
+@pytest.mark.notebook
 @each
 def test_it_runs_with_every_exercise_solved(source):
     notebook = read_source(source)
