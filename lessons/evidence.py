@@ -2,6 +2,7 @@
 
 warm.npz     a small NNCLR network (width 8) after three epochs without neighbours: where lesson 12 begins
 trained.npz  the same network at the end of eight epochs, neighbours in the second half: where it ends
+alone.npz    the control of lesson 12: the same eight epochs, neighbours off to the end
 """
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ def network(name: str, **knobs) -> None:
 EVIDENCE = {
     "warm": lambda: network("warm", epochs=3, neighbors=False),
     "trained": lambda: network("trained"),
+    "alone": lambda: network("alone", neighbors=False),
 }
 
 if __name__ == "__main__":
