@@ -79,12 +79,12 @@ match = {name: 100 * (bank_labels[f] == ask_labels).mean() for name, f in found.
 
 # %% tags=["picture"]
 askers = [np.flatnonzero(ask_labels == label)[0] for label in (0, 1, 3, 4, 6, 9)]  # the first of each: not chosen
-fig = plt.figure(figsize=(10.5, 7.2))
+fig = plt.figure(figsize=(9.5, 6.5))
 grid = fig.add_gridspec(5, 7, width_ratios=[1] * 6 + [3], wspace=0.08, hspace=0.25)
 for line, name in enumerate(["asks", *networks]):
     for column, i in enumerate(askers):
         ax = fig.add_subplot(grid[line, column])
-        ax.imshow(ask_x[i] if line == 0 else bank_x[found[name][i]])
+        ax.imshow(ask_x[i] if line == 0 else bank_x[found[name][i]], interpolation="nearest")
         ax.set(xticks=[], yticks=[])
         friend = line == 0 or bank_labels[found[name][i]] == ask_labels[i]
         ax.set_title(test.class_names[ask_labels[i]] if line == 0 else "●" if friend else "×", fontsize=11, pad=3,
@@ -106,8 +106,9 @@ plt.close(fig)
 
 # %% [markdown]
 # **This is the picture to keep.** A ● is a *friend*, a neighbour of the asker's class, a × a *stranger*. With random
-# weights neighbours are of another class about as often as if drawn by lot. So the package lets each picture learn from
-# its own view first, for half of the run by default. (The paper asks from the first step on, in far longer runs.)
+# weights neighbours are of another class about as often as if drawn by lot; that three of these six are friends is
+# luck, as the bar says. So the package lets each picture learn from its own view first, for half of the run by default.
+# (The paper asks from the first step on, in far longer runs.)
 #
 # Now compare the last two bars. Had we shown you the last alone, its rise from *warm* would look like the work of
 # neighbours. The control never learned from one, and finds more friends. One run of each cannot prove that neighbours
@@ -196,7 +197,7 @@ assert np.isclose(nnclr_loss(z, p, 0.15), info_nce)
 # %% [markdown]
 # (SimCLR's NT-Xent has the $b - 1$ first views of the others in the line-up as well: the same idea, a longer line.)
 # Limit two: a queue of one row. Everybody has the same neighbour, all rows of the table are the same row, and no
-# network on earth can do better than guess. In between lies the everyday case, a neighbour shared by a few.
+# network can do better than guess. In between lies the everyday case, a neighbour shared by a few.
 #
 # ## Exercise 12.b · How low can it go?
 #
@@ -254,7 +255,7 @@ def direction(method, arm, queue, seed):
 # %% [markdown]
 # A training step goes against the gradient, so the cosine of two gradients says whether two steps go the same way: 1
 # for the same way, 0 for nothing in common. Take the warm network, whose neighbours are strangers more often than not.
-# What is the cosine of its step with neighbours and its step with own views?
+# What is the cosine of its two steps, with neighbours and with own views, both constant?
 
 # %%
 predict("12.step_cosine", cosine=...)
@@ -352,7 +353,8 @@ for column, what in ((0, "loss"), (1, "cosine with the positive"), (2, "cosine w
 
 # %% [markdown]
 # Each point is the mean of ten steps and three seeds, its bar from the lowest seed to the highest; both colours wander
-# together because they see the same batches. With neighbours the loss is higher and the positive farther, at once and
+# together because they see the same batches. Mind the two left axes, which do not begin at 0: the gaps are small, about
+# a tenth of a nat and a hundredth of cosine. With neighbours the loss is higher and the positive farther, at once and
 # for good: the task has changed, not the skill. The cosine with the *own* view, which that arm is never asked for,
 # comes out a thousandth apart. And the match is as flat in one arm as in the other. Sixty steps show the mechanism and
 # no gain.
@@ -393,8 +395,8 @@ show(fig, alt="Label match against k for four networks: flat near chance for ran
 plt.close(fig)
 
 # %% [markdown]
-# Each step away from the nearest costs friends, a few at a time. The paper tried it and found it no better; the package
-# keeps it as `--top-k`.
+# Each step away from the nearest costs friends, a few at a time. The paper tried it and gained no more than half a
+# point; the package keeps it as `--top-k`.
 #
 # ## Broken on purpose
 #
@@ -460,4 +462,4 @@ report(arms, chance=0.1, random_weights=floor)
 #
 # **In practice:** when you read another implementation, look for four things: which view enters the queue and when,
 # what is normalised, where the gradient stops, and whether there is a predictor. A test at a known limit, as our two,
-# finds most slips. Lesson 16 asks several neighbours at once.
+# catches many slips. Lesson 16 asks several neighbours at once.
