@@ -12,6 +12,7 @@ from views import views
 EVIDENCE = {
     "warm": lambda: network("warm", epochs=3, neighbors=False),  # where lesson 12 begins
     "trained": lambda: network("trained"),  # and where it ends: eight epochs, neighbours in the second half
+    "alone": lambda: network("alone", neighbors=False),  # lesson 12's control: neighbours off to the end
     "views": views,
     "collapse": collapse,
     "deepcluster": clusters,
