@@ -13,12 +13,11 @@
 # %% [markdown]
 # # 14 · The bug zoo
 #
-# A program that sorts badly gives a list that is not sorted. A network that is trained badly gives a network. It runs,
-# its loss goes down, its pictures have friends; it is a little worse than it should be, and nobody knows how good it
-# should be. Of those who wrote NNCLR anew, two said in public that their numbers were lower than hoped and that they
+# A program that sorts badly gives a list that is not sorted. A network that is trained badly gives a network. It
+# runs, its loss goes down, its pictures have friends; it is a little worse than it should be, and nobody knows how
+# good it should be. Of those who wrote NNCLR anew, two said in public that their numbers disappointed and that they
 # could not tell yet whether an error of their own was the reason (vissl #318, MalteEbner/NNCLR #1). This lesson keeps
-# eight bugs alive, one to a cage, and asks of each: **which bug does not show in the loss?** And what would have
-# caught it?
+# eight bugs, one to a cage, and asks: **which bug does not show in the loss?** And what would have caught it?
 #
 # **You will need** lessons 08 (InfoNCE), 10 (the queue), 12 (the NNCLR loss) and 13 (judging). **It takes** about 30 s
 # on one core, most of it training. **The picture to keep:** eight bugs against eight diagnostics, filled where a
@@ -154,8 +153,8 @@ right.set_ylim(0, 105)
 draw_guess(left, "14.itself_loss")
 right.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
 show(fig, alt="Left: losses of nine steps over 40 steps; two end near the logarithm of 128, the others lie between 1.8 "
-              "and 4.2, some below the healthy one. Right: share of friends of the anchor's class; two bugs are near "
-              "100 percent, all others near a third.")
+              "and 4.2, some below the healthy one. Right: share of friends of the anchor's class; one bug is at "
+              "100 percent, one returns there again and again, all others stay near a third.")
 plt.close(fig)
 
 # %% [markdown]
@@ -297,7 +296,7 @@ def fires(diagnostic, step):
 
 ROWS = {"rotated": "positives rotated", "inverted": "temperature inverted", "gradient": "no stop-gradient",
         "itself": "stored before the search", "lengths": "queue not scaled", "company": "judged in training mode",
-        "twins": "one seed for both views", "sorted": "data not shuffled", "healthy": "healthy"}
+        "twins": "one seed for both views", "sorted": "data not shuffled", "healthy": "nothing wrong"}
 COLUMNS = {loss_tells: "loss leaves\na guess", perfect_match: "perfect match\ncosts its price",
            friends_are_constants: "friends are\nconstants (b)", only_old_friends: "only old\nfriends (a)",
            unit_queue: "queue of\nlength 1", same_alone: "the same\nalone (c)", two_looks: "two views\ndiffer",
@@ -318,7 +317,7 @@ for i, j in np.argwhere(~fired):
     ax.text(j, i, "·", ha="center", va="center", color="#999999")
 ax.axhline(7.5, color="#222222", lw=2)
 ax.set_xticks(np.arange(8), COLUMNS.values(), fontsize=9)
-ax.set_yticks(np.arange(9), ROWS.values())
+ax.set_yticks(np.arange(9), [f"{words}  ({name})" for name, words in ROWS.items()])
 ax.set_xticks(np.arange(0.5, 8), minor=True)
 ax.set_yticks(np.arange(0.5, 8), minor=True)
 ax.grid(which="minor", color="#DDDDDD")
@@ -329,9 +328,9 @@ show(fig, alt="Heat map of eight bugs and a healthy step against eight diagnosti
 plt.close(fig)
 
 # %% [markdown]
-# **This is the picture to keep.** The first column is what most people look at, and it is blank for six bugs of eight.
-# Each of these six has exactly one diagnostic that sees it. Nothing replaces anything else, and the last row matters
-# as much as the others: nothing fires on a healthy step.
+# **This is the picture to keep.** The first column is what most people look at, and it is blank for six bugs of
+# eight. Each of these six has exactly one diagnostic that sees it. The last row matters as much as the others:
+# nothing fires on a healthy step.
 #
 # ## What does a bug cost?
 #
@@ -367,7 +366,16 @@ show(fig, alt="Points of kNN accuracy that each bug loses against a healthy run 
 plt.close(fig)
 
 # %% [markdown]
-# COST_TEXT
+# Read this with the curves in mind. By far the best loss belongs to the most expensive bug: `twins` costs more than
+# 20 points on average, and so does `company` where batches come class by class, of which more below. `rotated`
+# unlearns what was there before. So does `sorted`, whose friends agree so well. `inverted` unlearns nothing and
+# learns nothing: its network stands where it began.
+#
+# And then there are bugs that cost nothing which three seeds could show: `itself`, `lengths`, `company` judged with
+# mixed batches. `gradient` even wins with every seed, so Keras' choice is worth a thought. Are they harmless? Look at
+# `itself`: its friends are the images themselves, so this is no NNCLR at all. Compare it with SimCLR, and you will
+# report that neighbours do not help, from an experiment without neighbours. The accuracy is right, and the conclusion
+# is wrong. (Two epochs on toys decide nothing about longer runs on photographs, in either direction.)
 #
 # ## Broken on purpose
 #
@@ -386,19 +394,19 @@ by_class = [part[np.argsort(labels[part])] for part, labels in zip(mixed, (train
 three = {"evaluation mode": [judged("healthy", *mixed)], "training mode, mixed": [judged("company", *mixed)],
          "training mode, class by class": [judged("company", *by_class)]}
 report(three, chance=0.1, random_weights=found["random"])
-assert three["training mode, class by class"][0] < three["evaluation mode"][0] - 0.2
+assert three["training mode, class by class"][0] < three["evaluation mode"][0] - 0.15
 assert three["training mode, mixed"][0] > three["evaluation mode"][0] - 0.02
 
 # %% [markdown]
-# Mixed, the number is as high as the honest one; a test that shuffles will never notice. Class by class it falls by a
-# third and more. Batch norm subtracts what all pictures of a batch have in common, and in a folder of cats that is the
-# cat. The network is the same in all three lines.
+# Mixed, the number is as high as the honest one; a test that shuffles will never notice. Class by class it loses
+# about 20 points. Batch norm subtracts what all pictures of a batch have in common, and in a folder of cats that is
+# the cat. The network is the same in all three lines.
 #
 # ## Exercise 14.d · Name the patient
 #
 # Take a number for a seed; it chooses what the patient has. Its class is called `Step`, whatever it has, so only
-# questions help. Write a function that names the bug of any step. Put together what this lesson has: one question
-# tells `rotated` from `inverted` that you have not asked yet.
+# questions help. Write a function that names the bug of any step. One question, which tells `rotated` from
+# `inverted`, you have not asked yet.
 
 # %% tags=["exercise:14.d"]
 def diagnose(step):
