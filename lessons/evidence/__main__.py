@@ -8,6 +8,7 @@ from collapse import collapse
 from deepcluster import clusters
 from networks import RESULTS, network
 from views import views
+from zoo import zoo
 
 EVIDENCE = {
     "warm": lambda: network("warm", epochs=3, neighbors=False),  # where lesson 12 begins
@@ -15,6 +16,7 @@ EVIDENCE = {
     "alone": lambda: network("alone", neighbors=False),  # lesson 12's control: neighbours off to the end
     "views": views,
     "collapse": collapse,
+    "zoo": zoo,
     "deepcluster": clusters,
 }
 
