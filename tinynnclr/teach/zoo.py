@@ -60,7 +60,7 @@ class Step:
         self.store(z1.numpy(), ids)
         return n1, n2, whose
 
-    def loss(self, n: np.ndarray | Tensor, p: np.ndarray | Tensor) -> Tensor:
+    def loss(self, n: np.ndarray | Tensor, p: Tensor) -> Tensor:
         """Each friend n (b, d) must find the prediction p (b, d) of its own row: one number, in nats."""
         return nnclr_loss(n, p, self.method.config.temperature)
 
