@@ -46,9 +46,9 @@ def diagnose(step: Step) -> str:
     """The name in ZOO of what is wrong with a step."""
     eye, t = np.eye(8, dtype=np.float32), step.method.config.temperature
     perfect = math.log(1 + 7 * math.exp(-1 / t))
-    if abs(step.loss(np.roll(eye, -1, axis=0), eye).item() - perfect) < 1e-3:
+    if abs(step.loss(np.roll(eye, -1, axis=0), Tensor(eye)).item() - perfect) < 1e-3:
         return "rotated"
-    if abs(step.loss(eye, eye).item() - perfect) > 1e-3:
+    if abs(step.loss(eye, Tensor(eye)).item() - perfect) > 1e-3:
         return "inverted"
     for name, assertion in (("itself", only_old_friends), ("gradient", friends_are_constants), ("company", same_alone)):
         if _fires(assertion, step):
