@@ -6,7 +6,7 @@ STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
 def student(degrees: int) -> float:
-    """97.5 % point of Student's t: from the table, or else its expansion around the normal's (Fisher & Cornish 1960)."""
+    """97.5 % point of Student's t: from the table, else its expansion around the normal's (Fisher & Cornish 1960)."""
     if degrees <= len(STUDENT):
         return STUDENT[degrees - 1]
     z, n = 1.959964, degrees
