@@ -328,7 +328,7 @@ LESSONS = (
     (16, "kc", 60, "Soft neighbours (SNCLR)", "one friend, or a weighted crowd?", (12,)),
     (17, "jc", 80, "DeepCluster", "can labels be invented?", (11,)),
     (18, "ka", 70, "Where the time really goes", "after fast products, what is slow?", (11,)),
-    (19, "mc", 300, "Capstone: your neighbour rule", "can you choose better friends?", (13,)),
+    (19, "mc", 300, "Capstone: your neighbour rule", "can you choose better friends?", (13, 16)),
 )
 PLACE = {number: (3.5 * "abc".index(at[1]), 0.66 * "abcdefghijklm".index(at[0])) for number, at, *_ in LESSONS}
 
