@@ -327,7 +327,7 @@ LESSONS = (
     (15, "ic", 60, "Ring negatives (CNS)", "which negatives are worth pushing?", (9,)),
     (16, "kc", 60, "Soft neighbours (SNCLR)", "one friend, or a weighted crowd?", (12,)),
     (17, "jc", 80, "DeepCluster", "can labels be invented?", (11,)),
-    (18, "ka", 70, "Where the time really goes", "after fast products, what is slow?", (11,)),
+    (18, "la", 70, "Where the time really goes", "after fast products, what is slow?", (11, 12)),
     (19, "mc", 300, "Capstone: your neighbour rule", "can you choose better friends?", (13, 16)),
 )
 PLACE = {number: (3.5 * "abc".index(at[1]), 0.66 * "abcdefghijklm".index(at[0])) for number, at, *_ in LESSONS}
@@ -380,7 +380,7 @@ print(f"seconds of all lessons together: {sum(seconds for _, _, seconds, *_ in L
 
 # %% [markdown]
 # Follow the arrows, and nothing is used before it has been built. There are three ways in: at the top, for
-# everything; at 02, along the dashed road, for **speed** alone, taking what 01 and 10 lend it on trust; at 07, for
+# everything; at 02, along the dashed road, for **speed** alone, taking what 01, 10 and 12 lend it on trust; at 07, for
 # **learning without labels** alone, if you are willing to believe in the network.
 #
 # ## How long it takes
