@@ -1,4 +1,5 @@
 """What the lessons use: three states of an exercise, guesses, timings, pictures with words, no accuracy alone."""
+import io
 import math
 import re
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from one_line import fails
+from PIL import Image
 
 from tinynnclr.teach import bench, check, draw_guess, exercise, guess, predict, report, show
 from tinynnclr.teach.bench import in_units
 from tinynnclr.teach.check import EXERCISES, WrongAnswer, short
+from tinynnclr.teach.show import png
 
 
 def double(x):
@@ -155,6 +158,19 @@ def test_a_picture_says_what_it_shows(capsys):
         with fails(ValueError, "show: alt: expected a sentence of 20 characters or more"):
             show(figure, alt)
     assert matplotlib.get_backend().lower() == "agg"  # and no window
+
+
+def test_a_drawing_has_a_palette_and_a_photograph_all_its_colours():
+    figure = Figure(figsize=(2, 2))
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.plot([1, 2], color="#D55E00")
+    drawing = Image.open(io.BytesIO(png(figure)))
+    assert drawing.mode == "P"
+    colours = np.array([colour for _, colour in drawing.convert("RGB").getcolors()])
+    for wanted in ((255, 255, 255), (213, 94, 0)):
+        assert np.abs(colours - wanted).max(1).min() <= 8
+    ax.imshow(np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8))
+    assert Image.open(io.BytesIO(png(figure))).mode == "RGB"
 
 
 def test_no_accuracy_alone(capsys):
