@@ -54,12 +54,16 @@ def instructions(function: Callable, *args: Any) -> int:
         count += event == "opcode"
         return trace
 
-    before = sys.gettrace()
+    before, here = sys.gettrace(), sys._getframe()
+    here.f_trace_opcodes = True  # for 3.12, which sends these events only if a frame wants them before settrace is called
     sys.settrace(trace)
     try:
         function(*args)
     finally:
         sys.settrace(before)
+        here.f_trace_opcodes = False
+    if count == 0:
+        raise RuntimeError("instructions: this Python does not report them to sys.settrace")
     return count
 
 
