@@ -55,7 +55,7 @@ def instructions(function: Callable, *args: Any) -> int:
         return trace
 
     before, here = sys.gettrace(), sys._getframe()
-    here.f_trace_opcodes = True  # for 3.12, which sends these events only if a frame wants them before settrace is called
+    here.f_trace_opcodes = True  # 3.12 sends opcode events only if a frame wants them before settrace
     sys.settrace(trace)
     try:
         function(*args)
