@@ -6,7 +6,7 @@ import pytest
 from one_line import fails
 
 from tinynnclr import Tensor, no_grad
-from tinynnclr.models import TinyCNN, linear_head, predictor, projector
+from tinynnclr.models import TinyCNN
 from tinynnclr.nn import AvgPool2d, BatchNorm, Conv2d, GlobalAvgPool, Linear, MaxPool2d, Module, ReLU, Sequential
 from tinynnclr.nn.init import kaiming_normal
 
@@ -225,30 +225,6 @@ def test_in_eval_mode_an_image_does_not_depend_on_its_batch(rng):
     np.testing.assert_array_equal(encoder(Tensor(images)).data, alone)
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
-def test_projector(rng, layers):
-    head = projector(5, 7, 3, rng, layers=layers)
-    kinds = [type(layer).__name__ for layer in head.layers]
-    assert kinds == ["Linear", "BatchNorm"] * layers  # batch norm after every layer, the last included
-    assert [layer.relu for layer in head.layers[1::2]] == [True] * (layers - 1) + [False]
-    assert all(layer.bias is None for layer in head.layers[::2])
-    sizes = [5] + [7] * (layers - 1) + [3]
-    assert [layer.weight.shape for layer in head.layers[::2]] == list(zip(sizes, sizes[1:], strict=False))
-    z = head(Tensor(rng.standard_normal((6, 5)).astype(np.float32)))
-    assert z.shape == (6, 3)
-    np.testing.assert_allclose(z.data.mean(0), 0, atol=1e-6)
-
-
-def test_predictor(rng):
-    head = predictor(3, 11, rng)
-    first, norm, last = head.layers
-    assert first.bias is None
-    assert norm.relu
-    assert last.bias is not None
-    assert (first.weight.shape, last.weight.shape) == ((3, 11), (11, 3))
-    assert head(Tensor(rng.standard_normal((6, 3)).astype(np.float32))).shape == (6, 3)
-
-
 @pytest.mark.parametrize("training", [True, False])
 def test_a_sequential_makes_one_op_of_norm_and_convolution(rng, training):
     """The same numbers, gradients and running statistics as layer by layer, and no array between the two."""
@@ -278,19 +254,6 @@ def test_a_sequential_makes_one_op_of_norm_and_convolution(rng, training):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("norm", [False, True])
-@pytest.mark.parametrize("hidden", [0, 40])
-def test_a_linear_head(norm, hidden, rng):
-    head = linear_head(5, 3, rng, norm, hidden)
-    shapes = [p.shape for p in head.parameters() if p.ndim == 2]
-    assert shapes == ([(5, 40), (40, 3)] if hidden else [(5, 3)])
-    z = head(rng.random((9, 5)).astype(np.float32) + 3).numpy()
-    assert z.shape == (9, 3)
-    assert (np.abs(z.mean(axis=0)).max() < 1e-4) == norm  # what all share is taken away
-    same_way = 1 - np.square((z / np.linalg.norm(z, axis=1, keepdims=True)).mean(axis=0)).sum()
-    assert (same_way > 0.8) == norm
-
-
 def test_linear_with_relu(rng):
     """The same bytes as a ReLU behind it, forward and backward, also for tokens; it needs a bias."""
     x = rng.standard_normal((2, 7, 5)).astype(np.float32)
@@ -307,12 +270,3 @@ def test_linear_with_relu(rng):
         np.testing.assert_array_equal(a.grad, b.grad)
     with fails(ValueError, "Linear: expected a bias"):
         Linear(5, 9, rng, bias=False, relu=True)
-
-
-def test_a_projector_without_its_last_norm(rng):
-    """BYOL's: linear, batch norm, ReLU, and a linear layer with a bias; with the norm there is no bias to shift."""
-    kinds = {last: [type(m).__name__ for m in projector(5, 7, 3, rng, layers=2, last_norm=last).layers]
-             for last in (True, False)}
-    assert kinds == {True: ["Linear", "BatchNorm", "Linear", "BatchNorm"], False: ["Linear", "BatchNorm", "Linear"]}
-    assert projector(5, 7, 3, rng, layers=2, last_norm=False).layers[-1].bias is not None
-    assert projector(5, 7, 3, rng, layers=2).layers[-2].bias is None
