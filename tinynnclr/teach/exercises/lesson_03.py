@@ -12,7 +12,7 @@ PARTS = 64  # partial sums, as in the package's batch norm
 
 
 @njit(cache=True)
-def describe(x):
+def describe(x: np.ndarray) -> tuple[int, float, str]:
     """x (n,) -> (how many are not NaN, the largest of these in x's own type, "clean" or "spoiled")."""
     count, top = 0, x[0]
     for value in x:
@@ -23,7 +23,7 @@ def describe(x):
     return count, top, "clean" if count == len(x) else "spoiled"
 
 
-def add_weight_gradient(x, g, dw):
+def add_weight_gradient(x: np.ndarray, g: np.ndarray, dw: np.ndarray) -> None:
     """dw (m, k) += x^T g, with x (n, m) and g (n, k), all of them read along their rows."""
     for s in range(x.shape[0]):
         for i in range(x.shape[1]):
