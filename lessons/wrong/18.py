@@ -20,7 +20,7 @@ def speed_up(total, seconds, factors):
 # diagnosis: each part alone by the law, then multiplied: the second part's share has grown once the first is faster
 def speed_up(total, seconds, factors):
     product = 1.0
-    for part, factor in zip(seconds, factors):
+    for part, factor in zip(seconds, factors, strict=True):
         after = total - part + part / factor
         product *= total / after if after > 0 else np.inf
     return product
@@ -30,7 +30,7 @@ def speed_up(total, seconds, factors):
 # diagnosis: the gains over 1 of the single parts are added up, as if each stood alone in the step
 def speed_up(total, seconds, factors):
     gains = 0.0
-    for part, factor in zip(seconds, factors):
+    for part, factor in zip(seconds, factors, strict=True):
         after = total - part + part / factor
         gains += total / after - 1 if after > 0 else np.inf
     return 1 + gains
