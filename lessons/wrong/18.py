@@ -48,7 +48,8 @@ def speed_up(total, seconds, factors):
 # %% tags=["exercise:18.a"]
 # diagnosis: what is saved is written as (f - 1) / f, and for a part that takes no time that is inf / inf, a NaN
 def speed_up(total, seconds, factors):
-    saved = (seconds * (factors - 1) / factors).sum()
+    with np.errstate(invalid="ignore"):
+        saved = (seconds * (factors - 1) / factors).sum()
     return total / (total - saved) if saved != total else np.inf
 
 
