@@ -431,11 +431,12 @@ show(fig, alt="""Stacked bars of a step in three versions: batch norm is much of
 plt.close(fig)
 
 # %% [markdown]
-# On the left, blue and grey hardly move, and the dashed line where they end in the first bar was known before anything
-# was built: no better batch norm gets below it, unless it also helps its neighbours. (Your guess, if you made one, was
-# for the top of the first blue piece.) The fused kernel takes most of what there was to take. The third bar is
-# about as high as the second, and part of its norm's work now hides in the blue: a profile can no longer tell the two
-# apart. On the right every change pays. Memory decides how large a batch fits.
+# On the left, blue and grey move little, and the dashed line where they end in the first bar was known before anything
+# was built: no better batch norm gets below it, unless it also helps its neighbours (arrays that are not written leave
+# them room in the cache). Your guess, if you made one, was for the top of the first blue piece. The fused kernel takes
+# most of what there was to take. The third bar is about as high as the second, and part of its norm's work now hides
+# in the blue: a profile can no longer tell the two apart. On the right every change pays. Memory decides how large a
+# batch fits.
 
 # %% [markdown]
 # ## The other lever: two threads
