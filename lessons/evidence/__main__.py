@@ -4,6 +4,7 @@
 """
 import sys
 
+from capstone import capstone
 from deepcluster import clusters
 from networks import RESULTS, network
 from views import views
@@ -13,6 +14,7 @@ EVIDENCE = {
     "trained": lambda: network("trained"),  # and where it ends: eight epochs, neighbours in the second half
     "views": views,
     "deepcluster": clusters,
+    "capstone": capstone,
 }
 
 if __name__ == "__main__":
