@@ -117,7 +117,7 @@ z, labels = embed(test.images[:1024], 2), test.labels[:1024]
 # %%
 # compare: label_match
 chosen = capstone.random_of_five(z[:50], queue, rng)
-assert np.isclose(label_match(chosen, z[:50], labels, queue, queue_labels),
+assert np.isclose(label_match(chosen, z[:50], labels[:50], queue, queue_labels),
                   capstone.label_match(chosen, z[:50], labels[:50], queue, queue_labels))
 
 # %% [markdown]
@@ -228,7 +228,7 @@ if BUDGET == "smoke":
 for name, found in rows.items():
     mean, half = mean_and_interval([100 * row["knn"] for row in found])
     match, choosing = (np.mean([row[key] for row in found]) for key in ("match", "choosing"))
-    print(f"{name:<15} kNN {mean:.1f} ± {half:.1f} %  label match {match:6.1%}  choosing {1000 * choosing:.1f} ms a step")
+    print(f"{name:<15} kNN {mean:.1f} ± {half:.1f} %  match {match:6.1%}  choosing {1000 * choosing:.1f} ms a step")
 
 # %% [markdown]
 # A column of numbers begs to be sorted. Before you do, ask how much of it is luck.
@@ -240,7 +240,7 @@ for name, found in rows.items():
 
 # %% tags=["exercise:19.b"]
 def paired(mine, base):
-    """Lists of rows, dicts with "seed", "steps" and "knn" (0 to 1), in any order -> (mean, low, high), in points.
+    """Lists of rows, dicts with "seed", "steps", "knn" (0 to 1), in any order -> (mean, low, high), in points.
 
     The mean over seeds of mine's kNN minus base's, times 100, and the ends of its 95 % interval (Student's t;
     mean_and_interval(numbers) -> mean, half the width, or None for a single number: then -inf and inf). ValueError
@@ -279,8 +279,8 @@ draw(left, rows, f"{BUDGET.capitalize()}: {len(SEEDS)} seeds of {STEPS} steps")
 left.set_xlim(-12, 12)
 draw(right, full, "Stored: 6 seeds of 100 steps")
 draw_guess(right, "19.gain", axis="x")
-show(fig, alt="Points of kNN above the own view for each rule, with intervals: in smoke size they reach across the page "
-              "and beyond; in full, they are short.")
+show(fig, alt="Points of kNN above the own view for each rule, with intervals: in smoke size they reach over much of the "
+              "page and beyond; in full, they are short.")
 plt.close(fig)
 for name in full:
     print(f"{name:<15} {{:+.1f}}, from {{:+.1f}} to {{:+.1f}} points".format(*paired(full[name], full["own view"])))
