@@ -1,6 +1,9 @@
-"""What every test shares: one thread for NumPy's BLAS, no windows, a seeded generator, and --slow."""
+"""What every test shares: one thread for NumPy's BLAS, no windows, a seeded generator, --slow and --changed."""
 import os
+import re
 import signal
+import subprocess
+from pathlib import Path
 
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # read when NumPy is imported: our own threads do the heavy work
@@ -12,6 +15,8 @@ import pytest  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--changed", nargs="?", const="HEAD", metavar="REF",
+                     help="run the notebooks only of lessons that differ from REF [HEAD]; all else as ever")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -19,6 +24,23 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="needs --slow"))
+    if config.getoption("--changed"):
+        skip_unchanged_lessons(config.getoption("--changed"), items)
+
+
+def skip_unchanged_lessons(ref, items):
+    """Of the tests that run a whole notebook, keep those whose source, answers or exercises differ from `ref`."""
+    root = Path(__file__).resolve().parents[1]
+    git = ["git", "-C", str(root)]
+    names = subprocess.run([*git, "diff", "--name-only", ref], capture_output=True, text=True, check=True).stdout
+    names += subprocess.run([*git, "ls-files", "--others", "--exclude-standard"], capture_output=True, text=True,
+                            check=True).stdout
+    for item in items:
+        if "notebook" in item.keywords:
+            number = item.callspec.id[:2]
+            files = rf"lessons/(src|solutions|wrong)/{number}|exercises/lesson_{number}|lessons/{number}_"
+            if not re.search(files, names):
+                item.add_marker(pytest.mark.skip(reason=f"lesson {number} is as it was"))
 
 
 @pytest.fixture(autouse=True, scope="session")

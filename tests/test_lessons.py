@@ -47,6 +47,7 @@ def test_a_wrong_answer_fails_and_shows_why(source, name, code):
     with pytest.raises(WrongAnswer) as caught:
         check(name, tried(source, code))
     assert str(caught.value).startswith(f"✗ {name}: ")
+    assert not re.search(r"\b(NameError|ImportError|SyntaxError)\b", str(caught.value)), "a slip of ours, no mistake"
     assert len(str(caught.value).splitlines()) >= 2 or "bytes were allocated" in str(caught.value) or \
         len(str(caught.value)) > 60, "it shows with what, or says what to do"
 
@@ -63,6 +64,7 @@ def test_every_exercise_has_its_answers(source, capsys):
         assert f"○ {name}: not attempted" in capsys.readouterr().out
 
 
+@pytest.mark.notebook
 @each
 def test_it_runs_with_nothing_attempted_and_the_notebook_is_what_the_source_makes(source):
     assert stale(source, ROOT / f"{source.stem}.ipynb") is None, "python -m tinynnclr.teach build"
@@ -75,6 +77,7 @@ def test_it_runs_with_nothing_attempted_and_the_notebook_is_what_the_source_make
 
 
 @pytest.mark.slow
+@pytest.mark.notebook
 @each
 def test_it_runs_with_every_exercise_solved(source):
     notebook = read_source(source)

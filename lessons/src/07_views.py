@@ -204,10 +204,10 @@ for recipe in recipes:
 #
 # ## What the network learns from it
 #
-# Does an easy answer do harm? `python lessons/evidence views` trained the same small network under four of these recipes, 120
-# steps of 128 pictures, three seeds, with the loss of lesson 08. Then it took the features to a test without any
-# training: *kNN*, the class of a picture is voted by its nearest training pictures (lesson 13). Random weights get
-# about 30 %. Trained on pairs of *equal* pictures, recipe "nothing", what will the network get?
+# Does an easy answer do harm? `python lessons/evidence views` trained the same small network under four of these
+# recipes, 120 steps of 128 pictures, three seeds, with the loss of lesson 08. Then it took the features to a test
+# without any training: *kNN*, the class of a picture is voted by its nearest training pictures (lesson 13). Random
+# weights get about 30 %. Trained on pairs of *equal* pictures, recipe "nothing", what will the network get?
 
 # %%
 predict("07.knn_nothing", percent=...)

@@ -1,8 +1,17 @@
 """A mean over seeds, and how far it may be off."""
 import numpy as np
 
-# 97.5 % point of Student's t for 1, 2, ... degrees of freedom; beyond, the normal distribution's.
+# 97.5 % point of Student's t for 1, 2, ... degrees of freedom; beyond, `student` works it out.
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+
+
+def student(degrees: int) -> float:
+    """97.5 % point of Student's t: from the table, else its expansion around the normal's (Fisher & Cornish 1960)."""
+    if degrees <= len(STUDENT):
+        return STUDENT[degrees - 1]
+    z, n = 1.959964, degrees
+    return (z + (z**3 + z) / (4 * n) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
+            + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3))
 
 
 def mean_and_interval(numbers: list[float]) -> tuple[float, float | None]:
@@ -15,5 +24,4 @@ def mean_and_interval(numbers: list[float]) -> tuple[float, float | None]:
     n = len(numbers)
     if n == 1:
         return float(numbers[0]), None
-    t = STUDENT[n - 2] if n - 2 < len(STUDENT) else 1.96
-    return float(np.mean(numbers)), float(t * np.std(numbers, ddof=1) / np.sqrt(n))
+    return float(np.mean(numbers)), float(student(n - 1) * np.std(numbers, ddof=1) / np.sqrt(n))

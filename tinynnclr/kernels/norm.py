@@ -1,4 +1,9 @@
-"""Batch normalisation over the last axis, fused with ReLU: two passes over memory forward, two backward."""
+"""Batch normalisation over the last axis, fused with ReLU: two passes over memory forward, two backward.
+
+Before a convolution the second forward pass is gone: the convolution normalises as it reads (`conv2d(affine=)`). The
+first, the moments, could hide in the epilogue of the convolution before. It would not pay: it is 2 % of a training step
+(7 of 340 ms at width 32), and the epilogue would have to do the same sums, without an origin to take them from.
+"""
 import numpy as np
 from numba import njit
 
