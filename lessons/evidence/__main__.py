@@ -4,6 +4,7 @@
 """
 import sys
 
+from capstone import capstone
 from collapse import collapse
 from deepcluster import clusters
 from networks import RESULTS, network
@@ -18,6 +19,7 @@ EVIDENCE = {
     "collapse": collapse,
     "zoo": zoo,
     "deepcluster": clusters,
+    "capstone": capstone,
 }
 
 if __name__ == "__main__":
