@@ -339,15 +339,17 @@ assert x.node.grad == 3
 # ## Exercise 01.c · Half of the blame
 #
 # Find the line that loses the other half, and write `backward`. Two things more: weights keep their `grad` until
-# somebody clears it, so a second walk *adds* to what is there; and an array may be shared by several nodes, so nobody
-# may change one that was handed over. The check counts how often each vjp is called.
+# somebody clears it, so a second walk *adds* to what is there; and an array may be shared by several nodes (both vjps
+# of an addition may return the very same one), so nobody may change one that was handed over. The check counts how
+# often each vjp is called.
 
 # %% tags=["exercise:01.c"]
 def backward(root, g):
     """Add dL/d(leaf) to the grad of each leaf below the node root, given the array g = dL/d(root); returns nothing.
 
     A node has parents (nodes, or None for a constant), vjps (one for each parent), order (larger: newer) and grad (an
-    array, or None at first). A leaf is a node without parents. Call each vjp once, and change no array in place.
+    array, or None at first). A leaf is a node without parents. Call once the vjp of each parent that is
+    a node, and change no array in place.
     """
     raise NotImplementedError
 

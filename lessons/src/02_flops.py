@@ -336,11 +336,11 @@ show(fig, alt="Left, the measured rate rises from loops over arrays through list
 plt.close(fig)
 
 # %% [markdown]
-# Read the two sides together. From the circles (loops) to the squares (NumPy) speed is bought with *instructions*: they
-# become thousands of times fewer. From the squares to the triangle they hardly matter any more, and speed is bought
-# with *bytes*: the same flops, on numbers that are at hand. The dashed line is one flop for each tick of a 3 GHz clock.
-# Loops stay far below it, since the processor is busy with Python; what lies far above it uses vectors. On a busy
-# machine all of the left side moves further left, and the right side stays.
+# Read the two sides together. From the circles (loops) to the squares (NumPy) speed is bought with *instructions*:
+# they become thousands of times fewer. From the squares to the triangle they hardly matter any more, and speed is
+# bought with *bytes*: the same flops, on numbers that are at hand. The dashed line is one flop for each tick of a 3
+# GHz clock. Loops stay far below it, since the processor is busy with Python; what lies far above it uses vectors, or
+# several cores. On a busy machine all of the left side moves further left, and the right side stays.
 
 # %%
 for name in ("loops over arrays", "loops over lists"):

@@ -227,10 +227,11 @@ plt.close(fig)
 
 # %% [markdown]
 # **This is the picture to keep.** A dashed line rises from the first call. A full line is flat for as long as the
-# compilation outweighs the calls, then it rises too, far below. Where they cross, compiling has paid: for 32 x 32 after
-# some tens of calls, for 8 x 8 after hundreds or thousands. (Each line is drawn from measured numbers, the lowest of
-# several. Python over lists would be faster than over arrays, as lesson 02 found; that moves the crossing to the right
-# and leaves the picture as it is.) Both full lines start at about the same height: the compiler sees types, not sizes.
+# compilation outweighs the calls, then it rises too, far below. Where they cross, compiling has paid: for 32 x 32
+# after a dozen or a few dozen calls, for 8 x 8 after hundreds or thousands. (Each line is drawn from measured numbers,
+# the lowest of several. Python over lists would be faster than over arrays, as lesson 02 found; that moves the
+# crossing to the right and leaves the picture as it is.) Both full lines start at about the same height: the compiler
+# sees types, not sizes.
 
 # %% [markdown]
 # ## The same sums in another order
@@ -474,9 +475,9 @@ def total(x, launch):
     """x (n,) float32, n >= 1 -> the sum of its numbers, with the same bytes for any number of threads.
 
     launch(kernel, count, *args) calls kernel(start, stop, *args) on pieces that make up range(count), at the same time.
-    Hand over arrays and numbers, as args. All adding up of x is done in kernels; for n = 4,096 count is at least 4, and
-    no array that they write has more than 512 numbers. The kernel may be plain Python or @njit(nogil=True), and may
-    stand above or within this function.
+    Hand over arrays and numbers, as args. All adding up of x is done in kernels. count is the number of
+    parts, which you choose: at least 4 for n = 4,096, and no array that the kernels write has more than 512 numbers.
+    The kernel may be plain Python or @njit(nogil=True), and may stand above or within this function.
     """
     raise NotImplementedError
 

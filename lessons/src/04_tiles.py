@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   lesson:
-#     question: "How close to BLAS can forty lines get, and why not closer?"
+#     question: "How close to BLAS can fifty lines get, and why not closer?"
 #     picture: "the roofline of this machine, with every version of the matrix product as a dot under it"
 #     budget_s: 60
 #     derives: [in_place, tile_by_four, matmul_tiles]
@@ -15,7 +15,7 @@
 #
 # Lesson 03 compiled three loops and swapped two of them, and each of these made the product many times faster. NumPy's
 # `@` is faster still. It calls a *BLAS* (basic linear algebra subprograms), a library of the kind that people have been
-# tuning for forty years, and it does the same multiplications on the same core. **How close to BLAS can forty lines
+# tuning for forty years, and it does the same multiplications on the same core. **How close to BLAS can fifty lines
 # get, and why not closer?**
 #
 # **You will need** lessons 02 (what an operation costs) and 03 (what Numba compiles). **It takes** about 20 s on one
@@ -293,9 +293,9 @@ print("kept:    ", told(tile_product.py_func))
 print(f"kept: {two(measured['tiles, sums kept'])} GFLOP/s, in place: {two(measured['tiles, in place'])}")
 
 # %% [markdown]
-# Twenty-five times the intensity, and nothing like twenty-five times the speed. Somebody else is asking for bytes: our
-# own sums. An array is memory, also a small one, also in L1: each multiplication fetches a sum, adds, and stores it. We
-# counted them as free, and they are not.
+# Twenty-five times the intensity, and nothing like twenty-five times the speed: it wins back what the tiles had cost,
+# and hardly more. Somebody else is asking for bytes: our own sums. An array is memory, also a small one, also in L1:
+# each multiplication fetches a sum, adds, and stores it. We counted them as free, and they are not.
 #
 # What can we do about that in Numba? Visit each sum less often: take four steps $k$ at a time.
 

@@ -276,9 +276,10 @@ plt.close(fig)
 # gradient.
 #
 # On the right, unfolding usually beats the plain loops in spite of its copies: those loops fetch, add to and store an
-# output for *every* multiplication, whereas lesson 04's tiles keep their sums in registers, the few places where the
-# processor computes. The package (diamonds) does both: it multiplies in tiles, and a table says where each patch
-# starts in the padded image, so none is ever copied. It is a matrix product whose matrix is never written.
+# output for *every* multiplication, whereas the package's `matmul`, lesson 04's last dot, keeps its sums in registers,
+# the few places where the processor computes. The package (diamonds) does both: it multiplies in tiles, and a table
+# says where each patch starts in the padded image, so none is ever copied. It is a matrix product whose matrix is
+# never written.
 
 # %% [markdown]
 # ## Blame, through a matrix product
@@ -313,7 +314,8 @@ def col2im(patches, ids, pixels):
     """Send each number of the patches back to its pixel and add up: im2col's gradient.
 
     patches (n, ho*wo, kh*kw*c), ids (ho*wo, kh*kw) as pixel_ids gives them -> (n, pixels, c), where pixels = h*w. What
-    came from the border (-1) is dropped. At most 2,000,000 bytes at once for two 16 x 16 images of 4 channels.
+    came from the border (-1) is dropped. At most 2,000,000 bytes at once for two 16 x 16 images of 4
+    channels: no table of places by pixels.
     """
     raise NotImplementedError
 
@@ -406,9 +408,9 @@ plt.close(fig)
 # %% [markdown]
 # A blur looks the same when turned around, so the test passed, and would pass for ever. For the edge weight the
 # colleague's gradient points exactly *uphill*: that weight, turned, is its own opposite, as in the first figure.
-# Between the two lies the smear, and it is the treacherous one. At first the loss falls, as if all were well; then it
-# climbs, and stripes are all that remains. Test with numbers that no turning maps onto themselves: random ones, and
-# sides that differ.
+# Between the two lies the smear, and it is the treacherous one. A smooth error looks nearly the same to a turned
+# window, so at first the loss falls, as if all were well; for fine stripes the answer has the wrong sign, and they
+# grow with every step. Test with numbers that no turning maps onto themselves: random ones, and sides that differ.
 #
 # ## Exercise 05.c · Backwards is also a convolution
 #

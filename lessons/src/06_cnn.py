@@ -123,7 +123,7 @@ print(f"nine draws of 2/n: the middle one ends at {last[4]:.2g}, the others betw
 
 # %% [markdown]
 # The careful start multiplies by less than a tenth at every layer, and in the end nothing is left. Forgetting ReLU
-# costs a factor 0.7 a layer. He's start keeps the size, up to a small factor: partly luck of the draw, partly the
+# costs a factor 0.7 a layer. He's start keeps the size, up to a factor of five: partly luck of the draw, partly the
 # zeros around the picture. They count in $n$ and bring nothing, and in the 8 x 8 pixels to which our pictures shrink,
 # nearly every other pixel lies at a border.
 #
@@ -166,7 +166,9 @@ print(f"with batch norm the careful start ends at {careful[-1]:.2f}, He's at {he
 # Backward, every row now depends on every other, for all of them had a part in $\mu$ and $\sigma$. There is a way to
 # see what that does without algebra. Add 5 to a whole channel: $\hat x$ stays as it was. Double the channel: it stays,
 # but for $\epsilon$. Along these two directions nothing moves, so no blame may point along them. What autograd should
-# hand back is $g w / \sqrt{\sigma^2 + \epsilon}$ with exactly these two parts taken out, where $g$ is the blame of $y$.
+# hand back is $g w / \sqrt{\sigma^2 + \epsilon}$ with these two parts taken out, where $g$ is the blame of $y$: its
+# mean, and $\hat x$ times the mean of $g \hat x$. (With $\epsilon$ a trace
+# of the second stays.)
 
 # %% tags=["exercise:06.a"]
 def batch_norm_grad(g, x, weight, eps=1e-5):
@@ -394,7 +396,7 @@ assert abs(first - math.log(10)) < 0.02
 # them by heart, something is broken, and no data will mend it. How many steps, until all 64 are right?
 
 # %%
-predict("06.steps", steps=...)  # the loud head first, learning rate 0.003, all 64 pictures at every step
+predict("06.steps", steps=...)  # the ordinary head first, learning rate 0.003, all 64 pictures at every step
 
 # %%
 shuffled = np.random.default_rng(9).permutation(labels)  # as many of each class, on the wrong pictures
@@ -522,5 +524,4 @@ assert floor < broken[-1] < floor + 0.05
 #
 # **In practice:** these tests belong in the first minute of a new project. The package's own `supervised` method
 # keeps the loud head. NNCLR trains the same `TinyCNN` with a loss for which "by heart" is no test any more; lesson 09
-# says what takes its place. Transformers have a norm that needs no batch (`nn.LayerNorm`), and with it goes
-# the second mode.
+# says what takes its place.

@@ -81,7 +81,7 @@ plt.close(fig)
 # %% [markdown]
 # Each row is a question: *you are view 1 of this picture; which of the second views is yours?* The framed cell is
 # right, the others of the row are wrong. Who asks is called the *anchor*, its own other view the *positive*, the rest
-# of the row its *negatives*. The network is untrained, so the frames are not the warmest cells yet.
+# of the row its *negatives*. The network is untrained: where a frame is the warmest cell of its row, that is luck.
 #
 # ## The honest version first
 #

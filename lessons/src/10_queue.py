@@ -71,7 +71,8 @@ def enqueue(queue, z, ids):
 
     queue.rows (size, d), queue.ids (size,), queue.born (size,): arrays, written at the same places; a row's `born` is
     the number of the batch it came with, and this batch has the number queue.clock + 1, which becomes the new clock.
-    queue.pointer: where the next row goes, from 0 to size - 1. b may be 0, or more than size.
+    queue.pointer: where the next row goes, from 0 to size - 1. b may be 0 (which counts as a batch, too), or more than
+    size; the pointer moves by b in all cases, modulo size.
     What stays in the queue stays in its place: copying all rows at every step is not allowed.
     """
     raise NotImplementedError
@@ -250,8 +251,8 @@ def cosines_by_age(queue, seen):
 
 # %% [markdown]
 # A control comes first. If nothing is learned, with a learning rate of 0, memories must not age at all. Then 20 steps
-# to leave the random weights behind, and from that one state two runs over the same pictures: at 0.12, the package's
-# own rate for this batch, and at a tenth of it.
+# at 0.03 to leave the random weights behind, and from that one state two runs over the same pictures: at 0.12, the
+# package's own rate for this batch, and at a tenth of it.
 
 # %%
 queue = SupportSet(5 * 64, 64, rng)
@@ -306,7 +307,8 @@ for lr, curve in curves.items():
 # step is nearly the present. Then they part, and at the higher rate they part faster: steps are a poor clock, and
 # what counts is how far the weights went meanwhile.
 #
-# The dashed lines are a yardstick. There the network compares *another view* of the same picture, encoded today. That
+# The dashed lines are a yardstick, one for each rate: the faster run has learned more, so its two views are more alike,
+# and its memories have less room. There the network compares *another view* of the same picture, encoded today. That
 # much difference is what we train it to overlook, so a memory above the line is, by this measure, no worse than one
 # more view. Below it, age has become the larger distortion. That is one answer to our question: **the slower the
 # network, the older a memory may be.** The oldest row has $Q / b$ steps behind it, so a long queue wants a slow network

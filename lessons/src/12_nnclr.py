@@ -291,8 +291,8 @@ for name, (bank, asking) in embedded.items():
 # A class may be wrong where a direction is right. In the warm network an asker and its neighbour are at a cosine close
 # to 1, so to be pulled there is nearly to be pulled home, friend or stranger. By lot, almost nothing of the step is
 # left: it is *nearness* that makes a neighbour usable. Even with random weights, where nine in ten are strangers, the
-# step goes most of the same way. In the two trained networks the steps part: there a neighbour begins to say something
-# of its own. (Each bar is the mean of four batches of 128.)
+# step goes most of the same way. In the two networks with eight epochs the steps part: there a neighbour begins to say
+# something of its own. (Each bar is the mean of four batches of 128.)
 #
 # ## Sixty steps, with and without
 #
@@ -449,9 +449,9 @@ floor = [r["baselines"]["random"]["knn"] for r in stored_runs if r["arm"] == "nn
 report(arms, chance=0.1, random_weights=floor)
 
 # %% [markdown]
-# The intervals overlap: on this data, at this length, five seeds do not tell neighbours from no neighbours. That is no
-# verdict on the paper, which trains for a thousand epochs on ImageNet's photographs. How to compare fairly is
-# lesson 13.
+# The means lie a tenth of a point apart. Overlapping intervals do not settle that; lesson 13 subtracts seed by seed,
+# and finds the two alike within half a point. That is no verdict on the paper, which trains for a thousand epochs on
+# ImageNet's photographs. How to compare fairly is lesson 13.
 #
 # ## Three sentences to keep
 #

@@ -144,9 +144,10 @@ for other in ("SimCLR", OFF, "MoCo", "CMC"):
     print(f"NNCLR against {other}:", knobs_that_differ("toybox, again", "NNCLR", other))
 
 # %% [markdown]
-# The first two differ in the one thing that is on trial. The last two differ in more: whatever the difference, it has
-# several owners. And equal knobs are not yet equal care: a temperature found by searching for one method is a gift to
-# it. No record shows that; a fair author says it.
+# Of the first two, one differs in the one thing that is on trial; in the other, one word, `method`, stands for
+# several: a predictor, another queue of candidates, another line-up of negatives. The last two differ in more:
+# whatever the difference, it has several owners. And equal knobs are not yet equal care: a temperature found by
+# searching for one method is a gift to it. No record shows that; a fair author says it.
 
 # %% [markdown]
 # ## The first judge: ask the neighbours
@@ -281,6 +282,8 @@ plt.close(fig)
 # %% tags=["exercise:13.b"]
 def probe_probabilities(train, labels, test, strength):
     """train (n, d), labels (n,), test (m, d) -> probabilities (m, classes), classes = labels.max() + 1.
+
+    strength says how hard large weights are held down (weight decay).
 
     Standardise by the mean and spread of each feature of train (a spread below 0.000001 counts as that). Then
     w = linear.fit_softmax(standardised train, labels, classes, strength): (d + 1, classes), the last row the bias.
@@ -498,8 +501,9 @@ for _ in range(300):
 print(f"a false alarm in {np.mean(alarms):.0%} of tables, though nothing differs")
 
 # %% [markdown]
-# One interval in twenty misses the truth. Ask twelve times, and a winner that is not there is found in about a third
-# of all tables. Say how many comparisons you made, or choose the one that matters before the runs begin.
+# One interval in twenty misses the truth. Twelve independent questions would find a winner that is not there in 46 %
+# of all tables; these share the luck of one method, so errors come in clusters, in about a third. Say how many
+# comparisons you made, or choose the one that matters before the runs begin.
 #
 # ## Three sentences to keep
 #

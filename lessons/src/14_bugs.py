@@ -46,8 +46,9 @@ from tinynnclr.tensor import Tensor, no_grad  # noqa: F401 - for your answers
 # ## A healthy step, whole
 #
 # First the animal as nature made it. Two views of a batch become embeddings $z_1, z_2$ and predictions $p_1, p_2$.
-# Each $z$ looks up its friend, the nearest row of the queue, and each friend must find, among all predictions of the
-# *other* view, the one of its own image. At the end, and not before, view 1 goes into the queue.
+# Each $z$ looks up its neighbour, the nearest row of the queue (the code calls it a friend, whatever its class), and
+# it must find, among all predictions of the *other* view, that of the image that asked. At the end, and not before,
+# view 1 goes into the queue.
 
 # %%
 def step_loss(method, queue, x1, x2):

@@ -146,7 +146,7 @@ bench(nearest_by_sorting, S, 100)
 timing = bench(nearest_share, S, 100)
 
 # %% [markdown]
-# The same answer, ties included, in about a tenth of the time when we ran it.
+# The same answer, ties included, in a small part of the time.
 #
 # ## Exercise 15.a · A ring in each row
 #
@@ -218,8 +218,8 @@ plt.close(fig)
 # **This is the picture to keep.** One anchor, the same before and after; the hatched part is its own class. With
 # random weights the class lies everywhere, and the ring is a sample of all. To learn is to move the hatched part to
 # the right, and the ring stands there and waits for it. Read the printed rates from the left: over all anchors they
-# rise inside the inner bound and in the ring, and fall beyond. **The better the network, the more of a fixed ring is
-# friends.** Inside the inner bound it is worst, so leaving the nearest 1 % out does help; it is not nearly enough.
+# rise inside the inner bound and in the ring, and fall beyond. **The better the network, the more of a fixed ring are
+# class-mates.** Inside the inner bound it is worst, so leaving the nearest 1 % out does help; it is not nearly enough.
 
 # %%
 def rate_by_rank(bank, labels):
@@ -251,7 +251,8 @@ plt.close(fig)
 # %% [markdown]
 # The curves tilt with training, towards the dashed line of a perfect network, which has sorted every class out: the 99
 # class-mates on the ranks up to 9.9 %, then everybody else. There, **the ring of 1 % to 10 % is all class-mates.** No
-# network of ours is perfect, so the truth lies between the orange line and the dashed one.
+# network of ours is perfect, so one that is trained for longer than ours lies between the orange line and the dashed
+# one.
 
 # %%
 predict("15.thousand", percent=...)  # the same ring, a perfect network, 1,000 classes: how much is false?
@@ -304,8 +305,8 @@ show(fig, alt="False part of the ring from 1 to 10 % against the number of class
 plt.close(fig)
 
 # %% [markdown]
-# Up to ten classes a perfect network fills this ring with friends; from a hundred on there are none in it. What about
-# other bounds?
+# Up to ten classes a perfect network fills this ring with class-mates; from a hundred on there are none in it. What
+# about other bounds?
 
 # %%
 bounds = [0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
@@ -371,8 +372,8 @@ for kind in ("linear", "step", "exponential"):
     print(f"{kind:<11}", "  ".join(f"step {t}: {ball_share(t, 200, 0.1, 0.5, kind):.3f}" for t in (0, 50, 99, 199)))
 
 # %% [markdown]
-# Half-way the straight line still holds 55 %, the exponential 32 %. All three end at the same ring, so by
-# the end of a long run they meet the same friends in it.
+# Half-way through the shrinking the straight line still holds 55 %, the exponential 32 %. All three end at the same
+# ball, so by the end of a long run they meet the same class-mates in it.
 #
 # ## Exercise 15.c · A ring of everything
 #

@@ -180,9 +180,9 @@ plt.close(fig)
 # %% [markdown]
 # **This is the picture to keep.** Neighbours stand in the order in which view 2 found them; filled bars under ● are
 # friends, hatched ones under × strangers. From top to bottom the temperature rises: one neighbour, a few, a crowd, and
-# at last a crowd without opinions. The highest bar need not be the first, for view 1 does the weighing. This is a lucky
-# picture, chosen for it: five friends of ten, a stranger in front, and a second opinion that finds a friend. How often
-# is it so, and how often the reverse?
+# at last a crowd without opinions, whose favourite has 11 %. The highest bar need not be the first, for view 1 does
+# the weighing. This is a lucky picture, chosen for it: five friends of ten, a stranger in front, and a second opinion
+# that finds a friend. How often is it so, and how often the reverse?
 
 # %%
 for said, who, moved in (("stranger", ~same[:, 0], wins), ("friend", same[:, 0], ~wins)):
@@ -256,8 +256,8 @@ print("no friend at all among the nearest", ", ".join(f"{k}: {1 - same[:, :k].an
 # trained one. The more you ask, and the flatter you weigh, the more you lose: the farther ones are strangers more
 # often. At 0.1, the package's default, ten neighbours cost about a point, which the choice of askers could explain (+-
 # is one standard error, the typical slip of such a mean). At 0.02 nothing is lost, but look at the last number of each
-# line: $e$ to the entropy, the count of neighbours with equal say that would have that entropy. Under two is hardly a
-# crowd. Right: the dial between them.
+# line: $e$ to the entropy, the count of neighbours with equal say that would have that entropy. One and a half to
+# three is hardly a crowd. Right: the dial between them.
 #
 # What a crowd offers is not a better average but fewer disasters, as the last line says: two thirds of all askers have
 # a stranger for a nearest neighbour, but few have no friend among twenty. Whether that helps depends on what the loss
@@ -389,8 +389,9 @@ for a in (0.1, 1):
 
 # %% tags=["exercise:16.c"]
 def soft_grad(z, own, rows, attention, temperature):
-    """z (b, d) float64 of any length, own keys (b, d), neighbours rows (b, K, d) -> (b, d): dloss/dz, weights fixed.
+    """z (b, d), own keys (b, d), neighbours rows (b, K, d), float64 -> (b, d): dloss/dz, with the weights fixed.
 
+    Rows of any length above 0: the loss scales all of them to length 1, and the gradient goes through z's scaling.
     z is the prediction and also weighs the rows, at temperature `attention`; the own key has weight 1. The loss is
     losses.soft_neighbor_loss at `temperature`, weights inside. In closed form or by autograd (a Tensor), as you like.
     """
@@ -415,8 +416,8 @@ print(f"length of the gradient {np.linalg.norm(fixed):.3f}; what the weights wou
 
 # %% [markdown]
 # For these eight pictures an extra gradient would come in, about a sixth as long as the true one, and it is about who
-# gets a say, not about what is in the picture. The released code lets it in: its query is not detached. The package's
-# weights are arrays, which no gradient enters.
+# gets a say, not about what is in the picture. The released code lets it in: there the query keeps its graph. The
+# package's weights are arrays, which no gradient enters.
 #
 # ## Broken on purpose
 #
@@ -449,5 +450,6 @@ for k in (5, 10, 30):
 #
 # **In practice:** train it with `--method snclr`; `--soft-k`, `--soft-temperature` and `--soft-weights` are this
 # lesson's $K$, $a$ and inside or outside. Do not expect a crowd to win by itself: in this project's full runs on the
-# toybox, with five seeds, SNCLR comes to 96.3 ± 0.4 % (nearest-neighbour classification), a little below NNCLR with
-# 97.7 ± 0.3 % and SimCLR with 97.3 ± 0.4 % (`results/compare/toybox.csv`). That is reason enough to promise nothing.
+# toybox, with five seeds and 95 % intervals, SNCLR comes to 96.3 ± 0.4 % (nearest-neighbour classification), below
+# NNCLR with 97.7 ± 0.3 % and SimCLR with 97.3 ± 0.4 % (`results/compare/toybox.csv`). That is reason enough to promise
+# nothing.

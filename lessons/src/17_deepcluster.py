@@ -119,8 +119,9 @@ print("rows for whom each is nearest:             ", *np.bincount(truly, minleng
 def assign(x, centroids):
     """x (n, d), centroids (k, d) -> (nearest centroid of each row (n,) integers, squared distance to it (n,)).
 
-    The lowest index of equals. `nearest(queries, bank)` returns (indices (n, 1), products (n, 1)): of each query, the
-    largest product with a bank row. At most 4 MB at once for 2,000 rows of 32 numbers and 64 centroids.
+    The lowest index of equals, as `nearest` does it. `nearest(queries, bank)`, both of one dtype, returns (indices
+    (n, 1), products (n, 1)): of each query, the largest product with a bank row. At most 4 MB at once for 2,000 rows
+    of 32 numbers and 64 centroids.
     """
     raise NotImplementedError
 
@@ -263,7 +264,7 @@ print(f"same features, another start: {luck:.2f}; one of them shuffled: {by_lot:
 
 # %% tags=["exercise:17.c"]
 def balanced_order(assignment, k, size, rng):
-    """Clusters (n,), each in 0 to k - 1 -> (size,) numbers of pictures in random order.
+    """Clusters (n,), each in 0 to k - 1 -> (size,) indices of pictures, in random order.
 
     Every cluster that is not empty comes equally often, give or take 1, and so does every picture within its cluster.
     """
@@ -273,8 +274,9 @@ def balanced_order(assignment, k, size, rng):
 balanced_order = check("17.c", balanced_order)
 
 # %% [markdown]
-# The published code has a slip here that nobody can see in the loss: it lists the pictures in the order of their
-# clusters, and then draws by their original numbers. Every picture keeps its right label, but the epoch is not flat.
+# The published code has a slip here that nobody can see in the loss. It makes a list of the pictures, sorted by
+# cluster, works out balanced *positions* in that list, and then uses the positions as if they were numbers of
+# pictures. Every picture that is drawn keeps its right label, but the epoch is not flat.
 #
 # And the whole method. The *head* that names the groups begins anew each epoch, for its names mean nothing any more.
 
@@ -371,8 +373,8 @@ print("alive, without repair:", *alive["carried, no repair"])
 # %% [markdown]
 # **This is the picture to keep.** All three lines on the left rise: the more the network has learned, the less the
 # labels change. On the right is what the left does not tell. After one epoch the features have moved away from the
-# centroids; a few centroids win all pictures, most win none, and without repair none of those comes back. With it they
-# are put to work again at once.
+# centroids (nor are they whitened here; this figure cannot tell the two causes apart); a few centroids win all
+# pictures, most win none, and without repair none of those comes back. With it they are put to work again at once.
 #
 # Mind the left picture. Carried labels agree better than new ones also *because they are carried*: the start no longer
 # differs. The learning rate goes to zero at the end, which makes any labels last. And the two dotted marks are for 100

@@ -197,7 +197,7 @@ def add_up(trace):
     return seconds
 
 PRODUCTS = {"conv2d", "conv2d_grad_input", "conv2d_grad_weight", "matmul", "nearest"}
-NORM = {"moments", "coefficients", "normalize", "normalize_grad"}
+NORM = {"moments", "coefficients", "normalize", "normalize_grad"}  # coefficients: its a and b
 
 def groups(total, trace):
     """Seconds of the products, of batch norm's statistics, of its other passes, and of all the rest."""
@@ -284,7 +284,7 @@ def speed_up(total, seconds, factors):
 
     total: seconds of the whole step. seconds (n,): those of n of its parts, which do not overlap; what they leave of
     total stays as it is. factors (n,): how many times as fast each part becomes, > 0. A factor below 1 makes it
-    slower, np.inf makes it take no time. Where nothing is left of the step, the answer is np.inf.
+    slower, np.inf makes it take no time. Where exactly nothing is left of the step, np.inf.
     """
     raise NotImplementedError
 
@@ -360,8 +360,8 @@ print(f"rows of 16: {in_units(lowest(in_passes, rows, scale, shift))}, "
 
 # %% [markdown]
 # What went away is a second culprit: for each row NumPy begins a small loop over its channels, 65,536 times for each
-# operator. What the wide rows still take beyond the fused loop is the price of the passes. The package's `normalize`
-# is your loop, and it too lines up several pixels where there are few channels.
+# operator that has a row of channels beside it. What the wide rows still take beyond the fused loop is the price of
+# the passes. The package's `normalize` is your loop, and it too lines up several pixels where there are few channels.
 #
 # ## Ask first, then build
 #
@@ -380,8 +380,10 @@ for name in ("normalize", "moments"):
 # %% [markdown]
 # Both ceilings are low, now that the big piece is gone. The second idea was dropped for that reason: at twice this
 # width and 256 images, on one machine, `moments` took about 3 of the 150 ms of a forward pass, and the price would
-# have been a harder convolution. Why then was the first one built? Not for the profile above. For what a clock does
-# not show. How much memory does the last version hold at its worst moment, in percent of the first?
+# have been a harder convolution.
+#
+# Why then was the first one built? Not for the profile above, but for memory, which a clock does not show. How much
+# memory does the last version hold at its worst moment, in percent of the first?
 
 # %%
 predict("18.memory", percent=...)
@@ -468,7 +470,8 @@ print(f"wall clock: {one[1] / two[1]:.2g} times as fast; work of all threads: {t
 
 # %% [markdown]
 # The prediction assumes a free second core. Without one the second thread waits in line, the first waits for the
-# second, and two threads can be slower than one, at more work in all: this is *over-subscription*. It comes about
+# second, and two threads can be slower than one, at more work in all (a thread that waits by
+# asking again and again computes, too): this is *over-subscription*. It comes about
 # unseen. If each of 4 processes has a pool of 4 threads, and each of these calls a BLAS library that starts 4 of its
 # own, up to 64 threads want to run. The rule: processes times threads, nested pools multiplied, should not exceed the
 # cores. That is why `OPENBLAS_NUM_THREADS=1` is often set beside code that has threads of its own.

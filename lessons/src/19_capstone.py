@@ -167,7 +167,8 @@ for name, (distance, match) in places.items():
     print(f"{name:<15} distance {distance:.4f}  label match {match:5.1f} %")
 
 # %% [markdown]
-# The own view is always right and brings no news; the random row is all news, and wrong nine times in ten. The others
+# The nearest is of the right class in about four cases of ten: four times chance, and more often wrong than right. The
+# own view is always right and brings no news; the random row is all news, and wrong nine times in ten. The others
 # lie on a slope between. So label match alone is no goal: whoever wants 100 % has it with the own view. (The soft mean
 # owes its place to the definition: a blend of everybody near you often lies nearest to yourself.) What nobody has is
 # the upper right corner: far, and still right.
@@ -181,10 +182,10 @@ for name, (distance, match) in places.items():
 def mutual_neighbor(z, queue, rng):
     """z (b, d), queue (q, d), float32 rows of length 1, b and q at least 1 -> positives (b, d), float32, an array.
 
-    Asker i's friend r is its nearest row of the queue. If no other asker and no OTHER row of the queue has a larger
-    cosine with r than z[i] has, the positive is r; else it is z[i]. Of two equal askers the first counts. z and queue
-    are not changed. kernels.nearest(queries, bank, k, exclude=rows) -> (indices, similarities), each (n, k), finds the
-    nearest but for row exclude[i] of the bank; where nothing is left, the similarity is NaN.
+    Asker i's friend r is its nearest row of the queue. If z[i] is the first of the askers with the largest cosine with
+    r, and no OTHER row of the queue has a larger one with r (an equal one does no harm), the positive is r; else it is
+    z[i]. z and queue are not changed. kernels.nearest(queries, bank, k, exclude=rows) -> (indices, similarities), each
+    (n, k), finds the nearest but for row exclude[i] of the bank; where nothing is left, the similarity is NaN.
     """
     raise NotImplementedError
 
@@ -238,7 +239,8 @@ for name, found in rows.items():
     print(f"{name:<15} kNN {mean:.1f} ± {half:.1f} %  match {match:6.1%}  choosing {1000 * choosing:.1f} ms a step")
 
 # %% [markdown]
-# A column of numbers begs to be sorted. Before you do, look at what stands behind each ±.
+# A column of numbers begs to be sorted. Before you do, look at what stands behind each ±: the 95 % interval of a mean
+# of two.
 #
 # ## Exercise 19.b · The paired score
 #
@@ -313,7 +315,8 @@ print(f"the warm network, before: {evidence['warm']:.1%}")
 #
 # *Nearest* and *mutual* cannot be told from the own view: their intervals hold 0. NNCLR's rule has not won here, nor
 # lost. *Random of five* and *soft mean* come out 0.4 points below, by intervals that end next to 0. Such an interval
-# misses the truth once in twenty times, and there are five of them. Call these two probably a little worse.
+# misses the truth once in twenty times, and with five of them one miss is to be expected in about four such tables:
+# so call these two probably a little worse, and not certainly.
 #
 # And label match does not rank the rules. The soft mean has more of it than the nearest (58 % against 37 % in those
 # runs), and no more kNN. Distance comes nearer to their order: the farther, the lower. That is an observation on six
@@ -321,7 +324,7 @@ print(f"the warm network, before: {evidence['warm']:.1%}")
 #
 # What it does not say: all seeds start from the same weights, so the intervals cover other pictures and views and not
 # another start. This start has learned from own views only, finds a friend in one case of three, and gets 100 steps.
-# And time decided nothing: choosing takes the slowest rule 3 ms of a step's 40, and the steps were equal.
+# And time decided nothing: choosing takes the slowest rule a few ms a step, and the steps were equal.
 #
 # ## Broken on purpose
 #

@@ -75,6 +75,13 @@ def diagnose(loss, alignment, uniformity, exam):
     return "shortcut" if exam > 1.5 * alignment[-1] else "healthy"
 
 # %% tags=["exercise:09.b"]
+# diagnosis: only very close partners are called a collapse: still, it is uniformity that says "in one spot"
+def diagnose(loss, alignment, uniformity, exam):
+    if alignment[-1] < 0.1:
+        return "collapsed"
+    return "shortcut" if exam > 1.5 * alignment[-1] else "healthy"
+
+# %% tags=["exercise:09.b"]
 # diagnosis: looks at training alone: a shortcut is spread out and aligned on its own views
 def diagnose(loss, alignment, uniformity, exam):
     return "collapsed" if uniformity[-1] > -0.3 else "healthy"

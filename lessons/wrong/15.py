@@ -72,6 +72,28 @@ def ring_mask(similarities, ids, outer, inner):
     return ring
 
 # %% tags=["exercise:15.a"]
+# diagnosis: the inner bound lacks the hair that the outer one has
+def ring_mask(similarities, ids, outer, inner):
+    b, n = similarities.shape
+    s = similarities.copy()
+    s[np.arange(b), ids] = -np.inf
+    near, far = math.floor(inner * (n - 1)), math.floor(outer * (n - 1) + 1e-9)
+    ring = np.zeros(s.shape, bool)
+    np.put_along_axis(ring, np.argsort(-s, axis=1)[:, near:max(far, near + 1)], True, axis=1)
+    return ring
+
+# %% tags=["exercise:15.a"]
+# diagnosis: the inner bound is a share of all rows, one's own among them
+def ring_mask(similarities, ids, outer, inner):
+    b, n = similarities.shape
+    s = similarities.copy()
+    s[np.arange(b), ids] = -np.inf
+    near, far = math.floor(inner * n + 1e-9), math.floor(outer * (n - 1) + 1e-9)
+    ring = np.zeros(s.shape, bool)
+    np.put_along_axis(ring, np.argsort(-s, axis=1)[:, near:max(far, near + 1)], True, axis=1)
+    return ring
+
+# %% tags=["exercise:15.a"]
 # diagnosis: the farthest instead of the nearest: the order was not turned round
 def ring_mask(similarities, ids, outer, inner):
     b, n = similarities.shape

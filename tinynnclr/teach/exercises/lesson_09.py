@@ -76,6 +76,8 @@ def _(trial):
         ("collapsed", (_curve(4.9, 4.9, 5.3, 5.54), _curve(0.5, 0.4, 0.1, 0.002), _curve(-2.0, -1.8, -0.4, -0.004),
                        0.01), "it began well and ended in one spot, where a ratio of two tiny distances means nothing: "
                               "ask for the collapse first"),
+        ("healthy", (_curve(4.0, 1.2, 0.6, 0.4), _curve(0.9, 0.2, 0.08, 0.05), _curve(-2.0, -2.6, -3.1, -3.2), 0.06),
+         "partners very close are no collapse, where everybody else keeps away: ask the uniformity"),
     )
     for right, given, hint in cases:
         got = trial(*given)

@@ -56,6 +56,9 @@ def _(trial):
         (with_own, mine, 1.0, 0.0, "a ring from 0 to everything: all but the own row"),
         (with_own, mine, 0.29, 0.0, "0.29 * 100 is 28.999... in floating point, and 29 candidates are wanted: add a "
                                     "hair, 1e-9, before rounding down"),
+        (with_own, mine, 0.6, 0.29, "the inner bound needs its hair, too: 29 are left out, not 28"),
+        (np.arange(10.0)[None], np.array([3]), 0.9, 0.5,
+         "nine candidates besides one's own row: half of them is 4, half of ten would be 5"),
     ]
     two = np.array([[9.0, 5.0, 6.0, 7.0, 8.0], [4.0, 3.0, 0.0, 2.0, 1.0]])
     cases.insert(2, (two, np.array([0, 0]), 0.5, 0.25,
