@@ -3,7 +3,6 @@ import importlib
 import json
 import pkgutil
 import re
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -40,7 +39,6 @@ def lessons(folder: Path) -> None:
     text = (ROOT / "lessons" / "README.md").read_text(encoding="utf-8")
     contents = "\n".join(["```{toctree}", ":hidden:", "", *names, "```"])
     (folder / "index.md").write_text(f"{text}\n{contents}\n", encoding="utf-8")
-    shutil.copytree(ROOT / "lessons" / "results", folder / "results", dirs_exist_ok=True)
 
 
 def with_answers(notebook, answers: dict[str, str]) -> None:

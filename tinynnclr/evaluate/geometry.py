@@ -5,6 +5,7 @@ None of these looks at a label; together they see a collapse that a falling loss
 import numpy as np
 
 from .. import kernels
+from ..methods.support_set import unit_rows
 
 
 def alignment(z1: np.ndarray, z2: np.ndarray, alpha: float = 2.0) -> float:
@@ -54,5 +55,4 @@ def effective_rank(z: np.ndarray) -> float:
 
 def _unit(rows):
     """Rows in float64, each scaled to length 1; a row of zeros stays."""
-    rows = np.asarray(rows, np.float64)
-    return rows / np.maximum(np.sqrt((rows * rows).sum(axis=1, keepdims=True)), 1e-12)
+    return unit_rows(np.asarray(rows, np.float64))
