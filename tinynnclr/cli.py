@@ -18,6 +18,8 @@ from . import __version__, checkpoint, kernels, run_dir  # noqa: E402
 from .compare import OUTPUTS, Comparison  # noqa: E402
 from .config import Config, nearest  # noqa: E402
 from .datasets.download import SOURCES, DownloadError, download  # noqa: E402
+from .evaluate.finding import Subject, table  # noqa: E402
+from .evaluate.protocols import PROTOCOLS, judge_into, parse_protocols  # noqa: E402
 from .export import FORMATS, export_run  # noqa: E402
 from .methods import METHODS, SupportSet  # noqa: E402
 from .models import ENCODERS, encoder_defaults  # noqa: E402
@@ -97,6 +99,10 @@ def build_parser() -> Parser:
         sub = commands.add_parser(name, help=text, allow_abbrev=False)
         sub.add_argument("dir", type=Path, metavar="DIR", help="folder of the run")
         sub.add_argument("--threads", type=int, help="threads of the kernels (all cores)")
+        if name == "evaluate":
+            sub.add_argument("--protocol", metavar="NAMES", help="with commas between, or all: " + "; ".join(
+                f"{key}: {protocol.meaning}" for key, protocol in PROTOCOLS.items()).replace("%", "%%") +
+                " [kNN and linear as after training]")
 
     sub = commands.add_parser("export", help="write a run's encoder for PyTorch", allow_abbrev=False)
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder of the run")
@@ -193,9 +199,15 @@ def run_compare(options: argparse.Namespace) -> None:
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
-    """Judge the last checkpoint and write result.json anew."""
+    """Judge the last checkpoint: write result.json anew, or the files of the protocols that are named."""
+    names = parse_protocols(options.protocol) if options.protocol else []
     run, data = run_dir.restore(options.dir, options.threads)
-    print(run_dir.table(run_dir.evaluate_into(options.dir, run, data)))
+    if not names:
+        print(run_dir.table(run_dir.evaluate_into(options.dir, run, data)))
+    for name in names:
+        finding = judge_into(options.dir, name, Subject(run.config, run.method.encoder, data))
+        print(f"{table(finding.rows)}\n{finding.rules}\n"
+              f"in {options.dir}: {name}.json, {name}.md, {name}.png", flush=True)
 
 
 def run_plot(options: argparse.Namespace) -> None:

@@ -1,0 +1,40 @@
+"""Supervised training that may begin at a pre-trained encoder: fine-tuning, or from scratch, to be compared with it."""
+import copy
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ..config import Config
+from ..datasets.dataset import Dataset
+from ..methods import Supervised
+from ..models import Encoder
+from ..models.features import encode
+from ..train import Run, augmentation_pair, make_optimizer
+from ..train import train as train_run
+
+STEPS, BATCH, RATE = 300, 64, 0.05  # rate: of --lr, at batch 128
+AUGMENTATION = "crop-only"  # crops and flips
+
+
+def fine_tune(config: Config, encoder: Encoder, train: Dataset, seed: int, steps: int = STEPS) -> Supervised:
+    """Encoder and a new linear layer, trained together on the labels of train for about so many steps.
+
+    It works on a copy: the encoder given keeps all its bytes. From scratch is the same with an encoder at random
+    weights. Raises ValueError for fewer than 2 images.
+    """
+    batch = min(BATCH, len(train))
+    epochs = max(1, round(steps / (len(train) // batch)))
+    knobs: dict[str, Any] = {"method": "supervised", "epochs": epochs, "batch_size": batch, "seed": seed, "optimizer": "sgd",
+             "augmentation": AUGMENTATION, "lr": RATE}
+    run = Run(dataclasses.replace(config, **knobs), train)
+    classifier = Supervised(copy.deepcopy(encoder), run.config, np.random.default_rng(seed), train)
+    run.method, run.optimizer = classifier, make_optimizer(run.config, classifier)
+    train_run(run, train, augmentation_pair(AUGMENTATION), progress=False)
+    return classifier
+
+
+def accuracy(classifier: Supervised, test: Dataset) -> float:
+    """The share of test images whose largest logit is that of their class."""
+    logits = classifier.head(encode(classifier.encoder, test.images)).numpy()
+    return float((logits.argmax(axis=1) == test.labels).mean())

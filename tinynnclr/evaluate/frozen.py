@@ -1,0 +1,79 @@
+"""Judging frozen features: their neighbours, a linear classifier, and clusters. Only training images are fitted on."""
+import numpy as np
+
+from .. import kernels
+from ..datasets.dataset import Dataset
+from ..methods.clustering import normalized_mutual_information
+from ..methods.support_set import unit_rows
+from ..models.features import encode, pixels
+from .finding import Finding, Row, Subject
+from .knn import knn_accuracy
+from .linear import linear_accuracy
+
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # weight decays that the linear probe chooses from
+VALIDATION = 0.1  # the share of train on which it chooses
+RESTARTS = 5  # of k-means; the one of least inertia counts
+
+
+def knn(subject: Subject) -> Finding:
+    """Weighted k nearest neighbours, beside random weights and raw pixels."""
+    (train, test), config = subject.data, subject.config
+    rows: list[Row] = [{"encoder": name, "accuracy": knn_accuracy(a, train.labels, b, test.labels, config.knn_k,
+                                                                  config.knn_temperature)}
+                       for name, (a, b) in features(subject).items()]
+    return Finding(rows, f"Cosine of frozen, centred features, k = {config.knn_k}, votes exp(similarity / "
+                   f"{config.knn_temperature:g}). {_split(train, test)}; nothing is chosen.",
+                   1 / len(train.class_names))
+
+
+def linear(subject: Subject) -> Finding:
+    """Multinomial logistic regression, its weight decay chosen on a tenth of train, then fitted on all of train."""
+    train, test = subject.data
+    found: list[Row] = []
+    for name, (a, b) in features(subject).items():
+        strength = choose_strength(a, train.labels, np.random.default_rng(subject.config.seed))
+        found.append({"encoder": name, "weight decay": f"{strength:g}",
+                      "accuracy": linear_accuracy(a, train.labels, b, test.labels, strength)})
+    return Finding(found, "Softmax on frozen features, standardised with the training images' mean and spread, fitted "
+                   f"by L-BFGS; weight decay chosen from {', '.join(f'{s:g}' for s in STRENGTHS)} on {VALIDATION:.0%} "
+                   f"of the training images. {_split(train, test)}.", 1 / len(train.class_names))
+
+
+def clusters(subject: Subject) -> Finding:
+    """k-means of the test features with as many clusters as classes: NMI and purity."""
+    test = subject.data[1]
+    found: list[Row] = []
+    for name, (_, b) in features(subject).items():
+        rng = np.random.default_rng(subject.config.seed)
+        tries = [kernels.kmeans(unit_rows(b - b.mean(axis=0)), len(test.class_names), 50, rng) for _ in range(RESTARTS)]
+        assignment = min(tries, key=lambda result: result[2][-1])[1]
+        found.append({"encoder": name, "NMI": normalized_mutual_information(assignment, test.labels),
+                      "purity": purity(assignment, test.labels)})
+    return Finding(found, f"k-means of {len(test)} test images' frozen features, centred and of length 1, with k = "
+                   f"{len(test.class_names)}, the best of {RESTARTS} starts by inertia; labels only compare. NMI: "
+                   "mutual information over the mean of both entropies. Purity: the share of images in whose cluster "
+                   "their class is the most frequent.")
+
+
+def features(subject: Subject) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """{name: (training, test) features} of the encoder, of random weights, and of the pixels themselves."""
+    train, test = subject.data
+    found = {name: (encode(e, train.images), encode(e, test.images)) for name, e in subject.encoders().items()}
+    return {**found, "raw pixels": (pixels(train.images), pixels(test.images))}
+
+
+def choose_strength(x: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> float:
+    """The weight decay, of STRENGTHS, that is best on a random tenth of rows (n, d) when fitted on the others."""
+    order = rng.permutation(len(x))
+    held, kept = np.split(order, [max(1, round(VALIDATION * len(x)))])
+    scores = [linear_accuracy(x[kept], labels[kept], x[held], labels[held], s) for s in STRENGTHS]
+    return STRENGTHS[int(np.argmax(scores))]
+
+
+def purity(assignment: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over things of [label is the most frequent one in its cluster]; 1 where clusters are pure."""
+    return sum(np.bincount(labels[assignment == c]).max() for c in np.unique(assignment)) / len(labels)
+
+
+def _split(train: Dataset, test: Dataset) -> str:
+    return f"Fitted on {len(train)} training images, measured on {len(test)} test images"
