@@ -25,8 +25,8 @@ def fine_tune(config: Config, encoder: Encoder, train: Dataset, seed: int, steps
     """
     batch = min(BATCH, len(train))
     epochs = max(1, round(steps / (len(train) // batch)))
-    knobs: dict[str, Any] = {"method": "supervised", "epochs": epochs, "batch_size": batch, "seed": seed, "optimizer": "sgd",
-             "augmentation": AUGMENTATION, "lr": RATE}
+    knobs: dict[str, Any] = {"method": "supervised", "epochs": epochs, "batch_size": batch, "seed": seed,
+                             "optimizer": "sgd", "augmentation": AUGMENTATION, "lr": RATE}
     run = Run(dataclasses.replace(config, **knobs), train)
     classifier = Supervised(copy.deepcopy(encoder), run.config, np.random.default_rng(seed), train)
     run.method, run.optimizer = classifier, make_optimizer(run.config, classifier)
