@@ -14,7 +14,7 @@ from lesson_files import ROOT, SOURCES, answers, exercises, function_of, number,
 
 from tinynnclr.teach.check import WrongAnswer, check  # noqa: E402
 from tinynnclr.teach.notebook import answer, printed, read_source, run, stale  # noqa: E402
-from tinynnclr.teach.table import HEAD, row, words  # noqa: E402
+from tinynnclr.teach.table import words  # noqa: E402
 
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 FRONT = {"question", "picture", "budget_s", "derives", "imports", "exercises", "needs"}
@@ -106,11 +106,6 @@ def test_the_frame(source):
         assert part in text
     assert lesson["question"].endswith("?")
     assert 900 <= words(source) <= 1800
-
-
-def test_the_table_of_lessons_is_the_measured_one():
-    text = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    assert [line for line in [*HEAD, *map(row, SOURCES)] if line not in text] == [], "python -m tinynnclr.teach table"
 
 
 @each
