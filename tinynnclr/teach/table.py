@@ -19,8 +19,8 @@ BADGES = {
                "https://mybinder.org/v2/gh/{repository}/main?labpath=lessons/{name}.ipynb")}
 NO_BADGES = """Badges that open a lesson in Colab or on Binder come with a public address of the repository:
 `python -m tinynnclr.teach table --repository OWNER/NAME` adds them (a GitHub `url` in `setup.cfg` does, too)."""
-WITH_BADGES = """Binder installs the package by itself, which takes minutes. Colab opens the notebook alone: there, run this
-first, in a cell of its own.
+WITH_BADGES = """Binder installs the package by itself, which takes minutes. Colab opens the notebook alone; there, run
+this first, in a cell of its own.
 
 ```
 !git clone --depth 1 https://github.com/{repository}
