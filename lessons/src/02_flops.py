@@ -255,8 +255,8 @@ climb("NumPy, outer products", matmul_outer, 128, 128)
 def product(a, b):
     """The matrix product of a (m, k) and b (k, n), both float32: (m, n).
 
-    Only *, a sum, and changes of shape: no loop of any kind, and none of NumPy's product functions. NumPy makes
-    exactly m*k*n products of numbers. Memory is no object.
+    Only *, a sum, and changes of shape, in plain Python (no @njit): no loop of any kind, and none of NumPy's product
+    functions. NumPy makes exactly m*k*n products of numbers. Memory is no object.
     """
     raise NotImplementedError
 

@@ -89,8 +89,8 @@ assert np.allclose(queue[-128:], theirs.support_set.rows[:128], atol=1e-6)
 # - `step.loss(n, p)` is one half of the loss; `step.rows` and `step.ids` are the queue;
 # - `step.encode(images)` gives the features $h$ by which the encoder is judged (lesson 13).
 #
-# `step(ids)` puts them together. Each bug changes one of them, and each has been seen in the wild or is next door to
-# one that was:
+# `step(ids)` puts them together. Each bug changes one of them, and each has been seen in the wild (#: its report on
+# GitHub) or is next door to one that was:
 #
 # | bug | what it does | seen |
 # |---|---|---|
