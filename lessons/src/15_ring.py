@@ -442,7 +442,7 @@ assert abs(ring_loss(arrived[:, 0], arrived, ball, 0.2) - math.log(2)) < 1e-3
 
 # %% [markdown]
 # It stops at $\ln 2 = 0.693$: the positive ties with itself. A ring drops the own row by luck, where it is among the
-# very nearest; for 45 % of our anchors, whose views have strayed a little, the luck does not hold. The test is one
+# very nearest; for four in ten of our anchors, whose views have strayed, the luck does not hold. The test is one
 # line: *my own row is never chosen, near or far*.
 #
 # The same code had a flag that no one could switch off:
