@@ -56,6 +56,13 @@ def test_what_is_no_repository_is_one_line_and_changes_nothing(name, capsys):
     assert (ROOT / "README.md").read_bytes() == before
 
 
+def test_only_the_table_has_badges(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["status", "--lessons", str(ROOT), "--repository", "a/b"])
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "--repository: only `table` takes it, got `status`\n"
+
+
 @pytest.mark.parametrize(("lines", "expected"), [
     ("", ""),
     ("url = https://example.org/a/b", ""),

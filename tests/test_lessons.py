@@ -13,6 +13,7 @@ import numpy as np  # noqa: E402
 from lesson_files import ROOT, SOURCES, answers, exercises, function_of, number, tried  # noqa: E402
 
 from tinynnclr.teach.check import WrongAnswer, check  # noqa: E402
+from tinynnclr.teach.exercises.lesson_10 import entries  # noqa: E402
 from tinynnclr.teach.notebook import answer, printed, read_source, run, stale  # noqa: E402
 from tinynnclr.teach.table import words  # noqa: E402
 
@@ -84,6 +85,13 @@ def test_it_runs_with_every_exercise_solved(source):
     answer(notebook, dict(answers("solutions", source)))
     run(notebook, ROOT)
     assert printed(notebook).count("✓") == len(exercises(source))
+
+
+@pytest.mark.parametrize("size", [1e-40, 1e-30, 1, 1e30, 3e38])
+def test_what_stands_in_for_10c_takes_every_row_with_a_direction(size):
+    """Also where a square would leave float32; a warning would fail here."""
+    rows = entries(np.array([[size, 0], [0, -size]], np.float32))
+    assert (rows.dtype, rows.tolist()) == (np.float32, [[1, 0], [0, -1]])
 
 
 # ---------------------------------------------------------------- rules of a lesson

@@ -23,6 +23,8 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = set(options.lesson) - {source.name[:2] for source in sources}
     if unknown or not sources:
         parser.exit(2, f"no lesson {', '.join(sorted(unknown)) or 'at all'} in {options.lessons / 'src'}\n")
+    if options.repository and options.command != "table":
+        parser.exit(2, f"--repository: only `table` takes it, got `{options.command}`\n")
     if options.command == "table":
         repository = options.repository or repository_in(options.lessons.absolute().parent / "setup.cfg")
         readme = options.lessons / "README.md"
