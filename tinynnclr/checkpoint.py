@@ -1,8 +1,11 @@
 """Runs on disk: files are written whole or not at all, and nothing that is read back is ever executed."""
 import json
+import math
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -31,12 +34,28 @@ def save(path: str | Path, groups: dict[str, dict[str, np.ndarray]], info: dict)
     write_whole(path, lambda file: np.savez(file, **{"info": text, **arrays}))  # type: ignore[arg-type]
 
 
+def expect_honest(file: IO[bytes]) -> None:
+    """Raises ValueError where an .npz claims more than its bytes: a member packed small, or an array beyond its end."""
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+                raise ValueError(f"{member.filename} is compressed, and ours never are")
+            with archive.open(member) as data:
+                first = np.lib.format.read_magic(data) == (1, 0)
+                shape, _, dtype = (np.lib.format.read_array_header_1_0 if first else
+                                   np.lib.format.read_array_header_2_0)(data)
+                if dtype.hasobject or math.prod(shape) * dtype.itemsize != member.file_size - data.tell():
+                    raise ValueError(f"{member.filename} claims {dtype} {shape}, and is of another size")
+    file.seek(0)
+
+
 def load(path: str | Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
     """(groups, info) as `save` took them. Raises FileNotFoundError, or ValueError where it is not one of ours."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
     with open(path, "rb") as file:  # opened here, for NumPy leaves it open where the archive is damaged
         try:
+            expect_honest(file)
             with np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             info = json.loads(arrays.pop("info").tobytes())

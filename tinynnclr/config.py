@@ -143,5 +143,5 @@ class Config:
 
 def nearest(word: object, known: Iterable[str]) -> str:
     """", did you mean X?" where something known looks like the word, else ""."""
-    found = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
+    found = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
     return f", did you mean {found[0]}?" if found else ""
