@@ -1,4 +1,5 @@
 """Runs on disk: files are written whole or not at all, and nothing that is read back is ever executed."""
+import contextlib
 import json
 import math
 import os
@@ -13,7 +14,10 @@ FORMAT = 1
 
 
 def write_whole(path: str | Path, write: Callable) -> None:
-    """write(file) into a temporary neighbour, flush it to the disk, then rename it onto path in one step."""
+    """write(file) into a temporary neighbour, flush it to the disk, then rename it onto path in one step.
+
+    Raises OSError, and leaves what was at path before, where it cannot be written: no space, no right, no folder.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")  # not by mkstemp, whose files only their owner may read
     try:
@@ -22,8 +26,12 @@ def write_whole(path: str | Path, write: Callable) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            before = "; the file that was there is whole" if path.exists() else ""
+            raise type(error)(f"{path}: cannot be written ({error.strerror or error}){before}") from error
         raise
 
 
