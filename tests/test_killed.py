@@ -31,8 +31,7 @@ def test_a_killed_run_ends_as_one_that_never_was(count, tmp_path, record_propert
     found = json.loads(out.splitlines()[-1])
     record_property("found", found)
     print(found)
-    assert found["tries"] == count
-    assert found["kills"] >= 0.8 * count  # by the clock, some come when all is done
+    assert found["kills"] == count
     assert found["kinds of moment"] >= 11
     assert "checkpoint" in found["half-written files seen"]
 

@@ -118,6 +118,8 @@ def build_parser() -> Parser:
     sub.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where to put it [data]")
     sub.add_argument("--url", help="another address (or the environment variable TINYNNCLR_<NAME>_URL)")
     sub.add_argument("--from", dest="archive", type=Path, metavar="FILE", help="a local archive instead")
+    sub.add_argument("--allow-http", action="store_true", help="accept an address of http, which anyone on the way can "
+                     "change")
     sub.add_argument("--no-checksum", action="store_true", help="accept other bytes than the official ones")
 
     sub = commands.add_parser("bench", help="measure the kernels and a whole step beside other libraries",
@@ -244,7 +246,7 @@ def run_export(options: argparse.Namespace) -> None:
 def run_download(options: argparse.Namespace) -> None:
     """Fetch, check and unpack a data set."""
     download(options.name, options.data_dir, url=options.url, archive=options.archive,
-             checksum=not options.no_checksum)
+             checksum=not options.no_checksum, allow_http=options.allow_http)
 
 
 def run_bench(options: argparse.Namespace) -> None:
