@@ -60,8 +60,8 @@ SOURCES = {
 
 
 def download(
-    name: str, data_dir: str | Path, *, url: str | None = None, archive: str | Path | None = None, checksum: bool = True,
-    allow_http: bool = False
+    name: str, data_dir: str | Path, *, url: str | None = None, archive: str | Path | None = None,
+    checksum: bool = True, allow_http: bool = False
 ) -> Path:
     """Put a data set of SOURCES into data_dir and return its folder; one that is there already is left alone.
 
