@@ -15,6 +15,7 @@ import numpy as np  # noqa: E402
 from numba.core import event  # noqa: E402
 
 from . import __version__, checkpoint, kernels, run_dir  # noqa: E402
+from .arms import parse_arms  # noqa: E402
 from .compare import OUTPUTS, Comparison  # noqa: E402
 from .config import Config, nearest  # noqa: E402
 from .datasets.download import SOURCES, DownloadError, download  # noqa: E402
@@ -90,7 +91,7 @@ def build_parser() -> Parser:
                               "written anew after each run, beside a folder for every run.", allow_abbrev=False,
                               usage="%(prog)s [--methods ARMS] [--seeds SEEDS] [--out DIR] [flags for all arms]")
     sub.add_argument("--methods", default="all", metavar="ARMS",
-                     help=f"arms with commas between; all: {', '.join(METHODS)} [all]")
+                     help=f"arms with commas between; all: {', '.join(parse_arms('all'))} [all]")
     sub.add_argument("--seeds", default="5", metavar="SEEDS", help="how many (0, 1, ...), or a list: 0,3,7 [5]")
     sub.add_argument("--out", type=Path, metavar="DIR", help="folder of the comparison [runs/compare-DATASET]")
     add_config_flags(sub, without=("method", "seed"))
