@@ -1,5 +1,6 @@
 """The command line: train, compare, evaluate, plot, export, download, bench. Training flags are `Config`'s fields."""
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -25,6 +26,7 @@ from .export import FORMATS, export_run  # noqa: E402
 from .methods import METHODS, SupportSet  # noqa: E402
 from .models import ENCODERS, encoder_defaults  # noqa: E402
 from .run_dir import CHECKPOINT, PICTURES  # noqa: E402
+from .sole_owner import sole_owner  # noqa: E402
 
 
 class Parser(argparse.ArgumentParser):
@@ -80,6 +82,8 @@ def build_parser() -> Parser:
     add_config_flags(sub)
     sub.add_argument("--out", type=Path, metavar="DIR", help="folder of the run [runs/METHOD-DATASET-SEED]")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out from its last checkpoint")
+    sub.add_argument("--detect-anomaly", action="store_true", help="stop at the first gradient that is not finite, and "
+                     "name its op; the loss is always watched")
     sub.add_argument("--no-plots", action="store_true", help="leave the pictures out")
 
     sub = commands.add_parser("compare", help="train and judge several methods with several seeds, and tabulate them",
@@ -115,6 +119,8 @@ def build_parser() -> Parser:
     sub.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where to put it [data]")
     sub.add_argument("--url", help="another address (or the environment variable TINYNNCLR_<NAME>_URL)")
     sub.add_argument("--from", dest="archive", type=Path, metavar="FILE", help="a local archive instead")
+    sub.add_argument("--allow-http", action="store_true", help="accept an address of http, which anyone on the way can "
+                     "change")
     sub.add_argument("--no-checksum", action="store_true", help="accept other bytes than the official ones")
 
     sub = commands.add_parser("bench", help="measure the kernels and a whole step beside other libraries",
@@ -149,25 +155,41 @@ def begun(folder: Path) -> bool:
         return True
 
 
-def run_train(options: argparse.Namespace) -> None:
-    """Train, or with --resume train on; then judge and draw."""
-    given = given_knobs(options)
-    config = Config.of(given)
-    folder = options.out or default_folder(config)
+def begin(options: argparse.Namespace, given: dict, folder: Path) -> tuple[run_dir.Run, tuple]:
+    """The run that goes on, or a new one, and its data; the folder is made last: a mistake leaves none behind."""
     if options.resume:
-        run, data = run_dir.restore(folder, config.threads)
+        run, data = run_dir.restore(folder, given.get("threads"))
         for name, value in given.items():
             if name != "threads" and value != getattr(run.config, name):
                 raise ValueError(f"--{name.replace('_', '-')} {value}: the run in {folder} was begun with "
                                  f"{getattr(run.config, name)}, and --resume goes on as it began")
-        config = run.config
-    else:
-        if begun(folder):
-            raise ValueError(f"--out {folder}: a run is there already; add --resume to go on with it, or name another")
-        kernels.set_num_threads(config.threads or kernels.get_num_threads())
-        data = run_dir.load_data(config)
-        run = run_dir.Run(config, data[0])
-        run_dir.open_dir(folder)  # last: a mistake above leaves no folder behind
+        return run, data
+    config = Config.of(given)
+    if begun(folder):
+        raise ValueError(f"--out {folder}: a run is there already; add --resume to go on with it, or name another")
+    kernels.set_num_threads(config.threads or kernels.get_num_threads())
+    data = run_dir.load_data(config)
+    run = run_dir.Run(config, data[0])
+    run_dir.open_dir(folder)
+    return run, data
+
+
+def run_train(options: argparse.Namespace) -> None:
+    """Train, or with --resume train on; then judge and draw."""
+    given = given_knobs(options)
+    folder = options.out or default_folder(Config.of(given))
+    with contextlib.ExitStack() as held:
+        if there := folder.is_dir():  # before anything in it is read
+            held.enter_context(sole_owner(folder))
+        run, data = begin(options, given, folder)
+        if not there:
+            held.enter_context(sole_owner(folder))
+        train_and_judge(options, folder, run, data)
+
+
+def train_and_judge(options: argparse.Namespace, folder: Path, run: run_dir.Run, data: tuple) -> None:
+    """Train to the end, say how well it did, draw it; Ctrl-C says how to go on and ends as SystemExit(130)."""
+    config = run.config
     print(f"{config.method} on {config.dataset}: {len(data[0])} training images, epoch {run.epoch} of {config.epochs}, "
           f"{kernels.get_num_threads()} threads, into {folder}", flush=True)
     queues = [len(m) for m in run.method.modules() if isinstance(m, SupportSet)]
@@ -175,7 +197,7 @@ def run_train(options: argparse.Namespace) -> None:
         print(f"note: a queue of {queues[0]} is more than a quarter of {len(data[0])} images: what is found there may "
               "be the image itself, an epoch ago (of neighbours, self_match in metrics.csv tells how often)")
     try:
-        run_dir.train_into(folder, run, data[0])
+        run_dir.train_into(folder, run, data[0], detect_anomaly=options.detect_anomaly)
     except KeyboardInterrupt:
         saved = checkpoint.load(folder / CHECKPOINT)[1]["step"]
         print(f"\nstopped; {saved} of {config.epochs * run.steps_per_epoch} steps are saved. Go on with:\n"
@@ -225,7 +247,7 @@ def run_export(options: argparse.Namespace) -> None:
 def run_download(options: argparse.Namespace) -> None:
     """Fetch, check and unpack a data set."""
     download(options.name, options.data_dir, url=options.url, archive=options.archive,
-             checksum=not options.no_checksum)
+             checksum=not options.no_checksum, allow_http=options.allow_http)
 
 
 def run_bench(options: argparse.Namespace) -> None:

@@ -53,7 +53,8 @@ def write_metrics(folder: Path, rows: list[dict]) -> None:
     write_text(folder / METRICS, text.getvalue())
 
 
-def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = None) -> None:
+def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = None,
+               detect_anomaly: bool = False) -> None:
     """Train on, with a checkpoint and metrics.csv after every epoch, and a checkpoint on Ctrl-C."""
 
     def save(run):
@@ -66,7 +67,7 @@ def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = No
         run.save(folder / CHECKPOINT)
     elif run.metrics:
         write_metrics(folder, run.metrics)  # an interrupt may have come between the two files
-    train(run, data, augmentations, save=save, progress=progress)
+    train(run, data, augmentations, save=save, progress=progress, detect_anomaly=detect_anomaly)
 
 
 def _config(folder, info) -> Config:
