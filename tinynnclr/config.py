@@ -114,7 +114,8 @@ class Config:
             self._expect(name, 0 <= getattr(self, name) < float("inf"), "0 or more")
         for name in ("batch_size", "clusters"):
             self._expect(name, getattr(self, name) >= 2, "at least 2")
-        for name in ("warmup", "neighbors_after", "told_agreement", "ema", "bank_momentum", "ring_outer", "ring_inner", "anneal_until"):
+        for name in ("told_agreement", "warmup", "neighbors_after", "ema", "bank_momentum", "ring_outer",
+                     "ring_inner", "anneal_until"):
             self._expect(name, 0 <= getattr(self, name) <= 1, "0 to 1")
         self._expect("top_k", self.top_k <= (self.prototypes or self.queue_size), "no more than there are rows")
 

@@ -20,7 +20,8 @@ class Dial(NNCLR):
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset):
         super().__init__(encoder, config, rng, data)
-        self.labels_of, self.anchors = (data.labels,), ()  # in tuples: no buffers
+        self.labels_of = (data.labels,)  # in a tuple: no buffer
+        self.anchors: tuple = ()  # the labels of the batch
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
         """NNCLR's loss of two views (b, h, w, 3) of the samples `ids` (b,), with the neighbours that the dial gives."""

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import datasets, kernels, run_dir
-from ..checkpoint import write_whole
+from .. import checkpoint, datasets, kernels, run_dir
 from ..compare import WHERE, Job, begun, finished
 from ..config import Config
 from ..datasets.dataset import Dataset
@@ -54,7 +53,7 @@ class Store:
         """How many of them are saved."""
         if finished(job):
             return self.steps(job.config)
-        return Run.saved_step(job.folder / CHECKPOINT) if begun(job) else 0
+        return checkpoint.load(job.folder / CHECKPOINT)[1]["step"] if begun(job) else 0
 
     def measured(self, job: Job, advanced: Callable[[int], None]) -> dict[str, float]:
         """What the run measured, trained and judged now if it is not done; advanced(steps) is told of each epoch.
@@ -80,7 +79,7 @@ class Store:
             run = self._loaded(job)
             found = PROTOCOLS[protocol].judge(Subject(run.config, run.method.encoder, self.data))
             text = json.dumps(found.to_dict(), indent=1) + "\n"
-            write_whole(path, lambda file: file.write(text.encode()))
+            checkpoint.write_whole(path, lambda file: file.write(text.encode()))
             return found.to_dict()["rows"]
 
     def rules(self, job: Job, protocol: str) -> str:

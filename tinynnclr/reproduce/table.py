@@ -1,4 +1,4 @@
-"""What a table of a paper is: the question, the arms that answer it, what the paper says, and what would bear it out."""
+"""What a table of a paper is: its question, the arms that answer it, what the paper says, what would bear it out."""
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
