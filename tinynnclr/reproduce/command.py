@@ -1,14 +1,13 @@
 """Make a table: find or train its runs, judge them, and leave CSV, Markdown and a picture: `tinynnclr reproduce`."""
 import shlex
 import sys
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from .. import kernels, run_dir
-from ..compare import Job, duration
+from ..compare import Job
 from ..config import Config, nearest
 from ..evaluate import protocol as judging
 from .page import CEILING, csv_text, markdown, paired_rows
@@ -78,7 +77,7 @@ def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any]
 
     Goes on where it was stopped. Raises ValueError for a mistake, KeyboardInterrupt after Ctrl-C, when all is saved.
     """
-    setting, started = BUDGETS[budget], time.perf_counter()
+    setting = BUDGETS[budget]
     kernels.set_num_threads(given.get("threads") or kernels.get_num_threads())
     store = Store(runs or out / "runs", Config.of({**given, **setting.knobs}), setting.tests)
     jobs = plan(table, setting, seeds, given, store)
@@ -102,11 +101,11 @@ def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any]
                 tqdm.write(failed[-1], file=sys.stderr)
     if table.protocol:
         cells = paired_rows(rows)
-    return write(table, budget, cells, rows, store, jobs, failed, out, time.perf_counter() - started, seeds)
+    return write(table, budget, cells, rows, store, jobs, failed, out, seeds)
 
 
 def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Store, jobs: list[Job],
-          failed: list[str], out: Path, seconds: float, seeds: list[int]) -> list[Path]:
+          failed: list[str], out: Path, seeds: list[int]) -> list[Path]:
     """TABLE-BUDGET.csv, .md and .png in the folder out."""
     from .picture import draw_findings, draw_friends, draw_table  # matplotlib takes a second to import
 
@@ -115,13 +114,11 @@ def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Stor
              f"{config.epochs} epochs, {len(seeds)} seeds (budget {budget})")
     command = ["tinynnclr", "reproduce", table.name, "--budget", budget, "--seeds", ",".join(map(str, seeds))]
     rules = store.rules(jobs[0], table.protocol) if table.protocol else _rules(config, store)
-    notes = [*failed, f"This took {duration(seconds)} on {kernels.get_num_threads()} threads, runs that other tables "
-             "had trained before not counted."]
     steps = {job.arm: store.steps(job.config) for job in jobs}
     run_dir.open_dir(out)
     base = out / f"{table.name}-{budget}"
     run_dir.write_text(base.with_suffix(".csv"), csv_text(table, cells, rows, budget, steps))
-    run_dir.write_text(base.with_suffix(".md"), markdown(table, cells, rows, title, rules, shlex.join(command), notes))
+    run_dir.write_text(base.with_suffix(".md"), markdown(table, cells, rows, title, rules, shlex.join(command), failed))
     path, images = base.with_suffix(".png"), len(store.data[0])
     if table.protocol:
         draw_findings(table, rows, path, title)

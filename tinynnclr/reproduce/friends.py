@@ -96,5 +96,5 @@ def answer(cells: Cells) -> str:
     best = mean_and_interval(curve[max(curve)])
     limit = f"{best[0]:+.1f}" + ("" if best[1] is None else f" ± {best[1]:.1f}")
     return (f"{said}; at {max(curve):.0%} they are worth {limit} points. Real runs, how often their neighbours agree "
-            f"and what they gain over none: {'; '.join(told)}. An NNCLR whose neighbours agree less often than the curve's "
-            "zero loses to the same run without them.")
+            f"and what they gain over none: {'; '.join(told)}. An NNCLR whose neighbours agree less often than the "
+            "curve's zero loses to the same run without them.")

@@ -103,7 +103,8 @@ def _over_axis(table, cells, path, title, images):
         arms = [arm for arm in table.arms if arm.group == group and any(name == arm.name for name, _ in cells)]
         stats = [mean_and_interval(_values(cells, arm.name, "knn")) for arm in arms]
         ax.errorbar([arm.x for arm in arms], [100 * mean for mean, _ in stats],
-                    [100 * (half or 0) for _, half in stats], fmt=f"{marker}-", color=colour, capsize=3, label=f"{group}, kNN")
+                    [100 * (half or 0) for _, half in stats], fmt=f"{marker}-", color=colour, capsize=3,
+                    label=f"{group}, kNN")
         others = [m for m in table.measures if m not in ("knn", "linear")]
         for measure, style in zip(others, (":", "--"), strict=False):
             points = [(arm.x, np.mean(_values(cells, arm.name, measure))) for arm in arms
