@@ -19,6 +19,7 @@ from .compare import OUTPUTS, Comparison  # noqa: E402
 from .config import Config, nearest  # noqa: E402
 from .datasets.download import SOURCES, DownloadError, download  # noqa: E402
 from .evaluate.finding import Subject, table  # noqa: E402
+from .evaluate.others import OTHERS, parse_others  # noqa: E402
 from .evaluate.protocols import PROTOCOLS, judge_into, parse_protocols  # noqa: E402
 from .export import FORMATS, export_run  # noqa: E402
 from .methods import METHODS, SupportSet  # noqa: E402
@@ -103,6 +104,8 @@ def build_parser() -> Parser:
             sub.add_argument("--protocol", metavar="NAMES", help="with commas between, or all: " + "; ".join(
                 f"{key}: {protocol.meaning}" for key, protocol in PROTOCOLS.items()).replace("%", "%%") +
                 " [kNN and linear as after training]")
+            sub.add_argument("--to", metavar="NAMES", help="of transfer and fewshot, the sets, with commas between: "
+                             f"{', '.join(OTHERS)}, folder:PATH [all that are there]")
 
     sub = commands.add_parser("export", help="write a run's encoder for PyTorch", allow_abbrev=False)
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder of the run")
@@ -201,11 +204,14 @@ def run_compare(options: argparse.Namespace) -> None:
 def run_evaluate(options: argparse.Namespace) -> None:
     """Judge the last checkpoint: write result.json anew, or the files of the protocols that are named."""
     names = parse_protocols(options.protocol) if options.protocol else []
+    to = parse_others(options.to) if options.to is not None else None
+    if to and not {"transfer", "fewshot"} & set(names):
+        raise ValueError(f"--to {options.to}: it is for --protocol transfer and fewshot; add one of them")
     run, data = run_dir.restore(options.dir, options.threads)
     if not names:
         print(run_dir.table(run_dir.evaluate_into(options.dir, run, data)))
     for name in names:
-        finding = judge_into(options.dir, name, Subject(run.config, run.method.encoder, data))
+        finding = judge_into(options.dir, name, Subject(run.config, run.method.encoder, data, to))
         print(f"{table(finding.rows)}\n{finding.rules}\n"
               f"in {options.dir}: {name}.json, {name}.md, {name}.png", flush=True)
 
