@@ -46,8 +46,9 @@ def _draw_change(ax: Axes, change, of_encoder):
     for encoder, points in reversed(of_encoder.items()):  # the judged one last, on top
         look = FLOORS.get(encoder, JUDGED) | ({} if ordered else {"linestyle": ""})
         x = [float(severity) for severity, _, _ in points] if ordered else range(len(points))
-        ax.errorbar(x, [100 * mean for _, mean, _ in points], yerr=[100 * (half or 0) for _, _, half in points],
-                    capsize=2, label=encoder, **look)
+        halves = [100 * (half or 0) for _, _, half in points]
+        ax.errorbar(x, [100 * mean for _, mean, _ in points], yerr=halves if any(halves) else None, capsize=2,
+                    label=encoder, **look)
     if not ordered:
         ax.set_xticks(range(len(names)), names)
         ax.set_xlim(-0.5, len(names) - 0.5)

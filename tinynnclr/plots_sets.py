@@ -32,8 +32,8 @@ def draw_sets(finding: Finding, path: str | Path, title: str) -> Path:
                 if numbers:
                     mean, half = mean_and_interval(numbers["accuracy"])
                     half = numbers["interval"][0] if half is None and "interval" in numbers else half
-                    ax.errorbar(100 * mean, y, xerr=100 * (half or 0), linestyle="", capsize=2.5, markersize=6.5,
-                                **looks[encoder])
+                    ax.errorbar(100 * mean, y, xerr=100 * half if half else None, linestyle="", capsize=2.5,
+                                markersize=6.5, **looks[encoder])
                     chance = finding.chance if finding.chance is not None else numbers["chance"][0]
                     ax.plot([100 * chance] * 2, [y - 0.5, y + 0.5], color=GREY, linewidth=1.2, linestyle=":")
         ax.set_title(how, fontsize=10, color=INK, loc="left")

@@ -7,17 +7,15 @@ from .interval import mean_and_interval
 from .others import other_sets
 
 WAYS, SHOTS, QUERIES, EPISODES = 5, (1, 5), 15, 600  # classes, labelled pictures of each, others to sort, draws
-BASE = 2000  # the run's own training images, whose mean feature is subtracted
 
 
 def fewshot(subject: Subject) -> Finding:
     """Accuracy in N-way K-shot episodes on the test images of the sets of `evaluate.others`.
 
-    Source: Snell et al. 2017 (class prototypes); Wang et al. 2019 (arXiv 1911.04623: centred, of length 1).
+    Source: Snell et al. 2017 (arXiv 1703.05175, class prototypes), with cosines; sets never seen as in Meta-Dataset
+    (Triantafillou et al. 2020, arXiv 1903.03096).
     """
     sets, which = other_sets(subject.config, subject.to)
-    extractors = subject.extractors()
-    means = {name: extract(subject.data[0].images[:BASE]).mean(axis=0) for name, extract in extractors.items()}
     rows: list[Row] = []
     poor = []
     for to, (_, test) in sets.items():
@@ -25,8 +23,8 @@ def fewshot(subject: Subject) -> Finding:
         if np.count_nonzero(counts >= max(SHOTS) + QUERIES) < WAYS:
             poor.append(to)
             continue
-        for name, extract in extractors.items():
-            x = unit_rows(extract(test.images) - means[name])
+        for name, extract in subject.extractors().items():
+            x = unit_rows(extract(test.images))
             for shots in SHOTS:
                 rng = np.random.default_rng(subject.config.seed)  # every encoder gets the same episodes
                 scores = [episode(x, test.labels, WAYS, shots, QUERIES, rng) for _ in range(EPISODES)]
@@ -39,9 +37,8 @@ def fewshot(subject: Subject) -> Finding:
     absent = f" Left out, for too few images of a class: {', '.join(poor)}." if poor else ""
     return Finding(rows, f"{which}{absent} {EPISODES} episodes, the same for every encoder: {WAYS} random classes, "
                    f"{' or '.join(map(str, SHOTS))} test images of each with their label, {QUERIES} others of each to "
-                   "be sorted to the nearest class mean by cosine. Frozen features, less the mean of the run's own "
-                   "training images, of length 1; nothing is fitted. Interval: half of the 95 % interval over "
-                   "episodes.", 1 / WAYS)
+                   "be sorted to the nearest class mean by cosine. Frozen features of length 1; nothing is fitted. "
+                   "Interval: half of the 95 % interval over episodes.", 1 / WAYS)
 
 
 def episode(x: np.ndarray, labels: np.ndarray, ways: int, shots: int, queries: int, rng: np.random.Generator) -> float:
