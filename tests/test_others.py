@@ -67,10 +67,13 @@ def test_kinds_number_all_kinds_of_all_classes_in_order():
 def test_a_folder(tmp_path):
     write_pictures(tmp_path / "mine", classes=3, each=20)
     sets, _ = others.other_sets(small_config(), others.parse_others(f"folder:{tmp_path / 'mine'}"))
-    ((train, test),) = sets.values()
+    train, test = sets["folder:mine"]  # nobody's business where it lies
     assert train.images.shape[1:] == (32, 32, 3)
     assert len(train) == 40
     assert len(test) <= 20
+    twice = (f"folder:{tmp_path}/mine", f"folder:{tmp_path}/x/../mine")
+    with pytest.raises(ValueError, match="x/../mine: expected folders of different names, got two of folder:mine"):
+        others.other_sets(small_config(), twice)
 
 
 def test_names_in_order_and_once():

@@ -6,7 +6,7 @@ from matplotlib.lines import Line2D
 
 from .evaluate.finding import Finding, grouped
 from .evaluate.interval import mean_and_interval
-from .plots_style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, write_picture
+from .plots_style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, plain_text, write_picture
 
 FLOORS = {"random weights": {"marker": "o", "color": INK, "markerfacecolor": "none"},
           "raw pixels": {"marker": "x", "color": GREY}}
@@ -22,7 +22,8 @@ def draw_sets(finding: Finding, path: str | Path, title: str) -> Path:
     height = 1.75 + 0.34 * len(sets)
     fig = Figure((WIDTH, height), dpi=130)
     draw_headline(fig, title, "What is it worth on sets that it never saw?")
-    left, gap = 0.35 + 0.085 * max(map(len, sets)), 0.3
+    names = [plain_text(name, 28) for name in sets]
+    left, gap = 0.35 + 0.085 * max(map(len, names)), 0.3
     wide = (WIDTH - left - MARGIN - 0.15 - gap * (len(hows) - 1)) / len(hows)
     for i, how in enumerate(hows):
         ax = fig.add_axes(((left + i * (wide + gap)) / WIDTH, 0.55 / height, wide / WIDTH, 0.34 * len(sets) / height))
@@ -37,7 +38,7 @@ def draw_sets(finding: Finding, path: str | Path, title: str) -> Path:
                     chance = finding.chance if finding.chance is not None else numbers["chance"][0]
                     ax.plot([100 * chance] * 2, [y - 0.5, y + 0.5], color=GREY, linewidth=1.2, linestyle=":")
         ax.set_title(how, fontsize=10, color=INK, loc="left")
-        ax.set_yticks(range(len(sets)), sets if i == 0 else [""] * len(sets), fontsize=9, color=INK)
+        ax.set_yticks(range(len(sets)), names if i == 0 else [""] * len(sets), fontsize=9, color=INK)
         ax.set(ylim=(len(sets) - 0.5, -0.5), xlim=(0, 100))
         ax.set_xlabel("accuracy, percent", fontsize=9)
         ax.grid(color="#E5E5E5")

@@ -1,4 +1,6 @@
 """Other sets than the one a run learned from: small parts of them, to judge its encoder on."""
+from pathlib import Path
+
 import numpy as np
 
 from .. import datasets
@@ -26,14 +28,18 @@ def other_sets(config: Config, names: tuple[str, ...] | None = None) -> tuple[di
     """({name: (train, test)}, a sentence on what they are), at most TRAIN and TEST images each.
 
     None: OTHERS without the run's own set and without those whose files are not there; the sentence names these.
-    Raises ValueError where the run's own set is asked for, FileNotFoundError where one asked for is not there.
+    A folder goes by its last name. Raises ValueError where the run's own set or two folders of one name are asked for,
+    FileNotFoundError where one asked for is not there.
     """
     sets, missing = {}, []
     for name in names or [n for n in OTHERS if n != config.dataset]:
         if name == config.dataset:
             raise ValueError(f"--to {name}: expected another set than the one that the run learned from")
+        short = f"folder:{Path(name.removeprefix('folder:')).resolve().name}" if name.startswith("folder:") else name
+        if short in sets:
+            raise ValueError(f"--to {name}: expected folders of different names, got two of {short}")
         try:
-            sets[name] = _load(name, config.data_dir)
+            sets[short] = _load(name, config.data_dir)
         except FileNotFoundError:
             if names:
                 raise
