@@ -57,6 +57,11 @@ def test_the_table_by_hand():
         "| fine-tuned | c | 1 | 0 | 1 | 0-1-0 | 1-0-0 |  |"]
 
 
+def test_one_arm_has_nobody_to_beat():
+    with pytest.raises(ValueError, match="win_table: expected at least two arms, got a$"):
+        win_table(A + rows("raw pixels", "one", [0.1]))
+
+
 def write(folder, method, seed, accuracy, neighbors=True):
     folder.mkdir()
     found = {"config": {"method": method, "seed": seed, "neighbors": neighbors},

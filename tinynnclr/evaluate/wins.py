@@ -29,9 +29,12 @@ def win_table(rows: Sequence[Row]) -> str:
     """Markdown: for each way and arm (the word "encoder"; floors left out), on how many sets it is best, alone or tied.
 
     Best alone: it wins against every other arm; tied for best: it loses to none. Beside it, won-tied-lost against each.
+    Only sets that all arms share count. Raises ValueError for fewer than two arms.
     """
     rows = [row for row in rows if row["encoder"] not in FLOORS]
     arms = [str(name) for name in dict.fromkeys(row["encoder"] for row in rows)]
+    if len(arms) < 2:
+        raise ValueError(f"win_table: expected at least two arms, got {', '.join(arms) or 'none'}")
     lines = ["| how | encoder | sets | best alone | tied for best | " + " | ".join(f"against {a}" for a in arms) + " |",
              "|" + "---|" * (5 + len(arms))]
     for how in dict.fromkeys(row["how"] for row in rows):
@@ -40,8 +43,7 @@ def win_table(rows: Sequence[Row]) -> str:
         common = set.intersection(*map(set, numbers.values()))
         for one in arms:
             others = [a for a in arms if a != one]
-            worst = [min((_compare(numbers[one][key], numbers[a][key], key) for a in others), default=0)
-                     for key in common]
+            worst = [min(_compare(numbers[one][key], numbers[a][key], key) for a in others) for key in common]
             against = ["" if a == one else "-".join(map(str, wins(own[one], own[a]))) for a in arms]
             lines.append(f"| {how} | {one} | {len(common)} | {worst.count(1)} | {worst.count(0)} | " +
                          " | ".join(against) + " |")
