@@ -20,6 +20,7 @@ from .compare import OUTPUTS, Comparison  # noqa: E402
 from .config import Config  # noqa: E402
 from .datasets.download import DownloadError, download  # noqa: E402
 from .evaluate.finding import Subject, table  # noqa: E402
+from .evaluate.others import parse_others  # noqa: E402
 from .evaluate.protocols import judge_into, parse_protocols  # noqa: E402
 from .export import export_run  # noqa: E402
 from .flags import build_parser  # noqa: E402
@@ -131,11 +132,14 @@ def run_reproduce(options: argparse.Namespace) -> None:
 def run_evaluate(options: argparse.Namespace) -> None:
     """Judge the last checkpoint: write result.json anew, or the files of the protocols that are named."""
     names = parse_protocols(options.protocol) if options.protocol else []
+    to = parse_others(options.to) if options.to is not None else None
+    if to and not {"transfer", "fewshot"} & set(names):
+        raise ValueError(f"--to {options.to}: it is for --protocol transfer and fewshot; add one of them")
     run, data = run_dir.restore(options.dir, options.threads)
     if not names:
         print(run_dir.table(run_dir.evaluate_into(options.dir, run, data)))
     for name in names:
-        finding = judge_into(options.dir, name, Subject(run.config, run.method.encoder, data))
+        finding = judge_into(options.dir, name, Subject(run.config, run.method.encoder, data, to))
         print(f"{table(finding.rows)}\n{finding.rules}\n"
               f"in {options.dir}: {name}.json, {name}.md, {name}.png", flush=True)
 

@@ -8,6 +8,7 @@ from . import __version__
 from .arms import parse_arms
 from .config import Config, nearest
 from .datasets.download import SOURCES
+from .evaluate.others import OTHERS
 from .evaluate.protocols import PROTOCOLS
 from .export import FORMATS
 from .methods import METHODS
@@ -109,6 +110,8 @@ def build_parser() -> Parser:
             sub.add_argument("--protocol", metavar="NAMES", help="with commas between, or all: " + "; ".join(
                 f"{key}: {protocol.meaning}" for key, protocol in PROTOCOLS.items()).replace("%", "%%") +
                 " [kNN and linear as after training]")
+            sub.add_argument("--to", metavar="NAMES", help="of transfer and fewshot, the sets, with commas between: "
+                             f"{', '.join(OTHERS)}, folder:PATH [all that are there]")
 
     sub = commands.add_parser("export", help="write a run's encoder for PyTorch", allow_abbrev=False)
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder of the run")

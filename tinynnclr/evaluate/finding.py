@@ -1,7 +1,7 @@
 """What a protocol gets, an encoder and its data, and what it finds: rows of numbers and the rules they follow."""
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from ..config import Config
 from ..datasets.dataset import Dataset
 from ..methods import METHODS
 from ..models import Encoder
+from ..models.features import encode, pixels
 from .collect import percent
 
 Row = dict[str, str | float]
@@ -21,6 +22,7 @@ class Subject:
     config: Config
     encoder: Encoder
     data: tuple[Dataset, Dataset]
+    to: tuple[str, ...] | None = None  # other sets to judge it on (`evaluate.others`); None: all that are there
 
     @cached_property
     def untrained(self) -> Encoder:
@@ -31,6 +33,10 @@ class Subject:
     def encoders(self) -> dict[str, Encoder]:
         """{name: encoder}, the judged one first, under its method's name, and "random weights" after it."""
         return {self.config.method: self.encoder, "random weights": self.untrained}
+
+    def extractors(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+        """{name: uint8 images -> frozen features (n, d)} of the encoders, and of "raw pixels"."""
+        return {**{name: partial(encode, encoder) for name, encoder in self.encoders().items()}, "raw pixels": pixels}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ..models.features import encode
 from ..train import Run, augmentation_pair, make_optimizer
 from ..train import train as train_run
 
-STEPS, BATCH, RATE = 300, 64, 0.05  # rate: of --lr, at batch 128
+STEPS, BATCH, RATE = 300, 64, 1.0  # rate: of --lr, at batch 128; so few small steps (0.05) leave train unfitted
 AUGMENTATION = "crop-only"  # crops and flips
 
 

@@ -34,6 +34,12 @@ PROTOCOLS = {
     "knn": Protocol("evaluate.frozen:knn", "the class of an image's neighbours, k and temperature as in the run"),
     "linear": Protocol("evaluate.frozen:linear", "a linear classifier, its weight decay chosen on a part of train"),
     "clusters": Protocol("evaluate.frozen:clusters", "k-means on the features, compared with the classes"),
+    "transfer": Protocol("evaluate.transfer:transfer", "other sets, by a linear classifier and by fine-tuning",
+                         "plots_sets:draw_sets"),
+    "fewshot": Protocol("evaluate.fewshot:fewshot", "other sets, from one and from five pictures of each class",
+                        "plots_sets:draw_sets"),
+    "robustness": Protocol("evaluate.robustness:robustness", "kNN of test images turned, made noisy, restyled",
+                           "plots_robustness:draw_robustness"),
 }
 
 
