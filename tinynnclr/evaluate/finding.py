@@ -23,6 +23,7 @@ class Subject:
     encoder: Encoder
     data: tuple[Dataset, Dataset]
     to: tuple[str, ...] | None = None  # other sets to judge it on (`evaluate.others`); None: all that are there
+    floors: bool = True  # judge random weights and raw pixels as well
 
     @cached_property
     def untrained(self) -> Encoder:
@@ -32,11 +33,12 @@ class Subject:
 
     def encoders(self) -> dict[str, Encoder]:
         """{name: encoder}, the judged one first, under its method's name, and "random weights" after it."""
-        return {self.config.method: self.encoder, "random weights": self.untrained}
+        return {self.config.method: self.encoder, **({"random weights": self.untrained} if self.floors else {})}
 
     def extractors(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
         """{name: uint8 images -> frozen features (n, d)} of the encoders, and of "raw pixels"."""
-        return {**{name: partial(encode, encoder) for name, encoder in self.encoders().items()}, "raw pixels": pixels}
+        found: dict[str, Callable] = {name: partial(encode, encoder) for name, encoder in self.encoders().items()}
+        return {**found, **({"raw pixels": pixels} if self.floors else {})}
 
 
 @dataclass(frozen=True)

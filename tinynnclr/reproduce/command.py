@@ -95,7 +95,7 @@ def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any]
                 cells[job.arm, job.config.seed] = store.measured(job, bar.update)
                 if table.protocol and job.arm in {arm.name for arm in table.arms}:
                     rows += [{"arm": job.arm, "seed": str(job.config.seed), **row}
-                             for row in store.finding(job, table.protocol)]
+                             for row in store.finding(job, table.protocol, job.arm == table.arms[0].name)]
             except FloatingPointError as error:
                 failed.append(f"{job} failed: {' '.join(str(error).split())}.")
                 tqdm.write(failed[-1], file=sys.stderr)

@@ -70,14 +70,14 @@ class Store:
             found["nmi with classes"] = self._nmi_with_classes(job)
         return found
 
-    def finding(self, job: Job, protocol: str) -> list[dict]:
-        """The rows of a protocol on a run that is done, kept beside its checkpoint."""
-        path = job.folder / f"{protocol}.json"
+    def finding(self, job: Job, protocol: str, floors: bool) -> list[dict]:
+        """The rows of a protocol on a run that is done, with or without its floors, kept beside its checkpoint."""
+        path = job.folder / f"{protocol}{'' if floors else '-alone'}.json"
         try:
             return json.loads(path.read_text(encoding="utf-8"))["rows"]
         except (FileNotFoundError, ValueError, KeyError):
             run = self._loaded(job)
-            found = PROTOCOLS[protocol].judge(Subject(run.config, run.method.encoder, self.data))
+            found = PROTOCOLS[protocol].judge(Subject(run.config, run.method.encoder, self.data, floors=floors))
             text = json.dumps(found.to_dict(), indent=1) + "\n"
             checkpoint.write_whole(path, lambda file: file.write(text.encode()))
             return found.to_dict()["rows"]
