@@ -36,11 +36,13 @@ class Playroom:
     def __len__(self) -> int:
         return len(self.images)
 
-    def part(self, start: int, stop: int) -> "Playroom":
-        """The pictures from start to stop, which count from 0 again."""
-        first, last = np.searchsorted(self.scenes, [start, stop])
-        things = slice(first, last)
-        return Playroom(self.images[start:stop], self.scenes[things] - start, self.labels[things], self.masks[things],
+    def take(self, pictures: np.ndarray) -> "Playroom":
+        """These pictures (m,), in this order, each at most once."""
+        place = np.full(len(self), -1)
+        place[pictures] = np.arange(len(pictures))
+        things = np.flatnonzero(place[self.scenes] >= 0)
+        things = things[np.argsort(place[self.scenes[things]], kind="stable")]
+        return Playroom(self.images[pictures], place[self.scenes[things]], self.labels[things], self.masks[things],
                         self.boxes[things], self.keypoints[things])
 
 
@@ -58,7 +60,7 @@ def make(n: int, seed: int = 0, *, split: str = "train") -> Playroom:
     blocks = [_block(np.random.default_rng([seed, SPLITS.index(split), start // BLOCK, SIZE]), start)
               for start in range(0, n, BLOCK)]
     whole = Playroom(*(np.concatenate([getattr(b, field) for b in blocks]) for field in Playroom.__annotations__))
-    return whole.part(0, n)
+    return whole.take(np.arange(n))
 
 
 def _block(rng, first):
