@@ -104,7 +104,7 @@ def test_found_things_need_scores():
 
 
 def scene_of_things(rng, scenes=12, classes=3, size=40):
-    """True things, and found ones: near a true one (surer), or anywhere; scores of few values, so that there are ties."""
+    """True things, and found ones: near a true one, or anywhere and less sure; few scores, so that there are ties."""
     def boxes(n):
         corners = np.stack([rng.integers(0, size - 16, (n, 2)), np.zeros((n, 2), int)], 1)
         corners[:, 1] = corners[:, 0] + rng.integers(5, 16, (n, 2))

@@ -34,6 +34,8 @@ PROTOCOLS = {
     "knn": Protocol("evaluate.frozen:knn", "the class of an image's neighbours, k and temperature as in the run"),
     "linear": Protocol("evaluate.frozen:linear", "a linear classifier, its weight decay chosen on a part of train"),
     "clusters": Protocol("evaluate.frozen:clusters", "k-means on the features, compared with the classes"),
+    "dense": Protocol("evaluate.dense.judge:dense", "boxes, masks and key points of several toys in a scene",
+                      "plots_dense:draw_dense"),
 }
 
 

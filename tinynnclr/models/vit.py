@@ -47,7 +47,7 @@ class ViT(Encoder):
         self.norm = LayerNorm(features)
 
     def tokens(self, x: np.ndarray | Tensor) -> Tensor:
-        """(n, t, features), what forward pools: the patches, row after row, behind the class token where there is one."""
+        """(n, t, features), what forward pools: the patches, row after row, behind the class token if there is one."""
         height, width = x.shape[1:3]
         if height % PATCH or width % PATCH:
             raise ValueError(f"ViT: expected images with sides of multiples of {PATCH}, got {height} x {width}")

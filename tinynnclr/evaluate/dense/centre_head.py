@@ -20,7 +20,7 @@ class CentreHead(Module):
     def __init__(self, features: int, classes: int, rng: np.random.Generator):
         self.body = Sequential(Conv2d(features, features, 3, rng, padding=1), BatchNorm(features, relu=True))
         self.heat, self.box = Linear(features, classes, rng, gain=0.1), Linear(features, 4, rng, gain=0.1)
-        self.heat.bias.data[...] = BEGIN
+        self.heat.bias = Tensor(np.full(classes, BEGIN, np.float32), requires_grad=True)
 
     def forward(self, x):
         x = self.body(x)

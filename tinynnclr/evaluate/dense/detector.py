@@ -37,8 +37,9 @@ class Detector(Module):
 
     def __init__(self, encoder: Encoder, frozen: bool, rng: np.random.Generator):
         self.encoder, self.frozen = copy.deepcopy(encoder), frozen
+        self.encoder.eval()
         with no_grad():
-            channels = feature_map(self.encoder.eval(), np.zeros((1, SIZE, SIZE, 3), np.float32)).shape[-1]
+            channels = feature_map(self.encoder, np.zeros((1, SIZE, SIZE, 3), np.float32)).shape[-1]
         self.neck = Sequential(Linear(channels, FEATURES, rng, bias=False), BatchNorm(FEATURES, relu=True))
         self.centre = CentreHead(FEATURES, len(CLASS_NAMES), rng)
         self.mask, self.keypoint = RegionHead(FEATURES, 1, rng), RegionHead(FEATURES, len(KEYPOINT_NAMES), rng)
@@ -50,7 +51,7 @@ class Detector(Module):
         return self
 
     def forward(self, images: np.ndarray) -> Tensor:
-        """uint8 (n, 64, 64, 3) -> the map (n, 16, 16, 64) that all heads read; nothing is recorded of a frozen encoder."""
+        """uint8 (n, 64, 64, 3) -> the map (n, 16, 16, 64) that all heads read; a frozen encoder is not recorded."""
         x = to_float(images)
         if not self.frozen:
             return self.neck(feature_map(self.encoder, x))

@@ -10,7 +10,7 @@ from ...tensor import Tensor
 STRIDE = 4  # pixels from one place of the map to the next; place (x, y) lies at pixel (4 x, 4 y)
 
 
-def feature_map(encoder: Encoder, x: np.ndarray | Tensor) -> Tensor:
+def feature_map(encoder: Encoder, x: np.ndarray) -> Tensor:
     """Images x (n, h, w, channels) -> (n, h / 4, w / 4, c).
 
     TinyCNN ends at a stride of 8, too coarse for small things: its last map, brought to 4, joins the one before. A
