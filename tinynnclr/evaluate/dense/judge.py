@@ -81,7 +81,7 @@ def as_scenes(detector: Detector, rooms: Playroom) -> Playroom:
 
 def _rules():
     return (f"Trained on {TRAIN} scenes of 64 x 64 pixels with 1 to 5 toys for {STEPS} steps, measured on {TEST} "
-            "others after the last step. Frozen: only the heads learn. Supervised: the same encoder, first trained on the "
-            f"labels of {TOYS} single toys for {TOY_STEPS} steps. AP as COCO has it (overlaps of 0.50 to 0.95, 101 "
-            "recalls, mean over classes), AP50 at 0.50. PCK: visible key points, looked for in the true boxes, within "
-            f"{NEAR} of the box's larger side. Rate and steps were chosen on training scenes held out.")
+            "others after the last step; rate and steps were set on training scenes held out. Frozen: only the heads "
+            f"learn. Supervised: the same encoder, first trained on the labels of {TOYS} single toys for {TOY_STEPS} "
+            "steps. AP as COCO has it (overlaps of 0.50 to 0.95, 101 recalls, mean over classes), AP50 at 0.50. PCK: "
+            f"visible key points, looked for in the true boxes, within {NEAR} of the box's larger side.")
