@@ -237,6 +237,13 @@ def test_too_few_scenes(rooms):
         detector.train_detector(encoder(), rooms.take(np.arange(5)), True, 0, 1, bar)
 
 
+def test_nan_reaches_the_loss(rooms):
+    broken = encoder()
+    broken.body.layers[1].weight.data[0, 0, 0, 0] = np.nan
+    with fails(FloatingPointError, "dense", "step 1", "not finite"), tqdm(disable=True) as bar:
+        detector.train_detector(broken, rooms, True, 0, 2, bar)
+
+
 # ---------------------------------------------------------------- the protocol
 
 

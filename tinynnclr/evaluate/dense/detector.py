@@ -18,7 +18,7 @@ from .masks import mask_loss, mask_targets, paste_masks
 from .region_head import RegionHead
 
 FEATURES = 64  # channels of the map that the heads see
-BATCH, RATE, WARMUP, DECAY = 32, 2e-3, 0.1, 1e-4  # scenes in a step; AdamW
+BATCH, RATE, WARMUP, DECAY = 32, 5e-3, 0.1, 1e-4  # scenes in a step; AdamW
 MOST = 20  # things found in a scene
 
 
@@ -105,7 +105,7 @@ class Detector(Module):
 def train_detector(encoder: Encoder, rooms: Playroom, frozen: bool, seed: int, steps: int, bar: tqdm) -> Detector:
     """A detector on a copy of the encoder, trained for so many steps on the sum of its losses.
 
-    Raises ValueError for fewer scenes than a batch.
+    Raises ValueError for fewer scenes than a batch, FloatingPointError where the loss is not finite.
     """
     if len(rooms) < BATCH:
         raise ValueError(f"dense: expected at least {BATCH} training scenes, got {len(rooms)}")
@@ -120,6 +120,8 @@ def train_detector(encoder: Encoder, rooms: Playroom, frozen: bool, seed: int, s
         optimizer.lr = warmup_cosine(step, steps, max(1, round(WARMUP * steps)), RATE)
         heat, *others = detector.losses(rooms.take(order.pop())).values()
         loss = sum(others, heat)
+        if not np.isfinite(loss.item()):
+            raise FloatingPointError(f"dense: step {step + 1}: the loss is not finite: does the encoder hold NaN?")
         detector.zero_grad()
         loss.backward()
         optimizer.step()
