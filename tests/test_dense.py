@@ -11,9 +11,10 @@ from tinynnclr import Tensor
 from tinynnclr.datasets import playroom
 from tinynnclr.evaluate.dense import centre_head, detector, feature_map, judge, keypoints, masks
 from tinynnclr.evaluate.finding import Subject
-from tinynnclr.evaluate.protocols import PROTOCOLS, judge_into
+from tinynnclr.evaluate.protocols import judge_into
 from tinynnclr.methods import METHODS
 from tinynnclr.models import ENCODERS, LabEncoder, TinyCNN
+from tinynnclr.plots_dense import draw_dense
 from tinynnclr.tensor import no_grad
 
 
@@ -261,7 +262,9 @@ def test_the_protocol_leaves_its_files(tmp_path, monkeypatch):
         (name, how) for name in ("nnclr", "random weights", "supervised") for how in ("frozen", "fine-tuned")]
     assert all(list(row)[2:] == ["box AP", "box AP50", "mask AP", "mask AP50", "PCK"] for row in rows)
     assert all(0 <= value <= 1 for row in rows for value in list(row.values())[2:])
-    assert list(finding.found) == ["frozen", "fine-tuned"]
+    assert list(finding.found) == ["nnclr, frozen", "nnclr, fine-tuned"]
     assert "40 scenes" in (tmp_path / "dense.md").read_text()
-    assert np.asarray(Image.open(tmp_path / "dense.png")).std() > 20
-    assert "dense" in PROTOCOLS
+    picture = np.asarray(Image.open(tmp_path / "dense.png"))
+    assert picture.std() > 20
+    several = draw_dense(judge.DenseFinding([*finding.rows, *finding.rows], ""), tmp_path / "two seeds.png", "")
+    assert len(np.asarray(Image.open(several))) < len(picture)  # no scenes, only the bars

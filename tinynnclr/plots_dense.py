@@ -59,16 +59,16 @@ def draw_dense(finding: DenseFinding, path: str | Path, title: str) -> Path:
     """What was measured, as bars in percent; below, test scenes as they are and as the detectors see them."""
     rows = [] if finding.truth is None else [("the truth", finding.truth), *finding.found.items()]
     side = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
-    height = 0.95 + BARS + (0.4 + len(rows) * (side + LINE + GAP) if rows else 0.1)
+    height = 1.2 + BARS + (0.4 + len(rows) * (side + LINE + GAP) if rows else 0.1)
     fig = Figure((WIDTH, height), dpi=DPI)
     top = draw_headline(fig, title, "Does the encoder see where things are?")
-    _draw_bars(fig, finding, top + 0.15)
-    y = top + BARS + 0.6
+    _draw_bars(fig, finding, top + 0.5)
+    y = top + BARS + 0.9
     for name, scenes in rows:
         truth = scenes is finding.truth
         note = f"masks are tinted; {LEGEND}" if truth else "found in test scenes; dark: where no true box is"
         fig.text(MARGIN / WIDTH, 1 - (y + 0.05) / height, name, va="top", fontsize=10.5, weight="bold", color=INK)
-        fig.text((MARGIN + 1.0) / WIDTH, 1 - (y + 0.06) / height, note, va="top", fontsize=9, color=GREY)
+        fig.text(1 - MARGIN / WIDTH, 1 - (y + 0.06) / height, note, va="top", ha="right", fontsize=9, color=GREY)
         for k in range(min(4, len(scenes))):
             one = np.array([k])
             ax = _square(fig, MARGIN + k * (side + GAP), y + LINE, side)
@@ -98,10 +98,10 @@ def _draw_bars(fig, finding, top):
                         textcoords="offset points", fontsize=8, color=INK)
     ax.set_xticks(range(len(measures)), measures, fontsize=9.5, color=INK)
     ax.set_ylabel("percent", fontsize=9)
-    ax.set_ylim(0, 105)
+    ax.set_ylim(0, 100)
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(axis="x", length=0)
-    ax.legend(loc="upper left", ncols=1, frameon=False, fontsize=8.5)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=3, frameon=False, fontsize=8.5)
 
 
 def _square(fig, left, top, side):

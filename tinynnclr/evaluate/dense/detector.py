@@ -18,7 +18,7 @@ from .masks import mask_loss, mask_targets, paste_masks
 from .region_head import RegionHead
 
 FEATURES = 64  # channels of the map that the heads see
-BATCH, RATE, WARMUP, DECAY = 32, 5e-3, 0.1, 1e-4  # scenes in a step; AdamW
+BATCH, RATE, WARMUP, DECAY = 32, 1e-2, 0.1, 1e-4  # scenes in a step; AdamW
 MOST = 20  # things found in a scene
 
 

@@ -46,7 +46,7 @@ def dense(subject: Subject) -> DenseFinding:
                 detector = train_detector(encoder, train, frozen, seed, STEPS, bar)
                 rows.append({"encoder": name, "how": how, **measure(detector, test)})
                 if name == subject.config.method:
-                    found[how] = as_scenes(detector, shown)
+                    found[f"{name}, {how}"] = as_scenes(detector, shown)
     return DenseFinding(rows, _rules(), None, shown, found)
 
 
