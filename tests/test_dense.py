@@ -35,9 +35,12 @@ def sigmoid(x):
 
 
 @pytest.mark.parametrize("name", list(ENCODERS))
-def test_a_map_has_a_place_for_every_four_pixels(name, rng):
-    found = feature_map.feature_map(ENCODERS[name](4, rng, True, 3), rng.random((2, 32, 32, 3), np.float32))
+def test_a_map_has_a_place_for_every_four_pixels_and_all_weights_have_a_part_in_it(name, rng):
+    net = ENCODERS[name](4, rng, True, 3)
+    found = feature_map.feature_map(net, rng.random((2, 32, 32, 3), np.float32))
     assert found.shape[:3] == (2, 8, 8)
+    found.backward(rng.standard_normal(found.shape))
+    assert all(np.abs(p.grad).max() > 0 for p in net.parameters())
 
 
 def test_the_mean_of_the_coarse_map_is_the_encoders_answer(rng):
