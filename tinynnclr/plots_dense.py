@@ -16,6 +16,7 @@ from .plots_style import BLUE, DPI, GREY, HALO, INK, MARGIN, ORANGE, WIDTH, draw
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")  # Okabe and Ito's, one a thing of a scene
 STRANGE = "#333333"  # a thing that is found where none is
 MARKERS = "^vso"  # top, bottom, front, back
+FOUND = "found in test scenes; coloured as the true thing that is there, dark where none is"
 LEGEND = "key points: ▲ top, ▼ bottom, ■ front, ● back"
 GAP, BARS, LINE = 0.08, 2.1, 0.3  # inches: between pictures; the height of the bars; of a row's heading
 
@@ -66,7 +67,7 @@ def draw_dense(finding: DenseFinding, path: str | Path, title: str) -> Path:
     y = top + BARS + 0.9
     for name, scenes in rows:
         truth = scenes is finding.truth
-        note = f"masks are tinted; {LEGEND}" if truth else "found in test scenes; dark: where no true box is"
+        note = f"masks are tinted; {LEGEND}" if truth else FOUND
         fig.text(MARGIN / WIDTH, 1 - (y + 0.05) / height, name, va="top", fontsize=10.5, weight="bold", color=INK)
         fig.text(1 - MARGIN / WIDTH, 1 - (y + 0.06) / height, note, va="top", ha="right", fontsize=9, color=GREY)
         for k in range(min(4, len(scenes))):
