@@ -66,7 +66,8 @@ def api(folder: Path) -> None:
     for floor, modules in FLOORS.items():
         package = "tinynnclr" if floor == "tinynnclr" else f"tinynnclr.{floor}"
         found = importlib.import_module(package)
-        modules = modules or [m.name for m in pkgutil.iter_modules(found.__path__)]
+        modules = modules or [m.name.removeprefix(f"{package}.")
+                              for m in pkgutil.walk_packages(found.__path__, f"{package}.")]
         lines = [package, "=" * len(package), "", *entry(package, members=False)]
         for module in modules:
             name = f"{package}.{module}"

@@ -40,6 +40,8 @@ PROTOCOLS = {
                         "plots_sets:draw_sets"),
     "robustness": Protocol("evaluate.robustness:robustness", "kNN of test images turned, made noisy, restyled",
                            "plots_robustness:draw_robustness"),
+    "dense": Protocol("evaluate.dense.judge:dense", "boxes, masks and key points of several toys in a scene",
+                      "plots_dense:draw_dense"),
 }
 
 
