@@ -54,7 +54,11 @@ def draw_findings(table: Table, rows: Sequence[Mapping], path: Path, title: str)
                        (height - top - 0.8) / height))
     for i, arm in enumerate(arms):
         for y, kind in enumerate(kinds):
-            numbers = [row["accuracy"] for row in rows if _arm(row) == arm and _kind(row) == kind]
+            seeds: dict[str, list[float]] = {}  # arms have their floors in common: one number for each seed
+            for row in rows:
+                if _arm(row) == arm and _kind(row) == kind:
+                    seeds.setdefault(row["seed"], []).append(row["accuracy"])
+            numbers = [float(np.mean(own)) for own in seeds.values()]
             if numbers:
                 mean, half = mean_and_interval(numbers)
                 grey = arm in ("random weights", "raw pixels")
@@ -124,7 +128,11 @@ def _over_axis(table, cells, path, title, images):
     _limits(ax, cells, "y", everything=len(table.measures) > 2)
     for name, value in _levels(cells):
         ax.axhline(value, color=GREY, linewidth=1, linestyle="--" if name == CEILING else ":")
-        ax.annotate(name, (1, value), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+    low, high = ax.get_ylim()
+    gap, last = 0.05 * (high - low), -np.inf  # a line of text
+    for name, value in sorted(_levels(cells), key=lambda level: level[1]):
+        last = max(value, last + gap)
+        ax.annotate(name, (1, last), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
                     va="center", fontsize=8.5, color=GREY)
     ax.set_xlabel(table.axis, fontsize=9)
     ax.set_ylabel("percent of test images" if len(table.measures) == 2 else "percent", fontsize=9)
