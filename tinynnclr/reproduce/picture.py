@@ -52,6 +52,7 @@ def draw_findings(table: Table, rows: Sequence[Mapping], path: Path, title: str)
     left = min(4.2, 0.3 + 0.085 * max(map(len, kinds)))
     ax = fig.add_axes((left / WIDTH, 0.6 / height, (WIDTH - left - MARGIN - 2.3) / WIDTH,
                        (height - top - 0.8) / height))
+    named: set[str] = set()  # in the legend
     for i, arm in enumerate(arms):
         for y, kind in enumerate(kinds):
             seeds: dict[str, list[float]] = {}  # arms have their floors in common: one number for each seed
@@ -63,8 +64,10 @@ def draw_findings(table: Table, rows: Sequence[Mapping], path: Path, title: str)
                 mean, half = mean_and_interval(numbers)
                 grey = arm in ("random weights", "raw pixels")
                 ax.errorbar(100 * mean, y + 0.1 * (i - len(arms) / 2), xerr=100 * (half or 0), capsize=2, markersize=5,
-                            fmt=MARKERS[i % 4], color=GREY if grey else COLOURS[i % 4], label=arm if y == 0 else None,
+                            fmt=MARKERS[i % 4], color=GREY if grey else COLOURS[i % 4],
+                            label=None if arm in named else arm,
                             markerfacecolor="white" if grey or i > 3 else None)
+                named.add(arm)
     ax.set_yticks(range(len(kinds)), kinds, fontsize=9, color=INK)
     ax.set_ylim(len(kinds) - 0.4, -0.6)
     ax.set_xlim(0, 100)
@@ -169,7 +172,7 @@ def _arm(row):
 
 def _kind(row):
     return ", ".join(str(value) for key, value in row.items()
-                     if isinstance(value, str) and key not in ("arm", "encoder"))
+                     if isinstance(value, str) and key not in ("arm", "seed", "encoder"))
 
 
 def _tidy(ax, axis):
