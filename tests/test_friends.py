@@ -86,3 +86,18 @@ def test_the_dials_neighbours_are_constants_of_the_queue():
     assert isinstance(rows, np.ndarray)
     np.testing.assert_array_equal(rows, method.support_set.rows[found])
     assert (method.labels_of[0][method.support_set.ids[found]] == method.anchors[0]).all()
+
+
+@pytest.mark.parametrize(("gain", "words"), [
+    (-2, "the 1 whose gain or loss is larger than its interval, 1 do as the dial foretells."),
+    (2, "0 do as the dial foretells; nnclr, from the start do not"),
+    (0, "No real run's gain or loss is larger than its interval"),
+])
+def test_the_answer_says_whether_real_runs_do_as_the_dial_foretells(gain, words):
+    cells = {}
+    for seed, noise in enumerate((-0.001, 0, 0.001)):
+        cells["off", seed] = {"knn": 0.7}
+        cells["nnclr, from the start", seed] = {"knn": 0.7 + gain / 100 + noise, "mean agreement": 0.3}
+        for a in (0, 0.25, 0.5, 0.75, 1):
+            cells[f"dial {a:g}", seed] = {"knn": 0.65 + 0.1 * a, "mean agreement": a}
+    assert words in answer(cells)

@@ -113,7 +113,10 @@ def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Stor
     title = (f"{config.dataset}, {len(store.data[0])} training images, {config.encoder} of width {config.width}, "
              f"{config.epochs} epochs, {len(seeds)} seeds (budget {budget})")
     command = ["tinynnclr", "reproduce", table.name, "--budget", budget, "--seeds", ",".join(map(str, seeds))]
-    rules = store.rules(jobs[0], table.protocol) if table.protocol else _rules(config, store)
+    whole = [job for job in jobs if (job.arm, job.config.seed) in cells]
+    if not whole:
+        raise ValueError(f"{table.name}: no run came through: {' '.join(failed)}")
+    rules = store.rules(whole[0], table.protocol) if table.protocol else _rules(config, store)
     steps = {job.arm: store.steps(job.config) for job in jobs}
     run_dir.open_dir(out)
     base = out / f"{table.name}-{budget}"

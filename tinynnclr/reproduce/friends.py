@@ -84,17 +84,38 @@ def answer(cells: Cells) -> str:
     if len(curve) < 2:
         return "Not enough of the dial was measured."
     at, interval = crossing(curve), crossing_interval(curve, np.random.default_rng(0))
+    best, limit = mean_and_interval(curve[max(curve)])
     if at is None:
-        said = "Even neighbours that are always of the right class do not help here"
+        said = "Neighbours help nowhere on the dial" + ("" if _sure(best, limit) else ", as far as can be seen")
     else:
-        between = "" if interval is None else f" (95 % interval {interval[0]:.0%} to {interval[1]:.0%})"
-        said = f"Neighbours help from about {at:.0%} of them being right{between}"
-    real = [(arm, agreed, mean_and_interval(numbers)) for arm, (agreed, numbers) in found.items()
-            if not arm.startswith("dial")]
-    told = [f"{arm} {agreed:.0%}, {mean:+.1f}{'' if half is None else f' ± {half:.1f}'} points"
-            for arm, agreed, (mean, half) in real]
-    best = mean_and_interval(curve[max(curve)])
-    limit = f"{best[0]:+.1f}" + ("" if best[1] is None else f" ± {best[1]:.1f}")
-    return (f"{said}; at {max(curve):.0%} they are worth {limit} points. Real runs, how often their neighbours agree "
-            f"and what they gain over none: {'; '.join(told)}. An NNCLR whose neighbours agree less often than the "
-            "curve's zero loses to the same run without them.")
+        between = "no 95 % interval: too few seeds, or too many drawn anew find no such point"
+        if interval:
+            between = f"95 % interval {interval[0]:.0%} to {interval[1]:.0%}"
+        said = (f"Neighbours help from about {at:.0%} of them being right ({between})" if at > min(curve) else
+                f"Neighbours help on all of the dial, even at {at:.0%} ({between})")
+    real = {arm: (agreed, *mean_and_interval(numbers)) for arm, (agreed, numbers) in found.items()
+            if not arm.startswith("dial")}
+    told = [f"{arm} {agreed:.0%}, {_points(mean, half)} points" for arm, (agreed, mean, half) in real.items()]
+    return (f"{said}; at {max(curve):.0%} they are worth {_points(best, limit)} points. Real runs, how often their "
+            f"neighbours agree and what they gain over none: {'; '.join(told) or 'none measured'}. "
+            f"{_foretold(at, real)}")
+
+
+def _foretold(at, real):
+    """Does the side of the curve's zero on which a real run lies tell the sign of its gain?"""
+    clear = {arm: (agreed, mean) for arm, (agreed, mean, half) in real.items() if _sure(mean, half)}
+    if not clear:
+        return "No real run's gain or loss is larger than its interval: why one loses cannot be seen here."
+    zero = np.inf if at is None else at
+    right = [arm for arm, (agreed, mean) in clear.items() if (agreed >= zero) == (mean > 0)]
+    wrong = [arm for arm in clear if arm not in right]
+    said = f"Of the {len(clear)} whose gain or loss is larger than its interval, {len(right)} do as the dial foretells"
+    return said + (f"; {', '.join(wrong)} do not, so agreement alone does not explain them." if wrong else ".")
+
+
+def _sure(mean, half):
+    return half is not None and abs(mean) > half
+
+
+def _points(mean, half):
+    return f"{mean + 0.0:+.1f}" + ("" if half is None else f" ± {half:.1f}")

@@ -98,5 +98,5 @@ def paired_rows(rows: Sequence[dict]) -> dict[tuple[str, int], dict[str, float]]
         group = grouped({k: v for k, v in row.items() if k not in ("seed", "arm")} for row in own
                         if (row["arm"], row["seed"]) == (arm, seed))
         values = [number for measures in group.values() for number in measures["accuracy"]]
-        found[arm, seed] = {"accuracy": sum(values) / len(values)}
+        found[arm, int(seed)] = {"accuracy": sum(values) / len(values)}
     return found

@@ -52,15 +52,22 @@ def draw_findings(table: Table, rows: Sequence[Mapping], path: Path, title: str)
     left = min(4.2, 0.3 + 0.085 * max(map(len, kinds)))
     ax = fig.add_axes((left / WIDTH, 0.6 / height, (WIDTH - left - MARGIN - 2.3) / WIDTH,
                        (height - top - 0.8) / height))
+    named: set[str] = set()  # in the legend
     for i, arm in enumerate(arms):
         for y, kind in enumerate(kinds):
-            numbers = [row["accuracy"] for row in rows if _arm(row) == arm and _kind(row) == kind]
+            seeds: dict[str, list[float]] = {}  # arms have their floors in common: one number for each seed
+            for row in rows:
+                if _arm(row) == arm and _kind(row) == kind:
+                    seeds.setdefault(row["seed"], []).append(row["accuracy"])
+            numbers = [float(np.mean(own)) for own in seeds.values()]
             if numbers:
                 mean, half = mean_and_interval(numbers)
                 grey = arm in ("random weights", "raw pixels")
                 ax.errorbar(100 * mean, y + 0.1 * (i - len(arms) / 2), xerr=100 * (half or 0), capsize=2, markersize=5,
-                            fmt=MARKERS[i % 4], color=GREY if grey else COLOURS[i % 4], label=arm if y == 0 else None,
+                            fmt=MARKERS[i % 4], color=GREY if grey else COLOURS[i % 4],
+                            label=None if arm in named else arm,
                             markerfacecolor="white" if grey or i > 3 else None)
+                named.add(arm)
     ax.set_yticks(range(len(kinds)), kinds, fontsize=9, color=INK)
     ax.set_ylim(len(kinds) - 0.4, -0.6)
     ax.set_xlim(0, 100)
@@ -124,7 +131,11 @@ def _over_axis(table, cells, path, title, images):
     _limits(ax, cells, "y", everything=len(table.measures) > 2)
     for name, value in _levels(cells):
         ax.axhline(value, color=GREY, linewidth=1, linestyle="--" if name == CEILING else ":")
-        ax.annotate(name, (1, value), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+    low, high = ax.get_ylim()
+    gap, last = 0.05 * (high - low), -np.inf  # a line of text
+    for name, value in sorted(_levels(cells), key=lambda level: level[1]):
+        last = max(value, last + gap)
+        ax.annotate(name, (1, last), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
                     va="center", fontsize=8.5, color=GREY)
     ax.set_xlabel(table.axis, fontsize=9)
     ax.set_ylabel("percent of test images" if len(table.measures) == 2 else "percent", fontsize=9)
@@ -161,7 +172,7 @@ def _arm(row):
 
 def _kind(row):
     return ", ".join(str(value) for key, value in row.items()
-                     if isinstance(value, str) and key not in ("arm", "encoder"))
+                     if isinstance(value, str) and key not in ("arm", "seed", "encoder"))
 
 
 def _tidy(ax, axis):

@@ -63,7 +63,7 @@ def _queue_size(images, batch):
         Paper((("8,192", "73.6"), ("16,384", "74.2"), ("32,768", "74.9"), ("65,536", "75.0"), ("98,304", "75.4")),
               NNCLR_PAPER), axis="rows of the queue", logarithmic=True,
         measures=("knn", "linear", "self_match", "agreement"),
-        expected=("self_match, expected", lambda size, n: size**2 / (2 * n**2)))
+        expected=("own image in the queue, Q^2 / (2 N^2)", lambda size, n: size**2 / (2 * n**2)))
 
 
 def _top_k():
@@ -90,8 +90,7 @@ def _momentum():
     return Table("momentum", "Do neighbours help beside a momentum encoder?", arms,
                  [difference("nnclr, momentum encoder", "nnclr", "A momentum encoder adds a little"),
                   difference("nnclr, momentum encoder", "nnclr, neighbours off, momentum encoder",
-                             "Neighbours help with a momentum encoder, too")],
-                 Paper((("with and without", "neighbours help; the momentum encoder adds a little"),), NNCLR_PAPER))
+                             "Neighbours help with a momentum encoder, too")])
 
 
 def _temperature():
@@ -120,7 +119,7 @@ def _embedding_size():
     arms = sweep("dim", (8, 16, 32, 64, 128, 256))
     return Table("embedding-size", "How many numbers should an embedding have?", arms,
                  [difference("dim 256", "dim 32", "256 numbers are as good as 32", sign=0)],
-                 Paper((("128 to 2,048", "flat, about 74.9"),), NNCLR_PAPER), axis="length of z", logarithmic=True)
+                 axis="length of z", logarithmic=True)
 
 
 def _ring():
@@ -167,7 +166,7 @@ def _protocol(name, question, words):
     paper = {"semi": Paper((("NNCLR, 1 % of the labels", "56.5"), ("the best before it", "53.8")),
                            "NNCLR (arXiv 2104.14548), abstract; ResNet-50 on ImageNet, top-1 %"),
              "transfer": Paper((("NNCLR", "best on 8 of 12 sets"), ("CIFAR-10", "93.7"), ("CIFAR-100", "79.0")),
-                               "NNCLR (arXiv 2104.14548), abstract and table 3")}
+                               "NNCLR (arXiv 2104.14548), ResNet-50 on ImageNet")}
     return Table(name, question, arms, [difference("nnclr", "simclr", words),
                                         difference("nnclr", "nnclr, neighbours off", f"{words}, neighbours alone")],
                  paper[name], measures=("accuracy",), protocol=name)
