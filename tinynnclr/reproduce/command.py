@@ -100,7 +100,7 @@ def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any]
                 failed.append(f"{job} failed: {' '.join(str(error).split())}.")
                 tqdm.write(failed[-1], file=sys.stderr)
     if table.protocol:
-        cells = paired_rows(rows)
+        cells = paired_rows(rows, table.focus)
     return write(table, budget, cells, rows, store, jobs, failed, out, seeds)
 
 

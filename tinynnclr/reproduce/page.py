@@ -4,12 +4,13 @@ import datetime
 import io
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .. import __version__
 from ..evaluate.collect import percent
 from ..evaluate.finding import grouped
 from ..evaluate.finding import table as finding_table
+from ..evaluate.wins import win_table
 from .friends import FRIENDS, answer
 from .table import Cells, Table, verdict
 
@@ -39,6 +40,10 @@ def markdown(table: Table, cells: Cells, rows: Sequence[dict], title: str, rules
     lines = [f"# {table.name}: {table.question}", "", title, ""]
     if table.protocol:
         lines += [finding_table([{k: v for k, v in row.items() if k != "seed"} for row in rows])]
+        if "to" in rows[0]:
+            own = [{**row, "encoder": row["arm"]} for row in rows if judged(row)]
+            lines += ["", "On how many sets each is best; against another: won-tied-lost, tied where 0 is inside the "
+                      "interval of their difference, seed by seed.", "", win_table(own)]
     else:
         lines += _measured(table, cells)
     lines += [""] + ([table.note, ""] if table.note else [])
@@ -90,9 +95,14 @@ def _cell(measure, numbers):
     return f"{sum(numbers) / len(numbers):.2f} nats" if measure == "entropy" else percent(numbers)
 
 
-def paired_rows(rows: Sequence[dict]) -> dict[tuple[str, int], dict[str, float]]:
-    """A protocol's rows as cells: the mean accuracy of each (arm, seed) over all of its rows that judge the arm."""
-    own = [row for row in rows if row["encoder"] == row["arm"].partition(",")[0]]
+def judged(row: Mapping) -> bool:
+    """Whether a protocol's row is about the arm itself, not about a floor beside it."""
+    return row["encoder"] == row["arm"].partition(",")[0]
+
+
+def paired_rows(rows: Sequence[dict], focus: Mapping[str, str]) -> dict[tuple[str, int], dict[str, float]]:
+    """A protocol's rows as cells: an (arm, seed)'s mean accuracy over its own rows that have the words of focus."""
+    own = [row for row in rows if judged(row) and all(row[key] == word for key, word in focus.items())]
     found: dict[tuple[str, int], dict[str, float]] = {}
     for arm, seed in dict.fromkeys((row["arm"], row["seed"]) for row in own):
         group = grouped({k: v for k, v in row.items() if k not in ("seed", "arm")} for row in own

@@ -57,6 +57,7 @@ class Table:
     logarithmic: bool = False
     measures: tuple[str, ...] = ("knn", "linear")
     protocol: str | None = None  # judged by this protocol instead of kNN and linear
+    focus: dict[str, str] = field(default_factory=dict)  # of a protocol's rows, those that its verdicts are about
     knobs: dict[str, Any] = field(default_factory=dict)  # for all of its arms
     note: str = ""
     expected: tuple[str, Callable[[float, int], float]] | None = None  # a formula's name, and (x, images) -> share
