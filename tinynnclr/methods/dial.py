@@ -3,7 +3,8 @@
     loss = NNCLR's, with NN(z) = a row of the queue, of z's class with probability told_agreement
 
 The positive is a random row of the queue of the anchor's own class with probability `told_agreement`, else one of
-another class; both views of an image get the same row. All else is NNCLR's. It answers how often a neighbour must be right before it helps.
+another class; both views of an image get the same row. All else is NNCLR's. It answers how often a neighbour must be
+right before it helps.
 """
 import numpy as np
 

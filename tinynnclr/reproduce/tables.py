@@ -175,8 +175,10 @@ def _protocol(name, question, words):
 
 def tables(images: int, batch: int = 256) -> dict[str, Table]:
     """{name: table} for a training set of so many images, which bound queues, batches and clusters."""
-    found = [_linear(), _protocol("semi", "How far do few labels go?", "NNCLR, fine-tuned on 1 % of the labels, beats SimCLR"),
-             _protocol("transfer", "How well do the features serve other data?", "NNCLR transfers better than SimCLR, frozen, over all sets"),
+    found = [_linear(),
+             _protocol("semi", "How far do few labels go?", "NNCLR, fine-tuned on 1 % of the labels, beats SimCLR"),
+             _protocol("transfer", "How well do the features serve other data?",
+                       "NNCLR transfers better than SimCLR, frozen, over all sets"),
              _crop_only(), _queue_size(images, batch), _top_k(), _predictor(), _momentum(), _temperature(),
              _batch_size(images), _embedding_size(), _ring(), _soft_neighbors(), _deepcluster(images), FRIENDS]
     return {table.name: table for table in found}
