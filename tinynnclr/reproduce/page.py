@@ -45,7 +45,7 @@ def markdown(table: Table, cells: Cells, rows: Sequence[dict], title: str, rules
             lines += ["", "On how many sets each is best; against another: won-tied-lost, tied where 0 is inside the "
                       "interval of their difference, seed by seed.", "", win_table(own)]
     else:
-        lines += _measured(table, cells)
+        lines += measured(table, cells)
     lines += [""] + ([table.note, ""] if table.note else [])
     lines += [f"- {sentence}" for sentence in verdicts(table, cells)] + [""]
     if table.name == FRIENDS.name:
@@ -71,8 +71,8 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
-def _measured(table, cells):
-    """Arms, floors and ceiling, a line each."""
+def measured(table, cells):
+    """The lines of the Markdown table: floors, arms, the ceiling."""
     arms = list(dict.fromkeys(arm for arm, _ in cells))
     lines = ["| arm | seeds | " + " | ".join(table.measures) + " |", "|---|---|" + "---|" * len(table.measures)]
     for name, prefix in FLOORS:
