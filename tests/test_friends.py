@@ -57,8 +57,8 @@ def test_the_answer_tells_the_numbers():
             cells[f"dial {a:g}", seed] = {"knn": 0.70 + 0.01 * seed + 0.1 * (a - 0.5), "mean agreement": a}
         cells["nnclr, from the start", seed] = {"knn": 0.68 + 0.01 * seed, "mean agreement": 0.3}
     said = answer(cells)
-    assert "help from about 50% of them being right (95 % interval 50% to 50%)" in said
-    assert "at 100% they are worth +5.0 ± 0.0 points" in said
+    assert "A random image of the drawn class helps from about 50% of them being right (95 % interval 50% to 50%)" in said
+    assert "at 100% it is worth +5.0 ± 0.0 points" in said
     assert "nnclr, from the start 30%, -2.0 ± 0.0 points" in said
     assert gains(cells)["dial 0.25"][0] == 0.25
 
@@ -70,6 +70,13 @@ def test_the_dial_does_as_it_is_told(agreement, rng):
     same = (queued[found] == anchors).mean()
     assert abs(same - agreement) <= 3 * (agreement * (1 - agreement) / 5000) ** 0.5
     assert len(set(found)) > 250  # any row of the kind, not the first
+
+
+def test_the_nearest_of_the_kind_where_that_is_asked_for(rng):
+    anchors, queued = np.array([0, 1]), np.array([0, 1, 0, 1])
+    liking = np.array([[0.1, 0.9, 0.2, 0.3], [0.5, -0.9, 0.4, -0.8]])
+    assert told_rows(anchors, queued, 1.0, rng, liking).tolist() == [2, 3]
+    assert told_rows(anchors, queued, 0.0, rng, liking).tolist() == [1, 0]
 
 
 def test_where_there_is_none_of_the_kind_any_will_do(rng):
@@ -89,8 +96,8 @@ def test_the_dials_neighbours_are_constants_of_the_queue():
 
 
 @pytest.mark.parametrize(("gain", "words"), [
-    (-2, "the 1 whose gain or loss is larger than its interval, 1 do as the dial foretells."),
-    (2, "0 do as the dial foretells; nnclr, from the start do not"),
+    (-2, "the 1 whose gain or loss is larger than its interval, 1 do as the curve of 'dial' foretells."),
+    (2, "0 do as the curve of 'dial' foretells; nnclr, from the start do not"),
     (0, "No real run's gain or loss is larger than its interval"),
 ])
 def test_the_answer_says_whether_real_runs_do_as_the_dial_foretells(gain, words):

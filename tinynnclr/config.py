@@ -48,6 +48,7 @@ class Config:
     neighbors: bool = knob(True, "take the nearest neighbour as the positive (nnclr, byol); off: the embedding itself")
     neighbors_after: float = knob(0.5, "share of the run before neighbours are used; 0 is the paper's")
     told_agreement: float = knob(1.0, "share of neighbours of the anchor's class, chosen by the labels (dial)")
+    told_nearest: bool = knob(False, "the nearest one of that kind rather than a random one (dial)")
     top_k: int = knob(1, "the positive is a random one of so many nearest neighbours (nnclr)")
     soft_neighbor: bool = knob(False, "the positive is the mean of all rows, weighed by a softmax (nnclr)")
     prototypes: int = knob(0, "so many running cluster centres take the queue's place, as in KMCLR (nnclr); 0: a queue")

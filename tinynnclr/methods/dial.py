@@ -3,15 +3,17 @@
     loss = NNCLR's, with NN(z) = a row of the queue, of z's class with probability told_agreement
 
 The positive is a random row of the queue of the anchor's own class with probability `told_agreement`, else one of
-another class; both views of an image get the same row. All else is NNCLR's. It answers how often a neighbour must be
-right before it helps.
+another class; both views of an image get the same one. With `told_nearest` it is the nearest of that kind, each view's
+own. All else is NNCLR's. It answers how often a neighbour must be right before it helps.
 """
 import numpy as np
 
+from .. import kernels
 from ..datasets.dataset import Dataset
 from ..models import Encoder
 from ..tensor import Tensor
 from .nnclr import NNCLR
+from .support_set import unit_rows
 
 
 class Dial(NNCLR):
@@ -35,15 +37,19 @@ class Dial(NNCLR):
             return z, None
         rng = np.random.default_rng((self.config.seed, int(self.steps[0])))  # so that a resumed run draws the same
         queued = self.labels_of[0][self.support_set.ids]
-        found = told_rows(self.anchors[0], queued, self.config.told_agreement, rng)
+        liking = kernels.matmul(unit_rows(z.numpy()), self.support_set.rows.T) if self.config.told_nearest else None
+        found = told_rows(self.anchors[0], queued, self.config.told_agreement, rng, liking)
         return self.support_set.rows[found], found
 
 
-def told_rows(anchors: np.ndarray, queued: np.ndarray, agreement: float, rng: np.random.Generator) -> np.ndarray:
-    """For each label of anchors (b,) a random index into queued (q,) labels: of its own class with that probability.
+def told_rows(anchors: np.ndarray, queued: np.ndarray, agreement: float, rng: np.random.Generator,
+              liking: np.ndarray | None = None) -> np.ndarray:
+    """For each label of anchors (b,) an index into queued (q,) labels, of its own class with that probability.
 
-    All candidates of the kind are equally likely; where there is none of it, any will do.
+    Of the kind that is drawn, the one with the largest liking (b, q), numbers in [-1, 1], or a random one; where there
+    is none of it, of all.
     """
     same = rng.random(len(anchors)) < agreement
     fits = (queued == anchors[:, None]) == same[:, None]  # (b, q)
-    return (rng.random(fits.shape) + fits).argmax(axis=1)
+    liking = rng.random(fits.shape) if liking is None else liking
+    return (liking + 3 * fits).argmax(axis=1)

@@ -7,6 +7,7 @@ from ..evaluate.interval import mean_and_interval
 from .table import Arm, Cells, Contrast, Table
 
 DIALS = (0.0, 0.25, 0.5, 0.75, 1.0)
+KINDS = {"dial": False, "dial, nearest": True}  # is it the nearest of the class that is drawn, or a random one?
 OFF = "off"
 REAL = {  # arm: its knobs, and those of the run without neighbours that it is compared with
     "nnclr, from the start": ({"neighbors_after": 0.0}, OFF),
@@ -20,8 +21,8 @@ REAL = {  # arm: its knobs, and those of the run without neighbours that it is c
 def _arms():
     arms = [Arm(OFF, {"method": "nnclr", "neighbors": False}),
             Arm("off, crops only", {"method": "nnclr", "neighbors": False, "augmentation": "crop-only"})]
-    arms += [Arm(f"dial {a:g}", {"method": "dial", "told_agreement": a, "neighbors_after": 0.0}, a, "dial")
-             for a in DIALS]
+    arms += [Arm(f"{kind} {a:g}", {"method": "dial", "told_agreement": a, "told_nearest": nearest,
+                                   "neighbors_after": 0.0}, a, kind) for kind, nearest in KINDS.items() for a in DIALS]
     return arms + [Arm(name, {"method": "nnclr", **knobs}) for name, (knobs, _) in REAL.items()]
 
 
@@ -31,7 +32,8 @@ def _gain(arm, off):
 
 FRIENDS = Table(
     "when-friends-help", "How often must a neighbour be right before it helps?", _arms(),
-    [_gain("dial 1", OFF), _gain("nnclr, from the start", OFF), _gain("nnclr, from half-way", OFF)],
+    [_gain("dial 1", OFF), _gain("dial, nearest 1", OFF), _gain("nnclr, from the start", OFF),
+     _gain("nnclr, from half-way", OFF)],
     axis="share of neighbours of the anchor's class", measures=("knn", "linear", "mean agreement"),
     note="The dial chooses the positive by the labels; 'mean agreement' is over the epochs in which neighbours were "
          "used. No paper has this table.")
@@ -39,7 +41,8 @@ FRIENDS = Table(
 
 def gains(cells: Cells, measure: str = "knn") -> dict[str, tuple[float, list[float]]]:
     """{arm: (label agreement, gain over no neighbours in points, a number a seed)} of dials and real runs."""
-    pairs = {**{f"dial {a:g}": OFF for a in DIALS}, **{name: off for name, (_, off) in REAL.items()}}
+    pairs = {f"{kind} {a:g}": OFF for kind in KINDS for a in DIALS}
+    pairs |= {name: off for name, (_, off) in REAL.items()}
     found = {}
     for arm, off in pairs.items():
         numbers = _gain(arm, off).by_seed(cells, measure)
@@ -80,36 +83,48 @@ def crossing_interval(curve: Mapping[float, Sequence[float]], rng: np.random.Gen
 def answer(cells: Cells) -> str:
     """In words, from the numbers alone: where neighbours begin to help, and where real runs lie."""
     found = gains(cells)
-    curve = {a: found[f"dial {a:g}"][1] for a in DIALS if f"dial {a:g}" in found}
-    if len(curve) < 2:
+    said, zeros = [], {}
+    for kind in KINDS:
+        curve = {a: found[f"{kind} {a:g}"][1] for a in DIALS if f"{kind} {a:g}" in found}
+        if len(curve) > 1:
+            zeros[kind] = crossing(curve)
+            said.append(_where(kind, curve, zeros[kind]))
+    if not said:
         return "Not enough of the dial was measured."
-    at, interval = crossing(curve), crossing_interval(curve, np.random.default_rng(0))
-    best, limit = mean_and_interval(curve[max(curve)])
-    if at is None:
-        said = "Neighbours help nowhere on the dial" + ("" if _sure(best, limit) else ", as far as can be seen")
-    else:
-        between = "no 95 % interval: too few seeds, or too many drawn anew find no such point"
-        if interval:
-            between = f"95 % interval {interval[0]:.0%} to {interval[1]:.0%}"
-        said = (f"Neighbours help from about {at:.0%} of them being right ({between})" if at > min(curve) else
-                f"Neighbours help on all of the dial, even at {at:.0%} ({between})")
     real = {arm: (agreed, *mean_and_interval(numbers)) for arm, (agreed, numbers) in found.items()
             if not arm.startswith("dial")}
     told = [f"{arm} {agreed:.0%}, {_points(mean, half)} points" for arm, (agreed, mean, half) in real.items()]
-    return (f"{said}; at {max(curve):.0%} they are worth {_points(best, limit)} points. Real runs, how often their "
-            f"neighbours agree and what they gain over none: {'; '.join(told) or 'none measured'}. "
-            f"{_foretold(at, real)}")
+    last = list(zeros)[-1]  # real runs take the nearest, too
+    return (f"{' '.join(said)} Real runs, how often their neighbours agree and what they gain over none: "
+            f"{'; '.join(told) or 'none measured'}. {_foretold(last, zeros[last], real)}")
 
 
-def _foretold(at, real):
-    """Does the side of the curve's zero on which a real run lies tell the sign of its gain?"""
+def _where(kind, curve, at):
+    """Where one curve crosses zero, and what it comes to at its end."""
+    best, limit = mean_and_interval(curve[max(curve)])
+    name = "The nearest of the drawn class" if KINDS[kind] else "A random image of the drawn class"
+    if at is None:
+        said = f"{name} helps nowhere on the dial" + ("" if _sure(best, limit) else ", as far as can be seen")
+    else:
+        interval = crossing_interval(curve, np.random.default_rng(0))
+        between = "no 95 % interval: too few seeds, or too many drawn anew find no such point"
+        if interval:
+            between = f"95 % interval {interval[0]:.0%} to {interval[1]:.0%}"
+        said = (f"{name} helps from about {at:.0%} of them being right ({between})" if at > min(curve) else
+                f"{name} helps on all of the dial, even at {at:.0%} ({between})")
+    return f"{said}; at {max(curve):.0%} it is worth {_points(best, limit)} points."
+
+
+def _foretold(kind, at, real):
+    """Does the side of a curve's zero on which a real run lies tell the sign of its gain?"""
     clear = {arm: (agreed, mean) for arm, (agreed, mean, half) in real.items() if _sure(mean, half)}
     if not clear:
         return "No real run's gain or loss is larger than its interval: why one loses cannot be seen here."
     zero = np.inf if at is None else at
     right = [arm for arm, (agreed, mean) in clear.items() if (agreed >= zero) == (mean > 0)]
     wrong = [arm for arm in clear if arm not in right]
-    said = f"Of the {len(clear)} whose gain or loss is larger than its interval, {len(right)} do as the dial foretells"
+    said = (f"Of the {len(clear)} whose gain or loss is larger than its interval, {len(right)} do as the curve of "
+            f"'{kind}' foretells")
     return said + (f"; {', '.join(wrong)} do not, so agreement alone does not explain them." if wrong else ".")
 
 

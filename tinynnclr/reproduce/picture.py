@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..evaluate.interval import mean_and_interval
 from ..plots_style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, write_picture
-from .friends import DIALS, gains
+from .friends import DIALS, KINDS, gains
 from .page import CEILING, FLOORS
 from .table import Cells, Table
 
@@ -83,14 +83,16 @@ def draw_friends(table: Table, cells: Cells, path: Path, title: str) -> Path:
     fig = Figure((WIDTH, 5.4), dpi=130)
     top = draw_headline(fig, title, table.question)
     ax = fig.add_axes((0.09, 0.12, 0.88, (5.4 - top - 0.9) / 5.4))
-    dial = [found[f"dial {a:g}"] for a in DIALS if f"dial {a:g}" in found]
-    stats = [mean_and_interval(numbers) for _, numbers in dial]
-    ax.errorbar([100 * agreed for agreed, _ in dial], [mean for mean, _ in stats], [half or 0 for _, half in stats],
-                fmt="o-", color=BLUE, capsize=3, label="the dial: the labels choose the neighbour")
+    for kind, nearest in KINDS.items():
+        dial = [found[f"{kind} {a:g}"] for a in DIALS if f"{kind} {a:g}" in found]
+        stats = [mean_and_interval(numbers) for _, numbers in dial]
+        ax.errorbar([100 * agreed for agreed, _ in dial], [mean for mean, _ in stats], [half or 0 for _, half in stats],
+                    fmt="D-" if nearest else "o--", color=COLOURS[2] if nearest else BLUE, capsize=3,
+                    label=f"the labels draw a class, then {'its nearest image' if nearest else 'any of its images'}")
     for i, (arm, (agreed, numbers)) in enumerate((k, v) for k, v in found.items() if not k.startswith("dial")):
         mean, half = mean_and_interval(numbers)
         ax.errorbar(100 * agreed, mean, half or 0, fmt="s^Dvp"[i % 5], color=ORANGE, capsize=3, markersize=7,
-                    markerfacecolor="white" if i % 2 else ORANGE, label=arm)
+                    markerfacecolor="white" if i % 2 else ORANGE, label=f"real: {arm}")
     ax.axhline(0, color=INK, linewidth=1)
     ax.set_xlim(-3, 103)
     ax.set_xlabel("neighbours of the anchor's class, percent of those used", fontsize=9)

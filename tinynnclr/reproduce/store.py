@@ -22,8 +22,12 @@ from ..train import Run
 
 
 def key(config: Config) -> str:
-    """The name of a run's folder: method, data, seed, and a digest of every knob that changes its result."""
-    knobs = {name: value for name, value in config.to_dict().items() if name not in WHERE}
+    """The name of a run's folder: method, data, seed, and a digest of the knobs that make its result another one.
+
+    Of those, the ones that differ from the defaults: a knob that a later version brings leaves old runs their names.
+    """
+    usual = Config().to_dict()
+    knobs = {name: value for name, value in config.to_dict().items() if name not in WHERE and value != usual[name]}
     digest = hashlib.sha256(json.dumps(knobs, sort_keys=True).encode()).hexdigest()[:12]
     return f"{config.method}-{config.dataset.replace(':', '-').replace('/', '-')}-{config.seed}-{digest}"
 
