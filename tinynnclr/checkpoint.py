@@ -6,11 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
+from . import distributed
+
 FORMAT = 1
 
 
 def write_whole(path: str | Path, write: Callable) -> None:
-    """write(file) into a temporary neighbour, flush it to the disk, then rename it onto path in one step."""
+    """write(file) into a temporary neighbour, flush it to the disk, then rename it onto path in one step.
+
+    Of several ranks, rank 0 alone does so.
+    """
+    if distributed.rank():
+        return
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")  # not by mkstemp, whose files only their owner may read
     try:

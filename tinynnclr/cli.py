@@ -14,7 +14,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # before NumPy loads:
 import numpy as np  # noqa: E402
 from numba.core import event  # noqa: E402
 
-from . import __version__, checkpoint, kernels, run_dir  # noqa: E402
+from . import __version__, checkpoint, distributed, kernels, run_dir  # noqa: E402
 from .compare import OUTPUTS, Comparison  # noqa: E402
 from .config import Config, nearest  # noqa: E402
 from .datasets.download import SOURCES, DownloadError, download  # noqa: E402
@@ -24,6 +24,8 @@ from .export import FORMATS, export_run  # noqa: E402
 from .methods import METHODS, SupportSet  # noqa: E402
 from .models import ENCODERS, encoder_defaults  # noqa: E402
 from .run_dir import CHECKPOINT, PICTURES  # noqa: E402
+
+SHARED = ("train", "evaluate")  # commands whose work several ranks share
 
 
 class Parser(argparse.ArgumentParser):
@@ -168,7 +170,8 @@ def run_train(options: argparse.Namespace) -> None:
         run = run_dir.Run(config, data[0])
         run_dir.open_dir(folder)  # last: a mistake above leaves no folder behind
     print(f"{config.method} on {config.dataset}: {len(data[0])} training images, epoch {run.epoch} of {config.epochs}, "
-          f"{kernels.get_num_threads()} threads, into {folder}", flush=True)
+          f"{f'{distributed.size()} ranks with ' * (distributed.size() > 1)}{kernels.get_num_threads()} threads, "
+          f"into {folder}", flush=True)
     queues = [len(m) for m in run.method.modules() if isinstance(m, SupportSet)]
     if config.neighbors and queues and queues[0] > len(data[0]) / 4:
         print(f"note: a queue of {queues[0]} is more than a quarter of {len(data[0])} images: what is found there may "
@@ -259,10 +262,23 @@ class Announce(event.Listener):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. A user's mistake ends as one line on standard error and exit status 2, never a traceback."""
-    options = build_parser().parse_args(arguments)
+    try:
+        distributed.start()
+    except ValueError as error:
+        build_parser().error(str(error))
+    with distributed.all_or_none():
+        run_command(build_parser().parse_args(arguments))
+
+
+def run_command(options: argparse.Namespace) -> None:
+    """The command that was asked for, and its errors in a line."""
     command = {"train": run_train, "compare": run_compare, "evaluate": run_evaluate, "plot": run_plot,
                "export": run_export, "download": run_download, "bench": run_bench}
     try:
+        if distributed.size() > 1 and options.command not in SHARED:
+            raise ValueError(f"mpiexec started {distributed.size()} ranks, which only {' and '.join(SHARED)} "
+                             "share: run this command without mpiexec")
+        kernels.set_num_threads(distributed.threads_each(kernels.get_num_threads()))
         with event.install_listener("numba:compile", Announce()), np.errstate(all="ignore"):  # `train` finds NaN
             command[options.command](options)
     except (ValueError, OSError, FloatingPointError, DownloadError, MemoryError) as error:
