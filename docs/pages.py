@@ -14,7 +14,8 @@ from tinynnclr.teach.table import exercise_answers
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {  # what a reader may import, from the ground up
-    "tinynnclr": ["tensor", "gradcheck", "config", "train", "checkpoint", "run_dir", "compare", "export", "plots"],
+    "tinynnclr": ["distributed", "tensor", "gradcheck", "config", "train", "checkpoint", "run_dir", "compare", "export",
+                  "plots"],
     "kernels": None, "ops": None, "nn": None, "models": None, "datasets": None, "methods": None, "evaluate": None,
     "teach": ["check", "predict", "bench", "show", "report", "stored", "notebook", "table"],
 }

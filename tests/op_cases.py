@@ -104,6 +104,7 @@ CASES = {
     "getitem": [case((4, 5), index=index) for index in (
         1, -1, slice(1, 3), slice(None, None, -2), np.s_[:, 2], np.s_[..., None, 1:], np.array([0, 2, 2, 2]),
         (np.array([0, 1, 0]), np.array([2, 2, 2])), np.arange(20).reshape(4, 5) % 3 == 0, np.s_[1, 2], [], [3, 3])],
+    "all_gather": [case((3, 4)), case((5,)), case((0, 2, 3))],  # alone; test_distributed.py has it at 2 ranks
     "concatenate": [case((3, 4), (2, 4)), case((3, 4), (3, 1), (3, 2), axis=1), case((2, 3), axis=-1),
                     case((2, 0, 3), (2, 2, 3), axis=-2)],
     "matmul": [case((3, 4), (4, 5)), case((1, 1), (1, 1)), case((9, 33), (33, 2)), case((3, 0), (0, 2)),
@@ -181,6 +182,7 @@ REFERENCES = {
     "masked_fill": lambda a, mask, value: np.where(mask, value, a),
     "reshape": lambda a, shape: np.reshape(a, shape),
     "getitem": lambda a, index: a[index],
+    "all_gather": lambda a: a,
     "concatenate": lambda *arrays, axis=0: np.concatenate(arrays, axis),
     "log_softmax": _log_softmax,
     "cross_entropy": lambda x, labels: np.mean([-_log_softmax(row)[k] for row, k in zip(x, labels, strict=True)]),

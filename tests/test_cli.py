@@ -21,7 +21,7 @@ from tinynnclr.train import Run, augmentation_pair, train
 PROGRAM = [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
            "from tinynnclr.cli import main; main()"]  # as `python -m tinynnclr`, even where our parent ignores Ctrl-C
 KEYS = ["method", "dataset", "seed", "epochs", "steps", "encoder", "parameters", "seconds", "views_per_second", "knn",
-        "linear", "baselines", "protocol", "evaluation_seconds", "threads", "config"]
+        "linear", "baselines", "protocol", "evaluation_seconds", "threads", "ranks", "config"]
 
 
 @pytest.fixture(scope="module")

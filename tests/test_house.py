@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tinynnclr"
-FLOORS = {"kernels": 0,
+FLOORS = {"kernels": 0, "distributed": 0,
           "tensor": 1, "gradcheck": 1, "ops": 1,
           "nn": 2, "datasets": 2,
           "models": 3,

@@ -10,6 +10,8 @@ from typing import IO
 
 import numpy as np
 
+from . import distributed
+
 FORMAT = 1
 
 
@@ -17,7 +19,10 @@ def write_whole(path: str | Path, write: Callable) -> None:
     """write(file) into a temporary neighbour, flush it to the disk, then rename it onto path in one step.
 
     Raises OSError, and leaves what was at path before, where it cannot be written: no space, no right, no folder.
+    Of several ranks, rank 0 alone writes.
     """
+    if distributed.rank():
+        return
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")  # not by mkstemp, whose files only their owner may read
     try:

@@ -14,7 +14,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # before NumPy loads:
 import numpy as np  # noqa: E402
 from numba.core import event  # noqa: E402
 
-from . import checkpoint, kernels, run_dir  # noqa: E402
+from . import checkpoint, distributed, kernels, run_dir  # noqa: E402
 from .arms import parse_seeds  # noqa: E402
 from .compare import OUTPUTS, Comparison  # noqa: E402
 from .config import Config  # noqa: E402
@@ -28,6 +28,8 @@ from .methods import SupportSet  # noqa: E402
 from .reproduce import parse_tables, reproduce  # noqa: E402
 from .run_dir import CHECKPOINT, PICTURES  # noqa: E402
 from .sole_owner import sole_owner  # noqa: E402
+
+SHARED = ("train", "evaluate")  # commands whose work several ranks share
 
 
 def default_folder(config: Config) -> Path:
@@ -86,7 +88,8 @@ def train_and_judge(options: argparse.Namespace, folder: Path, run: run_dir.Run,
     """Train to the end, say how well it did, draw it; Ctrl-C says how to go on and ends as SystemExit(130)."""
     config = run.config
     print(f"{config.method} on {config.dataset}: {len(data[0])} training images, epoch {run.epoch} of {config.epochs}, "
-          f"{kernels.get_num_threads()} threads, into {folder}", flush=True)
+          f"{f'{distributed.size()} ranks with ' * (distributed.size() > 1)}{kernels.get_num_threads()} threads, "
+          f"into {folder}", flush=True)
     queues = [len(m) for m in run.method.modules() if isinstance(m, SupportSet)]
     if config.neighbors and queues and queues[0] > len(data[0]) / 4:
         print(f"note: a queue of {queues[0]} is more than a quarter of {len(data[0])} images: what is found there may "
@@ -193,10 +196,23 @@ class Announce(event.Listener):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. A user's mistake ends as one line on standard error and exit status 2, never a traceback."""
-    options = build_parser().parse_args(arguments)
+    try:
+        distributed.start()
+    except ValueError as error:
+        build_parser().error(str(error))
+    with distributed.all_or_none():
+        run_command(build_parser().parse_args(arguments))
+
+
+def run_command(options: argparse.Namespace) -> None:
+    """The command that was asked for, and its errors in a line."""
     command = {"train": run_train, "compare": run_compare, "reproduce": run_reproduce, "evaluate": run_evaluate,
                "plot": run_plot, "export": run_export, "download": run_download, "bench": run_bench}
     try:
+        if distributed.size() > 1 and options.command not in SHARED:
+            raise ValueError(f"mpiexec started {distributed.size()} ranks, which only {' and '.join(SHARED)} "
+                             "share: run this command without mpiexec")
+        kernels.set_num_threads(distributed.threads_each(kernels.get_num_threads()))
         with event.install_listener("numba:compile", Announce()), np.errstate(all="ignore"):  # `train` finds NaN
             command[options.command](options)
     except (ValueError, OSError, FloatingPointError, DownloadError, MemoryError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import checkpoint, datasets, kernels
+from . import checkpoint, datasets, distributed, kernels
 from .config import Config
 from .datasets.dataset import Dataset
 from .evaluate import judge_encoder, judge_pixels, protocol
@@ -30,6 +30,8 @@ def load_data(config: Config) -> tuple[Dataset, Dataset]:
 
 def open_dir(folder: Path) -> None:
     """Make the folder if need be, and fail now rather than after an hour if nothing can be written there."""
+    if distributed.rank():
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{os.getpid()}"
@@ -124,7 +126,7 @@ def evaluate_into(folder: Path, run: Run, data: tuple[Dataset, Dataset],
               "parameters": run.method.encoder.num_parameters(), "seconds": round(run.seconds, 2),
               "views_per_second": float(np.median(speeds)), **found, "baselines": floors,
               "protocol": protocol(config, *data), "evaluation_seconds": round(time.perf_counter() - started, 2),
-              "threads": kernels.get_num_threads(), "config": config.to_dict()}
+              "threads": kernels.get_num_threads(), "ranks": distributed.size(), "config": config.to_dict()}
     write_text(folder / RESULT, json.dumps(result, indent=2) + "\n")
     return result
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from . import checkpoint
+from . import checkpoint, distributed
 from .config import Config
 from .datasets.dataset import Dataset
 from .datasets.loader import batches
@@ -31,6 +31,9 @@ class Run:
     def __init__(self, config: Config, train: Dataset):
         if len(train) < config.batch_size:
             raise ValueError(f"batch_size: {config.batch_size} is more than the {len(train)} training images")
+        if config.batch_size % distributed.size():
+            raise ValueError(f"batch_size: {config.batch_size} cannot be shared by {distributed.size()} ranks: "
+                             f"expected a multiple of {distributed.size()}")
         self.config, self.epoch, self.step, self.seconds = config, 0, 0, 0.0
         weights, self.rng = (np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2))
         kind = METHODS[config.method]
@@ -92,6 +95,7 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
     config, method, optimizer = run.config, run.method, run.optimizer
     total = config.epochs * run.steps_per_epoch
     base, warmup = optimizer.lr, round(config.warmup * total)
+    mine = distributed.share(config.batch_size)  # of several ranks each has these rows of every batch
     with deferred_interrupt() as interrupted, tqdm(
             total=total, initial=run.step, disable=None if progress is None else not progress, unit="step",
             smoothing=0.05, dynamic_ncols=True) as bar:
@@ -103,31 +107,33 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
                 run.epoch_seconds += time.perf_counter() - started
             for indices in batches(run.order, config.batch_size, first=run.step % run.steps_per_epoch):
                 started = time.perf_counter()
-                x1, x2 = two_views(data.images, indices, augmentations, run.rng, config.view_size)
+                x1, x2 = two_views(data.images, indices, augmentations, run.rng, config.view_size, mine)
                 optimizer.lr = warmup_cosine(run.step, total, warmup, base)
-                loss = method.loss(x1, x2, indices)
-                if not np.isfinite(loss.item()):
-                    explain("the loss", method, x1, x2, indices, run)
+                loss = method.loss(x1, x2, indices[mine])
+                value = distributed.average(loss.numpy()).item()
+                if not np.isfinite(value):
+                    explain("the loss", method, x1, x2, indices[mine], run)
                 method.zero_grad()
                 loss.backward()
+                distributed.average_in_place([p.grad for p in method.parameters() if p.grad is not None])
                 if detect_anomaly and not all(np.isfinite(p.grad).all() for p in optimizer.parameters
                                               if p.grad is not None):
-                    explain("a gradient", method, x1, x2, indices, run)
+                    explain("a gradient", method, x1, x2, indices[mine], run)
                 optimizer.step()
-                run.log.append([loss.item(), *health(method.after_step(), data.labels)])
+                run.log.append([value, *health(method.after_step(), data.labels)])
                 run.step += 1
                 run.epoch_seconds += time.perf_counter() - started
                 bar.update()
                 if run.step % 10 == 0 and not bar.disable:
                     bar.set_description(f"epoch {run.epoch + 1}/{config.epochs}", refresh=False)
                     bar.set_postfix_str(status(run))
-                if interrupted.is_set() and run.step % run.steps_per_epoch:
+                if distributed.any_rank(interrupted.is_set()) and run.step % run.steps_per_epoch:
                     break
             expect_finite(method, f"step {run.step}, epoch {run.epoch + 1}")  # before a checkpoint is overwritten
             if run.step % run.steps_per_epoch == 0:
                 end_epoch(run, data)
             save(run)
-            if interrupted.is_set():
+            if distributed.any_rank(interrupted.is_set()):
                 raise KeyboardInterrupt
     optimizer.lr = base
 
@@ -146,11 +152,14 @@ def health(found: dict, labels: np.ndarray) -> list[float]:
     """
     numbers = {name: found[name] for name in ("entropy", "nmi", "drift") if name in found}
     if "z" in found:
-        numbers["spread"] = 1 - np.square(unit_rows(found["z"]).mean(axis=0)).sum()
+        numbers["spread"] = 1 - np.square(distributed.average(unit_rows(found["z"]).mean(axis=0))).sum()
+    if "entropy" in found:
+        numbers["entropy"] = distributed.average(np.asarray(found["entropy"])).item()
     if "rows" in found:
-        own, other = found["anchor_ids"], found["neighbor_ids"]
-        numbers.update(self_match=(own == other).mean(), age=found["ages"].mean(),
-                       distinct=len(np.unique(found["rows"])), agreement=(labels[own] == labels[other]).mean())
+        own, other, rows, ages = (distributed.gather(found[name])
+                                  for name in ("anchor_ids", "neighbor_ids", "rows", "ages"))
+        numbers.update(self_match=(own == other).mean(), age=ages.mean(), distinct=len(np.unique(rows)),
+                       agreement=(labels[own] == labels[other]).mean())
     return [float(numbers.get(name, np.nan)) for name in HEALTH]
 
 
@@ -211,11 +220,12 @@ def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: 
         broken = ~np.isfinite(view).all(axis=(1, 2, 3))
         if broken.any():
             raise FloatingPointError(f"{where}; a view of sample {indices[broken.argmax()]} holds NaN or infinity")
-    try:
-        with watch():
-            method.loss(x1, x2, indices).backward()
-    except FloatingPointError as error:
-        where += f"; {error}"
+    if distributed.size() == 1:  # of several, one could stop at an op while others wait for it at the next
+        try:
+            with watch():
+                method.loss(x1, x2, indices).backward()
+        except FloatingPointError as error:
+            where += f"; {error}"
     raise FloatingPointError(f"{where}; batch of samples {indices[:8].tolist()}...: try a smaller --lr")
 
 

@@ -122,10 +122,12 @@ def _crop_boxes(a, n, height, width, rng):
 
 def two_views(images: np.ndarray, indices: np.ndarray,
               augmentations: Augmentation | tuple[Augmentation, Augmentation], rng: np.random.Generator,
-              size: int | None = None, *, parallel: bool = True) -> tuple[np.ndarray, np.ndarray]:
+              size: int | None = None, rows: slice = slice(None), *,
+              parallel: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """x1, x2: two independent views, each (b, size, size, 3) float32 in [0, 1], of images[indices].
 
     images (n, h, w, 3) uint8; one Augmentation serves both views, a pair gives each its own; size None means h.
+    Of the batch only `rows` are made, with the draws that they have in the whole.
     parallel=False keeps to the calling thread and frees the GIL. Raises ValueError as kernels.augment does.
     """
     pair = (augmentations,) * 2 if isinstance(augmentations, Augmentation) else augmentations
@@ -137,7 +139,7 @@ def two_views(images: np.ndarray, indices: np.ndarray,
         if np.ndim(value) != ndim:
             raise ValueError(f"{name}: expected {ndim} dimensions, got shape {np.shape(value)}")
     b, (_, height, width, _) = len(indices), np.shape(images)
-    params = np.concatenate([draw_params(a, b, height, width, rng) for a in pair])
-    both = np.concatenate([indices, indices])  # one launch makes the views of both
+    params = np.concatenate([draw_params(a, b, height, width, rng)[rows] for a in pair])
+    both = np.concatenate([indices[rows]] * 2)  # one launch makes the views of both
     views = augment(images, both, params, height if size is None else size, parallel=parallel)
-    return views[:b], views[b:]
+    return views[:len(both) // 2], views[len(both) // 2:]

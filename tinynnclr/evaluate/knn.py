@@ -1,7 +1,7 @@
 """Weighted k-nearest-neighbour accuracy: does the class of an image's neighbours tell its own?"""
 import numpy as np
 
-from .. import kernels
+from .. import distributed, kernels
 
 
 def centred_unit_rows(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
@@ -30,8 +30,9 @@ def knn_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, 
     Both sets are centred on the training mean. Source: Wu et al. 2018 (arXiv 1805.01978), section 3.4.
     """
     train, test = centred_unit_rows(train, test)
-    indices, similarities = kernels.nearest(test, train, min(k, len(train)))
-    return float((vote(indices, similarities, train_labels, temperature) == test_labels).mean())
+    indices, similarities = kernels.nearest(test[distributed.share(len(test))], train, min(k, len(train)))
+    votes = distributed.gather(vote(indices, similarities, train_labels, temperature), len(test))
+    return float((votes == test_labels).mean())
 
 
 def _others(rows, queries, k):

@@ -4,6 +4,8 @@ Before a convolution the second forward pass is gone: the convolution normalises
 first, the moments, could hide in the epilogue of the convolution before. It would not pay: it is 2 % of a training step
 (7 of 340 ms at width 32), and the epilogue would have to do the same sums, without an origin to take them from.
 """
+from collections.abc import Callable
+
 import numpy as np
 from numba import njit
 
@@ -144,18 +146,21 @@ def normalize(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndar
 
 def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray,
                    var: np.ndarray, eps: float = 1e-5, relu: bool = False, constant_stats: bool = False,
-                   overwrite: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+                   overwrite: bool = False,
+                   average: Callable = lambda sums: sums) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(dx, dweight, dbias) of `normalize`, where mean and var are those of x, or constants if constant_stats.
 
     dx = weight/std * (g - mean(g) - xhat * mean(g * xhat)), the two means being 0 for constant statistics. With
-    overwrite, dx takes the place of g where g is in C order.
+    overwrite, dx takes the place of g where g is in C order. Where x is one of several shares of a batch, mean and var
+    are those of all, and `average` makes of a share's two sums their mean over all shares.
     """
     rows, repeat = _wide_rows(x)
     cotangents = np.ascontiguousarray(g).reshape(rows.shape)
     scale, shift = coefficients(x, weight, bias, mean, var, eps)
     tiled = [np.tile(v, repeat).astype(x.dtype) for v in (scale, shift, mean)]
     arguments = (cotangents, rows, tiled[0], tiled[1], _floor(x, relu))
-    g_sum, gx_sum = _add_parts(_gradient_sums, rows, repeat, (*arguments, tiled[2]))
+    own = _add_parts(_gradient_sums, rows, repeat, (*arguments, tiled[2]))  # the parameters' gradients are this share's
+    g_sum, gx_sum = own if constant_stats else average(own)
     inverse_variance = 1 / (var.astype(np.float64) + eps)
     count = np.inf if constant_stats else x.size / x.shape[-1]
     slope = scale * gx_sum * inverse_variance / count
@@ -163,4 +168,4 @@ def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.nd
     dx = cotangents if overwrite else np.empty_like(rows)
     parallel(_grad_input, len(rows), *arguments, *(np.tile(v, repeat).astype(x.dtype) for v in (slope, level)), dx,
              overwrite, grain=64)
-    return dx.reshape(x.shape), (gx_sum * np.sqrt(inverse_variance)).astype(x.dtype), g_sum.astype(x.dtype)
+    return dx.reshape(x.shape), (own[1] * np.sqrt(inverse_variance)).astype(x.dtype), own[0].astype(x.dtype)

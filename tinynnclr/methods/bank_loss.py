@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from .. import ops
+from .. import distributed, ops
 from ..nn import Module
 from ..tensor import Tensor
 from .losses import info_nce_loss, nce_loss
@@ -44,10 +44,11 @@ class BankLoss(Module):
         others = ops.matmul(z, bank.rows[drawn].T)  # (b, n)
         allowed = self.negatives.allowed(others.numpy(), step, own)
         assert allowed is not None  # for some are one's own
-        self.found = np.count_nonzero(allowed) / len(ids)
+        self.found = np.count_nonzero(allowed) / len(ids)  # of this rank's images
         if self.kind != "nce":
             return info_nce_loss(positive, others, self.temperature, allowed)
-        estimate = float(np.exp(others.numpy() / self.temperature).mean(dtype=np.float64)) * self.images
+        mean = np.exp(others.numpy() / self.temperature).mean(keepdims=True, dtype=np.float64)
+        estimate = distributed.average(mean).item() * self.images
         if self.z[0] == 0:
             self.z[0] = estimate
         self.drift = estimate / self.z[0]

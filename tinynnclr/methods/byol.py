@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import distributed
 from ..datasets.dataset import Dataset
 from ..models import Encoder, predictor, projector
 from ..tensor import Tensor
@@ -47,6 +48,6 @@ class BYOL(Method):
         z1, t1, ids = self.pending
         self.target.follow(self.encoder, self.projector)
         if self.support_set:
-            self.support_set.enqueue(t1, ids)
+            self.support_set.enqueue(distributed.gather(t1), distributed.gather(ids))
         self.pending = ()
         return {"z": z1}

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import distributed
 from ..datasets.dataset import Dataset
 from ..models import Encoder, LabEncoder, linear_head, make_encoder
 from ..tensor import Tensor
@@ -67,8 +68,9 @@ class CMC(Method):
     def after_step(self) -> dict:
         """Move the rows of the step's images in both banks, once."""
         z, y, ids = self.pending
-        self.lightness_bank.update(z, ids)
-        self.colors_bank.update(y, ids)
+        everyones = distributed.gather(ids)
+        self.lightness_bank.update(distributed.gather(z), everyones)
+        self.colors_bank.update(distributed.gather(y), everyones)
         for loss in self.losses:
             loss.step += 1
         self.pending = ()

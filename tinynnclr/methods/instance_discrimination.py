@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import distributed
 from ..datasets.dataset import Dataset
 from ..models import Encoder, linear_head
 from ..tensor import Tensor
@@ -52,7 +53,7 @@ class InstanceDiscrimination(Method):
     def after_step(self) -> dict:
         """Move the rows of the step's images, once."""
         z, ids = self.pending
-        self.bank.update(z, ids)
+        self.bank.update(distributed.gather(z), distributed.gather(ids))
         self.bank_loss.step += 1
         self.pending = ()
         return {"z": z, "drift": self.bank_loss.drift}

@@ -2,10 +2,13 @@
 
 Every loss here is a mean over anchors, in nats. With all embeddings equal it is the logarithm of the number of
 candidates, the value of a guess.
+
+Of several ranks, each has the anchors of its share of the batch, and `all_gather` brings it the candidates of all: its
+rows of the table of similarities. The loss is then its share's mean; the batch's is the mean over the ranks.
 """
 import numpy as np
 
-from .. import ops
+from .. import distributed, ops
 from ..tensor import Tensor
 
 
@@ -17,9 +20,12 @@ def nnclr_loss(neighbors: np.ndarray | Tensor, p: Tensor, temperature: float, bo
     same with rows and columns exchanged: each prediction, too, must find its neighbour among those of the batch.
     Source: NNCLR (arXiv 2104.14548), eq. 3.
     """
-    logits = ops.matmul(ops.l2_normalize(neighbors), ops.l2_normalize(p).T) * (1 / temperature)  # (b, b)
-    loss = ops.cross_entropy(logits, labels=np.arange(len(neighbors)))
-    return (loss + ops.cross_entropy(logits.T, labels=np.arange(len(neighbors)))) * 0.5 if both_directions else loss
+    neighbors, p, own = ops.l2_normalize(neighbors), ops.l2_normalize(p), distributed.mine(len(p))
+    loss = ops.cross_entropy(ops.matmul(neighbors, ops.all_gather(p).T) * (1 / temperature), labels=own)  # (b, b)
+    if not both_directions:
+        return loss
+    logits = ops.matmul(p, ops.all_gather(neighbors).T) * (1 / temperature)
+    return (loss + ops.cross_entropy(logits, labels=own)) * 0.5
 
 
 def nt_xent_loss(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
@@ -27,11 +33,13 @@ def nt_xent_loss(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
 
     Source: SimCLR (arXiv 2002.05709), eq. 1, as the mean over the 2b anchors (the authors' code returns twice that).
     """
-    b = len(z1)
-    z = ops.l2_normalize(ops.concatenate(z1, z2))  # (2b, d)
-    logits = ops.matmul(z, z.T) * (1 / temperature)  # (2b, 2b)
-    logits = ops.masked_fill(logits, mask=np.eye(2 * b, dtype=bool), value=-np.inf)  # nobody is their own candidate
-    return ops.cross_entropy(logits, labels=np.concatenate([np.arange(b, 2 * b), np.arange(b)]))
+    z1, z2, own = ops.l2_normalize(z1), ops.l2_normalize(z2), distributed.mine(len(z1))
+    b = len(z1) * distributed.size()  # of all ranks
+    candidates = ops.concatenate(ops.all_gather(z1), ops.all_gather(z2))  # (2b, d)
+    logits = ops.matmul(ops.concatenate(z1, z2), candidates.T) * (1 / temperature)  # (2b, 2b), or a rank's rows of it
+    oneself = np.arange(2 * b) == np.concatenate([own, own + b])[:, None]  # nobody is their own candidate
+    logits = ops.masked_fill(logits, mask=oneself, value=-np.inf)
+    return ops.cross_entropy(logits, labels=np.concatenate([own + b, own]))
 
 
 def info_nce_loss(positive: Tensor, negatives: Tensor, temperature: float, allowed: np.ndarray | None = None) -> Tensor:
@@ -70,8 +78,9 @@ def soft_neighbor_loss(p: Tensor, keys: np.ndarray, weights: np.ndarray, tempera
     the authors' code (outside), which by Jensen's inequality is never smaller.
     """
     b, k, d = keys.shape
-    logits = ops.matmul(ops.l2_normalize(p), ops.l2_normalize(keys.reshape(b * k, d)).T) * (1 / temperature)
-    own = np.arange(b)[:, None] * k + np.arange(k)  # (b, k): the columns of each anchor's positives
+    candidates = ops.l2_normalize(distributed.gather(keys).reshape(-1, d))
+    logits = ops.matmul(ops.l2_normalize(p), candidates.T) * (1 / temperature)
+    own = distributed.mine(b)[:, None] * k + np.arange(k)  # (b, k): the columns of each anchor's positives
     log_p = ops.log_softmax(logits)[np.arange(b)[:, None], own]  # (b, k)
     if inside:
         return -ops.log((ops.exp(log_p) * weights).sum(axis=1)).mean()

@@ -6,7 +6,8 @@
 In a step: the copy follows the weights (eq. 2), then makes the keys, then the queue as it was gives the negatives, then
 the keys are let in, once. The queue gives negatives and never positives, the opposite of NNCLR. --head v1 is one linear
 layer, v2 two with ReLU between; --symmetric is the mean over both roles of the views, whose keys go in together.
-The paper shuffles batches between GPUs so that batch norm betrays nothing; on one machine there is nothing to shuffle.
+The paper shuffles batches between GPUs so that batch norm betrays nothing; here its statistics are those of the whole
+batch on however many ranks, so that there is nothing to shuffle.
 Source: He et al. 2020 (arXiv 1911.05722), algorithm 1, and Chen et al. 2020 (v2, arXiv 2003.04297).
 """
 import math
@@ -14,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .. import ops
+from .. import distributed, ops
 from ..datasets.dataset import Dataset
 from ..models import Encoder, linear_head
 from ..tensor import Tensor
@@ -59,7 +60,7 @@ class MoCo(Method):
             positive = (q * keys[-1]).sum(axis=1, keepdims=True)
             losses.append(info_nce_loss(positive, others, self.temperature, allowed))
             self.found = len(self.queue) if allowed is None else allowed.sum(axis=1).mean()
-        self.pending = q.numpy(), np.concatenate(keys), np.concatenate([ids] * len(roles))
+        self.pending = q.numpy(), keys, ids
         return losses[0] if len(losses) == 1 else (losses[0] + losses[1]) * 0.5
 
     def guess(self) -> float:
@@ -69,7 +70,8 @@ class MoCo(Method):
     def after_step(self) -> dict:
         """Enqueue the keys of the step, once."""
         z, keys, ids = self.pending
-        self.queue.enqueue(keys, ids)
+        self.queue.enqueue(np.concatenate([distributed.gather(k) for k in keys]),
+                           np.tile(distributed.gather(ids), len(keys)))
         self.steps += 1
         self.pending = ()
         return {"z": z}

@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 
+from .. import distributed
 from ..datasets.dataset import Dataset
 from ..models import Encoder, predictor, projector
 from ..nn import Sequential
@@ -90,7 +91,8 @@ class NNCLR(Method):
             return self.support_set.nearest(z.numpy())
         rows, found = self.support_set.nearest_k(z.numpy(), self.config.top_k)
         rng = np.random.default_rng((self.config.seed, int(self.steps[0])))  # so that a resumed run draws the same
-        one = np.arange(len(z)), rng.integers(0, self.config.top_k, len(z))
+        drawn = rng.integers(0, self.config.top_k, len(z) * distributed.size())  # for the whole batch
+        one = np.arange(len(z)), drawn[distributed.mine(len(z))]
         return rows[one], found[one]
 
     def after_step(self) -> dict:
@@ -100,7 +102,7 @@ class NNCLR(Method):
         if found is not None:
             health.update(anchor_ids=ids, neighbor_ids=self.support_set.ids[found], rows=found,
                           ages=self.support_set.age(found))
-        self.support_set.enqueue(s1, ids)
+        self.support_set.enqueue(distributed.gather(s1), distributed.gather(ids))
         self.steps += 1
         self.pending = ()
         return health

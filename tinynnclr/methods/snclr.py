@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import distributed
 from ..datasets.dataset import Dataset
 from ..models import Encoder, predictor, projector
 from ..tensor import Tensor
@@ -89,7 +90,7 @@ class SNCLR(Method):
     def after_step(self) -> dict:
         """Enqueue the slow copy's embeddings of view 2, once."""
         z1, y2, ids, health = self.pending
-        self.support_set.enqueue(y2, ids)
+        self.support_set.enqueue(distributed.gather(y2), distributed.gather(ids))
         self.steps += 1
         self.pending = ()
         return {"z": z1, **health}

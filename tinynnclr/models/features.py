@@ -1,6 +1,7 @@
 """Images to features, with a frozen encoder: nothing is recorded and no running statistic moves."""
 import numpy as np
 
+from .. import distributed
 from ..nn import Module
 from ..tensor import no_grad
 
@@ -11,15 +12,19 @@ def to_float(images: np.ndarray) -> np.ndarray:
 
 
 def encode(encoder: Module, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
-    """h (n, d) of uint8 images (n, h, w, 3), in evaluation mode; the encoder's mode is put back afterwards."""
-    before = encoder.training
+    """h (n, d) of uint8 images (n, h, w, 3), in evaluation mode; the encoder's mode is put back afterwards.
+
+    Of several ranks each encodes its share, and all get everything.
+    """
+    before, mine = encoder.training, images[distributed.share(len(images))]
     encoder.eval()
     try:
         with no_grad():
-            parts = [encoder(to_float(images[i:i + batch_size])).numpy() for i in range(0, len(images), batch_size)]
+            parts = [encoder(to_float(mine[i:i + batch_size])).numpy()
+                     for i in range(0, max(1, len(mine)), batch_size)]
     finally:
         encoder.train(before)
-    return np.concatenate(parts)
+    return distributed.gather(np.concatenate(parts), len(images))
 
 
 def pixels(images: np.ndarray) -> np.ndarray:

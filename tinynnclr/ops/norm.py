@@ -1,18 +1,29 @@
 """Normalisation: over the batch, of each row (layer_norm, l2_normalize), of each channel of an image (standardize)."""
-from .. import kernels
+import numpy as np
+
+from .. import distributed, kernels
 from ..tensor import once, op
 
 
 def _statistics(x, running_mean, running_var, training, momentum):
-    """Mean and variance to normalise x with; in training, the running ones move towards them."""
-    count = x.size // max(x.shape[-1], 1)
+    """Mean and variance to normalise x with, in training those of all ranks; the running ones move towards them."""
+    count = x.size // max(x.shape[-1], 1) * distributed.size()
     if training and count < 2:
         raise ValueError(f"batch_norm: expected at least 2 rows to take statistics of in training, got {count}")
-    mean, var = kernels.moments(x) if training else (running_mean, running_var)
+    mean, var = _whole(*kernels.moments(x)) if training else (running_mean, running_var)
     if training and running_mean is not None:
         running_mean += momentum * (mean - running_mean)
         running_var += momentum * (var * (count / (count - 1)) - running_var)
     return mean, var
+
+
+def _whole(mean, var):
+    """From those of its own equal share, mean and variance of the whole batch: var + mean^2 is the mean square."""
+    if distributed.size() == 1:
+        return mean, var
+    own = mean.astype(np.float64)
+    first, second = distributed.average(np.stack([own, var + own * own]))
+    return first.astype(mean.dtype), np.maximum(second - first * first, 0).astype(var.dtype)
 
 
 @op
@@ -21,11 +32,13 @@ def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training
     """(x - mean) / sqrt(var + eps) * weight + bias over the last axis, then max(., 0) if relu.
 
     In training, mean and (biased) var are the batch's, and the running statistics, where given, move towards them in
-    place by `momentum` (the variance's unbiased, as torch does); otherwise the running statistics are used.
+    place by `momentum` (the variance's unbiased, as torch does); otherwise the running statistics are used. Of several
+    ranks each has a share of the batch, and the statistics, and x's gradient through them, are those of the whole.
     Source: Ioffe & Szegedy 2015, algorithm 1.
     """
     mean, var = _statistics(x, running_mean, running_var, training, momentum)
-    grads = once(lambda g: kernels.normalize_grad(g, x, weight, bias, mean, var, eps, relu, not training))
+    grads = once(lambda g: kernels.normalize_grad(g, x, weight, bias, mean, var, eps, relu, not training,
+                                                  average=distributed.average))
     return kernels.normalize(x, weight, bias, mean, var, eps, relu), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])
 
@@ -46,7 +59,7 @@ def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_va
     def grads(g):
         between = kernels.conv2d_grad_input(g, filters, x_shape, stride, padding)
         return kernels.normalize_grad(between, x, weight, bias, mean, var, eps, True, not training,
-                                      overwrite=True)
+                                      overwrite=True, average=distributed.average)
 
     return kernels.conv2d(x, filters, stride, padding, affine), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2],

@@ -1,6 +1,7 @@
 """Ops that move numbers about without changing them; backward moves them back."""
 import numpy as np
 
+from .. import distributed
 from ..tensor import op
 
 
@@ -37,3 +38,12 @@ def concatenate(*arrays, axis=0):
     cuts = np.cumsum([a.shape[axis] for a in arrays])[:-1]
     pieces = [lambda g, i=i: np.split(g, cuts, axis)[i] for i in range(len(arrays))]
     return np.concatenate(arrays, axis), tuple(pieces)
+
+
+@op
+def all_gather(a):
+    """The rows of all ranks, rank after rank; alone, a itself. Source: SimCLR (arXiv 2002.05709), section 2.2.
+
+    Backward, a row collects what every rank's loss wants of it: a rank that took it as a negative pushes it, too.
+    """
+    return distributed.gather(a), (distributed.scatter_sum,)
