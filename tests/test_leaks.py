@@ -26,7 +26,7 @@ from tinynnclr.train import Run, augmentation_pair, train
 
 DATA = random_data(64, size=32), random_data(48, size=32, seed=1)
 SHRUNK = {  # {protocol: {where a constant lives: a value for which it takes seconds}}
-    "semi": {"evaluate.finetune.STEPS": 6, "evaluate.semi.ENOUGH": 6},
+    "semi": {"evaluate.semi.STEPS": 4, "evaluate.semi.ENOUGH": 6},
     "transfer": {"evaluate.transfer.STEPS": 4, "evaluate.others.TRAIN": 60, "evaluate.others.TEST": 60,
                  "evaluate.others.OTHERS": ("digits", "toybox-night")},
     "fewshot": {"evaluate.fewshot.EPISODES": 3, "evaluate.others.TRAIN": 60, "evaluate.others.TEST": 300,

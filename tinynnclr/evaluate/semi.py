@@ -13,7 +13,7 @@ from ..config import Config
 from ..datasets import toybox
 from ..datasets.dataset import Dataset
 from .finding import Finding, Row, Subject
-from .finetune import AUGMENTATION, BATCH, STEPS, accuracy, fine_tune
+from .finetune import BATCH, STEPS, accuracy, fine_tune
 from .frozen import STRENGTHS, VALIDATION, choose_strength, features
 from .linear import linear_accuracy
 
@@ -48,7 +48,7 @@ def semi(subject: Subject) -> SemiFinding:
         for (name, encoder), how in zip(subject.encoders().items(), ("fine-tuned", "supervised from scratch"),
                                         strict=True):
             rows.append({"encoder": name, "labels": told, "how": how,
-                         "accuracy": accuracy(fine_tune(config, encoder, few, config.seed), test)})
+                         "accuracy": accuracy(fine_tune(config, encoder, few, config.seed, STEPS), test)})
     return SemiFinding(rows, _rules(config, lists, test), 1 / len(train.class_names), lists)
 
 
@@ -87,11 +87,12 @@ def publish(folder: Path) -> list[Path]:
 def _rules(config, lists, test):
     counts = " and ".join(f"{len(chosen)} ({share})" for share, chosen in lists.items())
     return (f"Labels of {counts} training images, every class as often, drawn with the run's seed; label_lists in the "
-            f"JSON file names them. Frozen: softmax on standardised features by L-BFGS, weight decay {config.probe_strength:g}; "
-            f"from {ENOUGH} labels on it is chosen from {', '.join(f'{s:g}' for s in STRENGTHS)} on {VALIDATION:.0%} of "
-            f"them. Fine-tuned and supervised from scratch: encoder and linear layer, about {STEPS} steps of SGD on "
-            f"batches of at most {BATCH}, views {AUGMENTATION}, all settings the same. They were set once, on training "
-            f"images kept apart. Measured on {len(test)} test images after the last step.")
+            "JSON file names them. Frozen: softmax on standardised features by L-BFGS, weight decay "
+            f"{config.probe_strength:g}; from {ENOUGH} labels on it is chosen from "
+            f"{', '.join(f'{s:g}' for s in STRENGTHS)} on {VALIDATION:.0%} of them. Fine-tuned and supervised from "
+            f"scratch: encoder and linear layer, about {STEPS} steps of SGD on batches of at most {BATCH}, views "
+            f"{config.augmentation}, all settings the same; they were set once, on training images kept apart. "
+            f"Measured on {len(test)} test images after the last step.")
 
 
 if __name__ == "__main__":
