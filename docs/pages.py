@@ -3,6 +3,7 @@ import importlib
 import json
 import pkgutil
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -20,8 +21,9 @@ FLOORS = {  # what a reader may import, from the ground up
 
 
 def write(docs: Path) -> None:
-    """All of them, into docs/lessons, docs/api and docs/tables.md."""
+    """All of them, into docs/lessons, docs/papers, docs/api and docs/tables.md."""
     lessons(docs / "lessons")
+    papers(docs / "papers")
     api(docs / "api")
     (docs / "tables.md").write_text(tables(), encoding="utf-8")
 
@@ -60,13 +62,33 @@ def with_words(notebook) -> None:
                 cell.metadata.setdefault("mystnb", {})["image"] = {"alt": alt}
 
 
+def papers(folder: Path) -> None:
+    """A page for each table that `tinynnclr reproduce` made, with its picture, and the page that lists them."""
+    folder.mkdir(exist_ok=True)
+    names, lines = [], []
+    for path in sorted((ROOT / "results" / "reproduce").glob("*.md")):
+        title, _, text = path.read_text(encoding="utf-8").partition("\n")
+        name, _, question = title.removeprefix("# ").partition(": ")
+        picture = path.with_suffix(".png")
+        shutil.copyfile(picture, folder / picture.name)
+        shown = f"![{question} The numbers of the table below, with intervals, floors and ceiling]({picture.name})"
+        (folder / path.name).write_text(f"# {question}\n\n{shown}\n{text}", encoding="utf-8")
+        names.append(path.stem)
+        lines.append(f"- [{name}]({path.stem}.md): {question}")
+    head = ["# The papers' tables, at our scale", "", "Each is made by one command, `tinynnclr reproduce TABLE`, with "
+            "the paper's own numbers beside it and a sentence that says whether its claim held here.", ""]
+    contents = ["", "```{toctree}", ":hidden:", "", *names, "```", ""]
+    (folder / "index.md").write_text("\n".join([*head, *lines, *contents]), encoding="utf-8")
+
+
 def api(folder: Path) -> None:
     """A page for each floor of the house, and in it each module with what it says of itself."""
     folder.mkdir(exist_ok=True)
     for floor, modules in FLOORS.items():
         package = "tinynnclr" if floor == "tinynnclr" else f"tinynnclr.{floor}"
         found = importlib.import_module(package)
-        modules = modules or [m.name for m in pkgutil.iter_modules(found.__path__)]
+        modules = modules or [m.name.removeprefix(f"{package}.")
+                              for m in pkgutil.walk_packages(found.__path__, f"{package}.")]
         lines = [package, "=" * len(package), "", *entry(package, members=False)]
         for module in modules:
             name = f"{package}.{module}"

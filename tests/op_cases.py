@@ -6,6 +6,7 @@ import numpy as np
 from tinynnclr import kernels
 from tinynnclr.kernels.attention import attention_naive
 from tinynnclr.kernels.gelu import gelu_naive
+from tinynnclr.kernels.roi_align import roi_align_naive
 from tinynnclr.kernels.standardize import standardize_naive
 
 _rng = np.random.default_rng(3)
@@ -139,6 +140,13 @@ CASES = {
                case((3, 0), (0, 2), (2,)), case(normal(4, 3).T, normal(5, 4).T, (5,)),
                case((3, 4), (4, 5), (5,), relu=True), case((9, 33), (33, 2), (2,), relu=True),
                case((3, 0), (0, 2), away(2), relu=True)],
+    "roi_align": [case((2, 5, 6, 3), boxes=np.array([[0.3, 1.2, 4.1, 3.9], [-3, -2.2, 7.7, 9], [2, 2, 2.5, 2.5]]),
+                       image=np.array([1, 0, 1]), size=3),
+                  case((1, 4, 4, 1), boxes=np.array([[-0.5, -0.5, 3.5, 3.5]] * 2), image=np.zeros(2, int), size=2,
+                       samples=1),
+                  case((3, 1, 1, 2), boxes=np.zeros((1, 4)), image=np.array([2]), size=1, samples=3),
+                  case((2, 3, 3, 2), boxes=np.zeros((0, 4)), image=np.zeros(0, int), size=2)],
+    "log_sigmoid": [*singles(normal), case(60 * away(2, 3))],
 }
 
 
@@ -166,7 +174,8 @@ REFERENCES = {
     "gelu": lambda a: gelu_naive(a)[0], "layer_norm": _layer_norm, 
     "attention": lambda q, k, v, heads=1: attention_naive(q, k, v, heads)[0],
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "exp": np.exp,
-    "log": np.log, "tanh": np.tanh, "sum": np.sum, "mean": np.mean, "transpose": np.transpose, "matmul": np.matmul,
+    "log": np.log, "log_sigmoid": lambda a: -np.logaddexp(0, -a), "tanh": np.tanh,
+    "sum": np.sum, "mean": np.mean, "transpose": np.transpose, "matmul": np.matmul,
     "power": lambda a, exponent: a ** exponent,
     "relu": lambda a: np.maximum(a, 0),
     "masked_fill": lambda a, mask, value: np.where(mask, value, a),
@@ -183,5 +192,6 @@ REFERENCES = {
     "batch_norm": _batch_norm,
     "batch_norm_conv2d": _batch_norm_conv2d,
     "standardize": standardize_naive,
+    "roi_align": lambda x, boxes, image, size, samples=2: roi_align_naive(x, boxes, image, size, samples),
 }
 ALL = [(name, i) for name in sorted(CASES) for i in range(len(CASES[name]))]

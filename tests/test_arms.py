@@ -8,7 +8,7 @@ from tinynnclr.methods import METHODS
 
 
 def test_all_is_every_method():
-    assert parse_arms("all") == {name: {"method": name} for name in METHODS}
+    assert parse_arms("all") == {name: {"method": name} for name in METHODS if name != "dial"}
 
 
 def test_arms_have_the_types_of_their_knobs():
@@ -24,7 +24,7 @@ def test_arms_have_the_types_of_their_knobs():
 def test_the_first_mention_gives_the_place():
     names = list(parse_arms("simclr,all,simclr:lr=1,simclr"))
     assert (names[0], names[-1]) == ("simclr", "simclr:lr=1")
-    assert sorted(names[:-1]) == sorted(METHODS)
+    assert sorted([*names[:-1], "dial"]) == sorted(METHODS)
 
 
 MISTAKES = {

@@ -142,7 +142,7 @@ def test_a_disk_that_is_full(here, capsys, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", fsync)
     status, _, err = run(capsys, *TRAIN, "--out", "full")
-    assert (status, err) == (2, "tinynnclr train: [Errno 28] No space left on device\n")
+    assert (status, err) == (2, "tinynnclr train: full/checkpoint.npz: cannot be written (No space left on device)\n")
     assert os.listdir("full") == []
 
 

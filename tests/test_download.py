@@ -56,7 +56,7 @@ def server():
 
 
 def fetch(tmp_path, server, path="tiny.tar.gz", name="cifar10", **options):
-    return download(name, tmp_path / "data", url=server.url + path, **options)
+    return download(name, tmp_path / "data", url=server.url + path, **{"allow_http": True, **options})
 
 
 def files(folder):
@@ -93,17 +93,19 @@ def test_already_there_asks_nobody(tmp_path, server, capsys):
 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_several_files_are_kept_as_they_come(tmp_path, server, slash):
-    folder = download("fashion_mnist", tmp_path, url=server.url.rstrip("/") + slash)
+    folder = download("fashion_mnist", tmp_path, url=server.url.rstrip("/") + slash, allow_http=True)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == PAIR
     assert files(tmp_path) == ["pair/one.gz", "pair/two.gz"]
     (folder / "one.gz").rename(folder / "one")  # unzipped by hand
-    assert download("fashion_mnist", tmp_path, url=server.url) == folder
+    assert download("fashion_mnist", tmp_path, url=server.url, allow_http=True) == folder
     assert len(server.log) == 2
 
 
 def test_the_address_comes_from_the_environment(tmp_path, server, monkeypatch):
     monkeypatch.setenv("TINYNNCLR_CIFAR10_URL", server.url)
-    check(download("cifar10", tmp_path))
+    with fails(DownloadError, "expected https", "--allow-http"):
+        download("cifar10", tmp_path)
+    check(download("cifar10", tmp_path, allow_http=True))
 
 
 def test_local_file(tmp_path):
@@ -150,10 +152,10 @@ def test_a_complete_part_is_not_fetched_again(tmp_path, server):
 def test_only_the_file_that_failed_is_fetched_again(tmp_path, server):
     missing = server.files.pop("two.gz")
     with fails(DownloadError, "two.gz: HTTP 404"):
-        download("fashion_mnist", tmp_path, url=server.url)
+        download("fashion_mnist", tmp_path, url=server.url, allow_http=True)
     assert files(tmp_path) == ["one.gz.part"]
     server.files["two.gz"] = missing
-    download("fashion_mnist", tmp_path, url=server.url)
+    download("fashion_mnist", tmp_path, url=server.url, allow_http=True)
     assert [path for path, *_ in server.log] == ["/one.gz", "/two.gz", "/two.gz"]
     assert files(tmp_path) == ["pair/one.gz", "pair/two.gz"]
 

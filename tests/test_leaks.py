@@ -31,7 +31,7 @@ SHRUNK = {  # {protocol: {where a constant lives: a value for which it takes sec
                  "evaluate.others.OTHERS": ("digits", "toybox-night")},
     "fewshot": {"evaluate.fewshot.EPISODES": 3, "evaluate.others.TRAIN": 60, "evaluate.others.TEST": 300,
                 "evaluate.others.OTHERS": ("digits", "toybox-night")},
-    "dense": {"evaluate.dense.judge.TRAIN": 24, "evaluate.dense.judge.TEST": 12, "evaluate.dense.judge.STEPS": 3,
+    "dense": {"evaluate.dense.judge.TRAIN": 32, "evaluate.dense.judge.TEST": 12, "evaluate.dense.judge.STEPS": 3,
               "evaluate.dense.judge.TOYS": 32, "evaluate.dense.judge.TOY_STEPS": 2},
 }
 OWN_TEST = {  # {protocol: the function that makes its test images, where these are not the subject's}

@@ -96,7 +96,7 @@ def test_no_label_reaches_the_training(name):
     other = Dataset(DATA.images, np.random.default_rng(0).permutation(DATA.labels), DATA.class_names)
     ours, theirs = (state_of(trained(config_of(name), data)) for data in (DATA, other))
     same = all(ours[key] == theirs[key] for key in ours if key != "metrics")  # where agreement is told
-    assert same == (name != "supervised")
+    assert same == (name not in ("supervised", "dial"))
 
 
 @each
@@ -212,5 +212,5 @@ def test_a_method_is_a_page(name):
     text = path.with_suffix(".py").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 125
     opening = text.split('"""')[1]
-    assert name in ("random", "supervised") or "Source: " in opening
+    assert name in ("random", "supervised", "dial") or "Source: " in opening
     assert name == "random" or "loss = " in opening

@@ -131,6 +131,42 @@ def test_a_guess_is_kept_and_drawn(capsys):
     assert guess("t.seconds") is None
 
 
+@pytest.mark.parametrize(("number", "axis", "limits", "at", "marker"), [
+    (1e9, "y", (0, 10), (0.05, 0.98), "^"), (-1, "y", (0, 10), (0.05, 0.02), "v"),
+    (10.5, "x", (0, 10), (0.98, 0.9), ">"), (-2e7, "x", (0, 10), (0.02, 0.9), "<"),
+    (99, "x", (10, 0), (0.02, 0.9), "<"), (-1, "y", (10, 0), (0.05, 0.98), "^")])
+def test_a_guess_beyond_fixed_axes_stands_at_their_edge(number, axis, limits, at, marker):
+    """The picture has the same size as without a guess: nothing is drawn outside."""
+    def drawn(guessed):
+        figure = Figure(figsize=(4, 3))
+        ax = figure.add_subplot(xlim=limits if axis == "x" else (0, 1), ylim=limits if axis == "y" else (0, 1))
+        predict("t.far", units=guessed)
+        draw_guess(ax, "t.far", axis)
+        return ax, Image.open(io.BytesIO(png(figure))).size
+
+    (ax, size), (_, plain) = drawn(number), drawn(...)
+    assert size == plain
+    assert tuple(ax.get_xlim() if axis == "x" else ax.get_ylim()) == limits
+    (line,), (text,) = ax.lines, ax.texts
+    assert (line.get_marker(), tuple(np.ravel(line.get_data()))) == (marker, at)
+    assert line.get_transform() == ax.transAxes
+    said = text.get_text().removeprefix("your guess: ").replace(",", "")
+    assert float(said) == number
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_where_a_guess_can_be_shown_it_is_a_line(axis):
+    free, fixed, log = Figure().subplots(1, 3)
+    fixed.set(xlim=(0, 10), ylim=(0, 10))
+    log.set(xscale="log", yscale="log")
+    for ax, number, line in ((free, 1e6, True), (fixed, 0, True), (fixed, 10, True), (log, 1e6, True), (log, 0, False)):
+        predict("t.near", units=number)
+        ax.plot([1, 2], [1, 2])
+        draw_guess(ax, "t.near", axis)
+        assert (ax.lines[-1].get_linestyle() == ":") == line
+    predict("t.near", units=...)
+
+
 def test_the_first_call_stands_apart(capsys):
     calls = []
 

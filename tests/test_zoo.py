@@ -14,7 +14,7 @@ def made(kind, **knobs):
     rng = np.random.default_rng(3)
     config = Config(width=2, dim=8, projector_hidden=12, predictor_hidden=10, view_size=16, queue_size=24)
     images, labels = rng.integers(0, 256, (40, 16, 16, 3), np.uint8), np.arange(40) % 4
-    return kind(NNCLR(TinyCNN(2, rng), config, rng), images, labels, size=24, batch=5, **knobs)
+    return kind(NNCLR(TinyCNN(2, rng), config, rng), images, labels, queue_size=24, batch_size=5, **knobs)
 
 
 def test_the_healthy_step_is_nnclr():
@@ -47,7 +47,7 @@ def test_a_patient_does_not_tell_what_it_has():
     method = made(Step).method
     kinds = set()
     for seed in range(60):
-        one = patient(seed, method, np.zeros((8, 8, 8, 3), np.uint8), np.zeros(8, int), size=8, batch=4)
+        one = patient(seed, method, np.zeros((8, 8, 8, 3), np.uint8), np.zeros(8, int), queue_size=8, batch_size=4)
         assert type(one).__name__ == "Step"
         assert type(one).__doc__ == Step.__doc__
         kinds.add(type(one).__bases__[0])

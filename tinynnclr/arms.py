@@ -11,7 +11,8 @@ SHARED = ("method", "seed", "dataset", "data_dir", "train_size", "threads", "knn
 def parse_arms(text: str) -> dict[str, dict]:
     """{arm: its knobs, the method among them}; "all" stands for every method. Raises ValueError for a mistake."""
     words = [word.strip() for word in text.split(",")]
-    arms = [arm for word in words for arm in (METHODS if word == "all" else [word])]
+    everything = [name for name, method in METHODS.items() if not method.experiment]
+    arms = [arm for word in words for arm in (everything if word == "all" else [word])]
     return {arm: parse_arm(arm) for arm in arms}
 
 

@@ -1,8 +1,12 @@
 """Runs on disk: files are written whole or not at all, and nothing that is read back is ever executed."""
+import contextlib
 import json
+import math
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -10,7 +14,10 @@ FORMAT = 1
 
 
 def write_whole(path: str | Path, write: Callable) -> None:
-    """write(file) into a temporary neighbour, flush it to the disk, then rename it onto path in one step."""
+    """write(file) into a temporary neighbour, flush it to the disk, then rename it onto path in one step.
+
+    Raises OSError, and leaves what was at path before, where it cannot be written: no space, no right, no folder.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")  # not by mkstemp, whose files only their owner may read
     try:
@@ -19,8 +26,12 @@ def write_whole(path: str | Path, write: Callable) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            before = "; the file that was there is whole" if path.exists() else ""
+            raise type(error)(f"{path}: cannot be written ({error.strerror or error}){before}") from error
         raise
 
 
@@ -31,12 +42,28 @@ def save(path: str | Path, groups: dict[str, dict[str, np.ndarray]], info: dict)
     write_whole(path, lambda file: np.savez(file, **{"info": text, **arrays}))  # type: ignore[arg-type]
 
 
+def expect_honest(file: IO[bytes]) -> None:
+    """Raises ValueError where an .npz claims more than its bytes: a member packed small, or an array beyond its end."""
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+                raise ValueError(f"{member.filename} is compressed, and ours never are")
+            with archive.open(member) as data:
+                first = np.lib.format.read_magic(data) == (1, 0)
+                shape, _, dtype = (np.lib.format.read_array_header_1_0 if first else
+                                   np.lib.format.read_array_header_2_0)(data)
+                if dtype.hasobject or math.prod(shape) * dtype.itemsize != member.file_size - data.tell():
+                    raise ValueError(f"{member.filename} claims {dtype} {shape}, and is of another size")
+    file.seek(0)
+
+
 def load(path: str | Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
     """(groups, info) as `save` took them. Raises FileNotFoundError, or ValueError where it is not one of ours."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
     with open(path, "rb") as file:  # opened here, for NumPy leaves it open where the archive is damaged
         try:
+            expect_honest(file)
             with np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             info = json.loads(arrays.pop("info").tobytes())

@@ -16,6 +16,7 @@ from .evaluate.comparison import csv_table, markdown, summary, title
 from .evaluate.floor_cache import FloorCache
 from .evaluate.interval import mean_and_interval
 from .run_dir import CHECKPOINT, METRICS, RESULT
+from .sole_owner import sole_owner
 from .train import Run
 
 OUTPUTS = ("compare.md", "compare.csv", "compare.json", "compare.png")
@@ -153,9 +154,10 @@ class Comparison:
         run_dir.open_dir(self.out)  # last: a mistake leaves no folder behind
         print(f"{len(self.jobs)} runs on {config.dataset}, {len(self.done)} of them done before, "
               f"{kernels.get_num_threads()} threads, into {self.out}", flush=True)
-        self.write()
-        if data:
-            self.train(data)
+        with sole_owner(self.out):
+            self.write()
+            if data:
+                self.train(data)
         return [str(job) for job in self.failed]
 
     def expect_fit(self, train_data: Dataset) -> None:
@@ -188,8 +190,9 @@ class Comparison:
             run.load(job.folder / CHECKPOINT)
         run_dir.open_dir(job.folder)
         try:
-            run_dir.train_into(job.folder, run, data[0])
-            result = run_dir.evaluate_into(job.folder, run, data, below)
+            with sole_owner(job.folder):
+                run_dir.train_into(job.folder, run, data[0])
+                result = run_dir.evaluate_into(job.folder, run, data, below)
             self.done[job] = complete(job, result)
             said = (f"kNN {100 * result['knn']:.1f} %, linear {100 * result['linear']:.1f} % "
                     f"({duration(result['seconds'] + result['evaluation_seconds'])})")

@@ -47,6 +47,7 @@ class Config:
     queue_size: int = knob(4096, "rows of the support set (nnclr, snclr, byol) or of the queue of negatives (moco)")
     neighbors: bool = knob(True, "take the nearest neighbour as the positive (nnclr, byol); off: the embedding itself")
     neighbors_after: float = knob(0.5, "share of the run before neighbours are used; 0 is the paper's")
+    told_agreement: float = knob(1.0, "share of neighbours of the anchor's class, chosen by the labels (dial)")
     top_k: int = knob(1, "the positive is a random one of so many nearest neighbours (nnclr)")
     soft_neighbor: bool = knob(False, "the positive is the mean of all rows, weighed by a softmax (nnclr)")
     prototypes: int = knob(0, "so many running cluster centres take the queue's place, as in KMCLR (nnclr); 0: a queue")
@@ -113,7 +114,8 @@ class Config:
             self._expect(name, 0 <= getattr(self, name) < float("inf"), "0 or more")
         for name in ("batch_size", "clusters"):
             self._expect(name, getattr(self, name) >= 2, "at least 2")
-        for name in ("warmup", "neighbors_after", "ema", "bank_momentum", "ring_outer", "ring_inner", "anneal_until"):
+        for name in ("told_agreement", "warmup", "neighbors_after", "ema", "bank_momentum", "ring_outer",
+                     "ring_inner", "anneal_until"):
             self._expect(name, 0 <= getattr(self, name) <= 1, "0 to 1")
         self._expect("top_k", self.top_k <= (self.prototypes or self.queue_size), "no more than there are rows")
 

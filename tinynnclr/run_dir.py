@@ -4,6 +4,7 @@ import io
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,20 +54,22 @@ def write_metrics(folder: Path, rows: list[dict]) -> None:
     write_text(folder / METRICS, text.getvalue())
 
 
-def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = None) -> None:
-    """Train on, with a checkpoint and metrics.csv after every epoch, and a checkpoint on Ctrl-C."""
+def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = None,
+               detect_anomaly: bool = False, saved: Callable[[Run], None] = lambda run: None) -> None:
+    """Train on, with a checkpoint and metrics.csv after every epoch, and a checkpoint on Ctrl-C; then saved(run)."""
 
     def save(run):
         run.save(folder / CHECKPOINT)
         if run.metrics:
             write_metrics(folder, run.metrics)
+        saved(run)
 
     augmentations = augmentation_pair(run.config.augmentation)
     if run.step == 0:
         run.save(folder / CHECKPOINT)
     elif run.metrics:
         write_metrics(folder, run.metrics)  # an interrupt may have come between the two files
-    train(run, data, augmentations, save=save, progress=progress)
+    train(run, data, augmentations, save=save, progress=progress, detect_anomaly=detect_anomaly)
 
 
 def _config(folder, info) -> Config:

@@ -42,7 +42,7 @@ def no_grad() -> Iterator[None]:
 
 @contextlib.contextmanager
 def watch() -> Iterator[None]:
-    """Inside this context an op whose value is not finite raises FloatingPointError with the op's name."""
+    """Inside this context an op whose value or gradient is not finite raises FloatingPointError with the op's name."""
     global _watching
     before, _watching = _watching, True
     try:
@@ -133,6 +133,8 @@ def backward(root: Node, g: np.ndarray) -> None:
         for parent, vjp in zip(node.parents, node.vjps, strict=True):
             if parent is not None:
                 d = vjp(g)
+                if _watching and not np.isfinite(d).all():
+                    raise FloatingPointError(f"{node.name}: the first gradient that is not finite, shape {d.shape}")
                 grads[parent] = grads[parent] + d if parent in grads else d
         node.parents, node.vjps = (), None
 

@@ -81,11 +81,12 @@ def make_optimizer(config: Config, method: Module) -> Optimizer:
 
 
 def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run], None] = lambda run: None,
-          progress: bool | None = None) -> None:
+          progress: bool | None = None, detect_anomaly: bool = False) -> None:
     """Train until run.config.epochs are done. progress: True or False, None for a bar on a terminal only.
 
     Calls save(run) when an epoch is whole, and on Ctrl-C, which then ends as KeyboardInterrupt. Raises
-    FloatingPointError, with the step and the first op, where the loss is not finite.
+    FloatingPointError, with the step and the first op, where the loss is not finite; with detect_anomaly also where a
+    gradient is not, before it reaches the weights.
     """
     keep_freed_memory()
     config, method, optimizer = run.config, run.method, run.optimizer
@@ -106,9 +107,12 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
                 optimizer.lr = warmup_cosine(run.step, total, warmup, base)
                 loss = method.loss(x1, x2, indices)
                 if not np.isfinite(loss.item()):
-                    explain(method, x1, x2, indices, run)
+                    explain("the loss", method, x1, x2, indices, run)
                 method.zero_grad()
                 loss.backward()
+                if detect_anomaly and not all(np.isfinite(p.grad).all() for p in optimizer.parameters
+                                              if p.grad is not None):
+                    explain("a gradient", method, x1, x2, indices, run)
                 optimizer.step()
                 run.log.append([loss.item(), *health(method.after_step(), data.labels)])
                 run.step += 1
@@ -199,9 +203,9 @@ def look(run: Run, data: Dataset) -> dict[str, float]:
     return {"monitor_knn": leave_one_out_accuracy(h, watched.labels, run.config.knn_k, run.config.knn_temperature)}
 
 
-def explain(method: Method, x1: np.ndarray, x2: np.ndarray, indices: np.ndarray, run: Run) -> None:
-    """Walk the step again with every op watched, and stop with the name of the first whose value is not finite."""
-    where = f"step {run.step + 1}, epoch {run.epoch + 1}: the loss is not finite"
+def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: np.ndarray, run: Run) -> None:
+    """Walk the step again, watched, and stop with the name of the first op whose value or gradient is not finite."""
+    where = f"step {run.step + 1}, epoch {run.epoch + 1}: {what} is not finite"
     expect_finite(method, where)
     for view in (x1, x2):
         broken = ~np.isfinite(view).all(axis=(1, 2, 3))
@@ -209,7 +213,7 @@ def explain(method: Method, x1: np.ndarray, x2: np.ndarray, indices: np.ndarray,
             raise FloatingPointError(f"{where}; a view of sample {indices[broken.argmax()]} holds NaN or infinity")
     try:
         with watch():
-            method.loss(x1, x2, indices)
+            method.loss(x1, x2, indices).backward()
     except FloatingPointError as error:
         where += f"; {error}"
     raise FloatingPointError(f"{where}; batch of samples {indices[:8].tolist()}...: try a smaller --lr")

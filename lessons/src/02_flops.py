@@ -49,7 +49,7 @@ BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 #
 # A *rate* is flops divided by seconds, and a GFLOP/s is a thousand million of them in one second. For orientation:
 # the clock of a processor ticks about three thousand million times a second, so one flop a tick would be 3 GFLOP/s.
-# How many will three loops in Python make, and how many will `@`? Write two guesses in place of the dots.
+# How many will three loops in Python make, and how many `@`? Write two guesses in place of the dots.
 
 # %%
 predict("02.loops", gflops_a_second=...)
@@ -139,7 +139,7 @@ for name, *sizes in (("matmul", 512, 512, 512), ("matmul", 1, 512, 512), ("neare
 # %% [markdown]
 # The last column is the *arithmetic intensity*. In a product of two 512 x 512 matrices each byte serves in 85 flops.
 # One row times the same matrix makes half a flop of each byte: it fetches the whole matrix and uses every number once.
-# That is one reason why networks are trained in batches. Adding two arrays is worse still, one flop for 12 bytes.
+# That is one reason why networks are trained in batches. Adding two arrays is worse still.
 
 # %% [markdown]
 # ## What Python does meanwhile
@@ -201,7 +201,7 @@ same_product(matmul_lists)  # compare: matmul_lists
 climb("loops over lists", matmul_lists, 24, 16)
 
 # %% [markdown]
-# Lists beat arrays, to the surprise of many. An array is made to be used *whole*.
+# Lists beat arrays here. An array is made to be used *whole*.
 
 # %% [markdown]
 # ## A row at a time
@@ -234,12 +234,13 @@ climb("NumPy, a row at a time", matmul_rows, 128, 128)
 climb("NumPy, outer products", matmul_outer, 128, 128)
 
 # %% [markdown]
-# One loop is left instead of three. An instruction of the interpreter now starts about a thousand flops, which run in
+# One loop is left instead of three. An instruction of the interpreter starts about a thousand flops, which run in
 # compiled code, and Python's part of the bill is small. What keeps us from the top, then?
 #
 # Count bytes. For each $k$ the outer products write a table of $N^2$ products, read it again together with $C$, and
-# write $C$: 16 bytes for a product and its addition, 8 bytes for one flop. The exercise found the opposite possible,
-# many flops for one byte. The arithmetic units wait, this time for numbers and not for Python.
+# write $C$: 16 bytes for two flops, where the exercise found many flops for one byte possible. The arithmetic units
+# wait, this time for numbers. One thing both ways do well: they go along rows, whose numbers are neighbours in memory,
+# and memory hands over 16 neighbours at a time. Down a column, 15 of these would go unused (lesson 03).
 
 # %% [markdown]
 # ## Exercise 02.b · No loop, and no `@`
@@ -254,8 +255,8 @@ climb("NumPy, outer products", matmul_outer, 128, 128)
 def product(a, b):
     """The matrix product of a (m, k) and b (k, n), both float32: (m, n).
 
-    Only *, a sum, and changes of shape: no loop of any kind, and none of NumPy's product functions. NumPy makes
-    exactly m*k*n products of numbers. Memory is no object.
+    Only *, a sum, and changes of shape, in plain Python (no @njit): no loop of any kind, and none of NumPy's product
+    functions. NumPy makes exactly m*k*n products of numbers. Memory is no object.
     """
     raise NotImplementedError
 
@@ -382,7 +383,7 @@ print(f"the cube law said {in_units(law)}, the fastest call took {in_units(large
 # %% [markdown]
 # The law is one of arithmetic, and on a machine that does nothing else it gives the order of magnitude. When it fails
 # by more, something else has changed: where the numbers lie (lesson 03 falls over such an edge), or who shares the
-# processor: a long call is always interrupted, and then even the fastest of several pays for others.
+# processor: a long call is always interrupted.
 
 # %% [markdown]
 # ## Broken on purpose

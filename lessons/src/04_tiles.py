@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   lesson:
-#     question: "How close to BLAS can fifty lines get, and why not closer?"
+#     question: "How close to BLAS can forty lines get, and why not closer?"
 #     picture: "the roofline of this machine, with every version of the matrix product as a dot under it"
 #     budget_s: 60
 #     derives: [in_place, tile_by_four, matmul_tiles]
@@ -15,7 +15,7 @@
 #
 # Lesson 03 compiled three loops and swapped two of them, and each of these made the product many times faster. NumPy's
 # `@` is faster still. It calls a *BLAS* (basic linear algebra subprograms), a library of the kind that people have been
-# tuning for forty years, and it does the same multiplications on the same core. **How close to BLAS can fifty lines
+# tuning for forty years, and it does the same multiplications on the same core. **How close to BLAS can forty lines
 # get, and why not closer?**
 #
 # **You will need** lessons 02 (what an operation costs) and 03 (what Numba compiles). **It takes** about 20 s on one
@@ -217,6 +217,10 @@ print(tiles(97, 32))
 # The nest of loops around a tile. Its order is the drawing's: take a piece of $B$, let all rows of $A$ pass, take the
 # next piece. It works on the panels `start` to `stop` of $C$ (all rows, `width` columns each) and writes nowhere else;
 # the last section will be glad of that. `parallel` is the package's; on one thread it calls `nest` for all panels.
+#
+# Three numbers make a tile: its rows and its width in $C$, and its *depth*, the number of steps $k$ that one piece of
+# $B$ serves, or $k_1 - k_0$ in the drawing. At depth 40 the 1,024 rows of $B$ are cut into 25 pieces of 40 and a last
+# one of 24, so each tile of $C$ is visited 26 times. Why 40? That is exercise 04.c.
 
 # %%
 def nest_of(tile):
@@ -230,7 +234,7 @@ def nest_of(tile):
     return nest
 
 # %%
-TILE = 16, 128, 40  # rows and width of a tile of C, depth of a piece of B; exercise 04.c is about the third
+TILE = 16, 128, 40  # rows and width of a tile of C; depth of a piece of B, in steps k
 
 def matmul_tiles(nest, a, b, tile=TILE):
     """a (m, k), b (k, n) -> a b, (m, n), tile by tile."""

@@ -184,10 +184,10 @@ for judge, color, marker, shift in looks:
     ax.plot(values, np.arange(len(recipes)) + shift, marker, color=color, ms=8, label=judge)
 ax.axvline(50, color="#666666", ls="--", lw=1)
 ax.text(50.4, -0.45, "a coin", color="#666666", fontsize=9)
-draw_guess(ax, "07.untrained", axis="x")
 ax.set(yticks=range(len(recipes)), yticklabels=recipes, ylim=(5.6, -0.7),
-       xlim=(min(50, guess("07.untrained") or 50) - 2, 102),
+       xlim=(max(0, min(50, guess("07.untrained") or 50)) - 2, 102),
        xlabel="questions answered right, %", title="Three judges who have learned nothing")
+draw_guess(ax, "07.untrained", axis="x")
 ax.grid(axis="y", color="#DDDDDD")
 ax.legend(frameon=True, loc="upper left", bbox_to_anchor=(0.14, 0.9))
 show(fig, alt="Six recipes against the share of right answers of three untrained judges: near 100 % for nothing, flip "
@@ -228,9 +228,9 @@ ax.axvline(10, color="#666666", ls="--", lw=1)
 ax.text(10.5, 3.35, "chance", color="#666666", fontsize=9)
 ax.axvspan(100 * min(random_weights), 100 * max(random_weights), color="#009E73", alpha=0.2)
 ax.text(100 * np.mean(random_weights), 3.35, "random weights", color="#00674B", fontsize=9, ha="center")
+ax.set(yticks=range(4), yticklabels=kinds, ylim=(3.6, -0.5), xlabel="kNN accuracy, %", title="What was learned",
+       xlim=(0, max(60, min(100, guess("07.knn_nothing") or 0)) + 2))
 draw_guess(ax, "07.knn_nothing", axis="x")
-ax.set(yticks=range(4), yticklabels=kinds, ylim=(3.6, -0.5), xlim=(0, max(60, guess("07.knn_nothing") or 0) + 2),
-       xlabel="kNN accuracy, %", title="What was learned")
 loss.set(xlabel="loss at the end, nats", xlim=(0, 5), title="What the loss says")
 show(fig, alt="Left: kNN accuracy of three seeds under four recipes, rising from nothing, inside the band of random "
               "weights, to all, far beyond it. Right: their losses; nothing has the lowest, all the highest.")

@@ -172,7 +172,8 @@ def entries(z):
     """Embeddings z (b, d) float32 -> a new array (b, d) float32: each row divided by its length.
 
     It shares no memory with z, and z stays as it is. Raises FloatingPointError if any row has no direction: it is all
-    zeros, or holds a NaN or an infinity. b may be 0.
+    zeros, or holds a NaN or an infinity. All other rows have lengths from 1e-15 to 1e15, whose squares fit float32. b
+    may be 0.
     """
     raise NotImplementedError
 

@@ -17,7 +17,8 @@
 #
 # In NNCLR an image learns from a friend: the embedding, among 4,096 that went by a moment ago, that is most like its
 # own. With the package's defaults a training step asks for 512 friends (two views of 256 images), and the next step
-# asks again, of a queue that has moved on. There is no time to build an index, and no reason to accept a friend who
+# asks again, of a queue that has moved on. There is no time to build an index (an order made beforehand, which
+# makes each search shorter), and no reason to accept a friend who
 # is only probably the right one. So: exact, and cheap. By the end you will have six searches that agree on every
 # friend, while their times differ by a factor of several thousand.
 #

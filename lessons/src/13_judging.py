@@ -133,7 +133,8 @@ plt.close(fig)
 # with its schedule whole, at the last step. Choosing the best epoch by its test accuracy would be training on the
 # test.
 #
-# Next, did both sides have the same knobs? Ask the records, not the authors.
+# Next, did both sides have the same knobs? Ask the records, not the authors. (MoCo and CMC are two older contrastive
+# methods, which the package has as well.)
 
 # %%
 def knobs_that_differ(name, one, other):

@@ -345,7 +345,8 @@ plt.close(fig)
 # What did it do to training? In this project's longer runs on the toybox (20,000 pictures, eight epochs, five seeds),
 # a ball that shrank in a straight line to the ring of 1 % to 10 % lowered the kNN accuracy, where pictures are
 # classified by their nearest neighbours and chance is 10 %, with every method and every seed. MoCo, whose bank is the
-# queue of lesson 10, fell from 93.1 % to 88.2 % in the mean; instance discrimination from 78.8 % to 69.7 %. All runs
+# queue of lesson 10, fell from 93.1 % to 88.2 % in the mean; instance discrimination, whose bank has a row for every
+# training picture, from 78.8 % to 69.7 %. All runs
 # are in `results/compare/toybox.csv`. It fits our explanation and does not prove it, for the ring also leaves fewer
 # than a tenth of the negatives. The fair control would be a ring of 10 % to 19 %, which is as large and, by the curves
 # above, holds fewer class-mates. Nobody has run it here yet.
@@ -441,7 +442,7 @@ assert abs(ring_loss(arrived[:, 0], arrived, ball, 0.2) - math.log(2)) < 1e-3
 
 # %% [markdown]
 # It stops at $\ln 2 = 0.693$: the positive ties with itself. A ring drops the own row by luck, where it is among the
-# very nearest; for 45 % of our anchors, whose views have strayed a little, the luck does not hold. The test is one
+# very nearest; for four in ten of our anchors, whose views have strayed, the luck does not hold. The test is one
 # line: *my own row is never chosen, near or far*.
 #
 # The same code had a flag that no one could switch off:

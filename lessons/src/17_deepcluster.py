@@ -264,7 +264,7 @@ print(f"same features, another start: {luck:.2f}; one of them shuffled: {by_lot:
 
 # %% tags=["exercise:17.c"]
 def balanced_order(assignment, k, size, rng):
-    """Clusters (n,), each in 0 to k - 1 -> (size,) indices of pictures, in random order.
+    """Clusters (n,), each in 0 to k - 1 -> (size,) indices of pictures, in random order, from rng alone.
 
     Every cluster that is not empty comes equally often, give or take 1, and so does every picture within its cluster.
     """

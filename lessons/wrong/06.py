@@ -186,3 +186,9 @@ def quiet_head(features, classes, rng):
 # diagnosis: as small as can be, for the sake of the loss: what gets through is as good as nothing
 def quiet_head(features, classes, rng):
     return 1e-8 / math.sqrt(features) * rng.standard_normal((features, classes)), np.zeros(classes)
+
+
+# %% tags=["exercise:06.c"]
+# diagnosis: the right size, but drawn from a generator of its own, without a seed: no run can be repeated
+def quiet_head(features, classes, rng):
+    return 0.01 / math.sqrt(features) * np.random.default_rng().standard_normal((features, classes)), np.zeros(classes)

@@ -229,5 +229,5 @@ def diagnose(step):
 # diagnosis: it judges by the loss of one step, which says little: six of the eight have an ordinary one
 def diagnose(step):
     loss, _ = step(step.batch())
-    guess = math.log(step.size)
+    guess = math.log(step.batch_size)
     return "healthy" if loss.item() < guess else "inverted" if abs(loss.item() - guess) < 0.05 else "rotated"

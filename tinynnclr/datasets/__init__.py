@@ -41,11 +41,14 @@ def load(
         from tinynnclr.datasets import cifar
 
         train, test = (cifar.load_cifar10 if name == "cifar10" else cifar.load_cifar100)(data_dir)
-    return (train if train_size is None else _balanced(train, train_size, seed)), test
+    return (train if train_size is None else balanced(train, train_size, seed)), test
 
 
-def _balanced(train, train_size, seed):
-    """A random part with equally many images of each class (give or take one), and so has every prefix of it."""
+def balanced(train: Dataset, train_size: int, seed: int) -> Dataset:
+    """A random part with equally many images of each class (give or take one), and so has every prefix of it.
+
+    Raises ValueError where train has fewer than train_size images.
+    """
     if train_size > len(train):
         raise ValueError(f"train_size: expected at most {len(train)}, the images there are, got {train_size}")
     order = np.random.default_rng(seed).permutation(len(train))

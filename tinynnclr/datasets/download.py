@@ -60,12 +60,14 @@ SOURCES = {
 
 
 def download(
-    name: str, data_dir: str | Path, *, url: str | None = None, archive: str | Path | None = None, checksum: bool = True
+    name: str, data_dir: str | Path, *, url: str | None = None, archive: str | Path | None = None,
+    checksum: bool = True, allow_http: bool = False
 ) -> Path:
     """Put a data set of SOURCES into data_dir and return its folder; one that is there already is left alone.
 
     url (or the environment's TINYNNCLR_<NAME>_URL): another address, of the file or, ending in /, of its folder.
-    archive: a local file instead, or the folder that holds the files. checksum=False takes bytes that differ.
+    archive: a local file instead, or the folder that holds the files. checksum=False takes bytes that differ;
+    allow_http=True an address of http, where the bytes may be read and changed on their way.
     Raises DownloadError, ValueError for an unknown name. Kept after a failure: at most FILE.part, to be resumed.
     """
     if name not in SOURCES:
@@ -81,7 +83,7 @@ def download(
             paths = [_local(Path(archive), file, source, checksum) for file in source.files]
         data_dir.mkdir(parents=True, exist_ok=True)  # a mistake above leaves no folder behind
         if archive is None:
-            paths = [_fetch(_address(url, file, source), data_dir, file, checksum) for file in source.files]
+            paths = [_fetch(_address(url, file, source, allow_http), data_dir, file, checksum) for file in source.files]
         fetched = paths if archive is None else []
         try:
             _install(source, paths, folder)
@@ -105,9 +107,11 @@ def _is_there(source, folder):
     return True
 
 
-def _address(url, file, source):
+def _address(url, file, source, allow_http):
+    if url.lower().startswith("http://") and not allow_http:
+        raise DownloadError(f"url: expected https://..., got {url!r}; --allow-http takes it")
     if not url.lower().startswith(("https://", "http://")):
-        raise DownloadError(f"url: expected https://... or http://..., got {url!r} (a local file goes to --from)")
+        raise DownloadError(f"url: expected https://..., got {url!r} (a local file goes to --from)")
     if len(source.files) > 1 and not url.endswith("/"):
         url += "/"
     return url + file.name if url.endswith("/") else url

@@ -1,7 +1,7 @@
 """What a protocol gets, an encoder and its data, and what it finds: rows of numbers and the rules they follow."""
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from ..config import Config
 from ..datasets.dataset import Dataset
 from ..methods import METHODS
 from ..models import Encoder
+from ..models.features import encode, pixels
 from .collect import percent
 
 Row = dict[str, str | float]
@@ -21,6 +22,8 @@ class Subject:
     config: Config
     encoder: Encoder
     data: tuple[Dataset, Dataset]
+    to: tuple[str, ...] | None = None  # other sets to judge it on (`evaluate.others`); None: all that are there
+    floors: bool = True  # judge random weights and raw pixels as well
 
     @cached_property
     def untrained(self) -> Encoder:
@@ -30,7 +33,12 @@ class Subject:
 
     def encoders(self) -> dict[str, Encoder]:
         """{name: encoder}, the judged one first, under its method's name, and "random weights" after it."""
-        return {self.config.method: self.encoder, "random weights": self.untrained}
+        return {self.config.method: self.encoder, **({"random weights": self.untrained} if self.floors else {})}
+
+    def extractors(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+        """{name: uint8 images -> frozen features (n, d)} of the encoders, and of "raw pixels"."""
+        found: dict[str, Callable] = {name: partial(encode, encoder) for name, encoder in self.encoders().items()}
+        return {**found, **({"raw pixels": pixels} if self.floors else {})}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import numpy as np
 from .. import kernels
 from ..datasets.dataset import Dataset
 from ..methods.clustering import normalized_mutual_information
-from ..models.features import encode, pixels
 from .finding import Finding, Row, Subject
 from .knn import centred_unit_rows, knn_accuracy
 from .linear import linear_accuracy
@@ -58,8 +57,7 @@ def clusters(subject: Subject) -> Finding:
 def features(subject: Subject) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """{name: (training, test) features} of the encoder, of random weights, and of the pixels themselves."""
     train, test = subject.data
-    found = {name: (encode(e, train.images), encode(e, test.images)) for name, e in subject.encoders().items()}
-    return {**found, "raw pixels": (pixels(train.images), pixels(test.images))}
+    return {name: (extract(train.images), extract(test.images)) for name, extract in subject.extractors().items()}
 
 
 def choose_strength(x: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> float:

@@ -64,17 +64,6 @@ def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float
     return lbfgs(value_and_grad, np.zeros((x.shape[1], classes), x.dtype), iterations)
 
 
-def probe_layer(x: np.ndarray, labels: np.ndarray, classes: int, strength: float) -> tuple[np.ndarray, np.ndarray]:
-    """The probe of features (n, d) as a layer for them as they are: weights (d, classes) and bias (classes,).
-
-    ((x - mean) / spread) w + b = x (w / spread) + (b - mean (w / spread)): it standardises within.
-    """
-    mean, scale = x.mean(axis=0), np.float32(1) / np.maximum(x.std(axis=0), np.float32(1e-6))
-    w = fit_softmax((x - mean) * scale, labels, classes, strength)
-    weights = w[:-1] * scale[:, None]
-    return weights, w[-1] - mean @ weights
-
-
 def linear_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray,
                     strength: float = 1e-3, iterations: int = 100) -> float:
     """Test accuracy of a softmax classifier on features (n, d), standardised with the training set's statistics."""

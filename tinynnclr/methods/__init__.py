@@ -2,6 +2,7 @@
 from .byol import BYOL
 from .cmc import CMC
 from .deepcluster import DeepCluster
+from .dial import Dial
 from .instance_discrimination import InstanceDiscrimination
 from .method import Method
 from .moco import MoCo
@@ -23,7 +24,8 @@ METHODS: dict[str, type[Method]] = {  # a new method adds its line here
     "byol": BYOL,
     "supervised": Supervised,
     "random": RandomWeights,
+    "dial": Dial,
 }
 
-__all__ = ["BYOL", "CMC", "METHODS", "DeepCluster", "InstanceDiscrimination", "Method", "MoCo", "NNCLR",
+__all__ = ["BYOL", "CMC", "METHODS", "DeepCluster", "Dial", "InstanceDiscrimination", "Method", "MoCo", "NNCLR",
            "RandomWeights", "SNCLR", "SimCLR", "Supervised", "SupportSet"]

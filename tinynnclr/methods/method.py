@@ -16,6 +16,7 @@ class Method(Module):
     images are what DeepCluster clusters, and its labels are for `supervised` alone.
     """
 
+    experiment: ClassVar[bool] = False  # it shows something and is no method of its own: no part of "all"
     defaults: ClassVar[dict[str, Any]] = {}  # knobs of Config that this method sets otherwise, unless they are given
 
     def __init__(self, encoder: Encoder, config: Any, rng: np.random.Generator, data: Dataset):

@@ -70,6 +70,11 @@ class NNCLR(Method):
         """ln(b): one of b predictions is right."""
         return math.log(self.config.batch_size)
 
+    def waiting(self) -> bool:
+        """Whether neighbours are off: for good, for now, or until the queue is full."""
+        early = self.steps[0] < self.first_step or self.support_set.filled < len(self.support_set)
+        return early or not self.config.neighbors
+
     def lookup(self, z: Tensor) -> tuple[np.ndarray | Tensor, np.ndarray | None]:
         """Each row's nearest neighbour, a constant, and where it was found; or z itself while neighbours are off.
 
@@ -77,8 +82,7 @@ class NNCLR(Method):
         its image shows, and until the queue holds nothing but real embeddings. (The paper uses them from the start of
         a run a thousand epochs long: neighbors_after=0.)
         """
-        waiting = self.steps[0] < self.first_step or self.support_set.filled < len(self.support_set)
-        if not self.config.neighbors or waiting:
+        if self.waiting():
             return z, None
         if self.config.soft_neighbor:
             return self.support_set.soft_nearest(z.numpy(), self.config.temperature)

@@ -46,7 +46,8 @@ class ViT(Encoder):
         self.blocks = Sequential(*(TransformerBlock(features, max(1, features // 16), rng) for _ in range(depth)))
         self.norm = LayerNorm(features)
 
-    def forward(self, x):
+    def tokens(self, x: np.ndarray | Tensor) -> Tensor:
+        """(n, t, features), what forward pools: the patches, row after row, behind the class token if there is one."""
         height, width = x.shape[1:3]
         if height % PATCH or width % PATCH:
             raise ValueError(f"ViT: expected images with sides of multiples of {PATCH}, got {height} x {width}")
@@ -55,7 +56,10 @@ class ViT(Encoder):
         x = x.reshape(n, rows * columns, d) + positions(rows, columns, d)
         if self.token is not None:
             x = ops.concatenate(self.token + np.zeros((n, 1, d), np.float32), x, axis=1)
-        x = self.norm(self.blocks(x))
+        return self.norm(self.blocks(x))
+
+    def forward(self, x):
+        x = self.tokens(x)
         return x.mean(axis=1) if self.token is None else x[:, 0]
 
 

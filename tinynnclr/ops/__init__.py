@@ -1,14 +1,15 @@
 """Every op: a function of arrays that returns its value and one vjp per array, lifted to Tensors."""
 from .attention import attention
 from .conv import avg_pool2d, conv2d, global_avg_pool, max_pool2d
-from .elementwise import add, div, exp, gelu, log, masked_fill, mul, neg, power, relu, sub, tanh
+from .elementwise import add, div, exp, gelu, log, log_sigmoid, masked_fill, mul, neg, power, relu, sub, tanh
 from .loss import cross_entropy, log_softmax
 from .matmul import linear, matmul
 from .norm import batch_norm, batch_norm_conv2d, l2_normalize, layer_norm, standardize
 from .reduce import mean, sum  # noqa: A004 (torch's and NumPy's name)
+from .roi_align import roi_align
 from .shape import concatenate, getitem, reshape, transpose
 
 __all__ = ["add", "attention", "avg_pool2d", "batch_norm", "batch_norm_conv2d", "concatenate", "conv2d",
            "cross_entropy", "div", "exp", "gelu", "getitem", "global_avg_pool", "l2_normalize", "layer_norm",
-           "linear", "log", "log_softmax", "masked_fill", "matmul", "max_pool2d", "mean", "mul", "neg", "power",
-           "relu", "reshape", "standardize", "sub", "sum", "tanh", "transpose"]
+           "linear", "log", "log_sigmoid", "log_softmax", "masked_fill", "matmul", "max_pool2d", "mean", "mul", "neg",
+           "power", "relu", "reshape", "roi_align", "standardize", "sub", "sum", "tanh", "transpose"]

@@ -60,6 +60,13 @@ def log(a):
 
 
 @op
+def log_sigmoid(a):
+    """log(1 / (1 + e^-a)), without overflow; da = g / (1 + e^a). Its value at -a is log(1 - sigmoid(a))."""
+    out = np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a)))
+    return out, (lambda g: g * (1 - np.exp(out)),)
+
+
+@op
 def tanh(a):
     """(e^a - e^-a) / (e^a + e^-a); da = g * (1 - tanh(a)^2)."""
     out = np.tanh(a)

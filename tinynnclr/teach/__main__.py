@@ -1,13 +1,14 @@
 """python -m tinynnclr.teach build [NN ...]: run the lessons' sources and write their notebooks, outputs and all.
 
-`status` says which notebooks are not what their sources would make; `table` prints the lines of lessons/README.md.
+`status` says which notebooks are not what their sources would make; `table` writes the table in lessons/README.md, with
+badges for Colab and Binder where the repository is named, here or by a `url` in setup.cfg.
 """
 import argparse
 import sys
 from pathlib import Path
 
 from .notebook import build, stale
-from .table import HEAD, row
+from .table import repository_in, table, write_table
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -16,13 +17,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("command", choices=("build", "status", "table"))
     parser.add_argument("lesson", nargs="*", metavar="NN", help="numbers of lessons, such as 07 [all that are stale]")
     parser.add_argument("--lessons", type=Path, default=Path("lessons"), metavar="DIR", help="their folder [lessons]")
+    parser.add_argument("--repository", metavar="OWNER/NAME", help="table: for its badges [setup.cfg's url]")
     options = parser.parse_args(arguments)
     sources = sorted((options.lessons / "src").glob("[0-9][0-9]_*.py"))
     unknown = set(options.lesson) - {source.name[:2] for source in sources}
     if unknown or not sources:
         parser.exit(2, f"no lesson {', '.join(sorted(unknown)) or 'at all'} in {options.lessons / 'src'}\n")
+    if options.repository and options.command != "table":
+        parser.exit(2, f"--repository: only `table` takes it, got `{options.command}`\n")
     if options.command == "table":
-        print("\n".join([*HEAD, *map(row, sources)]))
+        repository = options.repository or repository_in(options.lessons.absolute().parent / "setup.cfg")
+        readme = options.lessons / "README.md"
+        try:
+            write_table(readme, table(sources, repository))
+        except (ValueError, OSError) as error:
+            parser.exit(2, f"{error}\n")
+        print(f"{readme}: {len(sources)} lessons, {f'badges for {repository}' if repository else 'no badges'}")
         return
     for source in sources:
         target = options.lessons / f"{source.stem}.ipynb"

@@ -20,15 +20,15 @@ from ..tensor import Tensor, no_grad
 class Step:
     """A training step of `method` on images (n, h, w, 3); labels (n,) are for the watching alone.
 
-    rows (size, d) is the queue, oldest first, and ids (size,) says whose they are (-1: nobody's, random directions).
+    rows (q, d) is the queue, oldest first, and ids (q,) says whose they are (-1: nobody's, random directions).
     """
 
-    def __init__(self, method: NNCLR, images: np.ndarray, labels: np.ndarray, size: int = 1024, batch: int = 128,
-                 seed: int = 0):
-        self.method, self.images, self.labels, self.size = method, images, labels, batch
+    def __init__(self, method: NNCLR, images: np.ndarray, labels: np.ndarray, queue_size: int = 1024,
+                 batch_size: int = 128, seed: int = 0):
+        self.method, self.images, self.labels, self.batch_size = method, images, labels, batch_size
         self.encoder, self.rng = method.encoder, np.random.default_rng(seed)
-        self.rows = unit_rows(self.rng.standard_normal((size, method.config.dim), np.float32))
-        self.ids = np.full(size, -1)
+        self.rows = unit_rows(self.rng.standard_normal((queue_size, method.config.dim), np.float32))
+        self.ids = np.full(queue_size, -1)
         self._batches = self._epochs()
 
     def order(self) -> np.ndarray:
@@ -82,12 +82,12 @@ class Step:
     def _epochs(self) -> Iterator[np.ndarray]:
         while True:
             order = self.order()
-            yield from order[:len(order) // self.size * self.size].reshape(-1, self.size)
+            yield from order[:len(order) // self.batch_size * self.batch_size].reshape(-1, self.batch_size)
 
     def fill(self) -> "Step":
         """Real embeddings take the random rows' place; no weight changes. Returns itself."""
         with no_grad():
-            for _ in range(-(-len(self.rows) // self.size)):
+            for _ in range(-(-len(self.rows) // self.batch_size)):
                 self(self.batch())
         return self
 

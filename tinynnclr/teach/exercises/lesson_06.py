@@ -124,6 +124,10 @@ def _(trial):
     for features, classes in ((4, 2), (128, 10), (512, 100), (4096, 4)):
         head = trial(features, classes, np.random.default_rng(0))
         weight, bias = (np.asarray(a, np.float64) for a in _several(trial, head, ("weight", "bias")))
+        twin, other = (trial(features, classes, np.random.default_rng(seed)) for seed in (0, 1))
+        trial.true(np.array_equal(twin[0], head[0]) and not np.array_equal(other[0], head[0]),
+                   "the weights must be drawn from rng, which is all the chance there is: the same seed, the same "
+                   "weights; another seed, others", features=features, classes=classes)
         trial.true(weight.shape == (features, classes) and bias.shape == (classes,),
                    f"expected shapes ({features}, {classes}) and ({classes},), got {weight.shape} and {bias.shape}")
         h = np.maximum(rng.standard_normal((500, features)), 0) * math.sqrt(2)  # as after ReLU; mean square 1

@@ -27,10 +27,10 @@ def nearest_older(z: np.ndarray, rows: np.ndarray, born: np.ndarray, clock: int,
 
 def entries(z: np.ndarray) -> np.ndarray:
     """z (b, d) with rows scaled to length 1, a new array; FloatingPointError where a row has no direction."""
-    length = np.sqrt((z * z).sum(axis=1, keepdims=True))
+    length = np.linalg.norm(z.astype(np.float64), axis=1, keepdims=True)  # no square of a float32 is too large here
     if not (np.isfinite(length) & (length > 0)).all():
         raise FloatingPointError("entries: a row has no direction: it is zero, NaN or infinite")
-    return z / length
+    return (z / length).astype(np.float32)
 
 
 def _ring(size, dim=1):
@@ -127,6 +127,8 @@ def _(trial):
         ([[3.0, 4.0]], "the length of (3, 4) is 5"),
         ([[3.0, 4.0], [0.0, 2.0]], "each row has its own length"),
         ([[1e-5, 0.0]], "a short row has a direction as well as any: length 1"),
+        ([[0.0, 2e-15]], "a row of length 2e-15 has a direction as well as any: length 1"),
+        ([[3e14, 4e14]], "a long row has a direction as well as any: length 1"),
         ([[-2.0, 0.0], [0.6, 0.8]], "signs stay; a row of length 1 stays as it is"),
         (np.zeros((0, 2)), "no rows, nothing to refuse"),
         (rng.standard_normal((20, 8)), "twenty rows"),

@@ -116,7 +116,7 @@ def _tiny(kind: type[Step], seed: int = 0, count: int = 400) -> Step:
     config = Config(width=2, dim=8, projector_hidden=16, predictor_hidden=16, view_size=16)
     images, labels = rng.integers(0, 256, (count, 16, 16, 3), np.uint8), rng.permutation(np.arange(count) % 10)
     anonymous = type("Step", (kind,), {"__doc__": Step.__doc__})
-    return anonymous(NNCLR(TinyCNN(2, rng), config, rng), images, labels, size=24, batch=8, seed=seed).fill()
+    return anonymous(NNCLR(TinyCNN(2, rng), config, rng), images, labels, queue_size=24, batch_size=8, seed=seed).fill()
 
 
 def _catches(trial: Trial, own: list[tuple], healthy: list[tuple], names: set[str]) -> None:

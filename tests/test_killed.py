@@ -1,0 +1,77 @@
+"""kill -9 at any moment: the next start goes on from a whole checkpoint, and ends as if nothing had been."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import ENVIRONMENT, TRAIN, run, write_pictures
+
+from tinynnclr.sole_owner import sole_owner
+
+HERE = Path(__file__).parent
+posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, and flock")
+
+
+def start(*words, cwd, **options):
+    """A Python process with one thread that finds the package and the tests' own files."""
+    environment = {**ENVIRONMENT, "NUMBA_NUM_THREADS": "1",
+                   "PYTHONPATH": f"{ENVIRONMENT['PYTHONPATH']}{os.pathsep}{HERE}"}
+    return subprocess.Popen([sys.executable, *map(str, words)], cwd=cwd, env=environment, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+
+@posix
+@pytest.mark.parametrize("count", [24, pytest.param(200, marks=pytest.mark.slow)])
+def test_a_killed_run_ends_as_one_that_never_was(count, tmp_path, record_property):
+    process = start(HERE / "kill_server.py", count, 7, cwd=tmp_path)
+    out, err = process.communicate(timeout=1200)
+    assert process.returncode == 0, err[-2000:]
+    found = json.loads(out.splitlines()[-1])
+    record_property("found", found)
+    print(found)
+    assert found["kills"] == count
+    assert found["kinds of moment"] >= 11
+    assert "checkpoint" in found["half-written files seen"]
+
+
+def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
+    ours = [".checkpoint.npz.4711", ".metrics.csv.12", ".probe-99", ".curves.png.3"]
+    others = ["checkpoint.npz", ".checkpoint.npz", "notes.md.1", ".hidden", ".profile.12", "checkpoint.npz.4711"]
+    for name in ours + others:
+        (tmp_path / name).write_text("")
+    with sole_owner(tmp_path):
+        assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".owner") == sorted(others)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+
+
+def test_a_second_process_is_refused(tmp_path, monkeypatch, capsys):
+    """Training, resuming and comparing into a folder where another process is at work; when it ends, all go on."""
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "pictures")
+    (tmp_path / "out").mkdir()
+    holder = start("-c", "from pathlib import Path; from tinynnclr.sole_owner import sole_owner\n"
+                   "with sole_owner(Path('out')): print('held', flush=True); input()", cwd=tmp_path,
+                   stdin=subprocess.PIPE)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        for arguments in ([*TRAIN, "--out", "out"], ["train", "--resume", "--out", "out"],
+                          ["compare", *TRAIN[1:], "--methods", "simclr", "--seeds", "1", "--out", "out"]):
+            status, _, err = run(capsys, *arguments)
+            assert status == 2
+            assert err == f"tinynnclr {arguments[0]}: --out out: another process is at work there; wait for it, or " \
+                          "name another\n"
+        assert [path.name for path in (tmp_path / "out").iterdir() if path.name != ".owner"] == []
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert run(capsys, *TRAIN, "--no-plots", "--out", "out")[0] == 0
+
+
+def test_the_owner_may_come_back(tmp_path):
+    for _ in range(2):
+        with sole_owner(tmp_path):
+            pass
+    with sole_owner(tmp_path), pytest.raises(ValueError, match="another process"), sole_owner(tmp_path):
+        pass

@@ -1,0 +1,24 @@
+"""What a night of training must not do: take ever more memory, keep files open, gather threads."""
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from test_killed import start
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's /proc")
+@pytest.mark.parametrize("steps", [2400, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_nothing_grows(steps, tmp_path, record_property):
+    process = start(Path(__file__).parent / "long_run.py", steps, cwd=tmp_path)
+    out, err = process.communicate(timeout=1200)
+    assert process.returncode == 0, err[-2000:]
+    seen = json.loads(out)
+    print(json.dumps(seen, indent=1), file=sys.stderr)
+    record_property("cases", steps)
+    assert len(seen) >= 8
+    assert seen[-1]["step"] >= 0.8 * steps
+    sizes = [look["bytes"] for look in seen]
+    assert max(sizes) <= 1.01 * sizes[0]
+    assert len({look["files"] for look in seen}) == 1
+    assert len({look["threads"] for look in seen}) == 1

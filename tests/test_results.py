@@ -1,0 +1,26 @@
+"""What is published of the papers' tables is what their runs measured: pages and lines of runs agree."""
+import csv
+from pathlib import Path
+
+import pytest
+
+from tinynnclr.reproduce import tables_of
+from tinynnclr.reproduce.page import measured, verdicts
+
+FOLDER = Path(__file__).parents[1] / "results" / "reproduce"
+WHERE = {"table", "budget", "arm", "seed", "steps", "version", "date", "machine"}
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.stem)
+def test_a_page_is_made_of_its_runs(path):
+    lines = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    page = path.with_suffix(".md").read_text(encoding="utf-8").splitlines()
+    table = tables_of(lines[0]["budget"])[lines[0]["table"]]
+    assert path.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
+    if table.protocol:
+        return
+    cells = {(line["arm"], int(line["seed"])): {k: float(v) for k, v in line.items() if k not in WHERE and v}
+             for line in lines}
+    assert [line for line in measured(table, cells) if line not in page] == []
+    assert [f"- {sentence}" for sentence in verdicts(table, cells) if f"- {sentence}" not in page] == []
+    assert all(line["machine"] and line["version"] and line["date"] for line in lines)

@@ -1,0 +1,119 @@
+"""RoIAlign: a box of a feature map as a small grid of its own, read between the pixels and not rounded to them."""
+import numpy as np
+from numba import njit
+
+from .parallel import parallel
+
+
+def roi_align_naive(x, boxes, image, size, samples):
+    """Bin by bin, sample by sample, each a weighed sum over all pixels of the map: a tent of width 2 around it."""
+    n, h, w, c = x.shape
+    out = np.zeros((len(boxes), size, size, c), x.dtype)
+    for r, (x0, y0, x1, y1) in enumerate(boxes):
+        for i, j, a, b in np.ndindex(size, size, samples, samples):
+            down = y0 + (i + (a + 0.5) / samples) * (y1 - y0) / size
+            across = x0 + (j + (b + 0.5) / samples) * (x1 - x0) / size
+            if -1 <= down <= h and -1 <= across <= w:
+                rows = np.maximum(0, 1 - abs(np.arange(h) - np.clip(down, 0, h - 1)))
+                columns = np.maximum(0, 1 - abs(np.arange(w) - np.clip(across, 0, w - 1)))
+                out[r, i, j] += np.einsum("h,w,hwc->c", rows, columns, x[image[r]]) / samples**2
+    return out
+
+
+@njit(nogil=True, inline="always")
+def _between(at, length):
+    """(first pixel, second pixel, share of the second) for a place, or a negative first pixel: too far outside."""
+    if not -1.0 <= at <= length:  # NaN is nowhere
+        return -1, -1, 0.0
+    at = min(max(at, 0.0), length - 1.0)
+    low = min(int(at), max(length - 2, 0))
+    return low, min(low + 1, length - 1), at - low
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _roi_align(start, stop, x, boxes, image, samples, out):
+    _, h, w, channels = x.shape
+    size, one = out.shape[1], x.dtype.type(1)
+    for r in range(start, stop):
+        step_x, step_y = (boxes[r, 2] - boxes[r, 0]) / size, (boxes[r, 3] - boxes[r, 1]) / size
+        picture = x[image[r]]
+        for i in range(size):
+            for j in range(size):
+                out[r, i, j] = 0
+                for a in range(samples):
+                    y0, y1, down = _between(boxes[r, 1] + (i + (a + 0.5) / samples) * step_y, h)
+                    for b in range(samples):
+                        x0, x1, across = _between(boxes[r, 0] + (j + (b + 0.5) / samples) * step_x, w)
+                        if y0 < 0 or x0 < 0:
+                            continue
+                        v, u, share = x.dtype.type(down), x.dtype.type(across), one / x.dtype.type(samples * samples)
+                        for c in range(channels):
+                            top = picture[y0, x0, c] * (one - u) + picture[y0, x1, c] * u
+                            bottom = picture[y1, x0, c] * (one - u) + picture[y1, x1, c] * u
+                            out[r, i, j, c] += share * (top * (one - v) + bottom * v)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _roi_align_grad(start, stop, g, boxes, order, first, samples, dx):
+    """A map is one iteration's own; order: the boxes by map, those of map n from first[n] to first[n + 1]."""
+    _, h, w, channels = dx.shape
+    size, one = g.shape[1], g.dtype.type(1)
+    for n in range(start, stop):
+        for k in range(first[n], first[n + 1]):
+            r = order[k]
+            step_x, step_y = (boxes[r, 2] - boxes[r, 0]) / size, (boxes[r, 3] - boxes[r, 1]) / size
+            for i in range(size):
+                for j in range(size):
+                    for a in range(samples):
+                        y0, y1, down = _between(boxes[r, 1] + (i + (a + 0.5) / samples) * step_y, h)
+                        for b in range(samples):
+                            x0, x1, across = _between(boxes[r, 0] + (j + (b + 0.5) / samples) * step_x, w)
+                            if y0 < 0 or x0 < 0:
+                                continue
+                            v, u = g.dtype.type(down), g.dtype.type(across)
+                            share = one / g.dtype.type(samples * samples)
+                            for c in range(channels):
+                                top, bottom = g[r, i, j, c] * share * (one - v), g[r, i, j, c] * share * v
+                                dx[n, y0, x0, c] += top * (one - u)
+                                dx[n, y0, x1, c] += top * u
+                                dx[n, y1, x0, c] += bottom * (one - u)
+                                dx[n, y1, x1, c] += bottom * u
+
+
+def _checked(shape, boxes, image, size, samples):
+    """boxes as float64, image as int64."""
+    boxes, image = np.ascontiguousarray(boxes, np.float64), np.ascontiguousarray(image, np.int64)
+    if len(shape) != 4 or 0 in shape[1:3]:
+        raise ValueError(f"roi_align: x: expected maps (n, h, w, c) with pixels, got shape {tuple(shape)}")
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or image.shape != (len(boxes),):
+        raise ValueError(f"roi_align: expected boxes (r, 4) and image (r,), got {boxes.shape} and {image.shape}")
+    if len(image) and not 0 <= image.min() <= image.max() < shape[0]:
+        raise ValueError(f"roi_align: image: expected 0 to {shape[0] - 1}, got {image.min()} to {image.max()}")
+    if size < 1 or samples < 1:
+        raise ValueError(f"roi_align: expected size and samples of at least 1, got {size} and {samples}")
+    return boxes, image
+
+
+def roi_align(x: np.ndarray, boxes: np.ndarray, image: np.ndarray, size: int, samples: int = 2) -> np.ndarray:
+    """Boxes (r, 4) of maps x (n, h, w, c) -> (r, size, size, c): the mean of samples x samples places in each bin.
+
+    Box r is x0, y0, x1, y1 in map `image[r]`, whose pixel (x, y) lies at (x, y) itself. A place up to one pixel outside
+    the outermost ones reads the nearest, one further out reads 0. Raises ValueError where shapes do not fit. Source: He
+    et al. 2017 (Mask R-CNN, arXiv 1703.06870), section 3.
+    """
+    boxes, image = _checked(x.shape, boxes, image, size, samples)
+    out = np.empty((len(boxes), size, size, x.shape[3]), x.dtype)
+    parallel(_roi_align, len(boxes), np.ascontiguousarray(x), boxes, image, samples, out, grain=8)
+    return out
+
+
+def roi_align_grad(g: np.ndarray, boxes: np.ndarray, image: np.ndarray, input_shape: tuple[int, ...],
+                   samples: int = 2) -> np.ndarray:
+    """dL/dx: every place gives its share of g (r, size, size, c) back to the four pixels that it was read from."""
+    boxes, image = _checked(input_shape, boxes, image, g.shape[1] if g.ndim == 4 else 0, samples)
+    if g.shape != (len(boxes), g.shape[1], g.shape[1], input_shape[3]):
+        raise ValueError(f"roi_align_grad: g {g.shape} does not belong to {len(boxes)} boxes of maps {input_shape}")
+    dx, order = np.zeros(input_shape, g.dtype), np.argsort(image, kind="stable")
+    first = np.searchsorted(image[order], np.arange(input_shape[0] + 1))
+    parallel(_roi_align_grad, input_shape[0], np.ascontiguousarray(g), boxes, order, first, samples, dx)
+    return dx

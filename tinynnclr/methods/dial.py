@@ -1,0 +1,49 @@
+"""An experiment, not a method: NNCLR whose neighbours are as good as a dial says, for the labels choose them.
+
+    loss = NNCLR's, with NN(z) = a row of the queue, of z's class with probability told_agreement
+
+The positive is a random row of the queue of the anchor's own class with probability `told_agreement`, else one of
+another class; both views of an image get the same row. All else is NNCLR's. It answers how often a neighbour must be
+right before it helps.
+"""
+import numpy as np
+
+from ..datasets.dataset import Dataset
+from ..models import Encoder
+from ..tensor import Tensor
+from .nnclr import NNCLR
+
+
+class Dial(NNCLR):
+    """NNCLR that reads the labels of `data` to choose its positives; left out of `compare --methods all`."""
+
+    experiment = True
+
+    def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset):
+        super().__init__(encoder, config, rng, data)
+        self.labels_of = (data.labels,)  # in a tuple: no buffer
+        self.anchors: tuple = ()  # the labels of the batch
+
+    def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
+        """NNCLR's loss of two views (b, h, w, 3) of the samples `ids` (b,), with the neighbours that the dial gives."""
+        self.anchors = (self.labels_of[0][ids],)
+        return super().loss(x1, x2, ids)
+
+    def lookup(self, z: Tensor) -> tuple[np.ndarray | Tensor, np.ndarray | None]:
+        """A row of the queue for each row of z, a constant, and where it was; z itself while neighbours are off."""
+        if self.waiting():
+            return z, None
+        rng = np.random.default_rng((self.config.seed, int(self.steps[0])))  # so that a resumed run draws the same
+        queued = self.labels_of[0][self.support_set.ids]
+        found = told_rows(self.anchors[0], queued, self.config.told_agreement, rng)
+        return self.support_set.rows[found], found
+
+
+def told_rows(anchors: np.ndarray, queued: np.ndarray, agreement: float, rng: np.random.Generator) -> np.ndarray:
+    """For each label of anchors (b,) a random index into queued (q,) labels: of its own class with that probability.
+
+    All candidates of the kind are equally likely; where there is none of it, any will do.
+    """
+    same = rng.random(len(anchors)) < agreement
+    fits = (queued == anchors[:, None]) == same[:, None]  # (b, q)
+    return (rng.random(fits.shape) + fits).argmax(axis=1)

@@ -1,0 +1,125 @@
+"""Pre-trained runs, each kept under its configuration: whichever table asks first trains it, the others find it."""
+import csv
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from .. import checkpoint, datasets, kernels, run_dir
+from ..compare import WHERE, Job, begun, finished
+from ..config import Config
+from ..datasets.dataset import Dataset
+from ..evaluate.finding import Subject
+from ..evaluate.floor_cache import FloorCache
+from ..evaluate.protocols import PROTOCOLS
+from ..methods import DeepCluster
+from ..methods.clustering import normalized_mutual_information
+from ..run_dir import CHECKPOINT, METRICS
+from ..sole_owner import sole_owner
+from ..train import Run
+
+
+def key(config: Config) -> str:
+    """The name of a run's folder: method, data, seed, and a digest of every knob that changes its result."""
+    knobs = {name: value for name, value in config.to_dict().items() if name not in WHERE}
+    digest = hashlib.sha256(json.dumps(knobs, sort_keys=True).encode()).hexdigest()[:12]
+    return f"{config.method}-{config.dataset.replace(':', '-').replace('/', '-')}-{config.seed}-{digest}"
+
+
+class Store:
+    """The runs of one budget, on one data set; `tests` says how many test images judge (None: all).
+
+    Raises ValueError where the folder is another process's or the data are not there.
+    """
+
+    def __init__(self, folder: Path, config: Config, tests: int | None = None):
+        train, test = datasets.load(config.dataset, config.data_dir, train_size=config.train_size)
+        self.folder, self.data = folder, (train, test if tests is None else evenly(test, tests))
+        run_dir.open_dir(folder)
+        self.floors = FloorCache(folder / f"floors-{config.dataset.replace(':', '-').replace('/', '-')}.json", config,
+                                 self.data)
+
+    def job(self, arm: str, config: Config) -> Job:
+        """Where a run is, or will be."""
+        return Job(arm, config, self.folder / key(config))
+
+    def steps(self, config: Config) -> int:
+        """How many steps a run has in all."""
+        return config.epochs * (len(self.data[0]) // config.batch_size)
+
+    def steps_done(self, job: Job) -> int:
+        """How many of them are saved."""
+        if finished(job):
+            return self.steps(job.config)
+        return checkpoint.load(job.folder / CHECKPOINT)[1]["step"] if begun(job) else 0
+
+    def measured(self, job: Job, advanced: Callable[[int], None]) -> dict[str, float]:
+        """What the run measured, trained and judged now if it is not done; advanced(steps) is told of each epoch.
+
+        Raises FloatingPointError where its loss is not finite.
+        """
+        result = finished(job)
+        if result is None:
+            result = self._train(job, advanced)
+        found = {"knn": result["knn"], "linear": result["linear"], **_over_epochs(job.folder / METRICS)}
+        for floor in ("pixels", "random"):
+            found |= {f"{floor} {judge}": value for judge, value in result["baselines"][floor].items()}
+        if job.config.method == "deepcluster":
+            found["nmi with classes"] = self._nmi_with_classes(job)
+        return found
+
+    def finding(self, job: Job, protocol: str, floors: bool) -> list[dict]:
+        """The rows of a protocol on a run that is done, with or without its floors, kept beside its checkpoint."""
+        path = job.folder / f"{protocol}{'' if floors else '-alone'}.json"
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))["rows"]
+        except (FileNotFoundError, ValueError, KeyError):
+            run = self._loaded(job)
+            found = PROTOCOLS[protocol].judge(Subject(run.config, run.method.encoder, self.data, floors=floors))
+            text = json.dumps(found.to_dict(), indent=1) + "\n"
+            checkpoint.write_whole(path, lambda file: file.write(text.encode()))
+            return found.to_dict()["rows"]
+
+    def rules(self, job: Job, protocol: str) -> str:
+        """How a finding was measured."""
+        return json.loads((job.folder / f"{protocol}.json").read_text(encoding="utf-8"))["rules"]
+
+    def _train(self, job, advanced):
+        run = Run(job.config, self.data[0])
+        below = self.floors.of(job.config, run.method.encoder)  # now, while its weights are the first ones
+        if begun(job):
+            run.load(job.folder / CHECKPOINT)
+        run_dir.open_dir(job.folder)
+        with sole_owner(job.folder):
+            run_dir.train_into(job.folder, run, self.data[0], progress=False,
+                               saved=lambda run: advanced(run.steps_per_epoch))
+            return run_dir.evaluate_into(job.folder, run, self.data, below)
+
+    def _loaded(self, job):
+        kernels.set_num_threads(job.config.threads or kernels.get_num_threads())
+        run = Run(job.config, self.data[0])
+        run.load(job.folder / CHECKPOINT)
+        return run
+
+    def _nmi_with_classes(self, job):
+        method = self._loaded(job).method
+        assert isinstance(method, DeepCluster)
+        return normalized_mutual_information(method.assignment, self.data[0].labels)
+
+
+def evenly(data: Dataset, n: int) -> Dataset:
+    """n images spread evenly over all of them, so that a set sorted by class keeps every class."""
+    chosen = np.linspace(0, len(data) - 1, min(n, len(data))).round().astype(np.int64)
+    return Dataset(data.images[chosen], data.labels[chosen], data.class_names)
+
+
+def _over_epochs(path):
+    """Of metrics.csv: each health number in the last epoch, and "mean agreement" over the epochs that have one."""
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    found = {name: float(value) for name, value in rows[-1].items() if value and name in
+             ("self_match", "agreement", "distinct", "entropy", "nmi", "age", "spread")}
+    agreements = [float(row["agreement"]) for row in rows if row.get("agreement")]
+    return {**found, "mean agreement": float(np.mean(agreements))} if agreements else found
