@@ -14,23 +14,25 @@ from ..train import Run, augmentation_pair, make_optimizer
 from ..train import train as train_run
 
 STEPS, BATCH, RATE = 300, 64, 1.0  # rate: of --lr, at batch 128; so few small steps (0.05) leave train unfitted
-AUGMENTATION = "crop-only"  # crops and flips
+AUGMENTATION = "crop-only"  # for images that are not the run's own
 
 
-def fine_tune(config: Config, encoder: Encoder, train: Dataset, seed: int, steps: int = STEPS) -> Supervised:
+def fine_tune(config: Config, encoder: Encoder, train: Dataset, seed: int, steps: int = STEPS,
+              augmentation: str = AUGMENTATION) -> Supervised:
     """Encoder and a new linear layer, trained together on the labels of train for about so many steps.
 
     It works on a copy: the encoder given keeps all its bytes. From scratch is the same with an encoder at random
-    weights. Raises ValueError for fewer than 2 images.
+    weights. Batch norms go on as in training, by batch: their old statistics do not fit weights that move at such a
+    rate. Raises ValueError for fewer than 2 images.
     """
     batch = min(BATCH, len(train))
     epochs = max(1, round(steps / (len(train) // batch)))
     knobs: dict[str, Any] = {"method": "supervised", "epochs": epochs, "batch_size": batch, "seed": seed,
-                             "optimizer": "sgd", "augmentation": AUGMENTATION, "lr": RATE}
+                             "optimizer": "sgd", "augmentation": augmentation, "lr": RATE}
     run = Run(dataclasses.replace(config, **knobs), train)
     classifier = Supervised(copy.deepcopy(encoder), run.config, np.random.default_rng(seed), train)
     run.method, run.optimizer = classifier, make_optimizer(run.config, classifier)
-    train_run(run, train, augmentation_pair(AUGMENTATION), progress=False)
+    train_run(run, train, augmentation_pair(augmentation), progress=False)
     return classifier
 
 

@@ -4,9 +4,8 @@ import numpy as np
 from .. import kernels
 from ..datasets.dataset import Dataset
 from ..methods.clustering import normalized_mutual_information
-from ..methods.support_set import unit_rows
 from .finding import Finding, Row, Subject
-from .knn import knn_accuracy
+from .knn import centred_unit_rows, knn_accuracy
 from .linear import linear_accuracy
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # weight decays that the linear probe chooses from
@@ -39,19 +38,20 @@ def linear(subject: Subject) -> Finding:
 
 
 def clusters(subject: Subject) -> Finding:
-    """k-means of the test features with as many clusters as classes: NMI and purity."""
-    test = subject.data[1]
+    """k-means of the training features with as many clusters as classes; NMI and purity of the test features in it."""
+    train, test = subject.data
     found: list[Row] = []
-    for name, (_, b) in features(subject).items():
+    for name, (a, b) in features(subject).items():
+        a, b = centred_unit_rows(a, b)
         rng = np.random.default_rng(subject.config.seed)
-        tries = [kernels.kmeans(unit_rows(b - b.mean(axis=0)), len(test.class_names), 50, rng) for _ in range(RESTARTS)]
-        assignment = min(tries, key=lambda result: result[2][-1])[1]
+        tries = [kernels.kmeans(a, len(train.class_names), 50, rng) for _ in range(RESTARTS)]
+        assignment = nearest_centroid(b, min(tries, key=lambda result: result[2][-1])[0])
         found.append({"encoder": name, "NMI": normalized_mutual_information(assignment, test.labels),
                       "purity": purity(assignment, test.labels)})
-    return Finding(found, f"k-means of {len(test)} test images' frozen features, centred and of length 1, with k = "
-                   f"{len(test.class_names)}, the best of {RESTARTS} starts by inertia; labels only compare. NMI: "
-                   "mutual information over the mean of both entropies. Purity: the share of images in whose cluster "
-                   "their class is the most frequent.")
+    return Finding(found, f"k-means of frozen, centred features of length 1, with k = {len(train.class_names)}, the "
+                   f"best of {RESTARTS} starts by inertia. {_split(train, test)}, each in the cluster whose centroid "
+                   "is nearest; labels only compare. NMI: mutual information over the mean of both entropies. Purity: "
+                   "the share of images in whose cluster their class is the most frequent.")
 
 
 def features(subject: Subject) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -66,6 +66,11 @@ def choose_strength(x: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
     held, kept = np.split(order, [max(1, round(VALIDATION * len(x)))])
     scores = [linear_accuracy(x[kept], labels[kept], x[held], labels[held], s) for s in STRENGTHS]
     return STRENGTHS[int(np.argmax(scores))]
+
+
+def nearest_centroid(x: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """The nearest of centroids (k, d) for each row of x (n, d), by |x - c|^2 = |x|^2 - 2 x.c + |c|^2."""
+    return (kernels.matmul(x, centroids.T) - np.square(centroids).sum(axis=1) / 2).argmax(axis=1)
 
 
 def purity(assignment: np.ndarray, labels: np.ndarray) -> float:

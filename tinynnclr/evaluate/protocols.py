@@ -34,6 +34,7 @@ PROTOCOLS = {
     "knn": Protocol("evaluate.frozen:knn", "the class of an image's neighbours, k and temperature as in the run"),
     "linear": Protocol("evaluate.frozen:linear", "a linear classifier, its weight decay chosen on a part of train"),
     "clusters": Protocol("evaluate.frozen:clusters", "k-means on the features, compared with the classes"),
+    "semi": Protocol("evaluate.semi:semi", "1 % and 10 % of the labels: a probe, fine-tuning, learning from scratch"),
     "transfer": Protocol("evaluate.transfer:transfer", "other sets, by a linear classifier and by fine-tuning",
                          "plots_sets:draw_sets"),
     "fewshot": Protocol("evaluate.fewshot:fewshot", "other sets, from one and from five pictures of each class",
