@@ -71,7 +71,7 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
-def measured(table, cells):
+def measured(table: Table, cells: Cells) -> list[str]:
     """The lines of the Markdown table: floors, arms, the ceiling."""
     arms = list(dict.fromkeys(arm for arm, _ in cells))
     lines = ["| arm | seeds | " + " | ".join(table.measures) + " |", "|---|---|" + "---|" * len(table.measures)]
