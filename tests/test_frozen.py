@@ -137,15 +137,19 @@ def test_clusters_find_what_is_there():
 
 
 def test_of_several_starts_the_one_of_least_inertia_counts(monkeypatch):
-    starts = []
+    starts, known = [], []
+    for a, b in frozen.features(subject()).values():
+        known += [set(map(bytes, frozen.centred_unit_rows(a, b)[0]))] * frozen.RESTARTS
 
     def kmeans(x, k, steps, rng):
-        assert len(x) == len(TRAIN)  # the test images are only sorted into clusters
+        assert len(x) == 50
+        assert set(map(bytes, x)) <= known[len(starts)]  # training images alone: the others are only sorted
         starts.append(kernels_kmeans(x, k, steps, rng))
         return starts[-1]
 
     kernels_kmeans, used = kernels.kmeans, []
     monkeypatch.setattr(kernels, "kmeans", kmeans)
+    monkeypatch.setattr(frozen, "CLUSTERED", 50)
     monkeypatch.setattr(frozen, "nearest_centroid", lambda x, c: used.append(c) or np.zeros(len(x), int))
     frozen.clusters(subject())
     assert len(starts) == 3 * frozen.RESTARTS

@@ -10,7 +10,7 @@ from .linear import linear_accuracy
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # weight decays that the linear probe chooses from
 VALIDATION = 0.1  # the share of train on which it chooses
-RESTARTS = 5  # of k-means; the one of least inertia counts
+CLUSTERED, RESTARTS = 4000, 5  # training images for k-means, at most, and its starts; that of least inertia counts
 
 
 def knn(subject: Subject) -> Finding:
@@ -44,14 +44,16 @@ def clusters(subject: Subject) -> Finding:
     for name, (a, b) in features(subject).items():
         a, b = centred_unit_rows(a, b)
         rng = np.random.default_rng(subject.config.seed)
+        a = a[rng.permutation(len(a))[:CLUSTERED]]
         tries = [kernels.kmeans(a, len(train.class_names), 50, rng) for _ in range(RESTARTS)]
         assignment = nearest_centroid(b, min(tries, key=lambda result: result[2][-1])[0])
         found.append({"encoder": name, "NMI": normalized_mutual_information(assignment, test.labels),
                       "purity": purity(assignment, test.labels)})
-    return Finding(found, f"k-means of frozen, centred features of length 1, with k = {len(train.class_names)}, the "
-                   f"best of {RESTARTS} starts by inertia. {_split(train, test)}, each in the cluster whose centroid "
-                   "is nearest; labels only compare. NMI: mutual information over the mean of both entropies. Purity: "
-                   "the share of images in whose cluster their class is the most frequent.")
+    return Finding(found, f"k-means of {min(CLUSTERED, len(train))} training images' frozen features, centred and of "
+                   f"length 1, with k = {len(train.class_names)}, the best of {RESTARTS} starts by inertia. Measured "
+                   f"on {len(test)} test images, each in the cluster whose centroid is nearest; labels only compare. NMI: "
+                   "mutual information over the mean of both entropies. Purity: the share of images in whose cluster "
+                   "their class is the most frequent.")
 
 
 def features(subject: Subject) -> dict[str, tuple[np.ndarray, np.ndarray]]:
