@@ -7,6 +7,7 @@ first, the moments, could hide in the epilogue of the convolution before. It wou
 import numpy as np
 from numba import njit
 
+from .boundary import expect_floats, expect_like, expect_numbers
 from .parallel import parallel
 
 PARTS = 64  # partial sums, however many threads there are, so that their bytes do not depend on them
@@ -108,6 +109,9 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     The sums are taken of x minus its first row, so a large common offset does not swallow the variance.
     """
+    expect_floats("moments", x=x)
+    if x.ndim == 0 or x.size == 0:
+        raise ValueError(f"moments: x: expected at least one row of numbers, got shape {x.shape}")
     rows, repeat = _wide_rows(x)
     origin = np.tile(rows[0, :x.shape[-1]], repeat)
     first, second = _add_parts(_moments, rows, repeat, (rows, origin)) * (x.shape[-1] / x.size)
@@ -118,8 +122,10 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def coefficients(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray, var: np.ndarray,
                  eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
     """(scale, shift), each (c,): normalising x (..., c) is x * scale + shift; worked out in float64."""
+    expect_floats("normalize", x=x, weight=weight, bias=bias, mean=mean, var=var)
+    expect_numbers("normalize", eps=eps)
     for name, array in (("weight", weight), ("bias", bias), ("mean", mean), ("var", var)):
-        if array.shape != x.shape[-1:]:
+        if x.ndim == 0 or array.shape != x.shape[-1:]:
             raise ValueError(f"normalize: {name}: expected shape {x.shape[-1:]} for x {x.shape}, got {array.shape}")
     scale = weight / np.sqrt(var.astype(np.float64) + eps)
     return scale, bias - mean * scale
@@ -135,8 +141,9 @@ def normalize(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndar
 
     weight, bias, mean and var are (c,), where x is (..., c). Raises ValueError where one is not.
     """
+    found = coefficients(x, weight, bias, mean, var, eps)
     rows, repeat = _wide_rows(x)
-    scale, shift = (np.tile(v, repeat).astype(x.dtype) for v in coefficients(x, weight, bias, mean, var, eps))
+    scale, shift = (np.tile(v, repeat).astype(x.dtype) for v in found)
     y = np.empty_like(rows)
     parallel(_scale_shift, len(rows), rows, scale, shift, _floor(x, relu), y, grain=64)
     return y.reshape(x.shape)
@@ -150,9 +157,10 @@ def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.nd
     dx = weight/std * (g - mean(g) - xhat * mean(g * xhat)), the two means being 0 for constant statistics. With
     overwrite, dx takes the place of g where g is in C order.
     """
+    scale, shift = coefficients(x, weight, bias, mean, var, eps)
+    expect_like("normalize_grad", x.shape, x.dtype, g=g)
     rows, repeat = _wide_rows(x)
     cotangents = np.ascontiguousarray(g).reshape(rows.shape)
-    scale, shift = coefficients(x, weight, bias, mean, var, eps)
     tiled = [np.tile(v, repeat).astype(x.dtype) for v in (scale, shift, mean)]
     arguments = (cotangents, rows, tiled[0], tiled[1], _floor(x, relu))
     g_sum, gx_sum = _add_parts(_gradient_sums, rows, repeat, (*arguments, tiled[2]))
