@@ -15,14 +15,14 @@ FLOORS = {"kernels": 0, "distributed": 0,
           "models": 3,
           "methods": 4,
           "evaluate": 5, "checkpoint": 5, "config": 5, "plots": 5, "run_dir": 5, "train": 5, "interrupt": 5,
-          "plots_compare": 5, "plots_finding": 5, "plots_style": 5, "arms": 5, "sole_owner": 5,
+          "plots_compare": 5, "plots_finding": 5, "plots_style": 5, "arms": 5, "sole_owner": 5, "soundness": 5,
           "plots_sets": 5, "plots_robustness": 5, "plots_dense": 5,
           "bench": 6, "reproduce": 6, "compare": 6, "export": 6, "teach": 6,
           "cli": 7, "flags": 7, "__main__": 7}
 WALLS = {"tensor": {"kernels"}, "datasets": {"kernels"}, "nn": {"kernels", "tensor", "gradcheck", "ops"}}
 BANNED = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib", "torch"}
 NO_KERNEL = {"__init__", "ladder", "linear", "memory", "parallel", "simd", "rows", "spin", "winograd_tiles"}  # parts
-NO_KERNEL |= {"cache", "winograd"}  # sizes; and another way to the results of conv.py, whose twins are its own
+NO_KERNEL |= {"boundary", "cache", "winograd"}  # checks; sizes; another way to conv.py's results, whose twins it has
 
 BLUEPRINTS = "toybox_"  # datasets/toybox_*.py draw one thing each function, and its name says which
 

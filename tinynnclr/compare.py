@@ -15,7 +15,7 @@ from .evaluate.collect import stamped
 from .evaluate.comparison import csv_table, markdown, summary, title
 from .evaluate.floor_cache import FloorCache
 from .evaluate.interval import mean_and_interval
-from .run_dir import CHECKPOINT, METRICS, RESULT
+from .run_dir import CHECKPOINT, METRICS
 from .sole_owner import sole_owner
 from .train import Run
 
@@ -65,22 +65,25 @@ def expect_same(job: Job, found: dict) -> None:
 
 def complete(job: Job, result: dict) -> dict:
     """A job's result, stamped, with its last row of metrics.csv as "last_epoch"."""
-    with open(job.folder / METRICS, newline="", encoding="utf-8") as file:
-        *_, last = csv.DictReader(file)
-    return {**stamped(result, job.arm), "last_epoch": {k: float(v) if v else None for k, v in last.items()}}
+    try:
+        with open(job.folder / METRICS, newline="", encoding="utf-8") as file:
+            *_, last = csv.DictReader(file)
+        numbers = {k: float(v) if v else None for k, v in last.items()}
+    except (ValueError, TypeError, csv.Error):
+        raise ValueError(f"{job.folder / METRICS} is damaged: `tinynnclr train --resume --out {job.folder}` writes it "
+                         "anew") from None
+    return {**stamped(result, job.arm), "last_epoch": numbers}
 
 
 def finished(job: Job) -> dict | None:
     """The complete result of a job that is done; None where there is more to do."""
     try:
-        result = json.loads((job.folder / RESULT).read_text(encoding="utf-8"))
+        result = run_dir.read_result(job.folder)
         expect_same(job, result["config"])
         # `tinynnclr evaluate` may have judged it before it was through
         return complete(job, result) if result["epochs"] == job.config.epochs else None
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
-        raise ValueError(f"{job.folder / RESULT} is damaged: delete it, and the run is judged again") from None
 
 
 def begun(job: Job) -> bool:
@@ -89,7 +92,7 @@ def begun(job: Job) -> bool:
         _, info = checkpoint.load(job.folder / CHECKPOINT)
     except FileNotFoundError:
         return False
-    if "config" not in info:
+    if "config" not in info or type(info.get("step")) is not int:
         raise ValueError(f"{job.folder / CHECKPOINT} holds no run")
     if info["step"]:
         expect_same(job, info["config"])

@@ -138,6 +138,8 @@ class Config:
     def from_dict(cls, values: dict) -> "Config":
         """Raises ValueError for a key that is not a field, with the nearest name."""
         names = [f.name for f in dataclasses.fields(cls)]
+        if not isinstance(values, dict):
+            raise ValueError(f"config: expected fields with their values, got {values!r}")
         for key in values:
             if key not in names:
                 raise ValueError(f"config: unknown key {key!r}{nearest(key, names)}")

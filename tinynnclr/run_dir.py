@@ -16,6 +16,8 @@ from .evaluate import judge_encoder, judge_pixels, protocol
 from .methods import METHODS
 from .models import Encoder
 from .models.features import encode
+from .soundness import RESULT as RESULT_FIELDS
+from .soundness import expect
 from .train import Run, augmentation_pair, train, views_example
 
 CHECKPOINT, METRICS, RESULT = "checkpoint.npz", "metrics.csv", "result.json"
@@ -76,7 +78,7 @@ def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = No
 
 def _config(folder, info) -> Config:
     """The configuration in what a checkpoint says of itself."""
-    if "config" not in info:
+    if not {"config", "epoch", "step"} <= info.keys():
         raise ValueError(f"{folder / CHECKPOINT} holds no run")
     return Config.from_dict(info["config"])
 
@@ -128,6 +130,16 @@ def evaluate_into(folder: Path, run: Run, data: tuple[Dataset, Dataset],
               "protocol": protocol(config, *data), "evaluation_seconds": round(time.perf_counter() - started, 2),
               "threads": kernels.get_num_threads(), "ranks": distributed.size(), "config": config.to_dict()}
     write_text(folder / RESULT, json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def read_result(folder: Path) -> dict:
+    """result.json as `evaluate_into` wrote it. Raises FileNotFoundError, or ValueError where it was changed since."""
+    try:
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        expect(result, RESULT_FIELDS, RESULT)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{folder / RESULT} is damaged: delete it, and the run is judged again ({error})") from None
     return result
 
 

@@ -19,6 +19,7 @@ from .methods import METHODS, Method
 from .methods.support_set import unit_rows
 from .models.features import encode
 from .nn import LARS, SGD, AdamW, Module, Optimizer, warmup_cosine
+from .soundness import expect_progress
 from .tensor import watch
 
 Views = Augmentation | tuple[Augmentation, Augmentation]  # one for both views, or one each
@@ -39,7 +40,7 @@ class Run:
         kind = METHODS[config.method]
         self.method: Method = kind(kind.make_encoder(config, weights), config, weights, train)
         self.optimizer = make_optimizer(config, self.method)
-        self.steps_per_epoch = len(train) // config.batch_size
+        self.images, self.steps_per_epoch = len(train), len(train) // config.batch_size
         self.method.start(config.epochs * self.steps_per_epoch)
         self.metrics: list[dict] = []  # a row an epoch
         self.gallery: list[np.ndarray] = []  # (QUERIES, SHOWN) neighbours among the first GALLERY images, an epoch each
@@ -68,7 +69,8 @@ class Run:
             self.epoch_seconds, self.metrics = info["epoch_seconds"], info["metrics"]
             self.order, self.log = groups["epoch"]["order"], groups["epoch"]["log"].tolist()
             self.gallery = [groups["gallery"][str(i)] for i in range(len(groups.get("gallery", {})))]
-        except (KeyError, ValueError, TypeError) as error:
+            expect_progress(self, ("loss", *HEALTH))
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"{path} does not fit this run ({error})") from None
 
 

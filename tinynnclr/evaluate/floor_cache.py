@@ -10,6 +10,7 @@ from ..config import Config
 from ..datasets.dataset import Dataset
 from ..models.features import encode
 from ..nn import Module
+from ..soundness import ACCURACIES, expect
 from . import judge_encoder, judge_pixels
 
 
@@ -26,7 +27,8 @@ class FloorCache:
         self.digest = digest(judge.encode(), *(array for part in data for array in (part.images, part.labels)))
         try:
             self.known = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            expect(self.known, dict.fromkeys(self.known, ACCURACIES), path.name)
+        except (FileNotFoundError, ValueError, TypeError, RecursionError):  # damaged: judged again
             self.known = {}
 
     def of(self, config: Config, encoder: Module) -> dict[str, dict[str, float]]:

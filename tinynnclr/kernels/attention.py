@@ -4,6 +4,7 @@ import math
 import numpy as np
 from numba import njit
 
+from .boundary import expect_arrays, is_whole
 from .exp import exp
 from .parallel import parallel
 from .simd import contract, pack, panel_width
@@ -120,7 +121,9 @@ def _attention_grad(start, stop, g, q, k, v, p, heads, t, d, scale, dq, dk, dv):
 
 
 def _check(q, k, v, heads):
-    if q.ndim != 3 or not q.shape == k.shape == v.shape or heads < 1 or q.shape[2] % heads or 0 in q.shape[1:]:
+    expect_arrays("attention", q=q, k=k, v=v)
+    if q.ndim != 3 or not q.shape == k.shape == v.shape or not is_whole(heads, 1) or q.shape[2] % heads \
+            or 0 in q.shape[1:]:
         raise ValueError(f"attention: expected q, k, v of one shape (n, t, heads * d), got {q.shape}, {k.shape}, "
                          f"{v.shape} for {heads} heads")
     if not q.dtype == k.dtype == v.dtype or q.dtype not in (np.float32, np.float64):
@@ -149,6 +152,7 @@ def attention_grad(g: np.ndarray, q: np.ndarray, k: np.ndarray, v: np.ndarray, p
                    heads: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(dq, dk, dv) of `attention`, from g = dL/dy (n, t, heads * d) and the p that it returned."""
     _check(q, k, v, heads)
+    expect_arrays("attention_grad", g=g, p=p)
     n, t, d = *q.shape[:2], q.shape[2] // heads
     if g.shape != q.shape or p.shape != (n, heads, t, t) or not g.dtype == p.dtype == q.dtype:
         raise ValueError(f"attention_grad: g {g.shape} {g.dtype} and p {p.shape} {p.dtype} do not belong to "

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
+from .boundary import is_whole
 from .parallel import parallel as share_out
 
 COLUMNS = ("crop_y", "crop_x", "crop_h", "crop_w",  # pixels, real numbers: the box is not rounded
@@ -291,6 +292,6 @@ def _checked(images, indices, params, size):
     over = (params[:, [CROP_Y, CROP_X]] + params[:, [CROP_H, CROP_W]] > np.array([h, w]) * (1 + 1e-5)).any(1)
     if over.any():
         raise ValueError(f"params: expected crops inside the {h} x {w} image, got (y, x, h, w) = {params[over][0, :4]}")
-    if not isinstance(size, (int, np.integer)) or size < 1:
+    if not is_whole(size, 1):
         raise ValueError(f"size: expected an integer >= 1, got {size!r}")
     return np.ascontiguousarray(indices, np.int64), np.ascontiguousarray(params), int(size)

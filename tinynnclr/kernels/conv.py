@@ -11,10 +11,12 @@ import numpy as np
 from numba import njit
 
 from . import winograd
+from .boundary import FLOATS, expect_arrays, expect_floats, expect_sizes, is_whole
 from .parallel import parallel
 from .rows import load_row
 from .simd import KC, contract, copy, pack, panel_width
 
+LARGEST = 1 << 15  # stride and padding: the padded image's size must not overflow
 PARTIAL_SUMS = 8  # grad_weight adds up this many parts for any number of threads, so its bytes do not depend on it
 
 
@@ -127,15 +129,16 @@ def _grad_weight(start, stop, parts, n, x, scale, shift, h, w, c, padding, hp, w
                          source, base, pitch, steps, dw, part * len(a_off) * f, c_off, f, image > first or row > 0)
 
 
-def _check(name, weight, stride, padding, **images):
-    arrays = {**images, "weight": weight} if isinstance(weight, np.ndarray) else images
+def _check(name, stride, padding, **arrays):
+    expect_arrays(name, **arrays)
     for key, array in arrays.items():
-        if array.ndim != 4 or array.dtype not in (np.float32, np.float64):
+        if array.ndim != 4 or array.dtype not in FLOATS:
             raise ValueError(f"{name}: {key}: expected 4 axes of float32 or float64, got {array.shape} {array.dtype}")
     if len({array.dtype for array in arrays.values()}) > 1:
         raise ValueError(f"{name}: expected one dtype, got {', '.join(f'{k} {a.dtype}' for k, a in arrays.items())}")
-    if int(stride) != stride or stride < 1 or int(padding) != padding or padding < 0:
-        raise ValueError(f"{name}: expected whole stride >= 1 and padding >= 0, got {stride} and {padding}")
+    if not is_whole(stride, 1, LARGEST) or not is_whole(padding, 0, LARGEST):
+        raise ValueError(f"{name}: expected whole stride >= 1 and padding >= 0, both at most {LARGEST}, "
+                         f"got {stride} and {padding}")
 
 
 def _output_size(name, x_shape, weight_shape, stride, padding):
@@ -167,6 +170,8 @@ def _per_row(name, x, affine):
     """scale and shift of every number of a row of x, or both empty."""
     if affine is None:
         return (np.empty(0, x.dtype),) * 2
+    scale, shift = affine
+    expect_floats(name, scale=scale, shift=shift)
     for vector in affine:
         if vector.shape != x.shape[3:]:
             raise ValueError(f"{name}: affine: expected two of shape {x.shape[3:]} for x {x.shape}, got {vector.shape}")
@@ -182,7 +187,7 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
     max(x * scale + shift, 0) instead of x, worked out as x is read and never written. Raises ValueError for
     shapes and types that do not fit.
     """
-    _check("conv2d", weight, stride, padding, x=x)
+    _check("conv2d", stride, padding, x=x, weight=weight)
     ho, wo = _output_size("conv2d", x.shape, weight.shape, stride, padding)
     (n, h, w, c), (kh, kw, _, f) = x.shape, weight.shape
     if n * c * f == 0:
@@ -202,7 +207,8 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
 def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int, ...], stride: int = 1,
                       padding: int = 0) -> np.ndarray:
     """dL/dx, shape `input_shape` (n, h, w, c), from g = dL/dy (n, ho, wo, f) and weight (kh, kw, c, f)."""
-    _check("conv2d_grad_input", weight, stride, padding, g=g)
+    _check("conv2d_grad_input", stride, padding, g=g, weight=weight)
+    expect_sizes("conv2d_grad_input", "input_shape", input_shape)
     ho, wo = _output_size("conv2d_grad_input", input_shape, weight.shape, stride, padding)
     (n, h, w, c), (kh, kw, _, f) = input_shape, weight.shape
     if g.shape != (n, ho, wo, f):
@@ -253,7 +259,8 @@ def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ..
 
     affine: as in the forward pass.
     """
-    _check("conv2d_grad_weight", None, stride, padding, g=g, x=x)
+    _check("conv2d_grad_weight", stride, padding, g=g, x=x)
+    expect_sizes("conv2d_grad_weight", "weight_shape", weight_shape)
     ho, wo = _output_size("conv2d_grad_weight", x.shape, weight_shape, stride, padding)
     (n, h, w, c), (kh, kw, _, f) = x.shape, weight_shape
     if g.shape != (n, ho, wo, f):

@@ -5,6 +5,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from .boundary import expect_floats
 from .exp import exp
 from .parallel import parallel
 
@@ -58,8 +59,7 @@ def gelu(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Raises ValueError for another type. Source: Hendrycks & Gimpel 2016 (arXiv 1606.08415), the exact form.
     """
-    if a.dtype not in (np.float32, np.float64):
-        raise ValueError(f"gelu: expected float32 or float64, got {a.dtype}")
+    expect_floats("gelu", a=a)
     numbers = np.ascontiguousarray(a).reshape(-1)
     y, slope = np.empty_like(numbers), np.empty_like(numbers)
     parallel(_gelu, a.size, numbers, y, slope, grain=4096)

@@ -2,6 +2,7 @@
 import numpy as np
 from numba import njit
 
+from .boundary import expect_arrays, expect_floats, expect_indices, expect_whole, is_whole
 from .nearest import nearest
 from .parallel import parallel
 
@@ -49,14 +50,13 @@ def cluster_sums(x: np.ndarray, assignment: np.ndarray, k: int) -> np.ndarray:
 
     Raises ValueError for others. The same bytes for any number of threads.
     """
-    if x.ndim != 2 or assignment.shape != (len(x),) or assignment.dtype.kind not in "iu":
-        raise ValueError(f"cluster_sums: expected x (n, d) and n integers, got {x.shape} and {assignment.dtype} "
-                         f"{assignment.shape}")
-    if len(x) and not 0 <= assignment.min() <= assignment.max() < k:
-        raise ValueError(f"cluster_sums: expected clusters 0 to {k - 1}, got {assignment.min()} to {assignment.max()}")
+    expect_floats("cluster_sums", x=x)
+    expect_whole("cluster_sums", 0, k=k)
+    if x.ndim != 2:
+        raise ValueError(f"cluster_sums: expected x (n, d), got shape {x.shape}")
+    assignment = expect_indices("cluster_sums", "assignment", assignment, x.shape[:1], k)
     sums = np.zeros((k, x.shape[1]), np.float64)
-    parallel(_cluster_sums, x.shape[1], np.ascontiguousarray(x), np.ascontiguousarray(assignment, np.int64), sums,
-             grain=8)
+    parallel(_cluster_sums, x.shape[1], np.ascontiguousarray(x), assignment, sums, grain=8)
     return sums
 
 
@@ -104,11 +104,12 @@ def kmeans(x: np.ndarray, k: int, steps: int, rng: np.random.Generator) -> tuple
     is k random rows. No cluster stays empty unless fewer than k rows differ. Raises ValueError for what does not fit,
     FloatingPointError for NaN. Source: Lloyd 1982, "Least squares quantization in PCM".
     """
+    expect_arrays("kmeans", x=x)
     if x.ndim != 2 or x.dtype not in (np.float32, np.float64):
         raise ValueError(f"kmeans: expected float32 or float64 x (n, d), got {x.dtype} {x.shape}")
-    if not 1 <= k <= len(x):
+    if not is_whole(k, 1, len(x)):
         raise ValueError(f"kmeans: k: expected 1 to {len(x)} (the rows), got {k}")
-    if steps < 1:
+    if not is_whole(steps, 1):
         raise ValueError(f"kmeans: steps: expected at least 1, got {steps}")
     finite = np.isfinite(x).all(axis=1)
     if not finite.all():

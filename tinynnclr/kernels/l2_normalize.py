@@ -4,6 +4,7 @@ import math
 import numpy as np
 from numba import njit
 
+from .boundary import expect_floats, expect_like, expect_numbers
 from .parallel import parallel
 
 
@@ -39,7 +40,14 @@ def _l2_normalize_grad(start, stop, g, y, lengths, eps, dx):
 
 
 def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndarray]:
-    """(y, lengths): rows of x (n, d) divided by their lengths (n,), or by eps where they are shorter than that."""
+    """(y, lengths): rows of x (n, d) divided by their lengths (n,), or by eps where they are shorter than that.
+
+    Raises ValueError for other arrays than float32 or float64 with two axes.
+    """
+    expect_floats("l2_normalize", x=x)
+    expect_numbers("l2_normalize", eps=eps)
+    if x.ndim != 2:
+        raise ValueError(f"l2_normalize: x: expected (n, d), got shape {x.shape}")
     x = np.ascontiguousarray(x)
     y, lengths = np.empty_like(x), np.empty(len(x), x.dtype)
     parallel(_l2_normalize, len(x), x, x.dtype.type(eps), y, lengths, grain=64)
@@ -48,6 +56,12 @@ def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndar
 
 def l2_normalize_grad(g: np.ndarray, y: np.ndarray, lengths: np.ndarray, eps: float = 1e-12) -> np.ndarray:
     """dx = (g - y <g, y>) / length: only what is at right angles to a row turns it. Below eps, a row is only scaled."""
-    dx = np.empty_like(y)
-    parallel(_l2_normalize_grad, len(y), np.ascontiguousarray(g), y, lengths, y.dtype.type(eps), dx, grain=64)
+    expect_floats("l2_normalize_grad", y=y)
+    expect_numbers("l2_normalize_grad", eps=eps)
+    if y.ndim != 2:
+        raise ValueError(f"l2_normalize_grad: y: expected (n, d), got shape {y.shape}")
+    expect_like("l2_normalize_grad", y.shape, y.dtype, g=g)
+    expect_like("l2_normalize_grad", y.shape[:1], y.dtype, lengths=lengths)
+    dx = np.empty(y.shape, y.dtype)
+    parallel(_l2_normalize_grad, len(y), *map(np.ascontiguousarray, (g, y, lengths)), y.dtype.type(eps), dx, grain=64)
     return dx

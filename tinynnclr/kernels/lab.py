@@ -4,6 +4,7 @@ import math
 import numpy as np
 from numba import njit
 
+from .boundary import expect_arrays
 from .parallel import parallel
 
 # Linear sRGB to XYZ under the white D65 (IEC 61966-2-1), each row divided by the white's own X, Y, Z.
@@ -39,6 +40,7 @@ def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
 
     sRGB under the white D65. Raises ValueError for another last axis or type.
     """
+    expect_arrays("rgb_to_lab", rgb=rgb)
     if rgb.shape[-1:] != (3,) or rgb.dtype not in (np.float32, np.float64):
         raise ValueError(f"rgb_to_lab: expected float32 or float64 (..., 3), got {rgb.dtype} {rgb.shape}")
     flat = np.ascontiguousarray(rgb).reshape(-1, 3)

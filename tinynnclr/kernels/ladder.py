@@ -2,17 +2,32 @@
 
 Each rung changes one thing and keeps the result. `RUNGS` lists them in order; the last is `kernels.matmul` itself.
 """
+import functools
 from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 
+from .boundary import expect_floats
 from .matmul import matmul, matmul_naive
 from .parallel import get_num_threads, set_num_threads
 
 TILE, DEPTH = 128, 64  # columns and rows of the piece of B that is used again and again
 
 
+def _checked(rung):
+    """A rung that looks at the shapes before its loops, which do not."""
+    @functools.wraps(rung.py_func)
+    def checked(a, b):
+        expect_floats(rung.__name__, a=a, b=b)
+        if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or a.dtype != b.dtype:
+            raise ValueError(f"{rung.__name__}: expected (m, k) and (k, n) of one type, "
+                             f"got {a.shape} {a.dtype} and {b.shape} {b.dtype}")
+        return rung(a, b)
+    return checked
+
+
+@_checked
 @njit(nogil=True, cache=True, error_model="numpy")
 def compiled(a, b):
     """The three loops, compiled: row i of A meets column j of B, which jumps a whole row of B at every step."""
@@ -24,6 +39,7 @@ def compiled(a, b):
     return c
 
 
+@_checked
 @njit(nogil=True, cache=True, error_model="numpy")
 def loop_order(a, b):
     """The inner two loops swapped: now B and C are read along their rows, and the compiler can use vectors."""
@@ -35,6 +51,7 @@ def loop_order(a, b):
     return c
 
 
+@_checked
 @njit(nogil=True, cache=True, error_model="numpy")
 def tiled(a, b):
     """In tiles: a DEPTH x TILE piece of B stays in the first-level cache while all rows of A pass by."""
@@ -51,6 +68,7 @@ def tiled(a, b):
     return c
 
 
+@_checked
 @njit(nogil=True, cache=True, error_model="numpy")
 def packed(a, b):
     """Each piece of B is copied first, so that it lies close together, and serves four steps of the sum at a time:

@@ -4,6 +4,7 @@ import math
 import numpy as np
 from numba import njit
 
+from .boundary import expect_floats, expect_like, expect_numbers
 from .parallel import parallel
 
 PARTS = 64  # partial sums over rows, however many threads there are, so that their bytes do not depend on them
@@ -61,24 +62,40 @@ def _layer_norm_grad(start, stop, g, x, weight, means, scales, dx, sums):
                 out[j] = (cotangent[j] * weight[j] - level - (row[j] - mean) * scale * slope) * scale
 
 
+def _expect_rows(name, x):
+    expect_floats(name, x=x)
+    if x.shape[-1:] in ((), (0,)):
+        raise ValueError(f"{name}: x: expected rows of at least one number, got shape {x.shape}")
+
+
 def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray,
                eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(y, means, scales): y = (x - mean) * scale * weight + bias for x (..., d), scale = 1 / sqrt(var + eps).
 
-    means and scales (rows,) are for the way back. Raises ValueError unless weight and bias are (d,).
+    means and scales (rows,) are for the way back. Raises ValueError unless weight and bias are (d,), d >= 1.
     """
+    _expect_rows("layer_norm", x)
+    expect_floats("layer_norm", weight=weight, bias=bias)
+    expect_numbers("layer_norm", eps=eps)
     for name, array in (("weight", weight), ("bias", bias)):
         if array.shape != x.shape[-1:]:
             raise ValueError(f"layer_norm: {name}: expected shape {x.shape[-1:]} for x {x.shape}, got {array.shape}")
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     y, means, scales = np.empty_like(rows), np.empty(len(rows), x.dtype), np.empty(len(rows), x.dtype)
-    parallel(_layer_norm, len(rows), rows, weight, bias, x.dtype.type(eps), y, means, scales, grain=64)
+    parallel(_layer_norm, len(rows), rows, *map(np.ascontiguousarray, (weight, bias)), x.dtype.type(eps), y, means,
+             scales, grain=64)
     return y.reshape(x.shape), means, scales
 
 
 def layer_norm_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, means: np.ndarray,
                     scales: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(dx, dweight, dbias) of `layer_norm`, from what it returned."""
+    _expect_rows("layer_norm_grad", x)
+    count = (x.size // x.shape[-1],)
+    for name, array, shape in (("g", g, x.shape), ("weight", weight, x.shape[-1:]), ("means", means, count),
+                               ("scales", scales, count)):
+        expect_like("layer_norm_grad", shape, x.dtype, **{name: array})
+    weight, means, scales = map(np.ascontiguousarray, (weight, means, scales))
     rows, cotangents = (np.ascontiguousarray(a).reshape(-1, x.shape[-1]) for a in (x, g))
     dx, sums = np.empty_like(rows), np.zeros((min(PARTS, len(rows)), 2, x.shape[-1]), x.dtype)
     parallel(_layer_norm_grad, len(sums), cotangents, rows, weight, means, scales, dx, sums)

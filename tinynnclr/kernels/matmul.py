@@ -2,6 +2,7 @@
 import numpy as np
 from numba import njit
 
+from .boundary import expect_arrays
 from .cache import SECOND, THIRD
 from .parallel import get_num_threads, parallel
 from .simd import KC, MR, contract, copy, pack, panel_width
@@ -116,6 +117,7 @@ def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, relu: b
     float64; A and B may be transposed views, which are read as they lie. The same bytes for any number of threads.
     Raises ValueError for other dtypes, dimensions or shapes that do not fit.
     """
+    expect_arrays("matmul", a=a, b=b, **({} if bias is None else {"bias": bias}))
     if a.ndim not in (2, 3) or a.ndim != b.ndim or a.shape[-1] != b.shape[-2] or a.shape[:-2] != b.shape[:-2]:
         raise ValueError("matmul: expected (m, k) and (k, n), or (items, m, k) and (items, k, n), "
                          f"got {a.shape} and {b.shape}")
@@ -124,8 +126,9 @@ def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, relu: b
     (m, steps), n = a.shape[-2:], b.shape[-1]
     if relu and bias is None:
         raise ValueError("matmul: relu: expected a bias to add before it, got none")
-    bias = np.empty(0, a.dtype) if bias is None else bias
-    if len(bias) and (a.ndim != 2 or bias.shape != (n,) or bias.dtype != a.dtype):
+    if bias is None:
+        bias = np.empty(0, a.dtype)
+    elif a.ndim != 2 or bias.shape != (n,) or bias.dtype != a.dtype:
         raise ValueError(f"matmul: bias: expected {a.dtype} ({n},) for two matrices, got {bias.dtype} {bias.shape} for "
                          f"{a.shape} and {b.shape}")
     c = np.empty((*a.shape[:-1], n), a.dtype)

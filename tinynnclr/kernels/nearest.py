@@ -2,6 +2,7 @@
 import numpy as np
 from numba import njit
 
+from .boundary import expect_arrays, is_whole
 from .parallel import get_num_threads, parallel
 from .simd import KC, column_max, contract, pack, panel_width
 
@@ -91,11 +92,12 @@ def nearest(queries: np.ndarray, bank: np.ndarray, k: int = 1, *, ids: np.ndarra
     ids (q,), their numbers unless given, are exclude[i]. A similarity of NaN or -inf is never nearest: a query that has
     no other gets index 0 and NaN. Raises ValueError for shapes or dtypes that do not fit, and unless 1 <= k <= q.
     """
+    expect_arrays("nearest", queries=queries, bank=bank)
     if queries.ndim != 2 or bank.ndim != 2 or queries.shape[1] != bank.shape[1]:
         raise ValueError(f"nearest: expected queries (b, d) and bank (q, d), got {queries.shape} and {bank.shape}")
     if queries.dtype != bank.dtype or queries.dtype not in (np.float32, np.float64):
         raise ValueError(f"nearest: expected two float32 or two float64 arrays, got {queries.dtype} and {bank.dtype}")
-    if not 1 <= k <= len(bank):
+    if not is_whole(k, 1, len(bank)):
         raise ValueError(f"nearest: k: expected 1 to {len(bank)} (the rows of the bank), got {k}")
     n, d = queries.shape
     ids, exclude = _integers("ids", ids, len(bank), exclude), _integers("exclude", exclude, n, exclude)

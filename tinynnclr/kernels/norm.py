@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
+from .boundary import expect_floats, expect_like, expect_numbers
 from .parallel import parallel
 
 PARTS = 64  # partial sums, however many threads there are, so that their bytes do not depend on them
@@ -110,6 +111,9 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     The sums are taken of x minus its first row, so a large common offset does not swallow the variance.
     """
+    expect_floats("moments", x=x)
+    if x.ndim == 0 or x.size == 0:
+        raise ValueError(f"moments: x: expected at least one row of numbers, got shape {x.shape}")
     rows, repeat = _wide_rows(x)
     origin = np.tile(rows[0, :x.shape[-1]], repeat)
     first, second = _add_parts(_moments, rows, repeat, (rows, origin)) * (x.shape[-1] / x.size)
@@ -120,8 +124,10 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def coefficients(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray, var: np.ndarray,
                  eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
     """(scale, shift), each (c,): normalising x (..., c) is x * scale + shift; worked out in float64."""
+    expect_floats("normalize", x=x, weight=weight, bias=bias, mean=mean, var=var)
+    expect_numbers("normalize", eps=eps)
     for name, array in (("weight", weight), ("bias", bias), ("mean", mean), ("var", var)):
-        if array.shape != x.shape[-1:]:
+        if x.ndim == 0 or array.shape != x.shape[-1:]:
             raise ValueError(f"normalize: {name}: expected shape {x.shape[-1:]} for x {x.shape}, got {array.shape}")
     scale = weight / np.sqrt(var.astype(np.float64) + eps)
     return scale, bias - mean * scale
@@ -137,8 +143,9 @@ def normalize(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndar
 
     weight, bias, mean and var are (c,), where x is (..., c). Raises ValueError where one is not.
     """
+    found = coefficients(x, weight, bias, mean, var, eps)
     rows, repeat = _wide_rows(x)
-    scale, shift = (np.tile(v, repeat).astype(x.dtype) for v in coefficients(x, weight, bias, mean, var, eps))
+    scale, shift = (np.tile(v, repeat).astype(x.dtype) for v in found)
     y = np.empty_like(rows)
     parallel(_scale_shift, len(rows), rows, scale, shift, _floor(x, relu), y, grain=64)
     return y.reshape(x.shape)
@@ -154,9 +161,10 @@ def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.nd
     overwrite, dx takes the place of g where g is in C order. Where x is one of several shares of a batch, mean and var
     are those of all, and `average` makes of a share's two sums their mean over all shares.
     """
+    scale, shift = coefficients(x, weight, bias, mean, var, eps)
+    expect_like("normalize_grad", x.shape, x.dtype, g=g)
     rows, repeat = _wide_rows(x)
     cotangents = np.ascontiguousarray(g).reshape(rows.shape)
-    scale, shift = coefficients(x, weight, bias, mean, var, eps)
     tiled = [np.tile(v, repeat).astype(x.dtype) for v in (scale, shift, mean)]
     arguments = (cotangents, rows, tiled[0], tiled[1], _floor(x, relu))
     own = _add_parts(_gradient_sums, rows, repeat, (*arguments, tiled[2]))  # the parameters' gradients are this share's

@@ -2,6 +2,7 @@
 import numpy as np
 from numba import njit
 
+from .boundary import expect_arrays, expect_floats, expect_sizes, is_whole
 from .parallel import parallel
 
 
@@ -111,7 +112,8 @@ def _output_shape(name, shape, dtype, size, stride, padding):
     if len(shape) != 4 or dtype not in (np.float32, np.float64):
         raise ValueError(f"{name}: x: expected 4 axes of float32 or float64, got {shape} {dtype}")
     n, h, w, c = shape
-    if size < 1 or stride < 1 or not 0 <= 2 * padding <= size or not 1 <= min(h, w) >= size - 2 * padding:
+    if not all(is_whole(v, least, 1 << 15) for v, least in ((size, 1), (stride, 1), (padding, 0))) \
+            or 2 * padding > size or not 1 <= min(h, w) >= size - 2 * padding:
         raise ValueError(f"{name}: windows of {size}, stride {stride}, padding {padding} do not fit a {h} x {w} image"
                          f" (padding at most half a window)")
     return n, (h + 2 * padding - size) // stride + 1, (w + 2 * padding - size) // stride + 1, c
@@ -122,6 +124,7 @@ def max_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int
 
     ho = (h + 2 padding - size)//stride + 1, stride = size unless given. Raises ValueError where windows do not fit.
     """
+    expect_arrays("max_pool2d", x=x)
     shape = _output_shape("max_pool2d", x.shape, x.dtype, size, stride, padding)
     y, where = np.empty(shape, x.dtype), np.full(shape, -1, np.int64)
     parallel(_max_pool, len(x), np.ascontiguousarray(x), size, stride or size, padding, y, where)
@@ -130,16 +133,21 @@ def max_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int
 
 def max_pool2d_grad(g: np.ndarray, where: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
     """dL/dx: each window's gradient (n, ho, wo, c) goes to the pixel that won it."""
+    expect_floats("max_pool2d_grad", g=g)
+    expect_arrays("max_pool2d_grad", where=where)
+    expect_sizes("max_pool2d_grad", "input_shape", input_shape)
     n, h, w, c = input_shape
-    if g.shape != where.shape or (g.shape[0], g.shape[3]) != (n, c) or where.max(initial=0) >= max(h * w, 1):
+    if g.ndim != 4 or g.shape != where.shape or (g.shape[0], g.shape[3]) != (n, c) or where.dtype.kind not in "iu" \
+            or where.min(initial=0) < 0 or where.max(initial=0) >= max(h * w, 1):
         raise ValueError(f"max_pool2d_grad: g {g.shape} and where {where.shape} do not belong to images {input_shape}")
     dx = np.zeros(input_shape, g.dtype)
-    parallel(_max_pool_grad, len(g), np.ascontiguousarray(g), where, dx)
+    parallel(_max_pool_grad, len(g), np.ascontiguousarray(g), np.ascontiguousarray(where, np.int64), dx)
     return dx
 
 
 def avg_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int = 0) -> np.ndarray:
     """Mean of each window of x (n, h, w, c), zeros of the padding included: (n, ho, wo, c)."""
+    expect_arrays("avg_pool2d", x=x)
     y = np.zeros(_output_shape("avg_pool2d", x.shape, x.dtype, size, stride, padding), x.dtype)
     parallel(_avg_pool, len(x), np.ascontiguousarray(x), size, stride or size, padding, y)
     return y
@@ -148,6 +156,8 @@ def avg_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int
 def avg_pool2d_grad(g: np.ndarray, input_shape: tuple[int, ...], size: int, stride: int | None = None,
                     padding: int = 0) -> np.ndarray:
     """dL/dx: each window's gradient (n, ho, wo, c) is shared out evenly over its pixels."""
+    expect_arrays("avg_pool2d_grad", g=g)
+    expect_sizes("avg_pool2d_grad", "input_shape", input_shape)
     shape = _output_shape("avg_pool2d_grad", tuple(input_shape), g.dtype, size, stride, padding)
     if g.shape != shape:
         raise ValueError(f"avg_pool2d_grad: g: expected shape {shape}, got {g.shape}")
@@ -158,6 +168,7 @@ def avg_pool2d_grad(g: np.ndarray, input_shape: tuple[int, ...], size: int, stri
 
 def global_avg_pool(x: np.ndarray) -> np.ndarray:
     """(n, h, w, c) -> (n, c), the mean over all pixels. Raises ValueError where there are none."""
+    expect_floats("global_avg_pool", x=x)
     if x.ndim != 4 or 0 in x.shape[1:3]:
         raise ValueError(f"global_avg_pool: expected images (n, h, w, c) with pixels, got shape {x.shape}")
     n, h, w, c = x.shape
@@ -168,7 +179,11 @@ def global_avg_pool(x: np.ndarray) -> np.ndarray:
 
 def global_avg_pool_grad(g: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
     """dL/dx (n, h, w, c): every pixel gets its share of g (n, c)."""
+    expect_floats("global_avg_pool_grad", g=g)
+    expect_sizes("global_avg_pool_grad", "input_shape", input_shape)
     n, h, w, c = input_shape
+    if g.shape != (n, c) or 0 in (h, w):
+        raise ValueError(f"global_avg_pool_grad: g {g.shape} does not belong to images {input_shape}")
     dx = np.empty((n, h * w, c), g.dtype)
     parallel(_global_avg_pool_grad, n, np.ascontiguousarray(g), dx, grain=8)
     return dx.reshape(input_shape)

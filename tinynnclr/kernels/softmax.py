@@ -4,6 +4,7 @@ import math
 import numpy as np
 from numba import njit
 
+from .boundary import expect_floats, expect_like
 from .parallel import parallel
 
 
@@ -39,11 +40,27 @@ def _cross_entropy_grad(start, stop, g, logits, labels, log_sums, d):
         out[labels[i]] -= scale
 
 
+def _checked(name, logits, labels):
+    """The labels as C-contiguous int64."""
+    expect_floats(name, logits=logits)
+    if logits.ndim != 2 or logits.shape[1] == 0:
+        raise ValueError(f"{name}: logits: expected (n, classes) with a class, got shape {logits.shape}")
+    labels, (n, classes) = np.asarray(labels), logits.shape
+    if labels.shape != (n,) or labels.size and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(f"{name}: expected {n} labels in 0 to {classes - 1}, got shape {labels.shape}"
+                         + (f", {labels.min()} to {labels.max()}" if labels.size else ""))
+    if labels.size and labels.dtype.kind not in "iu":
+        raise ValueError(f"{name}: labels: expected integers, got {labels.dtype}")
+    return np.ascontiguousarray(labels, np.int64)
+
+
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """losses[i] = log_sums[i] - logits[i, labels[i]] and log_sums[i] = log sum_j exp(logits[i, j]), each (n,).
 
-    logits (n, classes) float32 or float64, -inf for a class that is no candidate; labels (n,) int64, unchecked.
+    logits (n, classes) float32 or float64, -inf for a class that is no candidate; labels (n,) integers. Raises
+    ValueError for others, and for a label that is no class.
     """
+    labels = _checked("cross_entropy", logits, labels)
     losses, log_sums = np.empty(len(logits), logits.dtype), np.empty(len(logits), logits.dtype)
     parallel(_cross_entropy, len(logits), np.ascontiguousarray(logits), labels, losses, log_sums, grain=16)
     return losses, log_sums
@@ -51,7 +68,9 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, n
 
 def cross_entropy_grad(g: np.ndarray, logits: np.ndarray, labels: np.ndarray, log_sums: np.ndarray) -> np.ndarray:
     """dlogits (n, classes) = g[i] * (softmax - one-hot), from g = dL/dlosses (n,)."""
+    labels = _checked("cross_entropy_grad", logits, labels)
+    expect_like("cross_entropy_grad", labels.shape, logits.dtype, g=g, log_sums=log_sums)
     d = np.empty(logits.shape, logits.dtype)
-    parallel(_cross_entropy_grad, len(logits), np.ascontiguousarray(g), np.ascontiguousarray(logits), labels, log_sums,
-             d, grain=16)
+    g, logits, log_sums = map(np.ascontiguousarray, (g, logits, log_sums))
+    parallel(_cross_entropy_grad, len(logits), g, logits, labels, log_sums, d, grain=16)
     return d

@@ -2,6 +2,7 @@
 import numpy as np
 from numba import njit
 
+from .boundary import expect_floats, expect_like, expect_numbers
 from .parallel import parallel
 
 
@@ -109,6 +110,8 @@ def standardize(x: np.ndarray, eps: float = 1e-4) -> tuple[np.ndarray, np.ndarra
     scale = 1 / sqrt(mean square of what the plane leaves + eps), so a channel with nothing left stays near 0. Raises
     ValueError unless x has four axes, with at least one pixel and one channel.
     """
+    expect_floats("standardize", x=x)
+    expect_numbers("standardize", eps=eps)
     if x.ndim != 4 or 0 in x.shape[1:]:
         raise ValueError(f"standardize: expected images (n, h, w, c) with pixels and channels, got shape {x.shape}")
     y, scale = np.empty_like(_rows(x)), np.empty((len(x), x.shape[3]), x.dtype)
@@ -121,6 +124,11 @@ def standardize_grad(g: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndar
 
     Taking planes away is a projection P, its own transpose, and P y = y: dx = scale * (P g - y * mean(g * y)).
     """
+    expect_floats("standardize_grad", g=g)
+    if g.ndim != 4 or 0 in g.shape[1:]:
+        raise ValueError(f"standardize_grad: g: expected (n, h, w, c) with pixels and channels, got shape {g.shape}")
+    expect_like("standardize_grad", g.shape, g.dtype, y=y)
+    expect_like("standardize_grad", (len(g), g.shape[3]), g.dtype, scale=scale)
     dx = np.empty_like(_rows(g))
-    parallel(_standardize_grad, len(g), _rows(g), _rows(y), scale, dx, grain=8)
+    parallel(_standardize_grad, len(g), _rows(g), _rows(y), np.ascontiguousarray(scale), dx, grain=8)
     return dx.reshape(g.shape)

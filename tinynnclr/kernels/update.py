@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
+from .boundary import expect_floats, expect_numbers, is_whole
 from .parallel import parallel
 
 GRAIN = 1 << 14  # numbers that a piece has at least: a smaller one is not worth a thread
@@ -59,6 +60,7 @@ def _adamw(start, stop, weight, grad, mean, square, lr, b1, b2, eps, decay, mean
 
 def _update(kernel, weight, arrays, numbers, *flags):
     """Run a kernel over flat views; raises ValueError where an array does not fit or a view would be a copy."""
+    expect_floats("update", weight=weight, **{f"array {i + 1}": array for i, array in enumerate(arrays)})
     for array in arrays:
         if array.shape != weight.shape or array.dtype != weight.dtype:
             raise ValueError(f"update: expected {weight.dtype} {weight.shape}, got {array.dtype} {array.shape}")
@@ -66,6 +68,8 @@ def _update(kernel, weight, arrays, numbers, *flags):
     for array in (weight, *memory):
         if not array.flags.c_contiguous:
             raise ValueError(f"update: expected weights and memory in C order, got strides {array.strides}")
+        if not array.flags.writeable:
+            raise ValueError("update: expected weights and memory that can be written, got a read-only array")
     parallel(kernel, weight.size, weight.reshape(-1), np.ascontiguousarray(grad).reshape(-1),
              *(m.reshape(-1) for m in memory), *(weight.dtype.type(x) for x in numbers), *flags, grain=GRAIN)
 
@@ -73,12 +77,14 @@ def _update(kernel, weight, arrays, numbers, *flags):
 def sgd(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, momentum: float, decay: float,
         nesterov: bool) -> None:
     """d = grad + decay * w;  v = momentum * v + d;  w -= lr * (d + momentum * v if nesterov else v)."""
+    expect_numbers("sgd", lr=lr, momentum=momentum, decay=decay)
     _update(_sgd, weight, (grad, velocity), (lr, momentum, decay), nesterov)
 
 
 def lars(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, momentum: float, decay: float,
          trust: float) -> None:
     """v = momentum * v + lr * trust * (grad + decay * w);  w -= v."""
+    expect_numbers("lars", lr=lr, momentum=momentum, decay=decay, trust=trust)
     _update(_lars, weight, (grad, velocity), (lr * trust, momentum, decay))
 
 
@@ -86,5 +92,8 @@ def adamw(weight: np.ndarray, grad: np.ndarray, mean: np.ndarray, square: np.nda
           betas: tuple[float, float], eps: float, decay: float, steps: int) -> None:
     """m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w), ^ = bias-corrected."""
     b1, b2 = betas
+    expect_numbers("adamw", lr=lr, beta1=b1, beta2=b2, eps=eps, decay=decay)
+    if not is_whole(steps, 1) or not 0 <= b1 < 1 or not 0 <= b2 < 1:
+        raise ValueError(f"adamw: expected betas in 0 to 1, not 1 itself, and steps from 1 on, got {betas} and {steps}")
     _update(_adamw, weight, (grad, mean, square),
             (lr, b1, b2, eps, decay, 1 / (1 - b1**steps), 1 / math.sqrt(1 - b2**steps)))

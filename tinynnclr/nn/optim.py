@@ -50,6 +50,8 @@ class Optimizer:
                 if (new.shape, new.dtype) != (a.shape, a.dtype):
                     raise ValueError(f"optimiser: {name}.{i}: expected {a.dtype} {a.shape}, "
                                      f"got {new.dtype} {new.shape}")
+        if state["steps"].shape != () or state["steps"].dtype.kind not in "iu" or state["steps"] < 0:
+            raise ValueError(f"optimiser: steps: expected one whole number of at least 0, got {state['steps']}")
         for name, arrays in self.arrays.items():
             for i, a in enumerate(arrays):
                 a[...] = state[f"{name}.{i}"]

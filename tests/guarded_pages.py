@@ -1,0 +1,95 @@
+"""A program: every public kernel, spoiled or not, on arrays that begin and end where memory that nobody may touch does.
+
+Whoever reads or writes a byte outside an argument or a result dies of it. Prints how many calls it survived; what it
+was about to do stands in the file of the first argument. Arguments: FILE, every how-manieth spoiled call, "die" or "".
+"""
+import ctypes
+import importlib
+import math
+import mmap
+import sys
+import warnings
+
+import numpy as np
+from kernel_cases import ALL, CASES, public_kernels
+from test_bad_arrays import call, spoiled_calls
+
+libc = ctypes.CDLL(None, use_errno=True)
+sides = {"end": True}  # whether arrays end or begin at the edge
+
+
+def at_the_edge(shape, dtype):
+    """An array of zeros with a page before it and one behind it that nobody may touch."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    pages = max(1, -(-size // mmap.PAGESIZE))
+    memory = mmap.mmap(-1, (pages + 2) * mmap.PAGESIZE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    for page in (0, pages + 1):
+        assert libc.mprotect(ctypes.c_void_p(address + page * mmap.PAGESIZE), mmap.PAGESIZE, 0) == 0
+    start = mmap.PAGESIZE + (pages * mmap.PAGESIZE - size if sides["end"] else 0)
+    return np.frombuffer(memory, dtype, math.prod(shape), start).reshape(shape)
+
+
+def moved(value):
+    """C-contiguous arrays of numbers, moved to the edge; all else as it is."""
+    if isinstance(value, tuple):
+        return tuple(map(moved, value))
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu" or not value.flags.c_contiguous \
+            or not value.flags.writeable or not value.flags.aligned:
+        return value
+    copy = at_the_edge(value.shape, value.dtype)
+    copy[...] = value
+    return copy
+
+
+class EdgeNumpy:
+    """NumPy, except that new arrays lie at the edge."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def empty(self, shape, dtype=float):
+        return at_the_edge(shape if isinstance(shape, (tuple, list)) else (shape,), dtype) \
+            if math.prod(np.atleast_1d(shape).tolist()) < 1 << 20 else np.empty(shape, dtype)
+
+    zeros = empty
+
+    def full(self, shape, value, dtype=float):
+        array = self.empty(shape, dtype)
+        array[...] = value
+        return array
+
+    def empty_like(self, array):
+        return self.empty(array.shape, array.dtype)
+
+
+def main(file, every, die):
+    """Every case as it is and, of its spoiled calls, one in `every`."""
+    warnings.simplefilter("ignore")
+    if die:
+        ctypes.string_at(at_the_edge((4,), np.float32).ctypes.data, 17)
+    count = 0
+    with open(file, "w") as log:
+        for name, i in ALL:
+            case, module = CASES[name][i], importlib.import_module(f"tinynnclr.kernels.{name.split('.')[0]}")
+            own = case.arguments(np.random.default_rng(0), np.float32)
+            call(name, own)  # what is compiled must see the true NumPy
+            for n, (what, arguments) in enumerate([("unspoiled", case.arguments(np.random.default_rng(0), np.float32)),
+                                                   *spoiled_calls(name, case, np.float32)]):
+                if n and n % every:
+                    continue
+                for sides["end"] in (True, False):
+                    print(name, i, what, sides, file=log, flush=True)
+                    placed = {key: moved(value) for key, value in arguments.items()}
+                    module.np = EdgeNumpy()
+                    try:
+                        call(name, placed)
+                    finally:
+                        module.np = np
+                    count += 1
+    print("alive", count, len(public_kernels()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3] == "die")

@@ -1,0 +1,69 @@
+"""What public kernels ask of their arguments: compiled code checks nothing, and would read and write outside arrays.
+
+Each `expect_` raises ValueError, one line that names kernel and argument, what was expected and what came.
+"""
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+FLOATS = (np.float32, np.float64)
+LARGEST = 2**31 - 1  # of a number that counts or steps: larger ones could overflow in products
+
+
+def is_whole(value: Any, least: int = 0, most: int = LARGEST) -> bool:
+    """Whether it is an integer of Python or NumPy from least to most."""
+    return isinstance(value, (int, np.integer)) and bool(least <= value <= most)
+
+
+def expect_whole(kernel: str, least: int, **numbers: Any) -> None:
+    """Integers that are at least so much."""
+    for name, value in numbers.items():
+        if not is_whole(value, least):
+            raise ValueError(f"{kernel}: {name}: expected a whole number of at least {least}, got {value!r}")
+
+
+def expect_numbers(kernel: str, **numbers: Any) -> None:
+    """Real numbers of Python or NumPy, NaN and infinity among them; no text, which NumPy would read as a number."""
+    for name, value in numbers.items():
+        if not isinstance(value, (int, float, np.integer, np.floating)):
+            raise ValueError(f"{kernel}: {name}: expected a number, got {value!r}")
+
+
+def expect_arrays(kernel: str, **arrays: Any) -> None:
+    """NumPy arrays."""
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"{kernel}: {name}: expected a NumPy array, got {type(array).__name__}")
+
+
+def expect_floats(kernel: str, **arrays: Any) -> None:
+    """NumPy arrays of float32 or float64 in this machine's byte order, not necessarily all the same."""
+    expect_arrays(kernel, **arrays)
+    for name, array in arrays.items():
+        if array.dtype not in FLOATS:
+            raise ValueError(f"{kernel}: {name}: expected float32 or float64, got {array.dtype} {array.shape}")
+
+
+def expect_like(kernel: str, shape: tuple[int, ...], dtype: np.dtype, **arrays: Any) -> None:
+    """NumPy arrays of this shape and type."""
+    expect_arrays(kernel, **arrays)
+    for name, array in arrays.items():
+        if array.shape != shape or array.dtype != dtype:
+            raise ValueError(f"{kernel}: {name}: expected shape {shape} {dtype}, got {array.shape} {array.dtype}")
+
+
+def expect_sizes(kernel: str, name: str, shape: Sequence[int], axes: int = 4) -> None:
+    """A shape of so many axes."""
+    if not isinstance(shape, (tuple, list)) or len(shape) != axes or not all(is_whole(size) for size in shape):
+        raise ValueError(f"{kernel}: {name}: expected {axes} whole numbers of at least 0, got {shape!r}")
+
+
+def expect_indices(kernel: str, name: str, values: np.ndarray, shape: tuple[int, ...], below: int) -> np.ndarray:
+    """Integers of this shape from 0 to below - 1; returns them as C-contiguous int64."""
+    if not isinstance(values, np.ndarray) or values.shape != shape or values.dtype.kind not in "iu":
+        got = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+        raise ValueError(f"{kernel}: {name}: expected integers of shape {shape}, got {got}")
+    if values.size and not 0 <= values.min() <= values.max() < below:
+        raise ValueError(f"{kernel}: {name}: expected 0 to {below - 1}, got {values.min()} to {values.max()}")
+    return np.ascontiguousarray(values, np.int64)
