@@ -76,7 +76,7 @@ def measured(table: Table, cells: Cells) -> list[str]:
     arms = list(dict.fromkeys(arm for arm, _ in cells))
     lines = ["| arm | seeds | " + " | ".join(table.measures) + " |", "|---|---|" + "---|" * len(table.measures)]
     for name, prefix in FLOORS:
-        seeds = {seed: cell for (_, seed), cell in reversed(cells.items()) if f"{prefix} knn" in cell}
+        seeds = {seed: cell for (_, seed), cell in reversed(list(cells.items())) if f"{prefix} knn" in cell}
         found = [[cell[f"{prefix} {m}"] for cell in seeds.values()] for m in ("knn", "linear")]
         lines.append(f"| *{name}* (floor) | {'' if prefix == 'pixels' else len(seeds)} | "
                      f"{' | '.join(percent(numbers) for numbers in found)} |" + " |" * (len(table.measures) - 2))
