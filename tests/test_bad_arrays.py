@@ -77,8 +77,9 @@ def fault(name, case, arguments):
 
 def in_float64_each(arguments):
     """A list in an array's place is that array: a kernel may take it or not."""
-    return {key: in_float64(np.array(value) if isinstance(value, list) and not key.endswith(("shape", "betas")) else value)
-            for key, value in arguments.items()}
+    lists = {key: np.array(v) for key, v in arguments.items() if isinstance(v, list) and not
+             key.endswith(("shape", "betas"))}
+    return {key: in_float64(value) for key, value in {**arguments, **lists}.items()}
 
 
 def spoiled_calls(name, case, dtype):
