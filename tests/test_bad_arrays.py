@@ -8,10 +8,11 @@ from spoiled import COMPILED_ANEW, spoils
 
 KERNELS = public_kernels()
 REFUSED = (ValueError, TypeError, FloatingPointError, MemoryError)
-# Winograd's sums and differences, a softmax's row and a scale times infinity carry NaN further than definitions do.
-SPREADS = ("conv.", "attention.", "norm.", "layer_norm.", "standardize.")
+# Winograd's sums and differences, a softmax's row and a scale times infinity carry NaN further than definitions do, and
+# float32 overflows earlier.
+SPREADS = ("conv.", "attention.", "norm.", "layer_norm.", "standardize.", "update.")
 # An output of -inf passes no gradient there, ReLU or not; the loss is no number then anyway.
-EXCEPTED = {("norm.normalize_grad", f"{name}: one is {value}") for name in ("mean", "bias", "x")
+EXCEPTED = {("norm.normalize_grad", f"{name}: one is {value}") for name in ("mean", "var", "weight", "bias", "x")
             for value in ("inf", "-inf")}
 
 
@@ -75,7 +76,10 @@ def fault(name, case, arguments):
 
 
 def in_float64_each(arguments):
-    return {key: in_float64(value) for key, value in arguments.items()}
+    """A list in an array's place is that array: a kernel may take it or not."""
+    lists = {key: np.array(v) for key, v in arguments.items() if isinstance(v, list) and not
+             key.endswith(("shape", "betas"))}
+    return {key: in_float64(value) for key, value in {**arguments, **lists}.items()}
 
 
 def spoiled_calls(name, case, dtype):
@@ -104,7 +108,9 @@ def test_one_argument_spoiled(name, i, request, record_property):
     slow, case, faults, count = request.config.getoption("--slow"), CASES[name][i], [], 0
     for dtype in (np.float32, np.float64) if slow else (np.float32,):
         for n, (what, arguments) in enumerate(spoiled_calls(name, case, dtype)):
-            if (name, what) not in EXCEPTED and (slow or n % 7 == 0 and not what.endswith(COMPILED_ANEW)):
+            if (name, what) in EXCEPTED or what.endswith(COMPILED_ANEW) and not (slow and dtype == np.float32):
+                continue
+            if slow or n % 7 == 0:
                 wrong = fault(name, case, arguments)
                 count += 1
                 faults += [f"{np.dtype(dtype)} {what}: {wrong}"] if wrong else []

@@ -99,13 +99,15 @@ def test_a_claim_is_refused_before_its_bytes_are_read(tmp_path, into):
         unpack(tmp_path / "x.tar.gz", MEMBERS, into)
 
 
-@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.REGTYPE])
-def test_a_bomb_in_a_header_is_refused(tmp_path, into, kind):
+@pytest.mark.parametrize(("kind", "words"), [
+    (tarfile.XHDTYPE, "a header claims 1000000000000 bytes"), (tarfile.GNUTYPE_LONGNAME, "a header claims"),
+    (tarfile.REGTYPE, "it unpacks to more than twice")])
+def test_a_bomb_in_a_header_is_refused(tmp_path, into, kind, words):
     info = tarfile.TarInfo("header")
     info.type, info.size = kind, 10**12
     with gzip.open(tmp_path / "x.tar.gz", "wb", compresslevel=1) as file:
         file.write(info.tobuf(tarfile.GNU_FORMAT) + bytes(4_000_000))
-    with pytest.raises(ValueError, match="refused: it unpacks to more than twice"):
+    with pytest.raises(ValueError, match=f"refused: {words}"):
         unpack(tmp_path / "x.tar.gz", MEMBERS, into)
 
 

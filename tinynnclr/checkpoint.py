@@ -48,16 +48,26 @@ def save(path: str | Path, groups: dict[str, dict[str, np.ndarray]], info: dict)
 
 
 def expect_honest(file: IO[bytes]) -> None:
-    """Raises ValueError where an .npz claims more than its bytes: a member packed small, or an array beyond its end."""
+    """Raises ValueError where an .npz claims more than its bytes, or other things twice.
+
+    A member that is packed small, one that another overlaps, an array beyond its end, two members of one name.
+    """
+    size = file.seek(0, 2)
     with zipfile.ZipFile(file) as archive:
-        for member in archive.infolist():
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > size:
+            raise ValueError(f"its members claim more than its {size} bytes")
+        if len({member.filename for member in members}) < len(members):
+            raise ValueError("two members have one name")
+        for member in members:
             if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
                 raise ValueError(f"{member.filename} is compressed, and ours never are")
             with archive.open(member) as data:
                 first = np.lib.format.read_magic(data) == (1, 0)
                 shape, _, dtype = (np.lib.format.read_array_header_1_0 if first else
                                    np.lib.format.read_array_header_2_0)(data)
-                if dtype.hasobject or math.prod(shape) * dtype.itemsize != member.file_size - data.tell():
+                left = member.file_size - data.tell()
+                if dtype.hasobject or not dtype.itemsize or math.prod(shape) * dtype.itemsize != left:
                     raise ValueError(f"{member.filename} claims {dtype} {shape}, and is of another size")
     file.seek(0)
 

@@ -127,8 +127,8 @@ class Config:
     @classmethod
     def of(cls, given: dict) -> "Config":
         """What is given, over the defaults of that method and encoder. Raises ValueError as `from_dict` does."""
-        method = METHODS.get(given.get("method", cls.method))
-        encoder = encoder_defaults(given.get("encoder", cls.encoder))
+        method = METHODS.get(str(given.get("method", cls.method)))  # str: what is no text is refused below
+        encoder = encoder_defaults(str(given.get("encoder", cls.encoder)))
         return cls.from_dict({**(method.defaults if method else {}), **encoder, **given})
 
     def to_dict(self) -> dict:

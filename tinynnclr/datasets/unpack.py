@@ -9,6 +9,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE)
+HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
+           tarfile.GNUTYPE_LONGLINK)
+LONGEST = 1 << 16  # bytes of such a header, which holds a name and a few dates, and is read as a whole
 
 
 def unpack(archive: Path, members: dict[str, int], into: Path) -> None:
@@ -22,7 +25,8 @@ def unpack(archive: Path, members: dict[str, int], into: Path) -> None:
     try:
         with (
             gzip.open(archive) as unzipped,
-            tarfile.open(fileobj=_Bounded(unzipped, limit), mode="r|") as tar,  # a stream: read once, in order
+            # a stream: read once, in order
+            tarfile.open(fileobj=_Bounded(unzipped, limit), mode="r|", tarinfo=_Member) as tar,
         ):
             for member in tar:
                 _refuse_unsafe(member)
@@ -53,6 +57,13 @@ class _Refused(Exception):
     pass
 
 
+class _Member(tarfile.TarInfo):
+    def _proc_member(self, tar):
+        if self.type in HEADERS and self.size > LONGEST:
+            raise _Refused(f"a header claims {self.size} bytes, expected at most {LONGEST}")
+        return super()._proc_member(tar)
+
+
 class _Bounded(io.BufferedIOBase):
     """A file that refuses to be read past limit bytes: a few bytes of gzip can unfold into terabytes."""
 
@@ -71,5 +82,5 @@ def _refuse_unsafe(member):
     path = PureWindowsPath(member.name)  # splits at / and \ alike, and knows drives: the strictest reading
     if path.anchor or ".." in path.parts:
         raise _Refused(f"{member.name!r} points outside of the archive")
-    if member.type not in PLAIN:
-        raise _Refused(f"{member.name!r} is a link or a device, expected plain files")
+    if member.type not in PLAIN or member.issparse():
+        raise _Refused(f"{member.name!r} is a link, a device or sparse, expected plain files")

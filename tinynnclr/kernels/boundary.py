@@ -30,6 +30,13 @@ def expect_numbers(kernel: str, **numbers: Any) -> None:
             raise ValueError(f"{kernel}: {name}: expected a number, got {value!r}")
 
 
+def expect_eps(kernel: str, eps: Any) -> None:
+    """A number of at least 0, so not NaN."""
+    expect_numbers(kernel, eps=eps)
+    if not eps >= 0:
+        raise ValueError(f"{kernel}: eps: expected a number of at least 0, got {eps}")
+
+
 def expect_arrays(kernel: str, **arrays: Any) -> None:
     """NumPy arrays."""
     for name, array in arrays.items():

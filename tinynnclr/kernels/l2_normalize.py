@@ -4,7 +4,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .boundary import expect_floats, expect_like, expect_numbers
+from .boundary import expect_eps, expect_floats, expect_like
 from .parallel import parallel
 
 
@@ -45,7 +45,7 @@ def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndar
     Raises ValueError for other arrays than float32 or float64 with two axes.
     """
     expect_floats("l2_normalize", x=x)
-    expect_numbers("l2_normalize", eps=eps)
+    expect_eps("l2_normalize", eps)
     if x.ndim != 2:
         raise ValueError(f"l2_normalize: x: expected (n, d), got shape {x.shape}")
     x = np.ascontiguousarray(x)
@@ -57,7 +57,7 @@ def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndar
 def l2_normalize_grad(g: np.ndarray, y: np.ndarray, lengths: np.ndarray, eps: float = 1e-12) -> np.ndarray:
     """dx = (g - y <g, y>) / length: only what is at right angles to a row turns it. Below eps, a row is only scaled."""
     expect_floats("l2_normalize_grad", y=y)
-    expect_numbers("l2_normalize_grad", eps=eps)
+    expect_eps("l2_normalize_grad", eps)
     if y.ndim != 2:
         raise ValueError(f"l2_normalize_grad: y: expected (n, d), got shape {y.shape}")
     expect_like("l2_normalize_grad", y.shape, y.dtype, g=g)

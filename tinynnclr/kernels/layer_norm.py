@@ -4,7 +4,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .boundary import expect_floats, expect_like, expect_numbers
+from .boundary import expect_eps, expect_floats, expect_like
 from .parallel import parallel
 
 PARTS = 64  # partial sums over rows, however many threads there are, so that their bytes do not depend on them
@@ -76,7 +76,7 @@ def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray,
     """
     _expect_rows("layer_norm", x)
     expect_floats("layer_norm", weight=weight, bias=bias)
-    expect_numbers("layer_norm", eps=eps)
+    expect_eps("layer_norm", eps)
     for name, array in (("weight", weight), ("bias", bias)):
         if array.shape != x.shape[-1:]:
             raise ValueError(f"layer_norm: {name}: expected shape {x.shape[-1:]} for x {x.shape}, got {array.shape}")

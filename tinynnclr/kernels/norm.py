@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from .boundary import expect_floats, expect_like, expect_numbers
+from .boundary import expect_eps, expect_floats, expect_like
 from .parallel import parallel
 
 PARTS = 64  # partial sums, however many threads there are, so that their bytes do not depend on them
@@ -125,7 +125,7 @@ def coefficients(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.n
                  eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
     """(scale, shift), each (c,): normalising x (..., c) is x * scale + shift; worked out in float64."""
     expect_floats("normalize", x=x, weight=weight, bias=bias, mean=mean, var=var)
-    expect_numbers("normalize", eps=eps)
+    expect_eps("normalize", eps)
     for name, array in (("weight", weight), ("bias", bias), ("mean", mean), ("var", var)):
         if x.ndim == 0 or array.shape != x.shape[-1:]:
             raise ValueError(f"normalize: {name}: expected shape {x.shape[-1:]} for x {x.shape}, got {array.shape}")

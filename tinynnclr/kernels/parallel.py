@@ -18,8 +18,10 @@ from collections.abc import Callable
 import numpy as np
 from numba import config
 
+from .boundary import is_whole
 from .spin import GRACE, LOOKS, spin
 
+MOST_THREADS = 1024  # more than any machine has cores; a system refuses to start too many
 CHUNKS = 8  # pieces per thread, so that a core that is held up leaves its share to the others
 
 _num_threads = config.NUMBA_NUM_THREADS  # all cores, or the environment variable of that name
@@ -35,10 +37,10 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n: int) -> None:
-    """Use n threads from now on. Raises ValueError unless n >= 1."""
+    """Use n threads from now on. Raises ValueError unless 1 <= n <= MOST_THREADS."""
     global _num_threads
-    if n < 1:
-        raise ValueError(f"set_num_threads: expected at least 1, got {n}")
+    if not is_whole(n, 1, MOST_THREADS):
+        raise ValueError(f"set_num_threads: expected at least 1 and at most {MOST_THREADS}, got {n}")
     _num_threads = int(n)
 
 

@@ -2,7 +2,7 @@
 import numpy as np
 from numba import njit
 
-from .boundary import expect_floats, expect_like, expect_numbers
+from .boundary import expect_eps, expect_floats, expect_like
 from .parallel import parallel
 
 
@@ -111,7 +111,7 @@ def standardize(x: np.ndarray, eps: float = 1e-4) -> tuple[np.ndarray, np.ndarra
     ValueError unless x has four axes, with at least one pixel and one channel.
     """
     expect_floats("standardize", x=x)
-    expect_numbers("standardize", eps=eps)
+    expect_eps("standardize", eps)
     if x.ndim != 4 or 0 in x.shape[1:]:
         raise ValueError(f"standardize: expected images (n, h, w, c) with pixels and channels, got shape {x.shape}")
     y, scale = np.empty_like(_rows(x)), np.empty((len(x), x.shape[3]), x.dtype)
