@@ -52,8 +52,8 @@ def clusters(subject: Subject) -> Finding:
     return Finding(found, f"k-means of {min(CLUSTERED, len(train))} training images' frozen features, centred and of "
                    f"length 1, with k = {len(train.class_names)}, the best of {RESTARTS} starts by inertia. Measured "
                    f"on {len(test)} test images, each in the cluster whose centroid is nearest; labels only compare. "
-                   "NMI: mutual information over the mean of both entropies. Purity: the share of images in whose cluster "
-                   "their class is the most frequent.")
+                   "NMI: mutual information over the mean of both entropies. Purity: the share of images in whose "
+                   "cluster their class is the most frequent.")
 
 
 def features(subject: Subject) -> dict[str, tuple[np.ndarray, np.ndarray]]:
