@@ -109,6 +109,7 @@ def tables() -> str:
     text = readme[start:readme.index("\n## ", start + 1)]
     bench = json.loads((ROOT / "docs" / "bench.json").read_text(encoding="utf-8"))
     text = re.sub(r"\]\(docs/", "](", text.replace("## What it shows", "# What it shows", 1))
+    text = text.replace("](results/reproduce/", "](papers/")
     text = re.sub(r"^##(#+) ", r"#\1 ", text, flags=re.M)
     rows = [f"| {r['measure']} | {r['case']} | {seconds(r['ours_s'])} | {r['peer']} | {seconds(r['peer_s'])} | "
             f"{number(r['ratio'])} |" for r in bench if r.get("peer")]
