@@ -19,6 +19,8 @@ from kernel_references import (
     need,
     normalize,
     normalize_grad,
+    roi_align,
+    roi_align_grad,
     standardize,
     standardize_grad,
     updated,
@@ -184,6 +186,7 @@ def rows_to_length(x, eps):
     return x / np.maximum(lengths, eps)[:, None], lengths
 
 
+BOXES = np.array([[0.3, 1.2, 4.1, 3.4], [-2.25, -1.7, 6.3, 5.1]])
 CHANNELS = {"weight": (3,), "bias": (3,), "mean": (3,), "var": positive(3), "eps": 1e-5}
 AFFINE = {"scale": positive(3), "shift": (3,)}
 CASES = {
@@ -236,6 +239,11 @@ CASES = {
                                          padding=1))],
     "pool.global_avg_pool": [Case(pooled, arrays(x=(2, 3, 4, 3)))],
     "pool.global_avg_pool_grad": [Case(shared_out, arrays(g=(2, 3), input_shape=fixed((2, 3, 4, 3))))],
+    "roi_align.roi_align": [Case(roi_align, arrays(x=(2, 4, 5, 3), boxes=lambda rng, dtype: BOXES.astype(dtype),
+                                                   image=fixed(np.array([1, 0])), size=2, samples=2))],
+    "roi_align.roi_align_grad": [Case(roi_align_grad, arrays(
+        g=(2, 2, 2, 3), boxes=lambda rng, dtype: BOXES.astype(dtype), image=fixed(np.array([1, 0])),
+        input_shape=fixed((2, 4, 5, 3)), samples=2))],
     "softmax.cross_entropy": [Case(lambda **a: cross_entropy(**a)[:2], arrays(logits=(4, 3), labels=below(3, 4)))],
     "softmax.cross_entropy_grad": [Case(lambda g, **a: cross_entropy(**a, g=g)[2], arrays(
         g=(4,), logits=(4, 3), labels=below(3, 4), log_sums=(4,)))],

@@ -207,3 +207,39 @@ def updated(naive):
         need(len({v.shape for v in arguments.values() if isinstance(v, np.ndarray)}) == 1)
         return naive(**arguments)
     return reference
+
+
+def roi_places(boxes, image, size, samples, shape):
+    """(box, bin down, bin across, weight, (map, row, column)) of every pixel that is read, weights of 0 among them."""
+    _, h, w, _ = shape
+    need(boxes.ndim == 2, boxes.shape[1:] == (4,), image.shape == boxes.shape[:1], 0 not in (h, w), size >= 1)
+    need(image.min(initial=0) >= 0, image.max(initial=0) < shape[0], samples >= 1)
+    for r, i, j, a, b in np.ndindex(len(boxes), size, size, samples, samples):
+        corners = []
+        for low, high, part, place, length in ((*boxes[r, 1::2], i, a, h), (*boxes[r, 0::2], j, b, w)):
+            at = low + (part + (place + 0.5) / samples) * ((high - low) / size)
+            if not -1 <= at <= length:
+                break
+            at = min(max(at, 0.0), length - 1)
+            first = min(int(at), max(length - 2, 0))
+            corners.append(((first, 1 - at + first), (min(first + 1, length - 1), at - first)))
+        else:
+            for row, down in corners[0]:
+                for column, across in corners[1]:
+                    yield r, i, j, down * across / samples**2, (image[r], row, column)
+
+
+def roi_align(x, boxes, image, size, samples=2):
+    need(x.ndim == 4)
+    out = np.zeros((len(boxes), size, size, x.shape[3]))
+    for r, i, j, weight, pixel in roi_places(boxes, image, size, samples, x.shape):
+        out[r, i, j] += weight * x[pixel]
+    return out
+
+
+def roi_align_grad(g, boxes, image, input_shape, samples=2):
+    need(g.ndim == 4, len(input_shape) == 4, g.shape == (len(boxes), g.shape[1], g.shape[1], input_shape[3]))
+    dx = np.zeros(input_shape)
+    for r, i, j, weight, pixel in roi_places(boxes, image, g.shape[1], samples, input_shape):
+        dx[pixel] += weight * g[r, i, j]
+    return dx

@@ -216,6 +216,15 @@ def masked(draw):
                                     "value": draw(st.sampled_from([0, -5, 3]))}
 
 
+@st.composite
+def aligned(draw):
+    n, h, w, r = draw(SOME), draw(SOME), draw(SOME), draw(st.integers(0, 3))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    return (draw(array(n, h, w, draw(SOME))),), {
+        "boxes": rng.uniform(-2, 7, (r, 4)), "image": rng.integers(0, n, r), "size": draw(st.integers(1, 3)),
+        "samples": draw(st.integers(1, 3))}
+
+
 STRATEGIES = {
     "add": binary(), "sub": binary(), "mul": binary(), "div": binary(divisor=True), "neg": unary(), "power": powers(),
     "exp": unary(scale=0.1), "log": unary(low=0.3), "tanh": unary(), "relu": unary(no_zero=True),
@@ -224,7 +233,8 @@ STRATEGIES = {
     "linear": linears(), "log_softmax": rows(), "cross_entropy": labelled(), "l2_normalize": lengths(),
     "conv2d": convolutions(), "max_pool2d": pools(different=True), "avg_pool2d": pools(), "global_avg_pool": images(),
     "batch_norm": batch_norms(), "batch_norm_conv2d": batch_norms(filters=True), "standardize": images(),
-    "layer_norm": rows(vectors=2), "attention": attentions()}
+    "layer_norm": rows(vectors=2), "attention": attentions(), "all_gather": rows(), "log_sigmoid": unary(),
+    "roi_align": aligned()}
 
 
 def test_every_op_has_a_strategy():

@@ -27,6 +27,15 @@ def make(name, runs, out, seeds=(0, 1)):
     return reproduce(TABLES[name], "tiny", list(seeds), {"threads": 1}, out, runs)
 
 
+@pytest.fixture(autouse=True)
+def _short(monkeypatch):
+    """Fine-tuning of a few steps, on other sets of a few images."""
+    for module in ("semi", "transfer"):
+        monkeypatch.setattr(f"tinynnclr.evaluate.{module}.STEPS", 4)
+    for name in ("TRAIN", "TEST"):
+        monkeypatch.setattr(f"tinynnclr.evaluate.others.{name}", 200)
+
+
 def lines_of(path):
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 

@@ -2,6 +2,7 @@
 import numpy as np
 from numba import njit
 
+from .boundary import expect_floats, expect_indices, expect_sizes, expect_whole
 from .parallel import parallel
 
 
@@ -80,18 +81,17 @@ def _roi_align_grad(start, stop, g, boxes, order, first, samples, dx):
                                 dx[n, y1, x1, c] += bottom * u
 
 
-def _checked(shape, boxes, image, size, samples):
-    """boxes as float64, image as int64."""
-    boxes, image = np.ascontiguousarray(boxes, np.float64), np.ascontiguousarray(image, np.int64)
-    if len(shape) != 4 or 0 in shape[1:3]:
-        raise ValueError(f"roi_align: x: expected maps (n, h, w, c) with pixels, got shape {tuple(shape)}")
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or image.shape != (len(boxes),):
-        raise ValueError(f"roi_align: expected boxes (r, 4) and image (r,), got {boxes.shape} and {image.shape}")
-    if len(image) and not 0 <= image.min() <= image.max() < shape[0]:
-        raise ValueError(f"roi_align: image: expected 0 to {shape[0] - 1}, got {image.min()} to {image.max()}")
-    if size < 1 or samples < 1:
-        raise ValueError(f"roi_align: expected size and samples of at least 1, got {size} and {samples}")
-    return boxes, image
+def _checked(kernel, shape, boxes, image, size, samples):
+    """boxes as float64, image as int64, both C-contiguous."""
+    expect_sizes(kernel, "input_shape", shape)
+    expect_floats(kernel, boxes=boxes)
+    expect_whole(kernel, 1, size=size, samples=samples)
+    if 0 in shape[1:3]:
+        raise ValueError(f"{kernel}: expected maps (n, h, w, c) with pixels, got shape {tuple(shape)}")
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"{kernel}: boxes: expected shape (r, 4), got {boxes.shape}")
+    image = expect_indices(kernel, "image", image, (len(boxes),), shape[0])
+    return np.ascontiguousarray(boxes, np.float64), image
 
 
 def roi_align(x: np.ndarray, boxes: np.ndarray, image: np.ndarray, size: int, samples: int = 2) -> np.ndarray:
@@ -101,7 +101,8 @@ def roi_align(x: np.ndarray, boxes: np.ndarray, image: np.ndarray, size: int, sa
     the outermost ones reads the nearest, one further out reads 0. Raises ValueError where shapes do not fit. Source: He
     et al. 2017 (Mask R-CNN, arXiv 1703.06870), section 3.
     """
-    boxes, image = _checked(x.shape, boxes, image, size, samples)
+    expect_floats("roi_align", x=x)
+    boxes, image = _checked("roi_align", x.shape, boxes, image, size, samples)
     out = np.empty((len(boxes), size, size, x.shape[3]), x.dtype)
     parallel(_roi_align, len(boxes), np.ascontiguousarray(x), boxes, image, samples, out, grain=8)
     return out
@@ -110,7 +111,8 @@ def roi_align(x: np.ndarray, boxes: np.ndarray, image: np.ndarray, size: int, sa
 def roi_align_grad(g: np.ndarray, boxes: np.ndarray, image: np.ndarray, input_shape: tuple[int, ...],
                    samples: int = 2) -> np.ndarray:
     """dL/dx: every place gives its share of g (r, size, size, c) back to the four pixels that it was read from."""
-    boxes, image = _checked(input_shape, boxes, image, g.shape[1] if g.ndim == 4 else 0, samples)
+    expect_floats("roi_align_grad", g=g)
+    boxes, image = _checked("roi_align_grad", input_shape, boxes, image, g.shape[1] if g.ndim == 4 else 0, samples)
     if g.shape != (len(boxes), g.shape[1], g.shape[1], input_shape[3]):
         raise ValueError(f"roi_align_grad: g {g.shape} does not belong to {len(boxes)} boxes of maps {input_shape}")
     dx, order = np.zeros(input_shape, g.dtype), np.argsort(image, kind="stable")
