@@ -107,9 +107,9 @@ MISTAKES = {
     "something else": (["foreign"], "checkpoint.npz holds no run"),
     "half a run": (["half"], "checkpoint.npz does not fit this run", "missing"),
     "another width": (["wide"], "checkpoint.npz does not fit this run", "expected float32"),
-    "no such folder": (["run", "--out", "gone/x.npz"], "x.npz: cannot write there (No such file or directory)"),
-    "a folder": (["run", "--out", "bad"], "bad: cannot write there"),
-    "a file on the way": (["run", "--out", "a-file/x.npz"], "x.npz: cannot write there"),
+    "no such folder": (["run", "--out", "gone/x.npz"], "x.npz: cannot be written (No such file or directory)"),
+    "a folder": (["run", "--out", "bad"], "bad: cannot be written"),
+    "a file on the way": (["run", "--out", "a-file/x.npz"], "x.npz: cannot be written"),
     "the checkpoint": (["run", "--out", "bad/../run/checkpoint.npz"], "that is the run's checkpoint"),
     "unknown format": (["run", "--format", "onnx"], "--format", "'onnx'", "npz", "safetensors"),
     "unknown flag": (["run", "--formats", "npz"], "unknown flag --formats, did you mean --format?"),
@@ -156,6 +156,6 @@ def test_a_full_disk_leaves_nothing(tmp_path, rng, monkeypatch):
 
     write_run(tmp_path / "run", rng)
     monkeypatch.setattr("os.fsync", fsync)
-    with fails(OSError, "encoder.npz: cannot write there", "No space left on device"):
+    with fails(OSError, "encoder.npz: cannot be written", "No space left on device"):
         export_run(tmp_path / "run")
     assert list(files(tmp_path / "run")) == ["checkpoint.npz"]

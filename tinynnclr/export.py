@@ -90,8 +90,5 @@ def export_run(folder: Path, kind: str = "npz", out: Path | None = None) -> Path
              "encoder": config.encoder, "width": config.width, "standardize": config.standardize,
              "version": __version__}
     content = FORMATS[kind](torch_state(encoder), {name: str(value) for name, value in about.items()})
-    try:
-        write_whole(path, lambda file: file.write(content))
-    except OSError as error:
-        raise OSError(f"{path}: cannot write there ({error.strerror})") from None
+    write_whole(path, lambda file: file.write(content))
     return path
