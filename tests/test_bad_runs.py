@@ -5,6 +5,7 @@ Judging and drawing are left out in most cases: what was restored is compared wi
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,20 @@ def restored(monkeypatch):
     monkeypatch.setattr(run_dir, "draw_into", lambda folder, run, data: runs.append(run) or [])
     monkeypatch.setattr(cli, "train_and_judge", lambda options, folder, run, data: runs.append(run))
     return runs
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_names_that_are_no_text(here, capsys):
+    """A folder's name may be any bytes; what is printed and written of it spells them out."""
+    pictures, out = (os.fsdecode(name) for name in (b"pic\xff", b"out\xff"))
+    os.rename("pictures", pictures)
+    for command_name in ("train", "compare"):
+        arms = ["--methods", "simclr", "--seeds", "1"] if command_name == "compare" else []
+        status, printed, err = command(capsys, command_name, *arms, "--dataset", f"folder:{pictures}", *FLAGS, "--out",
+                                       f"{command_name}{out}")
+        assert (status, err) == (0, "")
+        assert r"out\udcff" in printed
+    assert (Path(f"compare{out}") / "compare.md").read_text().startswith(r"# folder:pic\udcff")
 
 
 COMMANDS = (["evaluate", "r"], ["plot", "r"], ["export", "r", "--out", "encoder.npz"],

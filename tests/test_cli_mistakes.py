@@ -85,7 +85,7 @@ MISTAKES = {
     "evaluate a file": (["evaluate", "a-file"], "no checkpoint at a-file"),
     "evaluate damaged": (["evaluate", "bad"], "is damaged or not a tinynnclr checkpoint"),
     "evaluate something else": (["evaluate", "foreign"], "checkpoint.npz holds no run"),
-    "evaluate, no threads": (["evaluate", "run", "--threads", "0"], "expected at least 1 and at most", "got 0"),
+    "evaluate, no threads": (["evaluate", "run", "--threads", "0"], "expected 1 to 1024, got 0"),
     "plot empty": (["plot", "empty"], "no checkpoint at empty"),
     "plot damaged": (["plot", "bad"], "is damaged or not a tinynnclr checkpoint"),
     "download what": (["download", "imagenet"], "'imagenet'", "cifar10"),

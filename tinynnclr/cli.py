@@ -2,6 +2,7 @@
 import argparse
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import re
@@ -196,6 +197,12 @@ class Announce(event.Listener):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. A user's mistake ends as one line on standard error and exit status 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a path's bytes may be no text at all
+            stream.reconfigure(errors="backslashreplace")
+    options = build_parser().parse_args(arguments)
+    command = {"train": run_train, "compare": run_compare, "evaluate": run_evaluate, "plot": run_plot,
+               "export": run_export, "download": run_download, "bench": run_bench}
     try:
         distributed.start()
     except ValueError as error:

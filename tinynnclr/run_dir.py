@@ -44,8 +44,8 @@ def open_dir(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """The text as UTF-8, whole or not at all."""
-    checkpoint.write_whole(path, lambda file: file.write(text.encode()))
+    """The text as UTF-8, whole or not at all; bytes of a path that are no UTF-8 are spelled out."""
+    checkpoint.write_whole(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def write_metrics(folder: Path, rows: list[dict]) -> None:

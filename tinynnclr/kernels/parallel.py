@@ -40,7 +40,7 @@ def set_num_threads(n: int) -> None:
     """Use n threads from now on. Raises ValueError unless 1 <= n <= MOST_THREADS."""
     global _num_threads
     if not is_whole(n, 1, MOST_THREADS):
-        raise ValueError(f"set_num_threads: expected at least 1 and at most {MOST_THREADS}, got {n}")
+        raise ValueError(f"set_num_threads: expected 1 to {MOST_THREADS}, got {n}")
     _num_threads = int(n)
 
 
