@@ -200,9 +200,6 @@ def main(arguments: list[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a path's bytes may be no text at all
             stream.reconfigure(errors="backslashreplace")
-    options = build_parser().parse_args(arguments)
-    command = {"train": run_train, "compare": run_compare, "evaluate": run_evaluate, "plot": run_plot,
-               "export": run_export, "download": run_download, "bench": run_bench}
     try:
         distributed.start()
     except ValueError as error:
