@@ -213,7 +213,7 @@ def roi_places(boxes, image, size, samples, shape):
     """(box, bin down, bin across, weight, (map, row, column)) of every pixel that is read, weights of 0 among them."""
     _, h, w, _ = shape
     need(boxes.ndim == 2, boxes.shape[1:] == (4,), image.shape == boxes.shape[:1], 0 not in (h, w), size >= 1)
-    need(image.min(initial=0) >= 0, image.max(initial=0) < shape[0], samples >= 1)
+    need(image.min(initial=0) >= 0, image.max(initial=0) < shape[0], 1 <= samples < 100, size < 100)
     for r, i, j, a, b in np.ndindex(len(boxes), size, size, samples, samples):
         corners = []
         for low, high, part, place, length in ((*boxes[r, 1::2], i, a, h), (*boxes[r, 0::2], j, b, w)):
@@ -230,7 +230,7 @@ def roi_places(boxes, image, size, samples, shape):
 
 
 def roi_align(x, boxes, image, size, samples=2):
-    need(x.ndim == 4)
+    need(x.ndim == 4, 1 <= size < 100)
     out = np.zeros((len(boxes), size, size, x.shape[3]))
     for r, i, j, weight, pixel in roi_places(boxes, image, size, samples, x.shape):
         out[r, i, j] += weight * x[pixel]

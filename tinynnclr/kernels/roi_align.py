@@ -2,7 +2,7 @@
 import numpy as np
 from numba import njit
 
-from .boundary import expect_floats, expect_indices, expect_sizes, expect_whole
+from .boundary import expect_arrays, expect_floats, expect_indices, expect_sizes, expect_whole
 from .parallel import parallel
 
 
@@ -84,12 +84,12 @@ def _roi_align_grad(start, stop, g, boxes, order, first, samples, dx):
 def _checked(kernel, shape, boxes, image, size, samples):
     """boxes as float64, image as int64, both C-contiguous."""
     expect_sizes(kernel, "input_shape", shape)
-    expect_floats(kernel, boxes=boxes)
+    expect_arrays(kernel, boxes=boxes)
     expect_whole(kernel, 1, size=size, samples=samples)
     if 0 in shape[1:3]:
         raise ValueError(f"{kernel}: expected maps (n, h, w, c) with pixels, got shape {tuple(shape)}")
-    if boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"{kernel}: boxes: expected shape (r, 4), got {boxes.shape}")
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.dtype.kind not in "fiu":
+        raise ValueError(f"{kernel}: boxes: expected numbers of shape (r, 4), got {boxes.dtype} {boxes.shape}")
     image = expect_indices(kernel, "image", image, (len(boxes),), shape[0])
     return np.ascontiguousarray(boxes, np.float64), image
 
