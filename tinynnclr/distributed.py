@@ -194,5 +194,6 @@ def all_or_none() -> Iterator[None]:
             print(f"rank {rank()}:", *lines[-1:] if told else lines, sep=" " if told else "\n", file=_terminal)
         sys.stdout.flush()
         _terminal.flush()
+        time.sleep(0.3)  # so that mpiexec passes the words on before it ends us
         status = getattr(error, "code", 1)
         _world.Abort(status if isinstance(status, int) else 1)
