@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from command_line import TRAIN, write_pictures
+from tqdm import tqdm
 
 from tinynnclr import checkpoint, cli, run_dir, train
 from tinynnclr.nn import SGD
@@ -113,6 +114,7 @@ def state(folder):
 
 def main(count, seed):
     """Kill `count` runs, half of them from outside by the clock; raises AssertionError, or says it all."""
+    tqdm.monitor_interval = 0  # its thread may hold tqdm's lock at the moment of a fork, and the child waits for ever
     write_pictures(Path("pictures"))
     cli.main([*ARGUMENTS, "--out", "whole"])  # which also compiles, and so before the first fork
     instrument()
