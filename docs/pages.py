@@ -17,6 +17,7 @@ FLOORS = {  # what a reader may import, from the ground up
     "tinynnclr": ["distributed", "tensor", "gradcheck", "config", "train", "checkpoint", "run_dir", "compare", "export",
                   "plots"],
     "kernels": None, "ops": None, "nn": None, "models": None, "datasets": None, "methods": None, "evaluate": None,
+    "reproduce": None,
     "teach": ["check", "predict", "bench", "show", "report", "stored", "notebook", "table"],
 }
 

@@ -110,6 +110,8 @@ def test_each_page_loads_and_fits_a_phone(site, address, browser):
 
 
 def test_an_answer_unfolds(address, browser):
+    from selenium.webdriver.support.ui import WebDriverWait
+
     browser.get(f"{address}/lessons/{SOURCES[0].stem}.html")
     answer = browser.find_element("xpath", "//details[contains(., 'One answer to')]")
     assert not answer.get_attribute("open")
@@ -118,7 +120,7 @@ def test_an_answer_unfolds(address, browser):
     browser.execute_script(into_view, summary)
     summary.click()
     assert answer.get_attribute("open")
-    assert "def " in answer.text or "class " in answer.text
+    WebDriverWait(browser, 20).until(lambda _: re.search("def |class ", answer.text))  # once it is laid out
 
 
 def test_search_finds(address, browser):
