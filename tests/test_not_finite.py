@@ -73,3 +73,17 @@ def test_weights_that_end_with_the_epoch(folder):
 
     run.optimizer.step = step
     stops(folder, run, "step 8, epoch 2", "predictor.layers.2.weight holds NaN or infinity")
+
+
+@pytest.mark.parametrize("detect", [True, False])
+def test_a_gradient_that_is_none_before_it_reaches_the_weights(folder, detect):
+    """sqrt(0 w) adds 0 to the loss and no number to the gradient: told at its own step, or else at the next."""
+    run = continued(folder)
+    real, weight = run.method.loss, run.method.projector.layers[0].weight
+    run.method.loss = lambda *args: real(*args) + ((weight * 0.0) ** 0.5).sum()
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    words = (("step 5, epoch 2: a gradient is not finite", "power: the first gradient that is not finite", "batch of")
+             if detect else ("step 6, epoch 2: the loss is not finite", "projector.layers.0.weight holds NaN"))
+    with np.errstate(all="ignore"), fails(FloatingPointError, *words):
+        run_dir.train_into(folder, run, DATA, progress=False, detect_anomaly=detect)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
