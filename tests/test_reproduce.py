@@ -74,6 +74,17 @@ def test_the_mean_in_the_page_is_that_of_the_lines(runs, tmp_path):
     assert float(found[2]) == pytest.approx(100 * 12.706 * np.std(values, ddof=1) / 2**0.5, abs=0.06)
 
 
+def test_other_epochs_than_the_budget_s(tmp_path, capsys):
+    out = tmp_path / "out"
+    status, _, err = run(capsys, "reproduce", "predictor", "--budget", "tiny", "--seeds", "1", "--epochs", "1",
+                         "--threads", "1", "--out", out)
+    assert status == 0, err
+    page = (out / "predictor-tiny.md").read_text(encoding="utf-8")
+    assert "1 epoch, " in page
+    assert "tinynnclr reproduce predictor --budget tiny --seeds 0 --epochs 1" in page
+    assert {line["steps"] for line in lines_of(out / "predictor-tiny.csv")} == {"10"}
+
+
 def test_runs_are_shared_and_found_again(runs, tmp_path, monkeypatch):
     """A second table trains only what is new, and the same table nothing."""
     make("predictor", runs, tmp_path)

@@ -123,7 +123,7 @@ def run_compare(options: argparse.Namespace) -> None:
 def run_reproduce(options: argparse.Namespace) -> None:
     """Make tables, one after the other."""
     chosen, seeds = parse_tables(options.table, options.budget), parse_seeds(options.seeds)
-    given = {name: value for name in ("data_dir", "threads") if (value := getattr(options, name)) is not None}
+    given = {name: value for name in ("data_dir", "threads", "epochs") if (value := getattr(options, name)) is not None}
     for one in chosen:
         try:
             for path in reproduce(one, options.budget, seeds, given, options.out):

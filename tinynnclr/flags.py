@@ -97,6 +97,8 @@ def build_parser() -> Parser:
     sub.add_argument("table", metavar="TABLE", help="one of them, several with commas between, or all")
     sub.add_argument("--seeds", default="5", metavar="SEEDS", help="how many (0, 1, ...), or a list: 0,3,7 [5]")
     sub.add_argument("--budget", choices=tuple(BUDGETS), default="small", help="how much it may cost [small]")
+    sub.add_argument("--epochs", type=int, metavar="N", help="of all runs, instead of the budget's: a table that costs "
+                     "less, or more, and says so")
     sub.add_argument("--out", type=Path, default=Path("runs") / "reproduce", metavar="DIR",
                      help="folder of the tables, and of the runs [runs/reproduce]")
     sub.add_argument("--data-dir", help="where downloaded data sets lie [data]")

@@ -41,6 +41,11 @@ def images_of(budget: Budget) -> int:
     return budget.knobs.get("train_size", 50_000)
 
 
+def shortened(budget: Budget, epochs: int | None) -> Budget:
+    """The budget with so many epochs instead of its own; None leaves it."""
+    return budget if epochs is None else budget._replace(knobs={**budget.knobs, "epochs": epochs})
+
+
 def tables_of(budget: str) -> dict[str, Table]:
     """The tables at a budget."""
     knobs = BUDGETS[budget].knobs
@@ -77,7 +82,7 @@ def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any]
 
     Goes on where it was stopped. Raises ValueError for a mistake, KeyboardInterrupt after Ctrl-C, when all is saved.
     """
-    setting = BUDGETS[budget]
+    setting = shortened(BUDGETS[budget], given.get("epochs"))
     kernels.set_num_threads(given.get("threads") or kernels.get_num_threads())
     store = Store(runs or out / "runs", Config.of({**given, **setting.knobs}), setting.tests)
     jobs = plan(table, setting, seeds, given, store)
@@ -111,8 +116,10 @@ def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Stor
 
     config = jobs[0].config
     title = (f"{config.dataset}, {len(store.data[0])} training images, {config.encoder} of width {config.width}, "
-             f"{config.epochs} epochs, {len(seeds)} seeds (budget {budget})")
+             f"{config.epochs} epoch{'s' * (config.epochs > 1)}, {len(seeds)} seeds (budget {budget})")
     command = ["tinynnclr", "reproduce", table.name, "--budget", budget, "--seeds", ",".join(map(str, seeds))]
+    if config.epochs != BUDGETS[budget].knobs["epochs"]:
+        command += ["--epochs", str(config.epochs)]
     whole = [job for job in jobs if (job.arm, job.config.seed) in cells]
     if not whole:
         raise ValueError(f"{table.name}: no run came through: {' '.join(failed)}")
