@@ -13,10 +13,13 @@ import pytest
 from command_line import run as command
 from command_line import write_pictures
 from mutation import mutate, mutate_json
+from one_line import fails
 from promise import Faults, broken
 from small import SMALL, state_of
 
 from tinynnclr import checkpoint, cli, compare, run_dir
+from tinynnclr.config import Config
+from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.train import Run
 
 OTHER = b"PK\x03\x04" + b"{\"a\": 1}\n" * 50 + bytes(range(256)) * 20
@@ -112,6 +115,28 @@ def test_checkpoint_contents_for_real(here, capsys, count, record_property):
     hostile(here, capsys, count(8, 150), 3).check(record_property)
 
 
+@pytest.mark.parametrize(("knobs", "name", "value"), [
+    ({"method": "nnclr"}, "support_set.ids", 32), ({"method": "nnclr"}, "support_set.ids", -2),
+    ({"method": "nnclr"}, "support_set.born", 99), ({"method": "nnclr"}, "support_set.counts", 10_000),
+    ({"method": "nnclr", "prototypes": 8}, "support_set.ids", 32), ({"method": "snclr"}, "support_set.ids", 32),
+    ({"method": "byol", "neighbors": True}, "support_set.ids", 32),
+    ({"method": "moco"}, "queue.ids", 32),
+    ({"method": "deepcluster", "clusters": 4, "pca": 4}, "assignment", 4)])
+def test_integers_that_point_nowhere(knobs, name, value, tmp_path):
+    """They index images, rows and clusters: one out of range is refused by name when the run is read."""
+    config = Config.of({**SMALL, "epochs": 1, **knobs})
+    data = Dataset(np.zeros((32, 16, 16, 3), np.uint8), np.zeros(32, np.int64), ("a",))
+    run = Run(config, data)
+    run.save(tmp_path / "c.npz")
+    Run(config, data).load(tmp_path / "c.npz")
+    state = run.method.state_dict()
+    state[name][:] = value
+    run.method.load_state_dict(state)
+    run.save(tmp_path / "c.npz")
+    with fails(ValueError, "c.npz does not fit this run", "expected integers from", str(value)):
+        Run(config, data).load(tmp_path / "c.npz")
+
+
 def hostile(here, capsys, cases, seed):
     """The Faults of so many checkpoints."""
     rng, faults, path = np.random.default_rng(seed), Faults(), here / "r/checkpoint.npz"
@@ -136,9 +161,9 @@ def spoil_arrays(groups, rng):
     group = list(groups)[rng.integers(len(groups))]
     name = list(groups[group])[rng.integers(len(groups[group]))]
     array = groups[group].pop(name)
-    kind = rng.integers(7)
+    kind = rng.integers(8)
     changed = {1: array[None], 2: array.astype(complex), 3: array.reshape(-1)[:1], 4: np.zeros(0),
-               5: np.array(["text"]), 6: array * 0 - 1}.get(int(kind))
+               5: np.array(["text"]), 6: array * 0 - 1, 7: array * 0 + 99}.get(int(kind))
     if kind == 0:
         groups[group][f"{name}x"] = array
     elif changed is not None:

@@ -29,7 +29,8 @@ def expect(value: Any, wanted: Any, name: str) -> None:
 def expect_progress(run: Any, columns: tuple[str, ...]) -> None:
     """Raises ValueError for a state that no run of this configuration on so many images can be in.
 
-    columns: those of run.log. Looked at: counters, times, the rows of metrics, the order of samples, the gallery.
+    columns: those of run.log. Looked at: counters, times, the rows of metrics, the order of samples, the gallery, and
+    the integers of each part of the method that names their `ranges`.
     """
     for name in ("epoch", "step"):
         expect(getattr(run, name), COUNT, name)
@@ -52,6 +53,10 @@ def expect_progress(run: Any, columns: tuple[str, ...]) -> None:
         _expect_integers(f"gallery.{i}", shown, 2, run.images)
         if shown.shape != run.gallery[0].shape:
             raise ValueError(f"gallery.{i}: expected shape {run.gallery[0].shape}, got {shown.shape}")
+    for part in run.method.modules():
+        for name, (found, low, high) in part.ranges(run.images).items() if hasattr(part, "ranges") else ():
+            if found.min() < low or found.max() > high:
+                raise ValueError(f"{name}: expected integers from {low} to {high}, got {found.min()} to {found.max()}")
     log = np.array(run.log)
     if log.size and (log.ndim != 2 or log.shape[1] != len(columns) or log.dtype != np.float64):
         raise ValueError(f"log: expected rows of {len(columns)} numbers, got {log.dtype} {log.shape}")

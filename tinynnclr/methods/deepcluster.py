@@ -55,6 +55,10 @@ class DeepCluster(Method):
         self.nmi = np.full(1, np.nan)
         self.pending: tuple = ()  # h of view 1, for the diagnostics
 
+    def ranges(self, images: int) -> dict[str, tuple[np.ndarray, int, int]]:
+        """As `SupportSet.ranges`."""
+        return {"assignment": (self.assignment, -1, self.clusters - 1)}
+
     def start_epoch(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Tensor]]:
         """Cluster all images, then an order of whole batches that is flat over the clusters, and the head, anew."""
         before, self.assignment = self.assignment, self.cluster(rng)

@@ -27,6 +27,11 @@ class SupportSet(Module):
     def filled(self) -> int:
         return int(self.counts[1])
 
+    def ranges(self, images: int) -> dict[str, tuple[np.ndarray, int, int]]:
+        """{name: (integers, smallest, largest)} that can be where so many images are learned from."""
+        return {"ids": (self.ids, -1, images - 1), "born": (self.born, 0, int(self.counts[2])),
+                "place and rows filled": (self.counts[:2], 0, len(self)), "clock": (self.counts[2:], 0, 2**62)}
+
     def nearest(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each row of z (b, dim): the most similar row by cosine (b, dim), a copy, and its index (b,)."""
         rows, indices = self.nearest_k(z, 1)
