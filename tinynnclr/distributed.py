@@ -116,9 +116,8 @@ def average_in_place(arrays: Sequence[np.ndarray]) -> None:
         if i + 1 == len(arrays) or sum(a.nbytes for a in bucket) + arrays[i + 1].nbytes > BUCKET:
             flat = np.concatenate([a.ravel() for a in bucket])
             _sum_in_place("average_in_place", flat)
-            flat /= flat.dtype.type(size())
             for a, part in zip(bucket, np.split(flat, np.cumsum([a.size for a in bucket])[:-1]), strict=True):
-                a[...] = part.reshape(a.shape)
+                np.divide(part.reshape(a.shape), a.dtype.type(size()), out=a)
             bucket = []
 
 

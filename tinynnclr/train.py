@@ -158,8 +158,8 @@ def health(found: dict, labels: np.ndarray) -> list[float]:
     if "entropy" in found:
         numbers["entropy"] = distributed.average(np.asarray(found["entropy"])).item()
     if "rows" in found:
-        own, other, rows, ages = (distributed.gather(found[name])
-                                  for name in ("anchor_ids", "neighbor_ids", "rows", "ages"))
+        whose = np.stack([found[name] for name in ("anchor_ids", "neighbor_ids", "rows", "ages")], axis=1)
+        own, other, rows, ages = distributed.gather(whose).T
         numbers.update(self_match=(own == other).mean(), age=ages.mean(), distinct=len(np.unique(rows)),
                        agreement=(labels[own] == labels[other]).mean())
     return [float(numbers.get(name, np.nan)) for name in HEALTH]

@@ -4,11 +4,13 @@
     python -m tinynnclr.bench.scaling --paper            times of a step on up to 1,024 machines, by the formulas here
 """
 import argparse
+import functools
 import json
 import math
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +117,30 @@ def weights_and_channels(method: Method) -> tuple[int, int]:
     return method.num_parameters(), sum(len(n.running_mean) for n in norms)
 
 
+class Waits:
+    """While it is entered, `seconds` adds up what this rank spends in calls to the others: transport, and waiting."""
+
+    CALLS = ("_sum_in_place", "gather", "scatter_sum", "first")
+
+    def __init__(self):
+        self.seconds, self.kept = 0.0, {name: getattr(distributed, name) for name in self.CALLS}
+
+    def __enter__(self):
+        for name, call in self.kept.items():
+            setattr(distributed, name, functools.partial(self.timed, call))
+
+    def __exit__(self, *_):
+        for name, call in self.kept.items():
+            setattr(distributed, name, call)
+
+    def timed(self, call, *arguments):
+        started = time.perf_counter()
+        try:
+            return call(*arguments)
+        finally:
+            self.seconds += time.perf_counter() - started
+
+
 def measure_here(batch: int, steps: int) -> dict:
     """On each rank: two epochs of NNCLR on noise; seconds of a step of the second, bytes sent and their formula."""
     rng = np.random.default_rng(0)
@@ -123,46 +149,62 @@ def measure_here(batch: int, steps: int) -> dict:
     config = Config(batch_size=batch, epochs=2, neighbors_after=0.0, queue_size=min(4096, batch * steps))
     run = Run(config, data)
     assert isinstance(run.method, NNCLR)
-    seen, step = [], run.optimizer.step
+    seen, step, waits = [], run.optimizer.step, Waits()
 
     def note():
-        seen.append(sum(distributed.sent.values()))
+        seen.append((sum(distributed.sent.values()), waits.seconds))
         step()
 
     run.optimizer.step = note  # type: ignore[method-assign]
-    train(run, data, augmentation_pair(config.augmentation), progress=False)
+    with waits:
+        train(run, data, augmentation_pair(config.augmentation), progress=False)
+    (sent, waited), (before, _), (_, begun) = seen[-1], seen[-2], seen[steps - 1]
     formula = step_bytes(distributed.size(), *weights_and_channels(run.method), batch, config.dim)
-    return {"seconds": 2 * batch / run.metrics[-1]["views_per_second"], "sent": seen[-1] - seen[-2],
-            "formula": sum(formula.values())}
+    return {"seconds": 2 * batch / run.metrics[-1]["views_per_second"], "sent": sent - before,
+            "formula": sum(formula.values()), "waited": (waited - begun) / steps}
 
 
-def launch(launcher: str, ranks: int, batch: int, steps: int) -> dict:
-    """`measure_here` on so many ranks. Raises RuntimeError with the last line where that fails."""
-    command = [*shlex.split(launcher), "-n", str(ranks), sys.executable, "-m", "tinynnclr.bench.scaling", "--here",
-               "--batch", str(batch), "--steps", str(steps)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
-    return json.loads(done.stdout.splitlines()[-1])
+def launch(launcher: str, kind: str, ranks: int, batch: int, steps: int) -> dict:
+    """`measure_here` on so many ranks; "apart": in as many processes that know nothing of each other, at once.
+
+    Raises RuntimeError with the last line where that fails.
+    """
+    apart = ranks if kind == "apart" else 1
+    command = [sys.executable, "-m", "tinynnclr.bench.scaling", "--here", "--batch", str(batch // apart), "--steps",
+               str(steps)]
+    started = [subprocess.Popen(command if kind == "apart" else [*shlex.split(launcher), "-n", str(ranks), *command],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(apart)]
+    found = []
+    for process in started:
+        out, err = process.communicate()
+        if process.returncode:
+            raise RuntimeError((err.strip().splitlines() or ["no message"])[-1])
+        found.append(json.loads(out.splitlines()[-1]))
+    return max(found, key=lambda r: r["seconds"])
 
 
 def table(launcher: str, counts: list[int], batch: int, steps: int, turns: int) -> Iterator[str]:
-    """Markdown, a row for each number of ranks, strong (the same batch) and weak (as much for each): best of turns."""
-    rows = [("strong", r, batch) for r in counts] + [("weak", r, batch // max(counts) * r) for r in counts]
+    """Markdown, a row for each number of ranks, best of turns: strong (the same batch), weak (as much for each), apart.
+
+    apart is weak without any exchange: what the cores take from each other (memory, cache, clock) is seen there alone.
+    """
+    rows = [("strong", r, batch) for r in counts]
+    rows += [(kind, r, batch // max(counts) * r) for kind in ("weak", "apart") for r in counts]
     best: dict[tuple, dict] = {}
     for _ in range(turns):  # turn by turn, so that a slow minute does not hit one row alone
         for row in rows:
-            found = launch(launcher, *row[1:], steps)
+            found = launch(launcher, *row, steps)
             best[row] = min(found, best.get(row, found), key=lambda r: r["seconds"])
-    yield "| scaling | ranks | batch | ms a step | views/s | efficiency | MB sent by each | formula |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| scaling | ranks | batch | ms a step | views/s | efficiency | ms in MPI | MB sent by each | formula |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for kind, ranks, b in rows:
         found = best[kind, ranks, b]
         _, first_ranks, first_batch = next(row for row in rows if row[0] == kind)
         speed = b / found["seconds"] / ranks
         efficiency = speed / (first_batch / best[kind, first_ranks, first_batch]["seconds"] / first_ranks)
         yield (f"| {kind} | {ranks} | {b} | {1e3 * found['seconds']:.1f} | {2 * b / found['seconds']:,.0f} | "
-               f"{efficiency:.2f} | {found['sent'] / 1e6:.3f} | {found['formula'] / 1e6:.3f} |")
+               f"{efficiency:.2f} | {1e3 * found['waited']:.1f} | {found['sent'] / 1e6:.3f} | "
+               f"{found['formula'] / 1e6:.3f} |")
 
 
 def main() -> None:
