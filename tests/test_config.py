@@ -35,6 +35,7 @@ def test_an_unknown_key(key, near):
     *((name, bad, "above 0") for name in ("temperature", "knn_temperature", "lr")
       for bad in (0.0, -0.1, float("nan"), float("inf"))),
     *((name, -1, "0 or more") for name in ("momentum", "weight_decay", "probe_strength", "seed")),
+    *(("views", bad, "an even number") for bad in (0, 3, -2)), ("views", 4, "2 with this method"),
     ("momentum", float("nan"), "0 or more"), ("batch_size", 1, "at least 2"), ("warmup", 1.5, "0 to 1"),
     ("warmup", float("nan"), "0 to 1"), ("epochs", 2.5, "int"), ("batch_size", "16", "int"), ("seed", True, "int"),
     ("neighbors", 1, "bool"), ("lr", "0.1", "float"), ("temperature", None, "float"),

@@ -28,6 +28,7 @@ FIVE = [{"method": "nnclr"}, {"method": "simclr"}, {"method": "moco"}, {"method"
 OTHERS = [{"method": "byol", "neighbors": True}, {"method": "cmc"},
           {"method": "instance_discrimination", "optimizer": "adamw", "lr": 0.002},
           {"method": "supervised"}, {"method": "random"}, {"method": "nnclr", "prototypes": 20},
+          {"method": "simclr", "views": 4},
           {"method": "nnclr", "top_k": 3, "both_directions": True, "momentum_encoder": True, "optimizer": "lars"},
           {"method": "moco", "symmetric": True, "negatives": "ring", "encoder": "vit"},
           {"method": "instance_discrimination", "bank_loss": "nce", "bank_negatives": 64, "head_norm": True},

@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from tinynnclr import Tensor, gradcheck, ops
-from tinynnclr.methods.losses import cosine_loss, info_nce_loss, nce_loss, nnclr_loss, nt_xent_loss
+from tinynnclr.methods.losses import (
+    cosine_loss,
+    info_nce_loss,
+    mean_of_others_loss,
+    nce_loss,
+    nnclr_loss,
+    nt_xent_loss,
+)
 
 T = 0.3
 
@@ -218,3 +225,23 @@ def test_the_cosine_loss(rng):
     assert cosine_loss(Tensor(p), p * 3).item() == pytest.approx(0, abs=1e-12)
     assert cosine_loss(Tensor(p), -p).item() == pytest.approx(4)
     gradcheck(lambda p: cosine_loss(p, target), p)
+
+
+@pytest.mark.parametrize(("v", "b", "d", "temperature"), [(3, 2, 3, 0.1), (4, 5, 4, 0.5), (6, 3, 2, 1.0)])
+def test_many_views_by_loops(v, b, d, temperature, rng):
+    """Each view against the mean of the others of its image, among those of all images."""
+    views = rng.standard_normal((v, b, d)) * rng.uniform(0.1, 9, (v, b, 1))
+    z, total = np.stack([unit(rows) for rows in views]), 0.0
+    for i in range(v):
+        means = unit(np.stack([sum(z[u, j] for u in range(v) if u != i) / (v - 1) for j in range(b)]))
+        for n in range(b):
+            scores = [sum(z[i, n, k] * means[j, k] for k in range(d)) / temperature for j in range(b)]
+            total -= math.log(math.exp(scores[n]) / sum(map(math.exp, scores)))
+    loss = mean_of_others_loss([Tensor(rows) for rows in views], temperature)
+    assert loss.item() == pytest.approx(total / (v * b), rel=1e-11)
+    gradcheck(lambda *zs: mean_of_others_loss(zs, temperature), *views)
+
+
+def test_equal_views_cost_the_logarithm_of_the_batch():
+    same = [Tensor(np.ones((7, 5), np.float32))] * 4
+    assert mean_of_others_loss(same, T).item() == pytest.approx(math.log(7), rel=1e-6)

@@ -25,6 +25,7 @@ VARIANTS = {**{name: {"method": name} for name in METHODS},
             "nce": {"method": "cmc", "bank_loss": "nce", "bank_negatives": 30},
             "ball": {"method": "moco", "negatives": "ball", "anneal": "step", "symmetric": True, "head": "v1"},
             "neighbours of BYOL": {"method": "byol", "neighbors": True},
+            "four views": {"method": "simclr", "views": 4},
             "outside": {"method": "snclr", "soft_weights": "outside", "soft_k": 2}}
 each = pytest.mark.parametrize("name", VARIANTS)
 LEARNING = [name for name in METHODS if name not in ("random", "deepcluster")]  # whose head begins anew every epoch
@@ -46,7 +47,7 @@ def one_step(name, data=DATA):
     """A run after one epoch, with the loss of the next step and the samples of that step."""
     run = trained(config_of(name, epochs=1), data)
     rng = np.random.default_rng(3)
-    x1, x2 = rng.random((2, 16, 16, 16, 3), np.float32)
+    x1, x2 = rng.random((2, 16 * run.config.views // 2, 16, 16, 3), np.float32)
     ids = rng.permutation(len(data))[:16]
     return run, run.method.loss(x1, x2, ids), ids
 

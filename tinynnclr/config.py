@@ -30,6 +30,7 @@ class Config:
     augmentation: str = knob("toybox", "preset of the random views; simclr is the usual one for photographs",
                              ("toybox", "simclr", "byol", "crop-only", "flip-only", "none"))
     view_size: int = knob(24, "pixels of a view's side; crops enlarge, so 24 shows things at about their own size")
+    views: int = knob(2, "random views of each image in a step, an even number; more than two: simclr")
     # How long, how fast
     epochs: int = knob(8, "passes over the training images")
     batch_size: int = knob(256, "images in a step; each gives two views and batch_size - 1 negatives")
@@ -118,6 +119,8 @@ class Config:
         for name in ("told_agreement", "warmup", "neighbors_after", "ema", "bank_momentum", "ring_outer",
                      "ring_inner", "anneal_until"):
             self._expect(name, 0 <= getattr(self, name) <= 1, "0 to 1")
+        self._expect("views", self.views >= 2 and self.views % 2 == 0, "an even number from 2 on")
+        self._expect("views", self.views == 2 or METHODS[self.method].many_views, "2 with this method")
         self._expect("top_k", self.top_k <= (self.prototypes or self.queue_size), "no more than there are rows")
 
     def _expect(self, name, fine, expected):

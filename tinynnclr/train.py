@@ -109,7 +109,7 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
                 run.epoch_seconds += time.perf_counter() - started
             for indices in batches(run.order, config.batch_size, first=run.step % run.steps_per_epoch):
                 started = time.perf_counter()
-                x1, x2 = two_views(data.images, indices, augmentations, run.rng, config.view_size, mine)
+                x1, x2 = views_of_batch(run, data, indices, augmentations, mine)
                 optimizer.lr = warmup_cosine(run.step, total, warmup, base)
                 loss = method.loss(x1, x2, indices[mine])
                 value = distributed.average(loss.numpy()).item()
@@ -138,6 +138,16 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
             if distributed.any_rank(interrupted.is_set()):
                 raise KeyboardInterrupt
     optimizer.lr = base
+
+
+def views_of_batch(run: Run, data: Dataset, indices: np.ndarray, augmentations: Views,
+                   mine: slice) -> tuple[np.ndarray, np.ndarray]:
+    """x1, x2: half of the views each of this rank's rows of a batch, view after view."""
+    pairs = [two_views(data.images, indices, augmentations, run.rng, run.config.view_size, mine)
+             for _ in range(run.config.views // 2)]
+    if len(pairs) == 1:
+        return pairs[0]
+    return np.concatenate([x1 for x1, _ in pairs]), np.concatenate([x2 for _, x2 in pairs])
 
 
 HEALTH = ("spread", "self_match", "age", "distinct", "agreement", "entropy", "nmi", "drift")
@@ -186,7 +196,7 @@ def means(log: list[list[float]]) -> dict[str, float]:
 
 def status(run: Run) -> str:
     """What the progress bar says."""
-    recent, views = means(run.log[-50:]), 2 * run.config.batch_size * len(run.log)
+    recent, views = means(run.log[-50:]), run.config.views * run.config.batch_size * len(run.log)
     agreement = "-" if np.isnan(recent["agreement"]) else f"{recent['agreement']:.0%}"
     return (f"loss {recent['loss']:.3f}, lr {run.optimizer.lr:.3f}, {views / run.epoch_seconds:.0f} views/s, "
             f"neighbours agree {agreement}")
@@ -195,7 +205,7 @@ def status(run: Run) -> str:
 def end_epoch(run: Run, data: Dataset) -> None:
     """The epoch's row of metrics, and a clean slate for the next one."""
     run.epoch, run.seconds = run.epoch + 1, run.seconds + run.epoch_seconds
-    views = 2 * run.config.batch_size * len(run.log)
+    views = run.config.views * run.config.batch_size * len(run.log)
     run.metrics.append({"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 3),
                         "views_per_second": round(views / run.epoch_seconds, 1), "lr": run.optimizer.lr,
                         **means(run.log), **look(run, data)})
@@ -221,7 +231,8 @@ def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: 
     for view in (x1, x2):
         broken = ~np.isfinite(view).all(axis=(1, 2, 3))
         if broken.any():
-            raise FloatingPointError(f"{where}; a view of sample {indices[broken.argmax()]} holds NaN or infinity")
+            sample = indices[broken.argmax() % len(indices)]
+            raise FloatingPointError(f"{where}; a view of sample {sample} holds NaN or infinity")
     if distributed.size() == 1:  # of several, one could stop at an op while others wait for it at the next
         try:
             with watch():

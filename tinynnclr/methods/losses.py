@@ -6,6 +6,8 @@ candidates, the value of a guess.
 Of several ranks, each has the anchors of its share of the batch, and `all_gather` brings it the candidates of all: its
 rows of the table of similarities. The loss is then its share's mean; the batch's is the mean over the ranks.
 """
+from collections.abc import Sequence
+
 import numpy as np
 
 from .. import distributed, ops
@@ -40,6 +42,22 @@ def nt_xent_loss(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
     oneself = np.arange(2 * b) == np.concatenate([own, own + b])[:, None]  # nobody is their own candidate
     logits = ops.masked_fill(logits, mask=oneself, value=-np.inf)
     return ops.cross_entropy(logits, labels=np.concatenate([own + b, own]))
+
+
+def mean_of_others_loss(views: Sequence[Tensor], temperature: float) -> Tensor:
+    """-mean_vi log( exp(z_vi . m_vi / t) / sum_j exp(z_vi . m_vj / t) ), m_vi the mean of image i's other views.
+
+    views: embeddings z_v (b, d) of three or more views of the same b images, scaled to length 1, as is each mean. The
+    mean of several views is a calmer target than one view. Both sides have gradients. Means of many small crops as
+    targets are the idea of EMP-SSL (arXiv 2304.03977), here under SimCLR's softmax.
+    """
+    zs, own = [ops.l2_normalize(z) for z in views], distributed.mine(len(views[0]))
+    everything = sum(zs[1:], zs[0])
+    losses = []
+    for z in zs:
+        means = ops.all_gather(ops.l2_normalize(everything - z))  # (b, d), of all ranks
+        losses.append(ops.cross_entropy(ops.matmul(z, means.T) * (1 / temperature), labels=own))
+    return sum(losses[1:], losses[0]) * (1 / len(zs))
 
 
 def info_nce_loss(positive: Tensor, negatives: Tensor, temperature: float, allowed: np.ndarray | None = None) -> Tensor:

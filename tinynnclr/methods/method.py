@@ -17,6 +17,7 @@ class Method(Module):
     """
 
     experiment: ClassVar[bool] = False  # it shows something and is no method of its own: no part of "all"
+    many_views: ClassVar[bool] = False  # it takes more than two views of an image: x1 and x2 are then half of them each
     defaults: ClassVar[dict[str, Any]] = {}  # knobs of Config that this method sets otherwise, unless they are given
 
     def __init__(self, encoder: Encoder, config: Any, rng: np.random.Generator, data: Dataset):
