@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import promises
 
 import tinynnclr
 from tinynnclr.teach.notebook import exercise_cells
@@ -14,8 +15,8 @@ from tinynnclr.teach.table import exercise_answers
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {  # what a reader may import, from the ground up
-    "tinynnclr": ["distributed", "tensor", "gradcheck", "config", "train", "checkpoint", "run_dir", "compare", "export",
-                  "plots"],
+    "tinynnclr": ["distributed", "tensor", "gradcheck", "config", "presets", "train", "checkpoint", "run_dir",
+                  "compare", "export", "plots"],
     "kernels": None, "ops": None, "nn": None, "models": None, "datasets": None, "methods": None, "evaluate": None,
     "reproduce": None,
     "teach": ["check", "predict", "bench", "show", "report", "stored", "notebook", "table"],
@@ -23,11 +24,12 @@ FLOORS = {  # what a reader may import, from the ground up
 
 
 def write(docs: Path) -> None:
-    """All of them, into docs/lessons, docs/papers, docs/api and docs/tables.md."""
+    """All of them, into docs/lessons, docs/papers, docs/api, docs/tables.md and docs/hard-to-break.md."""
     lessons(docs / "lessons")
     papers(docs / "papers")
     api(docs / "api")
     (docs / "tables.md").write_text(tables(), encoding="utf-8")
+    (docs / "hard-to-break.md").write_text(promises.page(), encoding="utf-8")
 
 
 def lessons(folder: Path) -> None:

@@ -6,8 +6,9 @@ import typing
 import pytest
 from one_line import fails
 
-from tinynnclr.cli import build_parser, main
+from tinynnclr.cli import build_parser, given_knobs, main
 from tinynnclr.config import Config, nearest
+from tinynnclr.presets import TRAIN_PRESETS
 
 FIELDS = dataclasses.fields(Config)
 NAMES = [f.name for f in FIELDS]
@@ -85,3 +86,12 @@ def test_flags_become_values_of_the_right_type():
     types = typing.get_type_hints(Config)
     assert all(type(v) in (typing.get_args(types[k]) or (types[k],)) for k, v in values.items())
     assert Config.from_dict(values).train_size == 100
+
+
+@pytest.mark.parametrize("name", TRAIN_PRESETS)
+def test_a_preset_is_a_run_and_gives_way_to_flags(name):
+    options = build_parser().parse_args(["train", "--preset", name, "--epochs", "3", "--width", "7"])
+    knobs = given_knobs(options)
+    assert knobs == {**TRAIN_PRESETS[name].knobs, "epochs": 3, "width": 7}
+    assert Config.of(knobs).epochs == 3
+    assert given_knobs(build_parser().parse_args(["train", "--epochs", "3"])) == {"epochs": 3}

@@ -59,7 +59,7 @@ def test_both_halves_of_a_lab_encoder_have_their_map(rng):
 
 
 def test_an_encoder_without_a_map_is_refused(rng):
-    with fails(ValueError, "dense", "tiny_cnn, resnet, vit", "Linear"):
+    with fails(ValueError, "dense", "tiny_cnn, fine_cnn, resnet, vit", "Linear"):
         from tinynnclr.nn import Linear
         feature_map.feature_map(Linear(3, 2, rng), rng.random((1, 8, 8, 3), np.float32))
     with fails(ValueError, "square", "12 x 16"):

@@ -128,6 +128,11 @@ def twin_of(name, width, channels, torch):
 
     if name.startswith("vit"):
         return VisionTransformer(4 * width, "token" if name == "vit_token" else "mean")
+    if name == "fine_cnn":
+        sizes = [(channels, width, 1), (width, 2 * width, 2), (2 * width, 2 * width, 1), (2 * width, 4 * width, 2),
+                 (4 * width, 8 * width, 1)]
+        layers = [[nn.Conv2d(a, b, 3, s, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()] for a, b, s in sizes]
+        return nn.Sequential(*sum(layers, []), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     blocks, w = {"resnet8": 1, "resnet14": 2, "resnet20": 3}[name], width
     sizes = [(w, w, 1), *[(w, w, 1)] * (blocks - 1), (w, 2 * w, 2), *[(2 * w, 2 * w, 1)] * (blocks - 1),
              (2 * w, 4 * w, 2), *[(4 * w, 4 * w, 1)] * (blocks - 1)]
@@ -145,7 +150,7 @@ def test_the_same_network_in_torch(name, training, rng):
     twin = twin_of(name, 4, 3, torch).train(training)
     twin.load_state_dict({k: torch.from_numpy(v) for k, v in torch_state(encoder).items()}, strict=True)
     x = rng.random((6, 16, 24, 3)).astype(np.float32)
-    g = rng.standard_normal((6, 16)).astype(np.float32)
+    g = rng.standard_normal((6, encoder.features)).astype(np.float32)
     h, wanted = encoder(x), twin(torch.from_numpy(x.transpose(0, 3, 1, 2).copy()))
     np.testing.assert_allclose(h.numpy(), wanted.detach().numpy(), rtol=0, atol=1e-5)
     h.backward(g)

@@ -16,7 +16,7 @@ FLOORS = {"kernels": 0, "distributed": 0,
           "methods": 4,
           "evaluate": 5, "checkpoint": 5, "config": 5, "plots": 5, "run_dir": 5, "train": 5, "interrupt": 5,
           "plots_compare": 5, "plots_finding": 5, "plots_style": 5, "arms": 5, "sole_owner": 5, "soundness": 5,
-          "plots_sets": 5, "plots_robustness": 5, "plots_dense": 5,
+          "plots_sets": 5, "plots_robustness": 5, "plots_dense": 5, "presets": 5,
           "bench": 6, "reproduce": 6, "compare": 6, "export": 6, "teach": 6,
           "cli": 7, "flags": 7, "__main__": 7}
 WALLS = {"tensor": {"kernels"}, "datasets": {"kernels"}, "nn": {"kernels", "tensor", "gradcheck", "ops"}}

@@ -26,6 +26,7 @@ from .evaluate.protocols import judge_into, parse_protocols  # noqa: E402
 from .export import export_run  # noqa: E402
 from .flags import build_parser  # noqa: E402
 from .methods import SupportSet  # noqa: E402
+from .presets import TRAIN_PRESETS  # noqa: E402
 from .reproduce import parse_tables, reproduce  # noqa: E402
 from .run_dir import CHECKPOINT, PICTURES  # noqa: E402
 from .sole_owner import sole_owner  # noqa: E402
@@ -39,8 +40,9 @@ def default_folder(config: Config) -> Path:
 
 
 def given_knobs(options: argparse.Namespace) -> dict:
-    """The fields of Config that were given as flags."""
-    return {f.name: getattr(options, f.name) for f in dataclasses.fields(Config) if f.name in options}
+    """The fields of Config that were given, by a preset or, over it, as flags."""
+    preset = TRAIN_PRESETS[options.preset].knobs if getattr(options, "preset", None) else {}
+    return {**preset, **{f.name: getattr(options, f.name) for f in dataclasses.fields(Config) if f.name in options}}
 
 
 def begun(folder: Path) -> bool:

@@ -13,6 +13,7 @@ from .evaluate.protocols import PROTOCOLS
 from .export import FORMATS
 from .methods import METHODS
 from .models import ENCODERS, encoder_defaults
+from .presets import TRAIN_PRESETS
 from .reproduce import BUDGETS, tables_of
 
 
@@ -66,6 +67,8 @@ def build_parser() -> Parser:
 
     sub = commands.add_parser("train", help="learn from images, judge what was learned, draw it", allow_abbrev=False,
                               epilog=own_defaults())
+    sub.add_argument("--preset", choices=tuple(TRAIN_PRESETS), help="a recipe, whose knobs give way to flags: " +
+                     "; ".join(f"{name}: {preset.meaning}" for name, preset in TRAIN_PRESETS.items()))
     add_config_flags(sub)
     sub.add_argument("--out", type=Path, metavar="DIR", help="folder of the run [runs/METHOD-DATASET-SEED]")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out from its last checkpoint")

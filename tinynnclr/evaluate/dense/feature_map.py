@@ -2,7 +2,7 @@
 import numpy as np
 
 from ... import kernels, ops
-from ...models import Encoder, LabEncoder, ResNet, TinyCNN, ViT
+from ...models import Encoder, FineCNN, LabEncoder, ResNet, TinyCNN, ViT
 from ...models.vit import PATCH
 from ...nn import Sequential
 from ...tensor import Tensor
@@ -14,7 +14,7 @@ def feature_map(encoder: Encoder, x: np.ndarray) -> Tensor:
     """Images x (n, h, w, channels) -> (n, h / 4, w / 4, c).
 
     TinyCNN ends at a stride of 8, too coarse for small things: its last map, brought to 4, joins the one before. A
-    ResNet ends at 4. Tokens of a ViT lie at the middles of their patches and are read between them.
+    FineCNN and a ResNet end at 4. Tokens of a ViT lie at the middles of their patches and are read between them.
     """
     if isinstance(encoder, LabEncoder):
         lab = kernels.rgb_to_lab(x) * np.float32(0.01)
@@ -24,13 +24,14 @@ def feature_map(encoder: Encoder, x: np.ndarray) -> Tensor:
         *layers, convolution, norm, _ = encoder.body.layers
         fine = Sequential(*layers)(x)
         return ops.concatenate(fine, _on_grid(Sequential(convolution, norm)(fine), x.shape, 8, 0.0), axis=3)
-    if isinstance(encoder, ResNet):
+    if isinstance(encoder, (FineCNN, ResNet)):
         return Sequential(*encoder.body.layers[:-1])(x)
     if isinstance(encoder, ViT):
         n, rows, columns = x.shape[0], x.shape[1] // PATCH, x.shape[2] // PATCH
         tokens = encoder.tokens(x)[:, -rows * columns:].reshape(n, rows, columns, encoder.features)
         return _on_grid(tokens, x.shape, PATCH, (PATCH - 1) / 2)
-    raise ValueError(f"dense: expected an encoder with a map (tiny_cnn, resnet, vit), got {type(encoder).__name__}")
+    raise ValueError("dense: expected an encoder with a map (tiny_cnn, fine_cnn, resnet, vit), "
+                     f"got {type(encoder).__name__}")
 
 
 def _on_grid(x, image_shape, stride, first):

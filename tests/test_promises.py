@@ -1,0 +1,56 @@
+"""The table of promises in the docs: its tests exist, its numbers are whole, and a failure would show."""
+import json
+import re
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "docs"))
+import promises
+
+HERE = Path(__file__).parent
+STORED = json.loads(promises.STORED.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("promise", promises.PROMISES, ids=lambda promise: promise.tests[0])
+def test_its_tests_exist(promise):
+    for test in promise.tests:
+        file, _, name = test.partition("::")
+        text = (HERE / file).read_text(encoding="utf-8")
+        assert re.search(rf"^def {name or 'test_'}", text, re.M), test
+
+
+def test_the_stored_table_is_of_these_promises_and_full():
+    assert [(row["promise"], row["tests"]) for row in STORED["rows"]] == \
+        [(p.words, list(p.tests)) for p in promises.PROMISES]
+    assert "--slow" in STORED["command"]
+    for row in STORED["rows"]:
+        assert row["failed"] == 0
+        assert row["cases"] >= row["passed"] > 0
+    cases = {row["tests"][0]: row["cases"] for row in STORED["rows"]}
+    assert cases["test_killed.py::test_a_killed_run_ends_as_one_that_never_was"] >= 200
+    assert cases["test_long_run.py"] >= 20_000
+    assert sum(n for name, n in cases.items() if name.startswith("test_bad_")) >= 10_000
+
+
+def test_a_failure_is_counted():
+    """Of pytest's own report."""
+    report = ElementTree.fromstring("""<testsuite>
+        <testcase classname="tests.test_a" name="test_one[x]">
+        <properties><property name="cases" value="40"/></properties></testcase>
+        <testcase classname="tests.test_a" name="test_one[y]"><failure/></testcase>
+        <testcase classname="tests.test_a" name="test_two"><skipped/></testcase>
+        <testcase classname="tests.test_b" name="test_one"/></testsuite>""")
+    found = [promises.outcome(case) for case in report.iter("testcase")]
+    whole = promises.added(promises.Promise("", "", ("test_a.py",)), found)
+    assert whole == {"cases": 41, "passed": 1, "failed": 1, "skipped": 1}
+    assert promises.added(promises.Promise("", "", ("test_a.py::test_two",)), found)["cases"] == 0
+    assert promises.added(promises.Promise("", "", ("test_b.py",)), found)["passed"] == 1
+
+
+def test_the_page():
+    text = promises.page()
+    assert text.count("\n| ") == len(promises.PROMISES) + 1
+    assert f"{sum(row['cases'] for row in STORED['rows']):,} cases in all" in text
