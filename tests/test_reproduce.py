@@ -10,7 +10,7 @@ from tinynnclr import run_dir
 from tinynnclr.config import Config
 from tinynnclr.plots_style import DPI
 from tinynnclr.reproduce import BUDGETS, command, parse_tables, reproduce, tables_of
-from tinynnclr.reproduce.page import CEILING
+from tinynnclr.reproduce.page import CEILING, floors
 from tinynnclr.reproduce.store import evenly, key
 
 TABLES = tables_of("tiny")
@@ -63,6 +63,17 @@ def test_each_table(name, runs, tmp_path):
     height, width = imread(paths[2]).shape[:2]
     assert width == round(9 * DPI)
     assert height > 200
+
+
+def test_another_encoder_has_a_floor_of_its_own():
+    """Arms share their random weights, seed by seed; those of another network are told apart."""
+    def cell(random):
+        return {"pixels knn": 0.3, "pixels linear": 0.2, "random knn": random, "random linear": random + 0.1}
+
+    cells = {("a", 0): cell(0.4), ("b", 0): cell(0.4), ("vit", 0): cell(0.1), ("a", 1): cell(0.5),
+             ("vit", 1): cell(0.2)}
+    assert {name: knn for name, (knn, _) in floors(cells).items()} == {
+        "raw pixels": [0.3, 0.3], "random weights": [0.4, 0.5], "random weights of vit": [0.1, 0.2]}
 
 
 def test_the_mean_in_the_page_is_that_of_the_lines(runs, tmp_path):

@@ -75,11 +75,9 @@ def measured(table: Table, cells: Cells) -> list[str]:
     """The lines of the Markdown table: floors, arms, the ceiling."""
     arms = list(dict.fromkeys(arm for arm, _ in cells))
     lines = ["| arm | seeds | " + " | ".join(table.measures) + " |", "|---|---|" + "---|" * len(table.measures)]
-    for name, prefix in FLOORS:
-        seeds = {seed: cell for (_, seed), cell in reversed(list(cells.items())) if f"{prefix} knn" in cell}
-        found = [[cell[f"{prefix} {m}"] for cell in seeds.values()] for m in ("knn", "linear")]
-        lines.append(f"| *{name}* (floor) | {'' if prefix == 'pixels' else len(seeds)} | "
-                     f"{' | '.join(percent(numbers) for numbers in found)} |" + " |" * (len(table.measures) - 2))
+    for name, (knn, linear) in floors(cells).items():
+        lines.append(f"| *{name}* (floor) | {'' if name == FLOORS[0][0] else len(knn)} | {percent(knn)} | "
+                     f"{percent(linear)} |" + " |" * (len(table.measures) - 2))
     for arm in arms:
         own = [cell for (name, _), cell in cells.items() if name == arm]
         columns = [[cell[m] for cell in own if m in cell] for m in table.measures]
@@ -87,6 +85,22 @@ def measured(table: Table, cells: Cells) -> list[str]:
         lines.append(f"| {shown} | {len(own)} | " + " | ".join(_cell(m, numbers) for m, numbers in
                                                               zip(table.measures, columns, strict=True)) + " |")
     return lines
+
+
+def floors(cells: Cells) -> dict[str, tuple[list[float], list[float]]]:
+    """{name: (kNN, linear), a number each seed}. Other encoders' random weights have a line of their own."""
+    found: dict[str, dict[int, tuple[float, float]]] = {}
+    for label, prefix in FLOORS:
+        for arm in dict.fromkeys(arm for arm, _ in cells):
+            own = {seed: (cell[f"{prefix} knn"], cell[f"{prefix} linear"]) for (name, seed), cell in cells.items()
+                   if name == arm and f"{prefix} knn" in cell}
+            same = [name for name, group in found.items() if name.startswith(label)
+                    and all(group.get(seed, pair) == pair for seed, pair in own.items())]
+            if own and not same:
+                same = [f"{label} of {arm}" if label in found else label]
+            for name in same[:1]:
+                found.setdefault(name, {}).update(own)
+    return {name: ([a for a, _ in group.values()], [b for _, b in group.values()]) for name, group in found.items()}
 
 
 def _cell(measure, numbers):

@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from ..evaluate.interval import mean_and_interval
 from ..plots_style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, write_picture
 from .friends import DIALS, KINDS, gains
-from .page import CEILING, FLOORS
+from .page import CEILING, floors
 from .table import Cells, Table
 
 COLOURS, MARKERS = (BLUE, ORANGE, "#009E73", "#CC79A7"), "os^D"
@@ -29,6 +29,7 @@ def draw_table(table: Table, cells: Cells, path: Path, title: str, images: int) 
     for y, arm in enumerate(arms):
         mean, half = mean_and_interval(_values(cells, arm, "knn"))
         ax.errorbar(100 * mean, y, xerr=100 * (half or 0), fmt="o", color=BLUE, capsize=3)
+    _own_floors(ax, cells, arms)
     ax.set_yticks(range(len(arms)), arms, fontsize=9, color=INK)
     ax.set_ylim(len(arms) - 0.4, -0.6)
     _limits(ax, cells, "x")
@@ -151,13 +152,24 @@ def _values(cells, arm, measure):
 
 
 def _levels(cells):
-    """(name, percent) of floors and ceiling."""
-    found = []
-    for name, prefix in FLOORS:
-        values = [cell[f"{prefix} knn"] for cell in cells.values() if f"{prefix} knn" in cell]
-        found += [(name, 100 * float(np.mean(values)))] if values else []
+    """(name, percent) of floors and ceiling; random weights are those that most arms share."""
+    found = [(name, 100 * float(np.mean(knn))) for name, (knn, _) in floors(cells).items() if " of " not in name]
     ceiling = _values(cells, CEILING, "knn")
     return found + ([(CEILING, 100 * float(np.mean(ceiling)))] if ceiling else [])
+
+
+def _own_floors(ax, cells, arms):
+    """In the row of an arm with another encoder, the random weights of that one."""
+    shared, words = {cell.get("random knn") for cell in cells.values()}, "its random weights"
+    for name, (knn, _) in floors(cells).items():
+        shared -= set(knn) if " of " in name else set()
+    for y, arm in enumerate(arms):
+        own = _values(cells, arm, "random knn")
+        if own and not set(own) <= shared:
+            ax.plot(100 * np.mean(own), y, "s", color=GREY, markerfacecolor="white", markersize=5)
+            ax.annotate(words, (100 * np.mean(own), y), xytext=(6, 0), textcoords="offset points", va="center",
+                        fontsize=8, color=GREY)
+            words = ""
 
 
 def _limits(ax, cells, axis, everything=False):
