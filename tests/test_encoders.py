@@ -129,8 +129,7 @@ def twin_of(name, width, channels, torch):
     if name.startswith("vit"):
         return VisionTransformer(4 * width, "token" if name == "vit_token" else "mean")
     if name == "fine_cnn":
-        sizes = [(channels, width, 1), (width, 2 * width, 2), (2 * width, 2 * width, 1), (2 * width, 4 * width, 2),
-                 (4 * width, 8 * width, 1)]
+        sizes = [(channels, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2), (4 * width, 8 * width, 1)]
         layers = [[nn.Conv2d(a, b, 3, s, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()] for a, b, s in sizes]
         return nn.Sequential(*sum(layers, []), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     blocks, w = {"resnet8": 1, "resnet14": 2, "resnet20": 3}[name], width

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from .encoder import Encoder
-from .fine_cnn import FineCNN
 from .heads import linear_head, predictor, projector
 from .resnet import ResNet
 from .split import LabEncoder
@@ -15,7 +14,7 @@ from .vit import ViT
 
 ENCODERS: dict[str, Callable[..., Encoder]] = {  # (width, rng, standardize, channels); a new encoder adds its line here
     "tiny_cnn": TinyCNN,
-    "fine_cnn": FineCNN,
+    "fine_cnn": partial(TinyCNN, last_stride=1),
     "resnet8": partial(ResNet, blocks=1),
     "resnet14": partial(ResNet, blocks=2),
     "resnet20": partial(ResNet, blocks=3),
@@ -35,5 +34,5 @@ def encoder_defaults(name: str) -> dict[str, Any]:
     return getattr(getattr(kind, "func", kind), "defaults", {})  # a partial's func
 
 
-__all__ = ["ENCODERS", "Encoder", "FineCNN", "LabEncoder", "ResNet", "TinyCNN", "ViT", "encoder_defaults",
-           "linear_head", "make_encoder", "predictor", "projector"]
+__all__ = ["ENCODERS", "Encoder", "LabEncoder", "ResNet", "TinyCNN", "ViT", "encoder_defaults", "linear_head",
+           "make_encoder", "predictor", "projector"]

@@ -9,16 +9,18 @@ class TinyCNN(Encoder):
     """Images x (n, h, w, channels) -> features h (n, 8 * width); 97,000 weights at width 16.
 
     conv channels -> w, w -> 2w /2, 2w -> 4w /2, 4w -> 8w /2, so a 32 x 32 image ends as 4 x 4 pixels of 8w channels.
-    With `standardize`, the light is taken away first (nn.Standardize).
+    With last_stride 1 (`fine_cnn`) it ends as 8 x 8: for views of 16 pixels, of which 2 x 2 would be left. With
+    `standardize`, the light is taken away first (nn.Standardize).
     """
 
-    def __init__(self, width: int, rng: np.random.Generator, standardize: bool = True, channels: int = 3):
+    def __init__(self, width: int, rng: np.random.Generator, standardize: bool = True, channels: int = 3,
+                 last_stride: int = 2):
         layers: list[Module] = [Standardize()] if standardize else []
         for inputs, outputs, stride in ((channels, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2),
-                                        (4 * width, 8 * width, 2)):
+                                        (4 * width, 8 * width, last_stride)):
             layers += [Conv2d(inputs, outputs, 3, rng, stride=stride, padding=1), BatchNorm(outputs, relu=True)]
         self.body = Sequential(*layers, GlobalAvgPool())
-        self.features = 8 * width
+        self.features, self.stride = 8 * width, 4 * last_stride  # pixels from one place of the last map to the next
 
     def forward(self, x):
         return self.body(x)

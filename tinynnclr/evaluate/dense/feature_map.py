@@ -2,7 +2,7 @@
 import numpy as np
 
 from ... import kernels, ops
-from ...models import Encoder, FineCNN, LabEncoder, ResNet, TinyCNN, ViT
+from ...models import Encoder, LabEncoder, ResNet, TinyCNN, ViT
 from ...models.vit import PATCH
 from ...nn import Sequential
 from ...tensor import Tensor
@@ -13,18 +13,19 @@ STRIDE = 4  # pixels from one place of the map to the next; place (x, y) lies at
 def feature_map(encoder: Encoder, x: np.ndarray) -> Tensor:
     """Images x (n, h, w, channels) -> (n, h / 4, w / 4, c).
 
-    TinyCNN ends at a stride of 8, too coarse for small things: its last map, brought to 4, joins the one before. A
-    FineCNN and a ResNet end at 4. Tokens of a ViT lie at the middles of their patches and are read between them.
+    TinyCNN ends at a stride of 8, too coarse for small things: its last map, brought to 4, joins the one before.
+    With last_stride 1 it ends at 4, as a ResNet does. Tokens of a ViT lie at the middles of their patches and are read
+    between them.
     """
     if isinstance(encoder, LabEncoder):
         lab = kernels.rgb_to_lab(x) * np.float32(0.01)
         halves = ((encoder.lightness, lab[..., :1]), (encoder.colors, lab[..., 1:]))
         return ops.concatenate(*(feature_map(half, np.ascontiguousarray(part)) for half, part in halves), axis=3)
-    if isinstance(encoder, TinyCNN):
+    if isinstance(encoder, TinyCNN) and encoder.stride > STRIDE:
         *layers, convolution, norm, _ = encoder.body.layers
         fine = Sequential(*layers)(x)
         return ops.concatenate(fine, _on_grid(Sequential(convolution, norm)(fine), x.shape, 8, 0.0), axis=3)
-    if isinstance(encoder, (FineCNN, ResNet)):
+    if isinstance(encoder, (TinyCNN, ResNet)):
         return Sequential(*encoder.body.layers[:-1])(x)
     if isinstance(encoder, ViT):
         n, rows, columns = x.shape[0], x.shape[1] // PATCH, x.shape[2] // PATCH
