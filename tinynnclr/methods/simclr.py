@@ -32,12 +32,13 @@ class SimCLR(Method):
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
         """The loss of two views (b, h, w, 3) of the samples `ids` (b,), or of half of v views each (v b / 2, ...)."""
-        z1, z2 = (self.projector(self.encoder(x)) for x in (x1, x2))
-        b = len(ids)
-        self.pending = (z1.numpy()[:b],)
         if self.views == 2:
+            z1, z2 = (self.projector(self.encoder(x)) for x in (x1, x2))
+            self.pending = (z1.numpy(),)
             return nt_xent_loss(z1, z2, self.temperature)
-        return mean_of_others_loss([z[i:i + b] for z in (z1, z2) for i in range(0, len(z), b)], self.temperature)
+        z, b = self.projector(self.encoder(np.concatenate([x1, x2]))), len(ids)  # small batches: one pass for all views
+        self.pending = (z.numpy()[:b],)
+        return mean_of_others_loss([z[i:i + b] for i in range(0, len(z), b)], self.temperature)
 
     def guess(self) -> float:
         """ln(2b - 1): one of all other views is right; ln b with more than two: one of the means."""
