@@ -1,9 +1,11 @@
 """What is published of the papers' tables is what their runs measured: pages and lines of runs agree."""
 import csv
+import json
 from pathlib import Path
 
 import pytest
 
+from tinynnclr.presets import TRAIN_PRESETS
 from tinynnclr.reproduce import tables_of
 from tinynnclr.reproduce.page import measured, verdicts
 
@@ -24,3 +26,13 @@ def test_a_page_is_made_of_its_runs(path):
     assert [line for line in measured(table, cells) if line not in page] == []
     assert [f"- {sentence}" for sentence in verdicts(table, cells) if f"- {sentence}" not in page] == []
     assert all(line["machine"] and line["version"] and line["date"] for line in lines)
+
+
+@pytest.mark.parametrize("name", TRAIN_PRESETS)
+def test_a_preset_s_page_is_of_its_run(name):
+    base = FOLDER.parent / "presets" / name
+    page = base.with_suffix(".md").read_text(encoding="utf-8")
+    result = json.loads(base.with_suffix(".json").read_text(encoding="utf-8"))
+    assert {knob: result["config"][knob] for knob in TRAIN_PRESETS[name].knobs} == TRAIN_PRESETS[name].knobs
+    assert f"| **{name}** | **{result['knn']:.1%}** | **{result['linear']:.1%}** |".replace("%", " %") in page
+    assert f"{result['seconds'] / 60:.1f} minutes of training ({result['steps']:,} steps" in page
