@@ -1,4 +1,5 @@
 """Every op: its gradient by central differences under a random cotangent, its value by plain NumPy."""
+import inspect
 import math
 
 import numpy as np
@@ -163,3 +164,11 @@ def test_batch_norm_of_another_number_of_features(training):
     with fails(ValueError):
         ops.batch_norm(Tensor(np.ones((4, 3))), Tensor(five), Tensor(five), running_mean=five.copy(),
                        running_var=five.copy(), training=training)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_what_has_a_gradient_is_positional_and_nothing_else(name):
+    """As @op takes it: a setting that may come by position would be taken for an array with a gradient."""
+    kinds = {p.kind for p in inspect.signature(OPS[name]).parameters.values()}
+    assert kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY,
+                     inspect.Parameter.VAR_POSITIONAL}
