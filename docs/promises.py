@@ -114,9 +114,9 @@ def page() -> str:
         lines.append(f"| {row['promise']} | {row['how']} | {row['cases']:,} | {result}{skipped} |")
     total = sum(row["cases"] for row in stored["rows"])
     lines += ["", f"{total:,} cases in all, by `{stored['command']}` (tinynnclr {stored['tinynnclr']}, Python "
-              f"{stored['python']}, NumPy {stored['numpy']}, Numba {stored['numba']}, {stored['system']}). Without "
-              "`--slow` the same tests run with smaller counts, in every run of the whole suite. What is promised to "
-              "whom, and what is not, says `SECURITY.md`.", ""]
+              f"{stored['python']}, NumPy {stored['numpy']}, Numba {stored['numba']}, {stored['system']}). With "
+              "`--slow` the same tests have larger counts; every run of the whole suite has the small ones. What is "
+              "promised to whom, and what is not, says `SECURITY.md`.", ""]
     return "\n".join(lines)
 
 

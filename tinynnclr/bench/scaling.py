@@ -76,13 +76,13 @@ def step_seconds(job: Job, ranks: int, bandwidth: float) -> dict[str, float]:
     """Seconds of a step's parts, none of which hides behind another.
 
     compute: `operations` at SPEED. reduce, gather, norms: bytes / bandwidth, and for each message 2 log2 R (sums) or
-    log2 R (gathers and their way back, 10 with the ids and who was found) times LATENCY.
+    log2 R (gathers and their way back, 7 with the ids and who was found) times LATENCY.
     """
     hops = math.ceil(math.log2(ranks))
     sent = step_bytes(ranks, job.parameters, job.channels, job.batch, job.dim)
     return {"compute": sum(operations(job, ranks)) / SPEED,
             "reduce": sent["average_in_place"] / bandwidth + 2 * hops * LATENCY,
-            "gather": (sent["gather"] + sent["scatter_sum"]) / bandwidth + 10 * hops * LATENCY,
+            "gather": (sent["gather"] + sent["scatter_sum"]) / bandwidth + 7 * hops * LATENCY,
             "norms": sent["average"] / bandwidth + (4 * job.norms + 3) * 2 * hops * LATENCY}
 
 

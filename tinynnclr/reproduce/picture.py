@@ -160,12 +160,10 @@ def _levels(cells):
 
 def _own_floors(ax, cells, arms):
     """In the row of an arm with another encoder, the random weights of that one."""
-    shared, words = {cell.get("random knn") for cell in cells.values()}, "random weights of its own encoder"
-    for name, (knn, _) in floors(cells).items():
-        shared -= set(knn) if " of " in name else set()
+    shared, words = floors(cells).get("random weights", ((), ()))[0], "random weights of its own encoder"
     for y, arm in enumerate(arms):
         own = _values(cells, arm, "random knn")
-        if own and not set(own) <= shared:
+        if not set(own) <= set(shared):
             ax.plot(100 * np.mean(own), y, "s", color=GREY, markerfacecolor="white", markersize=5, label=words)
             ax.legend(frameon=False, fontsize=8.5, labelcolor=GREY, loc="best")
             words = ""
