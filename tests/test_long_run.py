@@ -1,7 +1,8 @@
-"""What a night of training must not do: take ever more memory, keep files open, gather threads."""
+"""What a night of training must not do: take ever more memory, grow slow, keep files open, gather threads."""
 import json
 import sys
 from pathlib import Path
+from statistics import median
 
 import pytest
 from test_killed import start
@@ -20,5 +21,7 @@ def test_nothing_grows(steps, tmp_path, record_property):
     assert seen[-1]["step"] >= 0.8 * steps
     sizes = [look["bytes"] for look in seen]
     assert max(sizes) <= 1.01 * sizes[0]
+    took = [look["ms a step"] for look in seen]
+    assert median(took[-4:]) <= 1.2 * median(took[:4])
     assert len({look["files"] for look in seen}) == 1
     assert len({look["threads"] for look in seen}) == 1
