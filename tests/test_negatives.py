@@ -53,6 +53,11 @@ def test_the_largest_of_each_row(rng):
     assert nearest_share(np.zeros((2, 5)), 2).tolist() == [[True, True, False, False, False]] * 2
 
 
+def test_all_means_all_where_some_have_more_of_their_own():
+    own = np.array([[True, True, False, False], [True, False, False, False]])
+    assert (select_negatives(np.zeros((2, 4)), 1.0, 0.0, own=own) == ~own).all()
+
+
 def test_one_s_own_is_never_a_negative(rng):
     """Not even where it is the nearest, nor where all are equal, and its place is not counted."""
     own = np.eye(6, dtype=bool)
