@@ -49,7 +49,7 @@ def test_threads_nan_and_mistakes(threads, rng):
     lab = kernels.rgb_to_lab(rgb)
     assert np.isnan(lab[3, 4]).all()
     assert np.isnan(lab).sum() == 3
-    for bad in (np.zeros((4, 4)), np.zeros((2, 3), np.uint8)):
+    for bad in (np.zeros((4, 4)), np.zeros((4, 2)), np.zeros((2, 3), np.uint8)):
         with fails(ValueError, r"rgb_to_lab: expected float32 or float64 \(..., 3\), got"):
             kernels.rgb_to_lab(bad)
 

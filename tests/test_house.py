@@ -155,6 +155,14 @@ print(json.dumps({"compiled": compiled, "found": found, "heavy": [
 """
 
 
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "kernels"], ids=lambda p: p.stem)
+def test_kernels_are_kept_compiled(path):
+    """Or each start of each program would take half a minute; what is inlined only is kept with who inlines it."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("@njit"):
+            assert "cache=True" in line or 'inline="always"' in line
+
+
 def test_import_compiles_nothing_and_is_light():
     done = subprocess.run([sys.executable, "-c", IMPORT], cwd=ROOT, timeout=60, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
