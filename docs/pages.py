@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import mutants
 import nbformat
 import promises
 
@@ -24,12 +25,13 @@ FLOORS = {  # what a reader may import, from the ground up
 
 
 def write(docs: Path) -> None:
-    """All of them, into docs/lessons, docs/papers, docs/api, docs/tables.md and docs/hard-to-break.md."""
+    """All of them, into docs/lessons, docs/papers, docs/api, and docs/tables.md, hard-to-break.md and mutants.md."""
     lessons(docs / "lessons")
     papers(docs / "papers")
     api(docs / "api")
     (docs / "tables.md").write_text(tables(), encoding="utf-8")
     (docs / "hard-to-break.md").write_text(promises.page(), encoding="utf-8")
+    (docs / "mutants.md").write_text(mutants.page(), encoding="utf-8")
 
 
 def lessons(folder: Path) -> None:
@@ -73,12 +75,13 @@ def papers(folder: Path) -> None:
     for path in sorted((ROOT / "results" / "reproduce").glob("*.md")):
         title, _, text = path.read_text(encoding="utf-8").partition("\n")
         name, _, question = title.removeprefix("# ").partition(": ")
+        where = " (CIFAR-10)" * path.stem.endswith("-medium")
         picture = path.with_suffix(".png")
         shutil.copyfile(picture, folder / picture.name)
         shown = f"![{question} The numbers of the table below, with intervals, floors and ceiling]({picture.name})"
-        (folder / path.name).write_text(f"# {question}\n\n{shown}\n{text}", encoding="utf-8")
+        (folder / path.name).write_text(f"# {question}{where}\n\n{shown}\n{text}", encoding="utf-8")
         names.append(path.stem)
-        lines.append(f"- [{name}]({path.stem}.md): {question}")
+        lines.append(f"- [{name}{where}]({path.stem}.md): {question}")
     head = ["# The papers' tables, at our scale", "", "Each is made by one command, `tinynnclr reproduce TABLE`, with "
             "the paper's own numbers beside it and a sentence that says whether its claim held here.", ""]
     contents = ["", "```{toctree}", ":hidden:", "", *names, "```", ""]

@@ -117,7 +117,8 @@ def page() -> str:
     lines += ["", f"{total:,} cases in all, by `{stored['command']}` (tinynnclr {stored['tinynnclr']}, Python "
               f"{stored['python']}, NumPy {stored['numpy']}, Numba {stored['numba']}, {stored['system']}). With "
               "`--slow` the same tests have larger counts; every run of the whole suite has the small ones. What is "
-              "promised to whom, and what is not, says `SECURITY.md`.", ""]
+              "promised to whom, and what is not, says `SECURITY.md`. Another page tells "
+              "[whether the tests would see a fault](mutants.md).", ""]
     return "\n".join(lines)
 
 

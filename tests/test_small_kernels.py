@@ -5,6 +5,7 @@ from one_line import fails
 
 from tinynnclr import kernels
 from tinynnclr.kernels import update
+from tinynnclr.kernels.boundary import is_whole
 from tinynnclr.kernels.l2_normalize import l2_normalize_naive
 from tinynnclr.kernels.pool import global_avg_pool_naive
 from tinynnclr.kernels.softmax import cross_entropy_naive
@@ -139,3 +140,9 @@ def test_batches_that_do_not_fit():
         kernels.matmul(np.ones((2, 3, 4)), np.ones((3, 4, 5)))
     with fails(ValueError, "matmul", "(3, 4)"):
         kernels.matmul(np.ones((3, 4)), np.ones((2, 4, 5)))
+
+
+def test_the_largest_number_that_counts():
+    assert is_whole(2**31 - 1)
+    assert not is_whole(2**31)
+    assert not is_whole(-1)
