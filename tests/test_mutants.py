@@ -28,6 +28,10 @@ def test_what_is_stored_is_of_these_files_and_explained():
     assert unseen == set(mutants.WHY)
 
 
+def test_files_that_were_not_tried_stay_as_they_are_stored(tmp_path):
+    assert mutants.every_row(tmp_path) == STORED["rows"]
+
+
 def test_the_page():
     text = mutants.page()
     assert text.count("\n| `") == len(mutants.TESTS)

@@ -146,3 +146,9 @@ def test_the_largest_number_that_counts():
     assert is_whole(2**31 - 1)
     assert not is_whole(2**31)
     assert not is_whole(-1)
+
+
+def test_cross_entropy_says_which_labels_it_takes():
+    assert kernels.cross_entropy(np.zeros((2, 4)), np.array([1, 2]))[0] == pytest.approx(np.log([4, 4]))
+    with fails(ValueError, "cross_entropy: expected 2 labels in 0 to 3, got"):
+        kernels.cross_entropy(np.zeros((2, 4)), np.array([1, 4]))
