@@ -5,7 +5,7 @@
 #     picture: "time, and bytes held at once, against queue size for six searches that return the same answer"
 #     budget_s: 40
 #     derives: [nearest_naive, nearest_broadcast, nearest_matmul, nearest_fused, nearest_lanes]
-#     imports: [nearest, unit_rows, TinyCNN, projector, make]
+#     imports: [nearest, get_num_threads, set_num_threads, unit_rows, TinyCNN, projector, make]
 #     exercises: ["11.a", "11.b", "11.c"]
 #     needs: [4, 10]
 # ---
@@ -36,7 +36,7 @@ import numpy as np
 from numba import njit
 
 from tinynnclr.datasets import toybox
-from tinynnclr.kernels import nearest
+from tinynnclr.kernels import get_num_threads, nearest, set_num_threads
 from tinynnclr.methods.support_set import unit_rows
 from tinynnclr.models import TinyCNN, projector
 from tinynnclr.models.features import to_float
@@ -284,11 +284,14 @@ BYTES = {nearest_naive: lambda b, n, d: 8 * b, nearest_fused: lambda b, n, d: 8 
          nearest_matmul: lambda b, n, d: 4 * b * n + 8 * b,
          nearest_lanes: lambda b, n, d: 4 * b * d + 16 * b,    # columns; best, top and sums
          nearest_package: lambda b, n, d: 4 * b * d + 16 * b}  # the same columns, packed; best and top
+threads = get_num_threads()
+set_num_threads(1)                                       # of two, one may have let go before the other begins
 for search, b in QUERIES.items():
     n = 64 if search is nearest_naive else 4096
     seen, counted = held(search, queries[:b], queue[:n]), BYTES[search](b, n, 64)
     print(f"{search.__name__:<17} {b:3} queries, {n:5,} rows: {seen:9,} bytes seen, {counted:9,} counted")
     assert abs(seen - counted) < 0.05 * counted + 10_000       # Python's own small objects
+set_num_threads(threads)
 
 # %%
 LOOK = {nearest_naive: ("#222222", "o", 9, "Python loops"), nearest_broadcast: ("#CC79A7", "v", 6, "broadcast"),
