@@ -67,7 +67,7 @@ def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, column
         if len(bias):
             level = bias[j0:min(j0 + columns, n)]
             for i in range(i0, i0 + rows):
-                row = c[i * n + j0:i * n + j0 + len(level)]
+                row = c[i * n + j0:]
                 for j in range(len(level)):
                     value = row[j] + level[j]
                     row[j] = floor if value < floor else value
