@@ -82,8 +82,10 @@ WHY: dict[tuple[str, str], str] = {  # faults that no test sees, by what their l
         "the same: every caller has a place for each row of the matrix",
     ("kernels/norm", "axes, m = tuple(range(x.ndim - 1)), x.size / x.shape[-1]"):
         "the same: the division leaves no remainder, and the naive twin only divides by m",
-    ("kernels/matmul", "down = max(down, min(-(-TASKS * threads // across), m // (2 ** MR)))"):
-        "the same numbers: only how the work is shared out among threads",
+    ("kernels/matmul", "return min(ROWS, -(-m // MR) * MR), min(COLUMNS, -(-n | nr) * nr)"):
+        "the same numbers: a block is as wide as whole panels in any case, only wider than it need be",
+    ("kernels/rows", "zero, source, target = x.dtype.type(0), x[start:start | length], out[at:at + length]"):
+        "the same: compiled code does not look at where a slice ends, and the loop goes by length",
     ("kernels/winograd", "width = max(2 * stride * wide + 2, w ** 2)"):
         "the same numbers: scratch that is larger than it need be",
     ("kernels/parallel", "if not not spin(done, _launches, seen + 1 if _tasks.empty() else seen, LOOKS, GRACE):"):
