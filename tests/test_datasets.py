@@ -6,7 +6,7 @@ import pytest
 from one_line import fails
 
 from tinynnclr import datasets
-from tinynnclr.datasets import cifar, fashion_mnist, folder
+from tinynnclr.datasets import cifar, fashion_mnist, folder, toybox
 from tinynnclr.datasets.dataset import Dataset
 
 # 20 of class a, 10 of b, 6 of c; every image is gray and its gray is its number
@@ -54,7 +54,8 @@ def test_a_folder_gets_size_and_seed(asked):
 def test_toybox_draws_as_many_as_it_is_told(asked):
     datasets.load("toybox", "unused", train_size=100_000, seed=3)
     datasets.load("toybox", "unused")
-    assert asked == [("load", {"train_size": 100_000, "seed": 3}), ("load", {"seed": 0})]
+    day = {"style": "day"}
+    assert asked == [("load", {"train_size": 100_000, "seed": 3, **day}), ("load", {"seed": 0, **day})]
 
 
 @pytest.mark.parametrize(
@@ -83,14 +84,23 @@ def test_the_part_depends_on_the_seed_and_grows():
     [("cifar", "cifar10"), ("CIFAR-100", "cifar100"), ("fashion-mnist", "fashion_mnist"), ("toy", "toybox")],
 )
 def test_an_unknown_name_gets_the_nearest(name, near):
-    with fails(ValueError, "toybox, cifar10, cifar100, fashion_mnist, folder:PATH", f"did you mean '{near}'"):
+    with fails(ValueError, "toybox, toybox-night", "cifar10, cifar100, fashion_mnist, folder:PATH",
+               f"did you mean '{near}'"):
         datasets.load(name, "")
 
 
-@pytest.mark.parametrize("name", ["folder", "folder:", "", "imagenet-21k", "cifar10:x"])
+@pytest.mark.parametrize("name", ["folder", "folder:", "", "imagenet-21k", "cifar10:x", "toybox-", "toybox-day"])
 def test_an_unknown_name(name):
     with fails(ValueError, "expected one of", f"got '{name}'"):
         datasets.load(name, "")
+
+
+def test_the_styles_of_the_toybox_are_sets(asked):
+    named = {name.removeprefix("toybox-") for name in datasets.DATASETS if name.startswith("toybox-")}
+    assert named | {"day"} == set(toybox.STYLES)
+    for style in named:
+        datasets.load(f"toybox-{style}", "", train_size=20, seed=3)
+        assert asked[-1] == ("load", {"train_size": 20, "seed": 3, "style": style})
 
 
 def test_boundaries(asked):

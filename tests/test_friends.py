@@ -56,7 +56,7 @@ def test_the_answer_tells_the_numbers():
         for a in (0, 0.25, 0.5, 0.75, 1):
             cells[f"dial {a:g}", seed] = {"knn": 0.70 + 0.01 * seed + 0.1 * (a - 0.5), "mean agreement": a}
         cells["nnclr, from the start", seed] = {"knn": 0.68 + 0.01 * seed, "mean agreement": 0.3}
-    said = answer(cells)
+    said = answer(cells, {})
     assert "A random image of the drawn class helps from about 50% of them being right (95 % interval 50% to 50" in said
     assert "at 100% it is worth +5.0 ± 0.0 points" in said
     assert "nnclr, from the start 30%, -2.0 ± 0.0 points" in said
@@ -107,4 +107,4 @@ def test_the_answer_says_whether_real_runs_do_as_the_dial_foretells(gain, words)
         cells["nnclr, from the start", seed] = {"knn": 0.7 + gain / 100 + noise, "mean agreement": 0.3}
         for a in (0, 0.25, 0.5, 0.75, 1):
             cells[f"dial {a:g}", seed] = {"knn": 0.65 + 0.1 * a, "mean agreement": a}
-    assert words in answer(cells)
+    assert words in answer(cells, {})

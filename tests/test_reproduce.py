@@ -1,18 +1,23 @@
 """`tinynnclr reproduce`: every table at a tiny budget, from shared runs; stopped and gone on with; mistakes."""
 import csv
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import run
+from one_line import fails
 
 from tinynnclr import run_dir
 from tinynnclr.config import Config
+from tinynnclr.evaluate.interval import mean_and_interval
 from tinynnclr.plots_style import DPI
 from tinynnclr.reproduce import BUDGETS, command, parse_tables, reproduce, tables_of
-from tinynnclr.reproduce.page import CEILING, floors
+from tinynnclr.reproduce.friends import OFFS, REAL, STYLES, gains
+from tinynnclr.reproduce.page import CEILING, floors, read_cells
 from tinynnclr.reproduce.store import evenly, key
 
+ROOT = Path(__file__).parents[1]
 TABLES = tables_of("tiny")
 SMALL = tables_of("small")
 
@@ -63,6 +68,35 @@ def test_each_table(name, runs, tmp_path):
     height, width = imread(paths[2]).shape[:2]
     assert width == round(9 * DPI)
     assert height > 200
+
+
+def test_each_arm_is_judged_on_its_own_data(runs, tmp_path):
+    """Raw pixels do not depend on the seed, but on the set: as many kinds of them as there are sets."""
+    lines = lines_of(make("when-friends-help", runs, tmp_path)[0])
+    pixels = {line["arm"]: (line["pixels knn"], line["pixels linear"]) for line in lines}
+    sets = {arm: OFFS[off].get("dataset", "toybox") for arm, (off, _) in REAL.items()}
+    assert len(set(sets.values())) == len(set(pixels.values())) == 1 + len(STYLES)
+    assert len({(sets[arm], pixels[arm]) for arm in sets}) == 1 + len(STYLES)
+
+
+def test_real_runs_of_another_budget_are_lent(runs, tmp_path):
+    """Those published at the budget small, in the words and the picture of the budget tiny; none of its dial."""
+    alone, picture = (path.read_bytes() for path in make("when-friends-help", runs, tmp_path)[1:])
+    assert b"toybox: " not in alone
+    lent = tmp_path / "when-friends-help-small.csv"
+    lent.write_bytes((ROOT / "results" / "reproduce" / lent.name).read_bytes())
+    _, page, picture_with_them = make("when-friends-help", runs, tmp_path)
+    real, half = mean_and_interval(gains(read_cells(lent))["nnclr, from the start"][1])
+    assert f"toybox: nnclr, from the start 30%, {real:+.1f} ± {half:.1f} points" in page.read_text(encoding="utf-8")
+    assert "toybox: dial" not in page.read_text(encoding="utf-8")
+    assert picture_with_them.read_bytes() != picture
+
+
+@pytest.mark.parametrize("text", ["arm\nx\n", "arm,seed,knn\na,one,0.5\n", "arm,seed,knn\na,0,half\n", "\0\n\0\n"])
+def test_what_is_lent_may_be_damaged(text, runs, tmp_path):
+    (tmp_path / "when-friends-help-small.csv").write_text(text)
+    with fails(ValueError, "when-friends-help-small.csv: expected the runs of a table", "make it anew"):
+        make("when-friends-help", runs, tmp_path)
 
 
 def test_another_encoder_has_a_floor_of_its_own():

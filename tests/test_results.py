@@ -7,10 +7,9 @@ import pytest
 
 from tinynnclr.presets import TRAIN_PRESETS
 from tinynnclr.reproduce import tables_of
-from tinynnclr.reproduce.page import measured, verdicts
+from tinynnclr.reproduce.page import measured, read_cells, verdicts
 
 FOLDER = Path(__file__).parents[1] / "results" / "reproduce"
-WHERE = {"table", "budget", "arm", "seed", "steps", "version", "date", "machine"}
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.stem)
@@ -21,8 +20,7 @@ def test_a_page_is_made_of_its_runs(path):
     assert path.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
     if table.protocol:
         return
-    cells = {(line["arm"], int(line["seed"])): {k: float(v) for k, v in line.items() if k not in WHERE and v}
-             for line in lines}
+    cells = read_cells(path)
     assert [line for line in measured(table, cells) if line not in page] == []
     assert [f"- {sentence}" for sentence in verdicts(table, cells) if f"- {sentence}" not in page] == []
     assert all(line["machine"] and line["version"] and line["date"] for line in lines)

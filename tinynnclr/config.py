@@ -24,7 +24,8 @@ class Config:
 
     # What is learned, and from what
     method: str = knob("nnclr", "what is learned", tuple(METHODS))
-    dataset: str = knob("toybox", "toybox, cifar10, cifar100, fashion_mnist or folder:PATH")
+    dataset: str = knob("toybox", "toybox, toybox-STYLE (night, sketch, fog, neon), cifar10, cifar100, fashion_mnist "
+                               "or folder:PATH")
     data_dir: str = knob("data", "where downloaded data sets lie")
     train_size: int | None = knob(None, "use only so many training images (all; 20000 of toybox)")
     augmentation: str = knob("toybox", "preset of the random views; simclr is the usual one for photographs",

@@ -6,7 +6,8 @@ import numpy as np
 
 from tinynnclr.datasets.dataset import Dataset
 
-DATASETS = ("toybox", "cifar10", "cifar100", "fashion_mnist")
+DATASETS = ("toybox", "toybox-night", "toybox-sketch", "toybox-fog", "toybox-neon", "cifar10", "cifar100",
+            "fashion_mnist")
 
 
 def load(
@@ -29,10 +30,11 @@ def load(
         raise ValueError(f"dataset: expected one of {', '.join(DATASETS)}, folder:PATH, got {name!r}{_nearest(name)}")
     elif size != 32:
         raise ValueError(f"size: expected 32, the only size {name} has, got {size}")
-    elif name == "toybox":
+    elif name.partition("-")[0] == "toybox":
         from tinynnclr.datasets import toybox
 
-        return toybox.load(seed=seed) if train_size is None else toybox.load(train_size=train_size, seed=seed)
+        style = name.partition("-")[2] or "day"
+        return toybox.load(**({} if train_size is None else {"train_size": train_size}), seed=seed, style=style)
     elif name == "fashion_mnist":
         from tinynnclr.datasets.fashion_mnist import load_fashion_mnist
 

@@ -10,6 +10,7 @@ from .. import kernels, run_dir
 from ..compare import Job
 from ..config import Config, nearest
 from ..evaluate import protocol as judging
+from .friends import FRIENDS, answer, elsewhere
 from .page import CEILING, csv_text, markdown, paired_rows
 from .store import Store
 from .table import Arm, Cells, Table
@@ -49,7 +50,7 @@ def shortened(budget: Budget, epochs: int | None) -> Budget:
 def tables_of(budget: str) -> dict[str, Table]:
     """The tables at a budget."""
     knobs = BUDGETS[budget].knobs
-    return tables(images_of(BUDGETS[budget]), knobs.get("batch_size", Config.batch_size))
+    return tables(images_of(BUDGETS[budget]), knobs.get("batch_size", Config.batch_size), knobs["dataset"])
 
 
 def parse_tables(text: str, budget: str) -> list[Table]:
@@ -84,10 +85,12 @@ def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any]
     """
     setting = shortened(BUDGETS[budget], given.get("epochs"))
     kernels.set_num_threads(given.get("threads") or kernels.get_num_threads())
-    store = Store(runs or out / "runs", Config.of({**given, **setting.knobs}), setting.tests)
+    store = Store(runs or out / "runs", setting.tests)
+    store.data(Config.of({**given, **setting.knobs}))
+    run_dir.open_dir(store.folder)
     jobs = plan(table, setting, seeds, given, store)
     for job in {job.arm: job for job in jobs}.values():
-        run_dir.Run(job.config, store.data[0])  # a mistake shows now
+        run_dir.Run(job.config, store.data(job.config)[0])  # a mistake shows now
     cells: dict[tuple[str, int], dict[str, float]] = {}
     rows: list[dict] = []
     failed: list[str] = []
@@ -115,31 +118,38 @@ def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Stor
     from .picture import draw_findings, draw_friends, draw_table  # matplotlib takes a second to import
 
     config = jobs[0].config
-    title = (f"{config.dataset}, {len(store.data[0])} training images, {config.encoder} of width {config.width}, "
+    images = len(store.data(config)[0])
+    title = (f"{config.dataset}, {images} training images, {config.encoder} of width {config.width}, "
              f"{config.epochs} epoch{'s' * (config.epochs > 1)}, {len(seeds)} seeds (budget {budget})")
     command = ["tinynnclr", "reproduce", table.name, "--budget", budget, "--seeds", ",".join(map(str, seeds))]
     if config.epochs != BUDGETS[budget].knobs["epochs"]:
         command += ["--epochs", str(config.epochs)]
+    if "toybox" not in config.dataset or table.protocol == "transfer":
+        command += ["--data-dir", "DIR"]
     whole = [job for job in jobs if (job.arm, job.config.seed) in cells]
     if not whole:
         raise ValueError(f"{table.name}: no run came through: {' '.join(failed)}")
     rules = store.rules(whole[0], table.protocol) if table.protocol else _rules(config, store)
     steps = {job.arm: store.steps(job.config) for job in jobs}
     run_dir.open_dir(out)
-    base = out / f"{table.name}-{budget}"
+    base, lent = out / f"{table.name}-{budget}", {}
+    if table.name == FRIENDS:
+        lent = elsewhere({str(other.knobs["dataset"]): out / f"{table.name}-{name}.csv"
+                          for name, other in BUDGETS.items() if name not in (budget, "tiny")})
+        failed = [answer(cells, lent), *failed]
     run_dir.write_text(base.with_suffix(".csv"), csv_text(table, cells, rows, budget, steps))
     run_dir.write_text(base.with_suffix(".md"), markdown(table, cells, rows, title, rules, shlex.join(command), failed))
-    path, images = base.with_suffix(".png"), len(store.data[0])
+    path = base.with_suffix(".png")
     if table.protocol:
         draw_findings(table, rows, path, title)
-    elif table.name == "when-friends-help":
-        draw_friends(table, cells, path, title)
+    elif table.name == FRIENDS:
+        draw_friends(table, cells, lent, path, title)
     else:
         draw_table(table, cells, path, title, images)
     return [base.with_suffix(ending) for ending in (".csv", ".md", ".png")]
 
 
 def _rules(config, store):
-    rules = judging(config, *store.data)
+    rules = judging(config, *store.data(config))
     return (f"Features: {rules['features']}, fitted on {rules['fitted_on']}, measured on {rules['measured_on']}; "
             f"{rules['selection']}. kNN: {rules['knn']}. Linear: {rules['linear']}. Chance: {rules['chance']:.1%}.")

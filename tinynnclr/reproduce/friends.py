@@ -1,48 +1,62 @@
 """When do friends help? A dial sets how often the positive is of the same class; real runs lie somewhere on it."""
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..evaluate.interval import mean_and_interval
+from .page import read_cells
 from .table import Arm, Cells, Contrast, Table
 
-DIALS = (0.0, 0.25, 0.5, 0.75, 1.0)
-KINDS = {"dial": False, "dial, nearest": True}  # is it the nearest of the class that is drawn, or a random one?
+FRIENDS = "when-friends-help"
+# the shares that the labels see to, where any image of the class will do, and where it is the nearest one
+DIALS = {"dial": (0.0, 0.25, 0.5, 0.75, 1.0), "dial, nearest": (0.0, 0.5, 1.0)}
+STYLES = "fog", "sketch"  # easier than the toybox's day: pixels alone tell more
+SEEDS = 3, None  # of what is beside the point, and of what is not: as many as are asked for
+Gains = dict[str, tuple[float, list[float]]]  # arm: its neighbours' label agreement, and what it gains, a number a seed
 OFF = "off"
-REAL = {  # arm: its knobs, and those of the run without neighbours that it is compared with
-    "nnclr, from the start": ({"neighbors_after": 0.0}, OFF),
-    "nnclr, from half-way": ({"neighbors_after": 0.5}, OFF),
-    "nnclr, from 80 %": ({"neighbors_after": 0.8}, OFF),
-    "nnclr, a random one of 16": ({"neighbors_after": 0.0, "top_k": 16}, OFF),
-    "nnclr, crops only": ({"neighbors_after": 0.0, "augmentation": "crop-only"}, "off, crops only"),
-}
+OFFS: dict[str, dict[str, Any]] = {  # runs without neighbours, and their knobs
+    OFF: {}, "off, crops only": {"augmentation": "crop-only"},
+    **{f"off, {style}": {"dataset": f"toybox-{style}"} for style in STYLES}}
+REAL: dict[str, tuple[str, dict[str, Any]]] = {  # real runs: what each is compared with, and its knobs beside those
+    "nnclr, from the start": (OFF, {"neighbors_after": 0.0}),
+    "nnclr, from half-way": (OFF, {"neighbors_after": 0.5}),
+    "nnclr, from 80 %": (OFF, {"neighbors_after": 0.8}),
+    "nnclr, crops only": ("off, crops only", {"neighbors_after": 0.0}),
+    **{f"nnclr, {style}": (f"off, {style}", {"neighbors_after": 0.0}) for style in STYLES}}
 
 
 def _arms():
-    arms = [Arm(OFF, {"method": "nnclr", "neighbors": False}),
-            Arm("off, crops only", {"method": "nnclr", "neighbors": False, "augmentation": "crop-only"})]
-    arms += [Arm(f"{kind} {a:g}", {"method": "dial", "told_agreement": a, "told_nearest": nearest,
-                                   "neighbors_after": 0.0}, a, kind) for kind, nearest in KINDS.items() for a in DIALS]
-    return arms + [Arm(name, {"method": "nnclr", **knobs}) for name, (knobs, _) in REAL.items()]
+    arms = [Arm(name, {"method": "nnclr", "neighbors": False, **knobs}, seeds=SEEDS[name == OFF])
+            for name, knobs in OFFS.items()]
+    arms += [Arm(f"{kind} {a:g}", {"method": "dial", "told_agreement": a, "told_nearest": kind.endswith("nearest"),
+                                   "neighbors_after": 0.0}, a, kind) for kind, dial in DIALS.items() for a in dial]
+    arms += [Arm(name, {"method": "nnclr", **OFFS[off], **knobs}, seeds=SEEDS[name == "nnclr, from the start"])
+             for name, (off, knobs) in REAL.items()]
+    return [*arms, Arm("supervised", {"method": "supervised"}, seeds=1)]
 
 
 def _gain(arm, off):
     return Contrast(f"{arm} against {off}", (arm, off), lambda of: of(arm) - of(off))
 
 
-FRIENDS = Table(
-    "when-friends-help", "How often must a neighbour be right before it helps?", _arms(),
-    [_gain("dial 1", OFF), _gain("dial, nearest 1", OFF), _gain("nnclr, from the start", OFF),
-     _gain("nnclr, from half-way", OFF)],
-    axis="share of neighbours of the anchor's class", measures=("knn", "linear", "mean agreement"),
-    note="The dial chooses the positive by the labels; 'mean agreement' is over the epochs in which neighbours were "
-         "used. No paper has this table.")
+def friends(dataset: str) -> Table:
+    """The table; the toybox has other styles to show beside it."""
+    return Table(
+        FRIENDS, "How often must a neighbour be right before it helps?",
+        [arm for arm in _arms() if dataset == "toybox" or not arm.name.endswith(STYLES)],
+        [_gain("dial 1", OFF), _gain("dial, nearest 1", OFF), _gain("nnclr, from the start", OFF),
+         _gain("nnclr, from half-way", OFF)],
+        axis="share of neighbours of the anchor's class", measures=("knn", "linear", "mean agreement"),
+        note="The dial chooses the positive by the labels; 'mean agreement' is over the epochs in which neighbours "
+             "were used. No paper has this table.")
 
 
-def gains(cells: Cells, measure: str = "knn") -> dict[str, tuple[float, list[float]]]:
+def gains(cells: Cells, measure: str = "knn") -> Gains:
     """{arm: (label agreement, gain over no neighbours in points, a number a seed)} of dials and real runs."""
-    pairs = {f"{kind} {a:g}": OFF for kind in KINDS for a in DIALS}
-    pairs |= {name: off for name, (_, off) in REAL.items()}
+    pairs = {f"{kind} {a:g}": OFF for kind, dial in DIALS.items() for a in dial}
+    pairs |= {name: off for name, (off, _) in REAL.items()}
     found = {}
     for arm, off in pairs.items():
         numbers = _gain(arm, off).by_seed(cells, measure)
@@ -51,6 +65,12 @@ def gains(cells: Cells, measure: str = "knn") -> dict[str, tuple[float, list[flo
         if numbers and agreed:
             found[arm] = float(np.mean(agreed)), numbers
     return found
+
+
+def elsewhere(paths: Mapping[str, Path]) -> Gains:
+    """The real runs of this table made on other data, {data set: its CSV}, in words that name the data set."""
+    return {f"{dataset}: {arm}": gain for dataset, path in paths.items() if path.exists()
+            for arm, gain in gains(read_cells(path)).items() if not arm.startswith("dial")}
 
 
 def crossing(curve: Mapping[float, Sequence[float]]) -> float | None:
@@ -80,18 +100,18 @@ def crossing_interval(curve: Mapping[float, Sequence[float]], rng: np.random.Gen
     return None if np.isinf(high) else (float(low), float(high))
 
 
-def answer(cells: Cells) -> str:
-    """In words, from the numbers alone: where neighbours begin to help, and where real runs lie."""
+def answer(cells: Cells, lent: Gains) -> str:
+    """In words, from the numbers alone: where neighbours begin to help, and where real runs, also those lent, lie."""
     found = gains(cells)
     said, zeros = [], {}
-    for kind in KINDS:
-        curve = {a: found[f"{kind} {a:g}"][1] for a in DIALS if f"{kind} {a:g}" in found}
+    for kind, dial in DIALS.items():
+        curve = {a: found[f"{kind} {a:g}"][1] for a in dial if f"{kind} {a:g}" in found}
         if len(curve) > 1:
             zeros[kind] = crossing(curve)
             said.append(_where(kind, curve, zeros[kind]))
     if not said:
         return "Not enough of the dial was measured."
-    real = {arm: (agreed, *mean_and_interval(numbers)) for arm, (agreed, numbers) in found.items()
+    real = {arm: (agreed, *mean_and_interval(numbers)) for arm, (agreed, numbers) in {**found, **lent}.items()
             if not arm.startswith("dial")}
     told = [f"{arm} {agreed:.0%}, {_points(mean, half)} points" for arm, (agreed, mean, half) in real.items()]
     last = list(zeros)[-1]  # real runs take the nearest, too
@@ -102,7 +122,7 @@ def answer(cells: Cells) -> str:
 def _where(kind, curve, at):
     """Where one curve crosses zero, and what it comes to at its end."""
     best, limit = mean_and_interval(curve[max(curve)])
-    name = "The nearest of the drawn class" if KINDS[kind] else "A random image of the drawn class"
+    name = "The nearest of the drawn class" if kind.endswith("nearest") else "A random image of the drawn class"
     if at is None:
         said = f"{name} helps nowhere on the dial" + ("" if _sure(best, limit) else ", as far as can be seen")
     else:

@@ -5,17 +5,18 @@ import io
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from .. import __version__
 from ..evaluate.collect import percent
 from ..evaluate.finding import grouped
 from ..evaluate.finding import table as finding_table
 from ..evaluate.wins import win_table
-from .friends import FRIENDS, answer
 from .table import Cells, Table, verdict
 
 FLOORS = (("raw pixels", "pixels"), ("random weights", "random"))
 CEILING = "supervised"
+WORDS = {"table", "budget", "arm", "seed", "steps", "version", "date", "machine"}  # columns that measure nothing
 
 
 def csv_text(table: Table, cells: Cells, rows: Sequence[dict], budget: str, steps: dict[str, int]) -> str:
@@ -34,6 +35,17 @@ def csv_text(table: Table, cells: Cells, rows: Sequence[dict], budget: str, step
     return text.getvalue()
 
 
+def read_cells(path: Path) -> dict[tuple[str, int], dict[str, float]]:
+    """The runs in what `csv_text` made, without a protocol. Raises ValueError for another file."""
+    try:
+        lines = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        return {(line["arm"], int(line["seed"])): {k: float(v) for k, v in line.items() if k not in WORDS and v}
+                for line in lines}
+    except (KeyError, ValueError, TypeError, csv.Error):
+        raise ValueError(f"{path}: expected the runs of a table, as `tinynnclr reproduce` writes them; "
+                         "remove it, or make it anew") from None
+
+
 def markdown(table: Table, cells: Cells, rows: Sequence[dict], title: str, rules: str, command: str,
              notes: Sequence[str] = ()) -> str:
     """The page of a table; `rows` are a protocol's, with the words "arm" and "seed" before their own."""
@@ -48,8 +60,6 @@ def markdown(table: Table, cells: Cells, rows: Sequence[dict], title: str, rules
         lines += measured(table, cells)
     lines += [""] + ([table.note, ""] if table.note else [])
     lines += [f"- {sentence}" for sentence in verdicts(table, cells)] + [""]
-    if table.name == FRIENDS.name:
-        lines += [answer(cells), ""]
     if table.paper:
         lines += [f"The paper's numbers ({table.paper.source}):", "", "| | |", "|---|---|"]
         lines += [f"| {name} | {value} |" for name, value in table.paper.rows] + [""]

@@ -8,11 +8,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..evaluate.interval import mean_and_interval
 from ..plots_style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, write_picture
-from .friends import DIALS, KINDS, gains
+from .friends import DIALS, STYLES, Gains, gains
 from .page import CEILING, floors
 from .table import Cells, Table
 
 COLOURS, MARKERS = (BLUE, ORANGE, "#009E73", "#CC79A7"), "os^D"
+POINTS = {"half-way": "^", "80 %": "D", "crops only": "p", "fog": "P", "sketch": "X"}
 
 
 def draw_table(table: Table, cells: Cells, path: Path, title: str, images: int) -> Path:
@@ -78,29 +79,38 @@ def draw_findings(table: Table, rows: Sequence[Mapping], path: Path, title: str)
     return write_picture(fig, path)
 
 
-def draw_friends(table: Table, cells: Cells, path: Path, title: str) -> Path:
-    """Gain over no neighbours against how often they agree: the dial as a curve, real runs as points."""
-    found = gains(cells)
-    fig = Figure((WIDTH, 5.4), dpi=130)
+def draw_friends(table: Table, cells: Cells, lent: Gains, path: Path, title: str) -> Path:
+    """Gain over no neighbours against how often they agree: the dials as curves, real runs and those lent as points."""
+    found = {**gains(cells), **lent}
+    real = [arm for arm in found if not arm.startswith("dial")]
+    foot = 0.7 + 0.21 * -(-(len(DIALS) + len(real)) // 2)  # below the axis: its name, and the legend's lines
+    height = 4.9 + foot
+    fig = Figure((WIDTH, height), dpi=130)
     top = draw_headline(fig, title, table.question)
-    ax = fig.add_axes((0.09, 0.12, 0.88, (5.4 - top - 0.9) / 5.4))
-    for kind, nearest in KINDS.items():
-        dial = [found[f"{kind} {a:g}"] for a in DIALS if f"{kind} {a:g}" in found]
+    ax = fig.add_axes((0.09, foot / height, 0.88, (height - top - foot - 0.3) / height))
+    for kind, told in DIALS.items():
+        dial, nearest = [found[f"{kind} {a:g}"] for a in told if f"{kind} {a:g}" in found], kind.endswith("nearest")
         stats = [mean_and_interval(numbers) for _, numbers in dial]
         ax.errorbar([100 * agreed for agreed, _ in dial], [mean for mean, _ in stats], [half or 0 for _, half in stats],
                     fmt="D-" if nearest else "o--", color=COLOURS[2] if nearest else BLUE, capsize=3,
                     label=f"the labels draw a class, then {'its nearest image' if nearest else 'any of its images'}")
-    for i, (arm, (agreed, numbers)) in enumerate((k, v) for k, v in found.items() if not k.startswith("dial")):
-        mean, half = mean_and_interval(numbers)
-        ax.errorbar(100 * agreed, mean, half or 0, fmt="s^Dvp"[i % 5], color=ORANGE, capsize=3, markersize=7,
-                    markerfacecolor="white" if i % 2 else ORANGE, label=f"real: {arm}")
+    for arm in real:
+        mean, half = mean_and_interval(found[arm][1])
+        marker = next((marker for words, marker in POINTS.items() if arm.endswith(words)), "s")
+        ax.errorbar(100 * found[arm][0], mean, half or 0, fmt=marker, color=_colour(arm), capsize=3, markersize=7,
+                    label=f"real: {arm}")
     ax.axhline(0, color=INK, linewidth=1)
     ax.set_xlim(-3, 103)
     ax.set_xlabel("neighbours of the anchor's class, percent of those used", fontsize=9)
     ax.set_ylabel("kNN accuracy against no neighbours, points", fontsize=9)
-    ax.legend(frameon=False, fontsize=8.5, loc="lower right")
+    fig.legend(frameon=False, fontsize=8.5, ncols=2, loc="lower left", bbox_to_anchor=(0.08, 0))
     _tidy(ax, "both")
     return write_picture(fig, path)
+
+
+def _colour(arm):
+    """Of a real run: of the table's own data, of another style, of other data."""
+    return INK if ": " in arm else COLOURS[3] if arm.endswith(STYLES) else ORANGE
 
 
 def _over_axis(table, cells, path, title, images):

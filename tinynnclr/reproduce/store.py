@@ -29,21 +29,23 @@ def key(config: Config) -> str:
     usual = Config().to_dict()
     knobs = {name: value for name, value in config.to_dict().items() if name not in WHERE and value != usual[name]}
     digest = hashlib.sha256(json.dumps(knobs, sort_keys=True).encode()).hexdigest()[:12]
-    return f"{config.method}-{config.dataset.replace(':', '-').replace('/', '-')}-{config.seed}-{digest}"
+    return f"{config.method}-{_plain(config.dataset)}-{config.seed}-{digest}"
 
 
 class Store:
-    """The runs of one budget, on one data set; `tests` says how many test images judge (None: all).
+    """The runs of one budget, in a folder that is there; `tests` says how many test images judge (None: all)."""
 
-    Raises ValueError where the folder is another process's or the data are not there.
-    """
+    def __init__(self, folder: Path, tests: int | None = None):
+        self.folder, self.tests = folder, tests
+        self._data: dict[tuple[str, int | None], tuple[Dataset, Dataset]] = {}
 
-    def __init__(self, folder: Path, config: Config, tests: int | None = None):
-        train, test = datasets.load(config.dataset, config.data_dir, train_size=config.train_size)
-        self.folder, self.data = folder, (train, test if tests is None else evenly(test, tests))
-        run_dir.open_dir(folder)
-        self.floors = FloorCache(folder / f"floors-{config.dataset.replace(':', '-').replace('/', '-')}.json", config,
-                                 self.data)
+    def data(self, config: Config) -> tuple[Dataset, Dataset]:
+        """(train, test) of a configuration, loaded once. Raises FileNotFoundError where its files are not there."""
+        name = config.dataset, config.train_size
+        if name not in self._data:
+            train, test = datasets.load(config.dataset, config.data_dir, train_size=config.train_size)
+            self._data[name] = train, test if self.tests is None else evenly(test, self.tests)
+        return self._data[name]
 
     def job(self, arm: str, config: Config) -> Job:
         """Where a run is, or will be."""
@@ -51,7 +53,7 @@ class Store:
 
     def steps(self, config: Config) -> int:
         """How many steps a run has in all."""
-        return config.epochs * (len(self.data[0]) // config.batch_size)
+        return config.epochs * (len(self.data(config)[0]) // config.batch_size)
 
     def steps_done(self, job: Job) -> int:
         """How many of them are saved."""
@@ -81,7 +83,8 @@ class Store:
             return json.loads(path.read_text(encoding="utf-8"))["rows"]
         except (FileNotFoundError, ValueError, KeyError):
             run = self._loaded(job)
-            found = PROTOCOLS[protocol].judge(Subject(run.config, run.method.encoder, self.data, floors=floors))
+            data = self.data(run.config)
+            found = PROTOCOLS[protocol].judge(Subject(run.config, run.method.encoder, data, floors=floors))
             text = json.dumps(found.to_dict(), indent=1) + "\n"
             checkpoint.write_whole(path, lambda file: file.write(text.encode()))
             return found.to_dict()["rows"]
@@ -91,32 +94,39 @@ class Store:
         return json.loads((job.folder / f"{protocol}.json").read_text(encoding="utf-8"))["rules"]
 
     def _train(self, job, advanced):
-        run = Run(job.config, self.data[0])
-        below = self.floors.of(job.config, run.method.encoder)  # now, while its weights are the first ones
+        data = self.data(job.config)
+        run = Run(job.config, data[0])
+        floors = FloorCache(self.folder / f"floors-{_plain(job.config.dataset)}.json", job.config, data)
+        below = floors.of(job.config, run.method.encoder)  # now, while its weights are the first ones
         if begun(job):
             run.load(job.folder / CHECKPOINT)
         run_dir.open_dir(job.folder)
         with sole_owner(job.folder):
-            run_dir.train_into(job.folder, run, self.data[0], progress=False,
+            run_dir.train_into(job.folder, run, data[0], progress=False,
                                saved=lambda run: advanced(run.steps_per_epoch))
-            return run_dir.evaluate_into(job.folder, run, self.data, below)
+            return run_dir.evaluate_into(job.folder, run, data, below)
 
     def _loaded(self, job):
         kernels.set_num_threads(job.config.threads or kernels.get_num_threads())
-        run = Run(job.config, self.data[0])
+        run = Run(job.config, self.data(job.config)[0])
         run.load(job.folder / CHECKPOINT)
         return run
 
     def _nmi_with_classes(self, job):
         method = self._loaded(job).method
         assert isinstance(method, DeepCluster)
-        return normalized_mutual_information(method.assignment, self.data[0].labels)
+        return normalized_mutual_information(method.assignment, self.data(job.config)[0].labels)
 
 
 def evenly(data: Dataset, n: int) -> Dataset:
     """n images spread evenly over all of them, so that a set sorted by class keeps every class."""
     chosen = np.linspace(0, len(data) - 1, min(n, len(data))).round().astype(np.int64)
     return Dataset(data.images[chosen], data.labels[chosen], data.class_names)
+
+
+def _plain(name):
+    """A data set's name as a part of a file's."""
+    return name.replace(":", "-").replace("/", "-")
 
 
 def _over_epochs(path):

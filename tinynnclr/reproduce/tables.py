@@ -2,7 +2,7 @@
 from typing import Any
 
 from ..methods import METHODS
-from .friends import FRIENDS
+from .friends import friends
 from .table import Arm, Contrast, Paper, Table, difference
 
 NNCLR_PAPER = "NNCLR (arXiv 2104.14548), ResNet-50 on ImageNet, linear probe, top-1 %"
@@ -174,12 +174,12 @@ def _protocol(name, question, words):
                  paper[name], measures=("accuracy",), protocol=name, focus=focus[name])
 
 
-def tables(images: int, batch: int = 256) -> dict[str, Table]:
-    """{name: table} for a training set of so many images, which bound queues, batches and clusters."""
+def tables(images: int, batch: int = 256, dataset: str = "toybox") -> dict[str, Table]:
+    """{name: table} for a training set, whose number of images bounds queues, batches and clusters."""
     found = [_linear(),
              _protocol("semi", "How far do few labels go?", "NNCLR, fine-tuned on 1 % of the labels, beats SimCLR"),
              _protocol("transfer", "How well do the features serve other data?",
                        "NNCLR transfers better than SimCLR, frozen, over all sets"),
              _crop_only(), _queue_size(images, batch), _top_k(), _predictor(), _momentum(), _temperature(),
-             _batch_size(images), _embedding_size(), _ring(), _soft_neighbors(), _deepcluster(images), FRIENDS]
+             _batch_size(images), _embedding_size(), _ring(), _soft_neighbors(), _deepcluster(images), friends(dataset)]
     return {table.name: table for table in found}
