@@ -107,3 +107,11 @@ def test_the_rows(monkeypatch):
                 config.knn_temperature)
         assert found[name, "blur (pixels)", "0"] == found[name, "noise (standard deviation)", "0"] \
             == found[name, "rotation (degrees)", "0"]
+
+
+def test_a_run_of_any_style_meets_all_of_them(monkeypatch):
+    monkeypatch.setattr(robustness, "TEST", 20)
+    for dataset, kinds in (("toybox-fog", {"style"}), ("fashion_mnist", {"blur (pixels)"})):
+        config, (data, test) = small_config(dataset=dataset), toybox.load(40, 20, style="fog")
+        finding = robustness.robustness(Subject(config, Run(config, data).method.encoder, (data, test)))
+        assert {row["change"] for row in finding.rows} - {"rotation (degrees)", "noise (standard deviation)"} == kinds

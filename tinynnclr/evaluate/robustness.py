@@ -21,7 +21,7 @@ def robustness(subject: Subject) -> Finding:
     extractors = subject.extractors()
     known = {name: extract(bank.images) for name, extract in extractors.items()}
     rows: list[Row] = []
-    for change, severity, changed in changes(test, config.dataset == "toybox", config.seed):
+    for change, severity, changed in changes(test, config.dataset.partition("-")[0] == "toybox", config.seed):
         for name, extract in extractors.items():
             rows.append({"encoder": name, "change": change, "severity": severity,
                          "accuracy": knn_accuracy(known[name], bank.labels, extract(changed.images),
