@@ -5,7 +5,7 @@ from small import random_data, small_config
 
 from tinynnclr import Tensor
 from tinynnclr.methods.dial import told_rows
-from tinynnclr.reproduce.friends import answer, crossing, crossing_interval, gains
+from tinynnclr.reproduce.friends import DIALS, answer, crossing, crossing_interval, gains
 from tinynnclr.reproduce.table import difference, verdict
 from tinynnclr.train import Run
 
@@ -61,6 +61,18 @@ def test_the_answer_tells_the_numbers():
     assert "at 100% it is worth +5.0 ± 0.0 points" in said
     assert "nnclr, from the start 30%, -2.0 ± 0.0 points" in said
     assert gains(cells)["dial 0.25"][0] == 0.25
+
+
+def test_what_is_lent_is_told_but_not_foretold():
+    cells = {}
+    for seed, noise in enumerate((-0.001, 0, 0.001)):
+        cells["off", seed] = {"knn": 0.7}
+        cells["nnclr, from the start", seed] = {"knn": 0.65 + noise, "mean agreement": 0.3}
+        for a in DIALS["dial"]:
+            cells[f"dial {a:g}", seed] = {"knn": 0.6 + 0.05 * a, "mean agreement": a}
+    said = answer(cells, {"elsewhere: nnclr, from the start": (0.4, [3.0, 3.1, 2.9])})
+    assert "elsewhere: nnclr, from the start 40%, +3.0 ± 0.2 points" in said
+    assert said.endswith("1 whose gain or loss is larger than its interval, 1 do as the curve of 'dial' foretells.")
 
 
 @pytest.mark.parametrize("agreement", [0.0, 0.3, 1.0])
