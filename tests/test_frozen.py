@@ -3,13 +3,14 @@ import math
 
 import numpy as np
 import pytest
+from one_line import fails
 from small import random_data, small_config
 
 from tinynnclr import kernels
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.evaluate import frozen
 from tinynnclr.evaluate.finding import Subject
-from tinynnclr.evaluate.knn import knn_accuracy
+from tinynnclr.evaluate.knn import RIDGE, knn_accuracy, whitened
 from tinynnclr.evaluate.linear import linear_accuracy
 from tinynnclr.methods.clustering import normalized_mutual_information
 from tinynnclr.models.features import encode, pixels
@@ -52,6 +53,28 @@ def test_the_nearest_centroid(rng):
     wanted = [min(range(4), key=lambda c: float(((row - centroids[c]) ** 2).sum())) for row in x]
     assert frozen.nearest_centroid(x, centroids).tolist() == wanted
     assert len(set(wanted)) > 2
+
+
+def test_whitened_rows_meet_as_through_the_inverse_covariance(rng):
+    """a . b = (x - mean)' (C + ridge)^-1 (y - mean), by loops in float64; the rows that are fitted spread evenly."""
+    x, y = (rng.standard_normal((n, 5)) @ rng.standard_normal((5, 5)) + 3 for n in (60, 7))
+    a, b = whitened(x, y)
+    covariance = sum(np.outer(row, row) for row in x - x.mean(axis=0)) / len(x)
+    largest = np.linalg.norm(covariance, 2)
+    inverse = np.linalg.inv(covariance + RIDGE * largest * np.eye(5))
+    for i in range(60):
+        for j in range(7):
+            assert a[i] @ b[j] == pytest.approx((x[i] - x.mean(axis=0)) @ inverse @ (y[j] - x.mean(axis=0)))
+    spread = a.T @ a / len(a)
+    np.testing.assert_allclose(spread, np.diag(np.diag(spread)), atol=1e-10)
+    assert np.diag(spread)[-1] == pytest.approx(1 / (1 + RIDGE))
+    same = np.ones((4, 3), np.float32)
+    assert whitened(same, 2 * same)[0].tolist() == np.zeros((4, 3)).tolist()
+    with fails(ValueError, "whitened: expected finite features"):
+        whitened(same * np.nan)
+    single, double = whitened(x.astype(np.float32), y.astype(np.float32))[1], b
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single @ single.T, double @ double.T, rtol=1e-3, atol=1e-3)
 
 
 # ---------------------------------------------------------------- the choice of the weight decay
@@ -106,9 +129,13 @@ def test_knn_and_linear_are_their_judges_on_these_features():
     who = subject()
     features = frozen.features(who)
     knn, linear = frozen.knn(who), frozen.linear(who)
-    assert [row["encoder"] for row in knn.rows] == [row["encoder"] for row in linear.rows] == list(features)
-    for near, fitted, (a, b) in zip(knn.rows, linear.rows, features.values(), strict=True):
+    assert [row["encoder"] for row in knn.rows[::2]] == [row["encoder"] for row in linear.rows] == list(features)
+    assert [row["features"] for row in knn.rows] == 3 * ["centred", "whitened"]
+    for near, white, fitted, (a, b) in zip(knn.rows[::2], knn.rows[1::2], linear.rows, features.values(), strict=True):
         assert near["accuracy"] == knn_accuracy(a, TRAIN.labels, b, TEST.labels, 3, 0.1)
+        x, y = whitened(a, b)
+        assert white["encoder"] == near["encoder"]
+        assert white["accuracy"] == knn_accuracy(x, TRAIN.labels, y, TEST.labels, 3, 0.1)
         strength = frozen.choose_strength(a, TRAIN.labels, np.random.default_rng(0))
         assert fitted["weight decay"] == f"{strength:g}"
         assert fitted["accuracy"] == linear_accuracy(a, TRAIN.labels, b, TEST.labels, strength)

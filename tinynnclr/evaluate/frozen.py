@@ -5,7 +5,7 @@ from .. import kernels
 from ..datasets.dataset import Dataset
 from ..methods.clustering import normalized_mutual_information
 from .finding import Finding, Row, Subject
-from .knn import centred_unit_rows, knn_accuracy
+from .knn import RIDGE, centred_unit_rows, knn_accuracy, whitened
 from .linear import linear_accuracy
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # weight decays that the linear probe chooses from
@@ -14,13 +14,18 @@ CLUSTERED, RESTARTS = 4000, 5  # training images for k-means, at most, and its s
 
 
 def knn(subject: Subject) -> Finding:
-    """Weighted k nearest neighbours, beside random weights and raw pixels."""
+    """Weighted k nearest neighbours of features as they are and whitened, beside random weights and raw pixels."""
     (train, test), config = subject.data, subject.config
-    rows: list[Row] = [{"encoder": name, "accuracy": knn_accuracy(a, train.labels, b, test.labels, config.knn_k,
-                                                                  config.knn_temperature)}
-                       for name, (a, b) in features(subject).items()]
+    rows: list[Row] = []
+    for name, (a, b) in features(subject).items():
+        for kind, (x, y) in (("centred", (a, b)), ("whitened", whitened(a, b))):
+            rows.append({"encoder": name, "features": kind,
+                         "accuracy": knn_accuracy(x, train.labels, y, test.labels, config.knn_k,
+                                                  config.knn_temperature)})
     return Finding(rows, f"Cosine of frozen, centred features, k = {config.knn_k}, votes exp(similarity / "
-                   f"{config.knn_temperature:g}). {_split(train, test)}; nothing is chosen.",
+                   f"{config.knn_temperature:g}). Whitened: along each principal axis of the training features, "
+                   f"divided by the root of its variance and {RIDGE:.0%} of the largest. {_split(train, test)}; "
+                   "nothing is chosen.",
                    1 / len(train.class_names))
 
 

@@ -3,6 +3,8 @@ import numpy as np
 
 from .. import distributed, kernels
 
+RIDGE = 0.01  # of the largest variance
+
 
 def centred_unit_rows(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     """Subtract the training mean, then scale each row to length 1."""
@@ -12,6 +14,21 @@ def centred_unit_rows(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray
         rows = rows - mean
         out.append(rows / np.maximum(np.sqrt((rows * rows).sum(axis=1, keepdims=True)), np.float32(1e-12)))
     return out
+
+
+def whitened(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
+    """Turn rows (n, d) to the principal axes of the training rows, and divide by the spread along each of them.
+
+    (x - mean) V (L + RIDGE max(L))^(-1/2) with the covariance V diag(L) V': the ridge keeps what hardly varies small.
+    Raises ValueError where a training row is not finite.
+    """
+    if not np.isfinite(train).all():
+        raise ValueError("whitened: expected finite features, got NaN or infinity")
+    mean = train.mean(axis=0)
+    centred = train - mean
+    values, axes = np.linalg.eigh(kernels.matmul(np.ascontiguousarray(centred.T), centred) / len(train))
+    scaled = axes / np.sqrt(np.maximum(values, 0) + max(RIDGE * values[-1], np.finfo(axes.dtype).tiny))
+    return [kernels.matmul(rows - mean, scaled) for rows in (train, *others)]
 
 
 def vote(indices: np.ndarray, similarities: np.ndarray, labels: np.ndarray, temperature: float) -> np.ndarray:
