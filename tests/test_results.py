@@ -33,4 +33,10 @@ def test_a_preset_s_page_is_of_its_run(name):
     result = json.loads(base.with_suffix(".json").read_text(encoding="utf-8"))
     assert {knob: result["config"][knob] for knob in TRAIN_PRESETS[name].knobs} == TRAIN_PRESETS[name].knobs
     assert f"| **{name}** | **{result['knn']:.1%}** | **{result['linear']:.1%}** |".replace("%", " %") in page
+    near = {(row["encoder"], row["features"]): f"{row['accuracy']:.1%}".replace("%", " %")
+            for row in json.loads(base.with_name(f"{name}-knn.json").read_text(encoding="utf-8"))["rows"]}
+    for floor in ("raw pixels", "random weights"):
+        assert f"| {floor} | {near[floor, 'centred']} | {near[floor, 'whitened']} |" in page
+    method = result["config"]["method"]
+    assert f"| **{name}** | **{near[method, 'centred']}** | **{near[method, 'whitened']}** |" in page
     assert f"{result['seconds'] / 60:.1f} minutes of training ({result['steps']:,} steps" in page
