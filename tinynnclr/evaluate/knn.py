@@ -28,7 +28,7 @@ def whitened(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     centred = train - mean
     values, axes = np.linalg.eigh(kernels.matmul(np.ascontiguousarray(centred.T), centred) / len(train))
     scaled = axes / np.sqrt(np.maximum(values, 0) + max(RIDGE * values[-1], np.finfo(axes.dtype).tiny))
-    return [kernels.matmul(rows - mean, scaled) for rows in (train, *others)]
+    return [kernels.matmul(centred, scaled), *(kernels.matmul(rows - mean, scaled) for rows in others)]
 
 
 def vote(indices: np.ndarray, similarities: np.ndarray, labels: np.ndarray, temperature: float) -> np.ndarray:

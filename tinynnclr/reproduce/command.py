@@ -132,13 +132,13 @@ def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Stor
     rules = store.rules(whole[0], table.protocol) if table.protocol else _rules(config, store)
     steps = {job.arm: store.steps(job.config) for job in jobs}
     run_dir.open_dir(out)
-    base, lent = out / f"{table.name}-{budget}", {}
+    base, lent, notes = out / f"{table.name}-{budget}", {}, failed
     if table.name == FRIENDS:
         lent = elsewhere({str(other.knobs["dataset"]): out / f"{table.name}-{name}.csv"
                           for name, other in BUDGETS.items() if name not in (budget, "tiny")})
-        failed = [answer(cells, lent), *failed]
+        notes = [answer(cells, lent), *failed]
     run_dir.write_text(base.with_suffix(".csv"), csv_text(table, cells, rows, budget, steps))
-    run_dir.write_text(base.with_suffix(".md"), markdown(table, cells, rows, title, rules, shlex.join(command), failed))
+    run_dir.write_text(base.with_suffix(".md"), markdown(table, cells, rows, title, rules, shlex.join(command), notes))
     path = base.with_suffix(".png")
     if table.protocol:
         draw_findings(table, rows, path, title)

@@ -86,7 +86,7 @@ def measured(table: Table, cells: Cells) -> list[str]:
     arms = list(dict.fromkeys(arm for arm, _ in cells))
     lines = ["| arm | seeds | " + " | ".join(table.measures) + " |", "|---|---|" + "---|" * len(table.measures)]
     for name, (knn, linear) in floors(cells).items():
-        lines.append(f"| *{name}* (floor) | {'' if name == FLOORS[0][0] else len(knn)} | {percent(knn)} | "
+        lines.append(f"| *{name}* (floor) | {'' if name.startswith(FLOORS[0][0]) else len(knn)} | {percent(knn)} | "
                      f"{percent(linear)} |" + " |" * (len(table.measures) - 2))
     for arm in arms:
         own = [cell for (name, _), cell in cells.items() if name == arm]
