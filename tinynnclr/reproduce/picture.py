@@ -98,7 +98,7 @@ def draw_friends(table: Table, cells: Cells, lent: Gains, path: Path, title: str
         mean, half = mean_and_interval(found[arm][1])
         marker = next((marker for words, marker in POINTS.items() if arm.endswith(words)), "s")
         ax.errorbar(100 * found[arm][0], mean, half or 0, fmt=marker, color=_colour(arm), capsize=3, markersize=7,
-                    label=f"real: {arm}")
+                    label=f"real NNCLR, {arm.replace('nnclr, ', '')}")
     ax.axhline(0, color=INK, linewidth=1)
     ax.set_xlim(-3, 103)
     ax.set_xlabel("neighbours of the anchor's class, percent of those used", fontsize=9)
