@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -115,6 +116,7 @@ def state(folder):
 def main(count, seed):
     """Kill `count` runs, half of them from outside by the clock; raises AssertionError, or says it all."""
     tqdm.monitor_interval = 0  # its thread may hold tqdm's lock at the moment of a fork, and the child waits for ever
+    tqdm.set_lock(threading.RLock())  # its own is shared between forks: one that is killed with it would never let go
     write_pictures(Path("pictures"))
     cli.main([*ARGUMENTS, "--out", "whole"])  # which also compiles, and so before the first fork
     instrument()
