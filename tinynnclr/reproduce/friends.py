@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluate.interval import mean_and_interval
-from .page import read_cells
+from .page import CEILING, read_cells
 from .table import Arm, Cells, Contrast, Table
 
 FRIENDS = "when-friends-help"
@@ -35,7 +35,7 @@ def _arms():
              for kind, dial in DIALS.items() for a in dial]
     arms += [Arm(name, {"method": "nnclr", **OFFS[off], **knobs}, seeds=SEEDS[name == "nnclr, from the start"])
              for name, (off, knobs) in REAL.items()]
-    return [*arms, Arm("supervised", {"method": "supervised"}, seeds=1)]
+    return [*arms, Arm(CEILING, {"method": "supervised"}, seeds=1)]
 
 
 def _gain(arm, off):
