@@ -22,7 +22,7 @@ FLOORS = {"kernels": 0, "distributed": 0,
 WALLS = {"tensor": {"kernels"}, "datasets": {"kernels"}, "nn": {"kernels", "tensor", "gradcheck", "ops"}}
 BANNED = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib", "torch"}
 NO_KERNEL = {"__init__", "ladder", "linear", "memory", "parallel", "simd", "rows", "spin", "winograd_tiles"}  # parts
-NO_KERNEL |= {"boundary", "cache", "winograd"}  # checks; sizes; another way to conv.py's results, whose twins it has
+NO_KERNEL |= {"boundary", "cache", "target", "winograd"}  # checks; sizes; names; another way to conv.py's results, whose twins it has
 
 BLUEPRINTS = "toybox_"  # datasets/toybox_*.py draw one thing each function, and its name says which
 

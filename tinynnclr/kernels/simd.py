@@ -22,6 +22,8 @@ convolutions and their gradients, neighbour search) is `contract` below, called 
 Sources: Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication" (tiles and panels); Dukhan 2019,
 "The indirect convolution algorithm" (rows that start anywhere).
 """
+import platform
+
 from llvmlite import ir
 from numba import config, njit, types
 from numba.core import cgutils
@@ -30,17 +32,25 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
+_AVX512 = ("avx512", "x86-64-v4", "znver4", "znver5", "znver6", "icelake", "cascadelake", "cooperlake", "cannonlake",
+           "rocketlake", "tigerlake", "rapids", "knl", "knm")  # parts of LLVM's names for processors
+_AVX2 = ("avx2", "x86-64-v3", "haswell", "broadwell", "znver", "bdver4", "lake", "gracemont", "forest", "grandridge")
+
 
 def _host() -> tuple[int, int]:
     """(bytes in a vector, rows in a tile) for the processor that Numba compiles for."""
     features, name = config.CPU_FEATURES or "", config.CPU_NAME or ""
     if not name or name == "host":
         features = features or get_host_cpu_features()
-    if "+avx512f" in features or "avx512" in name:
+
+    def has(feature, names):
+        return f"+{feature}" in features or f"-{feature}" not in features and any(part in name for part in names)
+
+    if has("avx512f", _AVX512):
         return 64, 8  # 32 registers: 16 for the tile, 2 for B, 1 for A, and 8 row addresses in the integer ones
-    if "+avx2" in features or name in ("haswell", "broadwell", "skylake", "znver1", "znver2", "znver3"):
+    if has("avx2", _AVX2 + _AVX512):
         return 32, 6  # 16 registers: 12 + 2 + 1
-    if "+neon" in features or name.startswith("apple"):
+    if has("neon", ("apple",)) or platform.machine().lower() in ("arm64", "aarch64"):  # LLVM may report no features
         return 16, 8
     return 16, 4  # SSE2, or a processor we do not know: LLVM splits the vectors as it must
 
