@@ -1,4 +1,5 @@
 """A folder of pictures in every mode and format, and what can be wrong with it."""
+import os
 from pathlib import Path
 
 import numpy as np
@@ -196,3 +197,87 @@ def test_shows_its_progress_when_it_takes_long(tmp_path, monkeypatch, count, sho
     monkeypatch.setattr(folder, "tqdm", lambda items, disable, **kw: seen.append(disable) or items)
     folder._load({"class": [Path("x.png")] * count}, ("class",), 1, np.random.default_rng(0))
     assert seen == [shown]
+
+
+def skipped(capsys):
+    """The lines on stderr, which loading wrote."""
+    return capsys.readouterr().err.splitlines()
+
+
+def test_counts_what_it_skips(pictures, capsys):
+    (pictures / "dog" / "deep" / "deeper").mkdir(parents=True)
+    for name in ("a.heic", "b.HEIC", "deep/c.png", "deep/deeper/d.png", "no_suffix"):
+        (pictures / "dog" / name).write_bytes(b"")
+    load_folder(pictures, size=2)
+    assert skipped(capsys) == [
+        f"folder:{pictures}: skipped 8 files: 2 .heic, 2 in deeper folders, 1 hidden, 1 .db, 1 without a suffix, "
+        "1 of other kinds; convert such images to .png or .jpg"]
+
+
+def test_says_nothing_where_nothing_is_skipped(tmp_path, capsys):
+    for i in range(2):
+        picture(tmp_path / "class" / f"{i}.PNG", RED)
+    load_folder(tmp_path, size=2)
+    assert skipped(capsys) == []
+
+
+def test_counts_beside_the_splits(tmp_path, capsys):
+    for split in ("train", "test", "val"):
+        picture(tmp_path / split / "a" / "0.png", RED)
+    picture(tmp_path / "train" / "0.png", RED)
+    load_folder(tmp_path, size=2)
+    said = f"folder:{tmp_path}: skipped 2 files: 1 beside the class folders, 1 beside train and test"
+    assert skipped(capsys) == [said]
+
+
+def test_a_class_of_other_files_only(tmp_path):
+    picture(tmp_path / "b" / "0.png", RED)
+    (tmp_path / "a").mkdir()
+    for i in range(3):
+        (tmp_path / "a" / f"{i}.heic").write_bytes(b"")
+    with fails(ValueError, "a: expected images", "got none; skipped 3 files: 3 .heic; convert such images to .png"):
+        load_folder(tmp_path)
+
+
+def test_images_without_class_folders(tmp_path):
+    picture(tmp_path / "0.png", RED)
+    with fails(ValueError, "expected one sub-folder of images per class, got no sub-folder"):
+        load_folder(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["~nosuchuser/x", "~nosuchuser", "a\0b", "x" * 5000])
+def test_a_path_that_leads_nowhere(path):
+    with pytest.raises((OSError, ValueError), match=r"^[^\n]+\Z"):
+        load_folder(path)
+
+
+def test_links_are_not_followed_in_circles(pictures, capsys):
+    try:
+        (pictures / "cat" / "up").symlink_to(pictures, target_is_directory=True)
+        (pictures / "cat" / "self.png").symlink_to(pictures / "cat" / "self.png")
+    except OSError:
+        pytest.skip("no right to make links here")
+    load_folder(pictures, size=2)
+    (line,) = skipped(capsys)
+    assert "1 in deeper folders" in line
+    assert "1 no regular files" in line
+
+
+def test_names_that_are_no_text(tmp_path):
+    try:
+        for name in (b"caf\xe9", b"tea"):
+            for i in range(2):
+                picture(tmp_path / os.fsdecode(name) / os.fsdecode(b"\xff%d.png" % i), RED)
+    except (OSError, UnicodeError):
+        pytest.skip("file names are text here")
+    train, _ = load_folder(tmp_path, size=2)
+    assert train.class_names == ("caf\\xe9", "tea")
+
+
+def test_files_without_rights(pictures, monkeypatch):
+    def forbidden(file, **options):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(folder.Image, "open", forbidden)  # chmod forbids the superuser nothing
+    with fails(ValueError, r"cannot be decoded as an image \(Permission denied\)"):
+        load_folder(pictures)

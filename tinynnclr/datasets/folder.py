@@ -1,58 +1,109 @@
 """Your own pictures: one sub-folder per class, every image cropped to its central square and resized."""
+import os
+import sys
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from tinynnclr.datasets.dataset import Dataset
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+# No other format is opened: Pillow hands PostScript, for example, to another program.
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
+EIGHT_BIT = {"1", "L", "La", "LA", "P", "PA", "RGB", "RGBa", "RGBA", "CMYK", "YCbCr"}
+CONVERTIBLE = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".jfif", ".psd", ".tga", ".ico", ".svg", ".nef"}
+CONVERT = "; convert such images to .png or .jpg"
 
 
 def load_folder(path: str | Path, size: int = 32, test_fraction: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
     """(train, test) of images (n, size, size, 3) from PATH/CLASS/IMAGE, classes sorted by name, order shuffled.
 
     Where PATH holds train/ and test/ (or val/), these are the splits; else test_fraction of every class is drawn for
-    the test by seed. Hidden files and files that are no images by name are skipped. Raises FileNotFoundError or
-    NotADirectoryError for the path, ValueError for an empty class, an image that cannot be decoded, a bad argument.
+    the test by seed. Other files, hidden files and deeper folders are skipped; one line on stderr counts them. Of an
+    image with several frames the first one is read. Raises FileNotFoundError or NotADirectoryError for the path,
+    ValueError for an empty class, an image that cannot be decoded or whose values have no fixed range, a bad argument.
     """
     if size < 1:
         raise ValueError(f"size: expected at least 1, got {size}")
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction: expected a number between 0 and 1, got {test_fraction}")
-    path, rng = Path(path).expanduser(), np.random.default_rng(seed)
+    name, path, rng = path, Path(os.path.expanduser(path)), np.random.default_rng(seed)
     if not path.is_dir():
         kind = NotADirectoryError if path.exists() else FileNotFoundError
         raise kind(f"{path}: expected a folder with one sub-folder of images per class")
     test_path = next((path / name for name in ("test", "val") if (path / name).is_dir()), None)
+    skipped: Counter[str] = Counter()
     if test_path and (path / "train").is_dir():
-        train, test = _list_images(path / "train"), _list_images(test_path)
+        train, test = _list_images(path / "train", skipped), _list_images(test_path, skipped)
         strangers = sorted(test.keys() - train.keys())
         if strangers:
             raise ValueError(f"{test_path / strangers[0]}: expected a class that {path / 'train'} has too")
+        beside = [entry for entry in path.iterdir() if entry not in (path / "train", test_path)]
+        skipped[f"beside train and {test_path.name}"] += sum(_count(entry) for entry in beside)
     else:
-        train, test = _draw_test(_list_images(path), path, test_fraction, rng)
+        train, test = _draw_test(_list_images(path, skipped), path, test_fraction, rng)
+    if skipped.total():
+        print(f"folder:{name}: skipped {_summary(skipped)}", file=sys.stderr)
     names = tuple(train)
     return _load(train, names, size, rng), _load(test, names, size, rng)
 
 
-def _list_images(path):
-    """{class name: its image paths}, both sorted by name."""
-    classes = {folder.name: [] for folder in _visible(path) if folder.is_dir()}
+def _list_images(path, skipped):
+    """{class name: its image paths}, both sorted by name; counts in `skipped` what is left out, by its reason."""
+    classes, entries = {}, _sorted(path)
+    for entry in entries:
+        if entry.is_dir() and not entry.name.startswith("."):
+            name = os.fsencode(entry.name).decode(errors="backslashreplace")  # a name may be no text
+            classes[name], left_out = _list_class(entry)
+            if not classes[name]:
+                found = f"; skipped {_summary(left_out)}" if left_out else ""
+                raise ValueError(f"{entry}: expected images ({', '.join(sorted(SUFFIXES))}), got none{found}")
+            skipped += left_out
     if not classes:
         raise ValueError(f"{path}: expected one sub-folder of images per class, got no sub-folder")
-    for name, images in classes.items():
-        images += [file for file in _visible(path / name) if file.suffix.lower() in SUFFIXES and file.is_file()]
-        if not images:
-            raise ValueError(f"{path / name}: expected images ({', '.join(sorted(SUFFIXES))}), got none")
+    skipped["beside the class folders"] += sum(not entry.is_dir() for entry in entries)
     return classes
 
 
-def _visible(path):
+def _list_class(folder):
+    """(the images of one class, how many other files by reason)."""
+    images, left_out = [], Counter()
+    for entry in _sorted(folder):
+        if entry.is_dir():
+            left_out["in deeper folders"] += _count(entry)
+        elif entry.name.startswith("."):
+            left_out["hidden"] += 1
+        elif not entry.is_file():
+            left_out["no regular files"] += 1  # a broken link, a pipe
+        elif entry.suffix.lower() in SUFFIXES:
+            images.append(entry)
+        else:
+            left_out[entry.suffix.lower() if entry.suffix.isprintable() else ""] += 1
+    return images, +left_out
+
+
+def _count(entry):
+    """The files below a folder, links to folders not followed; 1 for a file."""
+    return sum(len(files) for _, _, files in os.walk(entry)) if entry.is_dir() and not entry.is_symlink() else 1
+
+
+def _summary(skipped):
+    """"3 files: 2 .heic, 1 in deeper folders", the most frequent first, and what to do."""
+    total, counts = skipped.total(), (+skipped).most_common()
+    parts = [f"{n} {reason or 'without a suffix'}" for reason, n in counts[:5]]
+    if counts[5:]:
+        parts.append(f"{sum(n for _, n in counts[5:])} of other kinds")
+    hint = CONVERT if CONVERTIBLE & skipped.keys() else ""
+    return f"{total} file{'s' if total > 1 else ''}: {', '.join(parts)}{hint}"
+
+
+def _sorted(path):
     """In the order of the names; paths themselves sort differently on Windows."""
-    return sorted((p for p in path.iterdir() if not p.name.startswith(".")), key=lambda p: p.name)
+    return sorted(path.iterdir(), key=lambda p: p.name)
 
 
 def _draw_test(classes, path, test_fraction, rng):
@@ -83,13 +134,37 @@ def _decode(file, size):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a camera's broken EXIF, say
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as image:
-                image = ImageOps.exif_transpose(image)
-                if image.mode.startswith("I"):  # 16-bit gray; Pillow would clip it at 255
-                    image = Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
-                image = image.convert("RGBA")
+            with Image.open(file, formats=FORMATS) as image:
+                image = _upright(image)
         on_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
         return np.asarray(ImageOps.fit(on_white, (size, size), Image.Resampling.BICUBIC))
     except Exception as error:  # damaged files make Pillow raise nearly anything
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):
+            reason = f"it is empty, damaged, or none of {', '.join(FORMATS)}{CONVERT}"
+        elif isinstance(error, OSError):
+            reason = error.strerror or reason
         raise ValueError(f"{file}: cannot be decoded as an image ({reason})") from error
+
+
+def _upright(image):
+    """An opened image -> RGBA, turned by its EXIF tag. Raises ValueError for values without a fixed range."""
+    mode, key = image.mode, image.info.get("transparency")
+    tags = getattr(image, "tag_v2", {})  # TIFF's: 258 bits per sample, 262 is 0 where 0 is white, 339 is 2 for signed
+    bits, white, signed = tags.get(258, (16,))[0], tags.get(262), 2 in tags.get(339, ())
+    layout = str(image.tile[0][3]) if image.tile else ""  # of the pixels in the file
+    known = mode in EIGHT_BIT or mode.startswith("I;16") or mode == "I" and image.format == "PPM"
+    if signed or not known:
+        raise ValueError(f"the values of mode {mode}{', signed,' if signed else ''} have no fixed range; convert it to "
+                         "8-bit gray or RGB, or to 16-bit gray with values from 0 to 65535")
+    if key is not None and "RGB;16" in layout:
+        raise ValueError(f"mode {mode} of 16 bits with one transparent colour; convert it to 8-bit RGBA")
+    if mode == "L" and key is not None:  # of 2 or 4 bits, Pillow scales the gray levels, but not the transparent one
+        image.info["transparency"] = key * {"L;2": 85, "L;4": 17}.get(layout, 1)
+    image = ImageOps.exif_transpose(image)
+    if not mode.startswith("I"):
+        return (image.convert(mode.upper()) if mode in ("La", "RGBa") else image).convert("RGBA")
+    values = np.asarray(image)  # 16-bit gray, which Pillow would clip at 255
+    gray = (values >> (bits - 8)).astype(np.uint8)
+    alpha = np.where(values == key, 0, 255).astype(np.uint8)
+    return Image.fromarray(np.stack([255 - gray if white == 0 else gray] * 3 + [alpha], axis=-1))

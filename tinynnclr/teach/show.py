@@ -33,7 +33,7 @@ def png(figure: Figure) -> bytes:
     """
     file, smaller = io.BytesIO(), io.BytesIO()
     figure.savefig(file, format="png", dpi=80, bbox_inches="tight", facecolor="white", metadata={"Software": None})
-    whole = Picture.open(file).convert("RGB")
+    whole = Picture.open(file, formats=("PNG",)).convert("RGB")
     few = whole.quantize(256, method=Picture.Quantize.MAXCOVERAGE, dither=Picture.Dither.NONE)
     moved = np.abs(np.asarray(few.convert("RGB"), np.int16) - np.asarray(whole, np.int16)).max()
     (few if moved <= 8 else whole).save(smaller, "png", optimize=True)
