@@ -104,7 +104,8 @@ def try_faults(name: str, tree: Path, kept: Path) -> None:
     config, session = kept / f"{name.replace('/', '.')}.toml", kept / f"{name.replace('/', '.')}.sqlite"
     test = [sys.executable, str(Path(__file__).resolve()), str(kept), "--test", name]
     config.write_text(f'[cosmic-ray]\nmodule-path = "tinynnclr/{name}.py"\ntimeout = 240.0\nexcluded-modules = []\n'
-                      f"test-command = {json.dumps(shlex.join(test))}\n[cosmic-ray.distributor]\nname = \"local\"\n")
+                      f"test-command = {json.dumps(shlex.join(test))}\n[cosmic-ray.distributor]\nname = \"local\"\n",
+                      encoding="utf-8")
     if not session.exists():
         ray("init", config, session, cwd=tree)
         draw(session, COUNTS[name.partition("/")[0]])
@@ -118,7 +119,8 @@ def try_faults(name: str, tree: Path, kept: Path) -> None:
 
 def ray(command: str, *paths: Path, cwd: Path) -> None:
     """Run cosmic-ray on the copy; its own words are shown if it fails."""
-    done = subprocess.run(["cosmic-ray", command, *map(str, paths)], cwd=cwd, capture_output=True, text=True)
+    done = subprocess.run(["cosmic-ray", command, *map(str, paths)], cwd=cwd, capture_output=True,
+                          encoding="utf-8")
     if done.returncode:
         raise SystemExit(f"cosmic-ray {command}: {done.stderr}")
 
@@ -161,7 +163,7 @@ def found(name: str, kept: Path) -> dict | None:
 
 def every_row(kept: Path) -> list[dict]:
     """What is known of each file: from its session, or, where it was not tried, as it is stored."""
-    stored = {row["file"]: row for row in json.loads(STORED.read_text(encoding="utf-8"))["rows"]}
+    stored = {row["file"]: row for row in json.loads(STORED.read_bytes())["rows"]}
     rows = (found(name, kept) or stored.get(name) for name in TESTS)
     return [row for row in rows if row]
 
@@ -175,7 +177,7 @@ def changed(diff: str) -> tuple[str, str]:
 
 def page() -> str:
     """The page of what is stored."""
-    stored = json.loads(STORED.read_text(encoding="utf-8"))
+    stored = json.loads(STORED.read_bytes())
     rows = stored["rows"]
     drawn, unseen = sum(row["drawn"] for row in rows), sum(len(row["unseen"]) for row in rows)
     lines = ["# Would the tests see it?", "", "A test that cannot fail is worth nothing. Here a small fault is put "
@@ -207,7 +209,7 @@ if __name__ == "__main__":
     kept = given.folder.resolve()
     kept.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(kept / "tree", ignore_errors=True)
-    for file in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines():
+    for file in subprocess.check_output(["git", "ls-files"], cwd=ROOT, encoding="utf-8").splitlines():
         (kept / "tree" / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / file, kept / "tree" / file)
     os.environ["PYTHONPATH"] = str(kept / "tree")

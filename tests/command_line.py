@@ -11,7 +11,7 @@ from tinynnclr.cli import main
 
 TRAIN = ["train", "--dataset", "folder:pictures",
          *(word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value)))]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(tinynnclr.__file__).parents[1])}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(tinynnclr.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
 COMPILING = "compiling the kernels, half a minute, once\n"  # on standard error, with cold caches only
 
 

@@ -32,9 +32,10 @@ def skip_unchanged_lessons(ref, items):
     """Of the tests that run a whole notebook, keep those whose source, answers or exercises differ from `ref`."""
     root = Path(__file__).resolve().parents[1]
     git = ["git", "-C", str(root)]
-    names = subprocess.run([*git, "diff", "--name-only", ref], capture_output=True, text=True, check=True).stdout
-    names += subprocess.run([*git, "ls-files", "--others", "--exclude-standard"], capture_output=True, text=True,
-                            check=True).stdout
+    names = subprocess.run([*git, "diff", "--name-only", ref], capture_output=True, check=True,
+                           encoding="utf-8").stdout
+    names += subprocess.run([*git, "ls-files", "--others", "--exclude-standard"], capture_output=True,
+                            check=True, encoding="utf-8").stdout
     for item in items:
         if "notebook" in item.keywords:
             number = item.callspec.id[:2]

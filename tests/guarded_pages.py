@@ -70,7 +70,7 @@ def main(file, every, die):
     if die:
         ctypes.string_at(at_the_edge((4,), np.float32).ctypes.data, 17)
     count = 0
-    with open(file, "w") as log:
+    with open(file, "w", encoding="utf-8") as log:
         for name, i in ALL:
             case, module = CASES[name][i], importlib.import_module(f"tinynnclr.kernels.{name.split('.')[0]}")
             own = case.arguments(np.random.default_rng(0), np.float32)

@@ -84,21 +84,21 @@ def child(arguments, moment=-1, delay=None):
     if pid == 0:
         global fatal
         fatal, status = moment, 0
-        sys.stdout = sys.stderr = open(os.devnull, "w")
+        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")
         try:
             cli.main(arguments)
         except SystemExit as end:
             status = int(end.code or 0)
         except BaseException:
             status = 70
-        with os.fdopen(write, "w") as pipe:
+        with os.fdopen(write, "w", encoding="utf-8") as pipe:
             pipe.write(json.dumps(moments))
         os._exit(status)
     os.close(write)
     if delay is not None:
         time.sleep(delay)
         os.kill(pid, signal.SIGKILL)
-    with os.fdopen(read) as pipe:
+    with os.fdopen(read, encoding="utf-8") as pipe:
         passed = json.loads(pipe.read() or "[]")
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), passed
 
@@ -107,7 +107,7 @@ def state(folder):
     """All that a finished run left, without the times that it took."""
     groups, info = checkpoint.load(folder / "checkpoint.npz")
     timeless = {"seconds", "epoch_seconds", "views_per_second", "evaluation_seconds"}
-    result = json.loads((folder / "result.json").read_text())
+    result = json.loads((folder / "result.json").read_bytes())
     rows = [{k: repr(v) for k, v in row.items() if k not in timeless} for row in info.pop("metrics")]
     return ({group: {k: v.tobytes() for k, v in members.items()} for group, members in groups.items()}, rows,
             [{k: v for k, v in part.items() if k not in timeless} for part in (info, result)])

@@ -47,7 +47,7 @@ def seen(monkeypatch):
 def here(tmp_path, monkeypatch):
     """A folder that no command may write into, but for the folder `work` in it."""
     (tmp_path / "work").mkdir()
-    (tmp_path / "precious").write_text("keep")
+    (tmp_path / "precious").write_text("keep", encoding="utf-8")
     monkeypatch.setattr(os, "fsync", lambda file: None)  # disks are slow, and none fails here
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path / "none")
@@ -60,7 +60,7 @@ def write_cifar(folder):
     for name in [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]:
         images = rng.integers(0, 256, (2, 32, 32, 3), np.uint8)
         (folder / name).write_bytes(b"".join(cifar_record([rng.integers(10)], image) for image in images))
-    (folder / "batches.meta.txt").write_text("\n".join(CIFAR10_NAMES) + "\n\n")
+    (folder / "batches.meta.txt").write_text("\n".join(CIFAR10_NAMES) + "\n\n", encoding="utf-8")
 
 
 def read_cifar(folder, names):
@@ -177,7 +177,7 @@ def members(path):
     with tarfile.open(path, "r:gz") as tar:
         for member in tar:
             if member.isreg():
-                found.setdefault(str(Path(member.name)), tar.extractfile(member).read())
+                found.setdefault(Path(member.name).as_posix(), tar.extractfile(member).read())
     return found
 
 

@@ -80,7 +80,7 @@ def test_names_that_are_no_text(here, capsys):
                                        f"{command_name}{out}")
         assert (status, err) == (0, "")
         assert r"out\udcff" in printed
-    assert (Path(f"compare{out}") / "compare.md").read_text().startswith(r"# folder:pic\udcff")
+    assert (Path(f"compare{out}") / "compare.md").read_text(encoding="utf-8").startswith(r"# folder:pic\udcff")
 
 
 COMMANDS = (["evaluate", "r"], ["plot", "r"], ["export", "r", "--out", "encoder.npz"],
@@ -201,7 +201,7 @@ def test_compare(here, undrawn, capsys, count, record_property, name):
     good = path.read_bytes()
     for n in range(count(8, 100) if name == "floors.json" else count(40, 500)):
         if name.endswith("json") and n % 2:
-            path.write_text(json.dumps(mutate_json(json.loads(good), rng)))
+            path.write_text(json.dumps(mutate_json(json.loads(good), rng)), encoding="utf-8")
         else:
             path.write_bytes(mutate(good, OTHER, rng))
         if name in ("checkpoint.npz", "floors.json"):  # which are not looked at while there is a result
@@ -209,7 +209,7 @@ def test_compare(here, undrawn, capsys, count, record_property, name):
                 result.unlink()
         status, wrong = broken(capsys, COMPARE)
         if status == 0 and name == "result.json" and not wrong:
-            result, said = json.loads(path.read_text()), json.loads(Path("c/compare.json").read_text())
+            result, said = json.loads(path.read_bytes()), json.loads(Path("c/compare.json").read_bytes())
             if said and (said[0]["knn"], said[0]["linear"]) != (result["knn"], result["linear"]):
                 wrong = "compare.json says another accuracy than the run"
         faults.add(n, wrong, status)

@@ -50,7 +50,7 @@ def test_rows_hold_together(tmp_path, capsys):
     out, picture = tmp_path / "bench.json", tmp_path / "roofline.png"
     status, printed, _ = run(capsys, "bench", "--quick", "--against", "numpy", "--json", out, "--roofline", picture)
     assert status == 0
-    rows = json.loads(out.read_text())
+    rows = json.loads(out.read_bytes())
     assert {"matmul", "conv forward", "conv grad_input", "conv grad_weight", "search", "views", "step"} == {
         row["measure"] for row in rows}
     for row in rows:
@@ -70,7 +70,7 @@ def test_rows_hold_together(tmp_path, capsys):
 def test_only_some_measures(tmp_path, capsys):
     status, _, _ = run(capsys, "bench", "--quick", "--only", "search", "--against", "numpy", "--json", tmp_path / "b")
     assert status == 0
-    assert {row["measure"] for row in json.loads((tmp_path / "b").read_text())} == {"search"}
+    assert {row["measure"] for row in json.loads((tmp_path / "b").read_bytes())} == {"search"}
 
 
 def test_an_unknown_peer_is_one_line(capsys):

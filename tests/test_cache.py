@@ -10,7 +10,7 @@ def write(root, *caches):
     for i, (level, kind, size) in enumerate(caches):
         (root / f"index{i}").mkdir()
         for name, text in (("level", level), ("type", kind), ("size", size)):
-            (root / f"index{i}" / name).write_text(f"{text}\n")
+            (root / f"index{i}" / name).write_text(f"{text}\n", encoding="utf-8")
     return root
 
 

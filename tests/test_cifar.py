@@ -30,7 +30,7 @@ def cifar10(tmp_path, rng):
     for i in range(5):
         (folder / f"data_batch_{i + 1}.bin").write_bytes(b"".join(records[2 * i : 2 * i + 2]))
     (folder / "test_batch.bin").write_bytes(b"".join(records[10:]))
-    (folder / "batches.meta.txt").write_text("\n".join(CIFAR10_NAMES) + "\n\n")
+    (folder / "batches.meta.txt").write_text("\n".join(CIFAR10_NAMES) + "\n\n", encoding="utf-8")
     return tmp_path, images[:10], images[10:]
 
 
@@ -55,7 +55,7 @@ def test_cifar100_keeps_the_fine_label(tmp_path, rng):
     records = [cifar_record(labels, image) for labels, image in zip(coarse_fine, images, strict=True)]
     (folder / "train.bin").write_bytes(records[0] + records[1])
     (folder / "test.bin").write_bytes(records[2])
-    (folder / "fine_label_names.txt").write_text("".join(f"thing_{i}\n" for i in range(100)))
+    (folder / "fine_label_names.txt").write_text("".join(f"thing_{i}\n" for i in range(100)), encoding="utf-8")
     train, test = load_cifar100(str(tmp_path))
     np.testing.assert_array_equal(train.images, images[:2])
     np.testing.assert_array_equal(test.images, images[2:])

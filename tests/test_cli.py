@@ -50,7 +50,7 @@ RUN = Path("runs") / "nnclr-folder-pictures-0"
 
 
 def rows(folder):
-    with open(folder / "metrics.csv", newline="") as file:
+    with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -61,7 +61,7 @@ def timeless(folder):
     clock = ("seconds", "views_per_second", "evaluation_seconds")
     return {**arrays, "rng": info["rng"], "epoch": info["epoch"], "step": info["step"],
             "metrics": [{k: v for k, v in row.items() if k not in clock} for row in rows(folder)],
-            "result": {k: v for k, v in json.loads((folder / "result.json").read_text()).items() if k not in clock}}
+            "result": {k: v for k, v in json.loads((folder / "result.json").read_bytes()).items() if k not in clock}}
 
 
 # ---------------------------------------------------------------- a whole run
@@ -70,7 +70,7 @@ def timeless(folder):
 def test_what_a_run_leaves(here):
     assert sorted(os.listdir(RUN)) == sorted(["checkpoint.npz", "metrics.csv", "result.json", *PICTURES])
     assert all((RUN / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for name in PICTURES)
-    result = json.loads((RUN / "result.json").read_text())
+    result = json.loads((RUN / "result.json").read_bytes())
     assert list(result) == KEYS
     assert {k: list(v) for k, v in result["baselines"].items()} == {"pixels": ["knn", "linear"],
                                                                     "random": ["knn", "linear"]}
@@ -89,13 +89,13 @@ def test_what_a_run_leaves(here):
 def test_a_run_in_a_process_of_its_own(here):
     """Quiet where no terminal listens: the table on standard output, nothing on standard error; the same numbers."""
     done = subprocess.run([sys.executable, "-m", "tinynnclr", *TRAIN, "--no-plots", "--out", "mine"], env=ENVIRONMENT,
-                          text=True, capture_output=True, timeout=300)
+                          capture_output=True, timeout=300, encoding="utf-8")
     assert (done.returncode, done.stderr.replace(COMPILING, "")) == (0, "")
     assert sorted(os.listdir("mine")) == ["checkpoint.npz", "metrics.csv", "result.json"]
     assert timeless(Path("mine")) == timeless(RUN)
     lines = done.stdout.splitlines()
     assert "76 training images" in lines[0]
-    result = json.loads(Path("mine/result.json").read_text())
+    result = json.loads(Path("mine/result.json").read_bytes())
     assert f"nnclr           {result['knn']:>7.1%} {result['linear']:>7.1%}" in lines
     assert all(any(line.startswith(name) for line in lines) for name in ("chance", "raw pixels", "random weights"))
     assert lines[-1] == "in mine: result.json, metrics.csv"
@@ -122,7 +122,7 @@ def test_a_queue_that_is_long_for_its_images_is_noted(here, capsys):
 
 
 def test_evaluate_says_the_same_again(here, capsys):
-    before, result = timeless(RUN), (RUN / "result.json").read_text()
+    before, result = timeless(RUN), (RUN / "result.json").read_text(encoding="utf-8")
     (RUN / "result.json").unlink()
     status, out, err = run(capsys, "evaluate", RUN, "--threads", "1")
     assert (status, err) == (0, "")
@@ -131,7 +131,7 @@ def test_evaluate_says_the_same_again(here, capsys):
     assert after["result"].pop("threads") == 1
     before["result"].pop("threads")
     assert after == before
-    assert json.loads(result)["seconds"] == json.loads((RUN / "result.json").read_text())["seconds"]  # of training
+    assert json.loads(result)["seconds"] == json.loads((RUN / "result.json").read_bytes())["seconds"]  # of training
 
 
 def test_before_training_a_run_is_its_own_floor(here, capsys):
@@ -140,7 +140,7 @@ def test_before_training_a_run_is_its_own_floor(here, capsys):
     os.mkdir("fresh")
     fresh.save(Path("fresh/checkpoint.npz"))
     assert run(capsys, "evaluate", "fresh")[::2] == (0, "")
-    result = json.loads(Path("fresh/result.json").read_text())
+    result = json.loads(Path("fresh/result.json").read_bytes())
     assert {k: result[k] for k in ("knn", "linear")} == result["baselines"]["random"]
     status, out, err = run(capsys, "plot", "fresh")
     assert (status, out.split(), err) == (0, [str(Path("fresh") / n) for n in ("views.png", "embedding.png")], "")
@@ -181,8 +181,8 @@ WORRY = "nothing is told apart"  # which is true of pictures of noise
 
 def test_interrupted_and_resumed_is_the_uninterrupted_run(here, capsys):
     flags = [*TRAIN, "--no-plots", "--epochs", "16"]
-    with subprocess.Popen([*PROGRAM, *flags, "--out", "cut"], env=ENVIRONMENT, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE) as process:
+    with subprocess.Popen([*PROGRAM, *flags, "--out", "cut"], env=ENVIRONMENT, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, encoding="utf-8") as process:
         deadline = time.monotonic() + 300
         while process.poll() is None and time.monotonic() < deadline and not (
                 Path("cut/metrics.csv").exists() and len(rows(Path("cut"))) >= 2):

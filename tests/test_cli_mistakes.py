@@ -19,10 +19,10 @@ def here(tmp_path, monkeypatch, threads):
     """Pictures, a run of no epoch, and some things that are neither."""
     monkeypatch.chdir(tmp_path)
     write_pictures(tmp_path / "pictures", each=10)
-    (tmp_path / "a-file").write_text("hello")
+    (tmp_path / "a-file").write_text("hello", encoding="utf-8")
     for name in ("empty", "no-images/cats", "bad", "foreign", "run"):
         (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "no-images" / "cats" / "notes.txt").write_text("none")
+    (tmp_path / "no-images" / "cats" / "notes.txt").write_text("none", encoding="utf-8")
     (tmp_path / "bad" / "checkpoint.npz").write_bytes(b"PK\x03\x04 and then nothing")
     checkpoint.save(tmp_path / "foreign" / "checkpoint.npz", {"a": {"b": np.ones(3)}}, {"epoch": 3})
     config = small_config(dataset="folder:pictures")
@@ -103,8 +103,8 @@ def test_one_line(name, here, capsys):
 def test_one_line_from_a_process(here):
     before = tree(here)
     for arguments, *words in (MISTAKES["unknown flag"], MISTAKES["evaluate damaged"]):
-        done = subprocess.run([sys.executable, "-m", "tinynnclr", *arguments], env=ENVIRONMENT, text=True,
-                              capture_output=True, timeout=120)
+        done = subprocess.run([sys.executable, "-m", "tinynnclr", *arguments], env=ENVIRONMENT,
+                              capture_output=True, timeout=120, encoding="utf-8")
         one_line((done.returncode, done.stdout, done.stderr.replace(COMPILING, "")), *words)
     assert tree(here) == before
 
@@ -142,7 +142,8 @@ def test_a_disk_that_is_full(here, capsys, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", fsync)
     status, _, err = run(capsys, *TRAIN, "--out", "full")
-    assert (status, err) == (2, "tinynnclr train: full/checkpoint.npz: cannot be written (No space left on device)\n")
+    path = Path("full", "checkpoint.npz")
+    assert (status, err) == (2, f"tinynnclr train: {path}: cannot be written (No space left on device)\n")
     assert os.listdir("full") == []
 
 

@@ -72,8 +72,8 @@ def timeless(out=OUT):
 def test_what_it_leaves(here):
     assert sorted(os.listdir(OUT)) == sorted([*OUTPUTS, "floors.json", *FOLDERS])
     assert all(sorted(os.listdir(OUT / name)) == ["checkpoint.npz", "metrics.csv", "result.json"] for name in FOLDERS)
-    results = {name: json.loads((OUT / name / "result.json").read_text()) for name in FOLDERS}
-    table, listed = rows(), json.loads((OUT / "compare.json").read_text())
+    results = {name: json.loads((OUT / name / "result.json").read_bytes()) for name in FOLDERS}
+    table, listed = rows(), json.loads((OUT / "compare.json").read_bytes())
     assert [(row["arm"], row["seed"]) for row in table] == [(arm, seed) for seed in "01" for arm in ARMS]  # balanced
     for row, item in zip(table, listed, strict=True):
         result = results[f"{row['arm'].replace(':', '-').replace('=', '_')}-{row['seed']}"]
@@ -111,7 +111,7 @@ def test_the_page(here):
 def test_a_run_in_it_is_one_of_train(here, capsys):
     """And so can be drawn, or judged again."""
     assert run(capsys, "train", *KNOBS, "--method", "simclr", "--seed", "1", "--no-plots", "--out", "alone")[0] == 0
-    alone, ours = (json.loads((folder / "result.json").read_text()) for folder in (Path("alone"), OUT / "simclr-1"))
+    alone, ours = (json.loads((folder / "result.json").read_bytes()) for folder in (Path("alone"), OUT / "simclr-1"))
     timeless_keys = [k for k in alone if k not in (*CLOCK, "evaluation_seconds")]
     assert list(alone) == list(ours)
     assert [alone[k] for k in timeless_keys] == [ours[k] for k in timeless_keys]
@@ -200,7 +200,7 @@ def test_judged_before_it_was_through(here, capsys, trained):
     """`tinynnclr evaluate` after an interrupt leaves a result.json that is not the last; lost metrics come back."""
     before = timeless()
     path = OUT / "simclr-0" / "result.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "epochs": 1, "knn": 0.0}))
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "epochs": 1, "knn": 0.0}), encoding="utf-8")
     (OUT / "nnclr-1" / "metrics.csv").unlink()
     assert run(capsys, *COMPARE)[0] == 0
     assert trained == ["simclr-0", "nnclr-1"]
@@ -229,7 +229,7 @@ def test_a_methods_own_defaults_and_whose_knob_wins(here, capsys, monkeypatch):
     monkeypatch.setattr(SimCLR, "defaults", {"temperature": 0.5, "warmup": 0.1})
     flags = ["--methods", "nnclr,simclr,simclr:temperature=0.3", "--warmup", "0.2", "--seeds", "5,", "--out", "new"]
     assert run(capsys, "compare", *KNOBS, *flags)[0] == 0
-    configs = [item["config"] for item in json.loads(Path("new/compare.json").read_text())]
+    configs = [item["config"] for item in json.loads(Path("new/compare.json").read_bytes())]
     assert [(c["temperature"], c["warmup"], c["seed"]) for c in configs] == [(t, 0.2, 5) for t in (0.15, 0.5, 0.3)]
 
 
@@ -277,10 +277,10 @@ def test_what_is_in_a_folder(here, capsys):
     (OUT / "simclr-1" / "result.json").unlink()
     assert "simclr-1 holds a run with warmup 0.05, and now it is 0.5" in run(
         capsys, *COMPARE, "--methods", "simclr", "--seeds", "1,", "--warmup", "0.5")[2]
-    result = json.loads((OUT / "nnclr-0" / "result.json").read_text())
+    result = json.loads((OUT / "nnclr-0" / "result.json").read_bytes())
     for text, words in ((json.dumps({**result, "config": {"gone": 1}}), "nnclr-0: a run of another version"),
                         ("{", "result.json is damaged: delete it"), ("[]", "result.json is damaged: delete it")):
-        (OUT / "nnclr-0" / "result.json").write_text(text)
+        (OUT / "nnclr-0" / "result.json").write_text(text, encoding="utf-8")
         status, out, err = run(capsys, *COMPARE)
         assert (status, out, err.count("\n"), words in err) == (2, "", 1, True)
     (OUT / "nnclr-0" / "result.json").unlink()

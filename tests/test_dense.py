@@ -260,13 +260,13 @@ def test_the_protocol_leaves_its_files(tmp_path, monkeypatch):
     data = random_data()
     net = METHODS[config.method].make_encoder(config, np.random.default_rng(3))
     finding = judge_into(tmp_path, "dense", Subject(config, net, (data, data)))
-    rows = json.loads((tmp_path / "dense.json").read_text())["rows"]
+    rows = json.loads((tmp_path / "dense.json").read_bytes())["rows"]
     assert [(row["encoder"], row["how"]) for row in rows] == [
         (name, how) for name in ("nnclr", "random weights", "supervised") for how in ("frozen", "fine-tuned")]
     assert all(list(row)[2:] == ["box AP", "box AP50", "mask AP", "mask AP50", "PCK"] for row in rows)
     assert all(0 <= value <= 1 for row in rows for value in list(row.values())[2:])
     assert list(finding.found) == ["nnclr, frozen", "nnclr, fine-tuned"]
-    assert "40 scenes" in (tmp_path / "dense.md").read_text()
+    assert "40 scenes" in (tmp_path / "dense.md").read_text(encoding="utf-8")
     picture = np.asarray(Image.open(tmp_path / "dense.png"))
     assert picture.std() > 20
     several = draw_dense(judge.DenseFinding([*finding.rows, *finding.rows], ""), tmp_path / "two seeds.png", "")

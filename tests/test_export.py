@@ -123,7 +123,7 @@ def test_mistakes(name, tmp_path, rng, monkeypatch, capsys):
     groups, info = checkpoint.load("run/checkpoint.npz")
     for folder in ("bad", "foreign", "half", "wide"):
         Path(folder).mkdir()
-    Path("a-file").write_text("hello")
+    Path("a-file").write_text("hello", encoding="utf-8")
     Path("bad/checkpoint.npz").write_bytes(b"PK\x03\x04 and then nothing")
     checkpoint.save("foreign/checkpoint.npz", {"a": {"b": np.ones(3)}}, {"epoch": 3})
     checkpoint.save("half/checkpoint.npz", {"optimizer": groups["optimizer"]}, info)

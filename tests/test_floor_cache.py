@@ -32,7 +32,7 @@ def floors(path, data=DATA, **changes):
 def test_they_are_those_of_a_run(tmp_path, calls):
     for changes in ({}, {"seed": 3, "width": 3}):
         assert floors(tmp_path / "f", **changes) == judge_floors(small_config(**changes), DATA)
-    kept = json.loads((tmp_path / "f").read_text())
+    kept = json.loads((tmp_path / "f").read_bytes())
     assert [key.rpartition(", ")[0] for key in kept] == [
         "raw pixels", "random weights, tiny_cnn, width 2, seed 0", "random weights, tiny_cnn, width 3, seed 3"]
 
@@ -73,4 +73,4 @@ def test_another_judge_or_other_data(tmp_path, calls, changes):
 def test_a_damaged_file_is_written_anew(tmp_path, calls):
     (tmp_path / "f").write_bytes(b"\xff{")
     assert np.isfinite(floors(tmp_path / "f")["pixels"]["knn"])
-    assert len(json.loads((tmp_path / "f").read_text())) == 2
+    assert len(json.loads((tmp_path / "f").read_bytes())) == 2

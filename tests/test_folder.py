@@ -26,9 +26,9 @@ def pictures(tmp_path):
     for i in range(5):
         picture(tmp_path / "dog" / f"{i}.bmp", BLUE, (8, 9))
     (tmp_path / ".git").mkdir()
-    (tmp_path / "README.txt").write_text("hello")
-    (tmp_path / "cat" / ".hidden.png").write_text("no image")
-    (tmp_path / "cat" / "Thumbs.db").write_text("no image")
+    (tmp_path / "README.txt").write_text("hello", encoding="utf-8")
+    (tmp_path / "cat" / ".hidden.png").write_text("no image", encoding="utf-8")
+    (tmp_path / "cat" / "Thumbs.db").write_text("no image", encoding="utf-8")
     return tmp_path
 
 

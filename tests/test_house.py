@@ -1,6 +1,7 @@
 """The rules of the house, read off its source: short files, imports that run downward, docstrings, hints, twins."""
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,33 @@ def test_nothing_is_unpickled(path):
             assert node.value.value is False
 
 
+def without_encoding(tree):
+    """Calls that read or write text in the encoding of the machine, which on Windows is not UTF-8."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and not any(keyword.arg == "encoding" for keyword in node.keywords):
+            name, given = ast.unparse(node.func), {keyword.arg: keyword.value for keyword in node.keywords}
+            mode = ast.unparse(given.get("mode", node.args[1] if len(node.args) > 1 else ast.Constant("r")))
+            if (name in ("open", "os.fdopen", "io.open") and re.fullmatch("'[^b]*'", mode)
+                    or name.endswith((".read_text", ".write_text")) and name != "run_dir.write_text"
+                    or "text" in given and name.startswith("subprocess.") or "universal_newlines" in given):
+                yield f"line {node.lineno}: {name}"
+
+
+def test_text_names_its_encoding():
+    folders = [ROOT / name for name in ("tinynnclr", "tests", "docs", "lessons/evidence")]
+    paths = [path for folder in folders for path in folder.rglob("*.py")]
+    found = {str(path): list(without_encoding(ast.parse(path.read_text(encoding="utf-8")))) for path in paths}
+    assert {path: calls for path, calls in found.items() if calls} == {}
+
+
+def test_text_without_an_encoding_is_found():
+    wrong = ["open('x')", "open('x', 'w')", "open('x', mode='a')", "p.read_text()", "p.write_text('x')",
+             "subprocess.run(['x'], text=True)", "subprocess.Popen('x', universal_newlines=True)"]
+    right = ["open('x', 'rb')", "open('x', encoding='utf-8')", "open('x', mode)", "Image.open('x')", "p.read_bytes()",
+             "p.read_text(encoding='utf-8')", "subprocess.run(['x'], encoding='utf-8')", "axes.text(0, 0, 'x')"]
+    assert [line for line in wrong + right if list(without_encoding(ast.parse(line)))] == wrong
+
+
 @each_module
 def test_names_say_what_is_inside(path):
     assert path.stem not in {"utils", "util", "helpers", "helper", "misc", "common", "core", "base", "tools"}
@@ -164,7 +192,8 @@ def test_kernels_are_kept_compiled(path):
 
 
 def test_import_compiles_nothing_and_is_light():
-    done = subprocess.run([sys.executable, "-c", IMPORT], cwd=ROOT, timeout=60, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", IMPORT], cwd=ROOT, timeout=60, capture_output=True,
+                          encoding="utf-8")
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["found"] > 10

@@ -18,8 +18,8 @@ def start(*words, cwd, **options):
     """A Python process with one thread that finds the package and the tests' own files."""
     environment = {**ENVIRONMENT, "NUMBA_NUM_THREADS": "1",
                    "PYTHONPATH": f"{ENVIRONMENT['PYTHONPATH']}{os.pathsep}{HERE}"}
-    return subprocess.Popen([sys.executable, *map(str, words)], cwd=cwd, env=environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    return subprocess.Popen([sys.executable, *map(str, words)], cwd=cwd, env=environment,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options, encoding="utf-8")
 
 
 @posix
@@ -40,7 +40,7 @@ def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
     ours = [".checkpoint.npz.4711", ".metrics.csv.12", ".probe-99", ".curves.png.3"]
     others = ["checkpoint.npz", ".checkpoint.npz", "notes.md.1", ".hidden", ".profile.12", "checkpoint.npz.4711"]
     for name in ours + others:
-        (tmp_path / name).write_text("")
+        (tmp_path / name).write_text("", encoding="utf-8")
     with sole_owner(tmp_path):
         assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".owner") == sorted(others)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)

@@ -188,7 +188,7 @@ def test_a_run_is_the_same_whatever_the_test_images_are(tmp_path, capsys, monkey
     kept = [kept_by_a_run(Path(name)) for name in "ab"]
     assert kept[0] == kept[1]
     assert len(kept[0]["metrics"]) == 3
-    a, b = (json.loads((tmp_path / name / "result.json").read_text()) for name in "ab")
+    a, b = (json.loads((tmp_path / name / "result.json").read_bytes()) for name in "ab")
     assert (a["knn"], a["linear"], a["baselines"]) != (b["knn"], b["linear"], b["baselines"])
     assert a["protocol"]["selection"] == "last epoch, nothing chosen on test"
     for name in "ab":  # there is one checkpoint to judge: the last epoch's
@@ -200,7 +200,7 @@ def kept_by_a_run(folder):
     """All that a run wrote while it trained, but times and speeds."""
     groups, info = checkpoint.load(folder / "checkpoint.npz")
     clock = ("seconds", "views_per_second")
-    with open(folder / "metrics.csv", newline="") as file:
+    with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
         metrics = [{k: v for k, v in row.items() if k not in clock} for row in csv.DictReader(file)]
     return {**{f"{g}/{k}": a.tobytes() for g, members in groups.items() for k, a in members.items()},
             "metrics": metrics, "rng": info["rng"], "config": info["config"], "step": info["step"]}

@@ -22,7 +22,7 @@ def write_cifar10(folder, rng, n=60):
         records = rng.integers(0, 256, (n, 3073), np.uint8)
         records[:, 0] = np.arange(n) % 10
         records.tofile(folder / name)
-    (folder / "batches.meta.txt").write_text("\n".join("abcdefghij"))
+    (folder / "batches.meta.txt").write_text("\n".join("abcdefghij"), encoding="utf-8")
 
 
 def test_all_that_need_no_files_are_at_least_six(tmp_path):

@@ -196,7 +196,7 @@ raise SystemExit(os.waitstatus_to_exitcode(status))
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_after_a_fork_the_child_works():
-    done = subprocess.run([sys.executable, "-c", FORK], timeout=60, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", FORK], timeout=60, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
 
 

@@ -94,7 +94,7 @@ def test_real_runs_of_another_budget_are_lent(runs, tmp_path):
 
 @pytest.mark.parametrize("text", ["arm\nx\n", "arm,seed,knn\na,one,0.5\n", "arm,seed,knn\na,0,half\n", "\0\n\0\n"])
 def test_what_is_lent_may_be_damaged(text, runs, tmp_path):
-    (tmp_path / "when-friends-help-small.csv").write_text(text)
+    (tmp_path / "when-friends-help-small.csv").write_text(text, encoding="utf-8")
     with fails(ValueError, "when-friends-help-small.csv: expected the runs of a table", "make it anew"):
         make("when-friends-help", runs, tmp_path)
 

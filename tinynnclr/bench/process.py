@@ -18,8 +18,8 @@ STEPS = 6
 def run(*arguments: str, **environment: str) -> tuple[float, str]:
     """(seconds, output) of this module in a process of its own. Raises RuntimeError with its last line if it fails."""
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "tinynnclr.bench.process", *arguments], capture_output=True, text=True,
-                          env={**os.environ, **environment})
+    done = subprocess.run([sys.executable, "-m", "tinynnclr.bench.process", *arguments], capture_output=True,
+                          env={**os.environ, **environment}, encoding="utf-8", errors="replace")
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
     return time.perf_counter() - started, done.stdout
@@ -83,7 +83,7 @@ def _peak_mb():
     """Linux counts in getrusage what the parent held when it forked, so there the process's own status is read."""
     status = Path("/proc/self/status")
     if status.exists():
-        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 2**10
+        return int(status.read_text(encoding="utf-8").partition("VmHWM:")[2].split()[0]) / 2**10
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

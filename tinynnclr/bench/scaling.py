@@ -173,7 +173,8 @@ def launch(launcher: str, kind: str, ranks: int, batch: int, steps: int) -> dict
     command = [sys.executable, "-m", "tinynnclr.bench.scaling", "--here", "--batch", str(batch // apart), "--steps",
                str(steps)]
     started = [subprocess.Popen(command if kind == "apart" else [*shlex.split(launcher), "-n", str(ranks), *command],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(apart)]
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                                errors="replace") for _ in range(apart)]
     found = []
     for process in started:
         out, err = process.communicate()

@@ -8,8 +8,9 @@ def cache_bytes(level: int, otherwise: int, root: Path = LINUX) -> int:
     """Bytes of the first core's data cache of this level, as Linux tells; `otherwise` where nobody tells."""
     try:
         for entry in sorted(root.glob("index*")):
-            if (entry / "type").read_text().strip() != "Instruction" and int((entry / "level").read_text()) == level:
-                text = (entry / "size").read_text().strip()
+            kind, number, text = ((entry / name).read_text(encoding="ascii").strip()
+                                  for name in ("type", "level", "size"))
+            if kind != "Instruction" and int(number) == level:
                 size = int(text.rstrip("KM")) * {"K": 1 << 10, "M": 1 << 20}.get(text[-1], 1)
                 return size if size > 0 else otherwise
     except (OSError, ValueError, IndexError):
