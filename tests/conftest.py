@@ -1,4 +1,8 @@
-"""What every test shares: one thread for NumPy's BLAS, no windows, a seeded generator, --slow and --changed."""
+"""What every test shares: one thread for NumPy's BLAS, no windows, a seeded generator, --all and --changed.
+
+`pytest` runs what finds most faults per second; `pytest --all` also runs the tests that are marked slow, and the others
+with more cases. `python docs/promises.py --full` sets FULL_COUNTS, and the tests of promises then run with most cases.
+"""
 import os
 import re
 import signal
@@ -14,16 +18,16 @@ import pytest  # noqa: E402
 
 
 def pytest_addoption(parser):
-    parser.addoption("--slow", action="store_true", help="also run the tests marked slow")
+    parser.addoption("--all", action="store_true", help="also the tests marked slow, and more cases of the others")
     parser.addoption("--changed", nargs="?", const="HEAD", metavar="REF",
                      help="run the notebooks only of lessons that differ from REF [HEAD]; all else as ever")
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--slow"):
+    if not config.getoption("--all"):
         for item in items:
             if "slow" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="needs --slow"))
+                item.add_marker(pytest.mark.skip(reason="needs --all"))
     if config.getoption("--changed"):
         skip_unchanged_lessons(config.getoption("--changed"), items)
 
@@ -48,6 +52,16 @@ def skip_unchanged_lessons(ref, items):
 def interrupts():
     """A shell may start us with Ctrl-C ignored, as it does in the background; the tests of interrupts send it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def count(request):
+    """count(few, many, most): how many cases; many with --all, most of them under `docs/promises.py --full`."""
+    def choose(few, many, most=None):
+        chosen = many if request.config.getoption("--all") else few
+        return most if most and os.environ.get("FULL_COUNTS") else chosen
+
+    return choose
 
 
 @pytest.fixture

@@ -42,9 +42,8 @@ def here(tmp_path, monkeypatch, threads):
     return tmp_path
 
 
-def drawn(request, few, many, strategy, check):
+def drawn(cases, strategy, check):
     """check(drawn) for so many examples; the same ones each time."""
-    cases = many if request.config.getoption("--slow") else few
     settings(max_examples=cases, deadline=None, derandomize=True, database=None,
              suppress_health_check=list(HealthCheck))(given(strategy)(check))()
 
@@ -60,7 +59,7 @@ def small():
 
 
 @pytest.mark.parametrize("command", ["train", "compare", "evaluate", "plot", "export", "download", "bench"])
-def test_flags(here, capsys, request, record_property, command):
+def test_flags(here, capsys, count, record_property, command):
     """One or two flags of each command with anything behind them, and words where none belong."""
     faults = Faults()
     own = flags(command)
@@ -77,11 +76,11 @@ def test_flags(here, capsys, request, record_property, command):
         faults.add(repr(line[-4:]), wrong, status)
 
     pair = st.tuples(st.sampled_from(own), st.one_of(st.none(), WORDS))
-    drawn(request, 25, 250, st.lists(pair, min_size=1, max_size=2), check)
+    drawn(count(25, 80, 250), st.lists(pair, min_size=1, max_size=2), check)
     faults.check(record_property)
 
 
-def test_any_words(here, capsys, request, record_property):
+def test_any_words(here, capsys, count, record_property):
     faults = Faults()
 
     def check(words):
@@ -89,11 +88,11 @@ def test_any_words(here, capsys, request, record_property):
         faults.add(repr(words), wrong, status)
 
     word = st.one_of(WORDS, st.sampled_from(("train", "compare", "evaluate", "run", "--out", "--resume", "--version")))
-    drawn(request, 30, 400, st.lists(word, max_size=4), check)
+    drawn(count(30, 130, 400), st.lists(word, max_size=4), check)
     faults.check(record_property)
 
 
-def test_fields_of_config(request, record_property):
+def test_fields_of_config(count, record_property):
     """Any value for any field: a ValueError of one line, or a configuration that comes back from JSON as it was."""
     faults = Faults()
 
@@ -112,5 +111,5 @@ def test_fields_of_config(request, record_property):
         faults.add(repr(values), wrong)
 
     names = st.one_of(st.sampled_from(FIELDS), st.sampled_from(FIELDS), st.text(max_size=6))
-    drawn(request, 200, 2000, st.dictionaries(names, VALUES, min_size=1, max_size=3), check)
+    drawn(count(200, 600, 2000), st.dictionaries(names, VALUES, min_size=1, max_size=3), check)
     faults.check(record_property)

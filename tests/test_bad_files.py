@@ -30,12 +30,6 @@ FLAGS = [word for name, value in {**SMALL, "batch_size": 2, "width": 1}.items()
 
 
 @pytest.fixture
-def count(request):
-    """How many cases: few, or with --slow the second number."""
-    return lambda few, many: many if request.config.getoption("--slow") else few
-
-
-@pytest.fixture
 def seen(monkeypatch):
     """The data that `train` would have trained on, in a list."""
     loaded = []
@@ -98,7 +92,7 @@ def test_cifar(here, seen, capsys, count, record_property):
     rng, faults, folder = np.random.default_rng(1), Faults(), here / "work" / "data" / "cifar-10-batches-bin"
     write_cifar(folder)
     good = {path.name: path.read_bytes() for path in folder.iterdir()}
-    for n in range(count(60, 900)):
+    for n in range(count(60, 200, 900)):
         name = list(good)[rng.integers(len(good))]
         worse = mutate(good[name], good[list(good)[rng.integers(len(good))]] if n % 2 else OTHER, rng)
         (folder / name).write_bytes(worse)
@@ -121,7 +115,7 @@ def test_fashion_mnist(here, seen, capsys, count, record_property, zipped):
     gray, labels = rng.integers(0, 256, (5, 28, 28), np.uint8), np.array([9, 0, 3, 1, 2], np.uint8)
     write_fashion(folder, (gray[:3], labels[:3], gray[3:], labels[3:]), zipped)
     good = {path.name: path.read_bytes() for path in folder.iterdir()}
-    for n in range(count(40, 600)):
+    for n in range(count(40, 130, 600)):
         name = list(good)[rng.integers(len(good))]
         worse = mutate(good[name], OTHER, rng)
         if zipped and n % 3 == 0:  # a sound .gz of a bad file
@@ -154,7 +148,7 @@ def test_pictures(here, seen, capsys, count, record_property, ending):
             Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(here / f"work/pictures/{c}/{i}.{ending}")
     path = here / f"work/pictures/1/1.{ending}"
     good = path.read_bytes()
-    for n in range(count(15, 200)):
+    for n in range(count(15, 50, 200)):
         path.write_bytes(mutate(good, OTHER, rng))
         status, wrong = broken(capsys, ["train", "--dataset", "folder:pictures", *FLAGS, "--out", f"out{n}"],
                                here / "work/pictures")
@@ -190,7 +184,7 @@ def test_archives(here, capsys, count, record_property):
         tar.add(here / folder, folder)
     archive = here / "x.tar.gz"
     names = [path.name for path in (here / folder).iterdir()]
-    for n in range(count(40, 600)):
+    for n in range(count(40, 130, 600)):
         tar = whole.getvalue()
         if n % 2:  # in a header: they lie before each member, 512 bytes long
             at = 512 * int(rng.choice([i for i in range(len(tar) // 512) if b"ustar" in tar[512 * i:512 * i + 512]]))

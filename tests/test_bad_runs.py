@@ -28,12 +28,6 @@ FLAGS = [word for name, value in {**SMALL, "width": 1, "epochs": 1}.items()
 COMPARE = ["compare", "--methods", "simclr", "--seeds", "1", "--dataset", "folder:pictures", *FLAGS, "--out", "c"]
 
 
-@pytest.fixture
-def count(request):
-    """How many cases: few, or with --slow the second number."""
-    return lambda few, many: many if request.config.getoption("--slow") else few
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder with pictures, a run of two epochs `r`, and a comparison of one run `c`."""
@@ -93,7 +87,7 @@ def test_checkpoint_bytes(here, restored, capsys, count, record_property):
     good = path.read_bytes()
     assert command(capsys, *COMMANDS[0])[0] == command(capsys, *COMMANDS[2])[0] == 0
     wanted, encoder = state_of(restored.pop()), Path("encoder.npz").read_bytes()
-    for n in range(count(60, 900)):
+    for n in range(count(60, 200, 900)):
         path.write_bytes(mutate(good, OTHER, rng))
         arguments = COMMANDS[rng.integers(len(COMMANDS))]
         status, wrong = broken(capsys, arguments)
@@ -107,12 +101,12 @@ def test_checkpoint_bytes(here, restored, capsys, count, record_property):
 
 def test_checkpoint_contents(here, restored, capsys, count, record_property):
     """Sound files of the right format with something hostile in them: what they say of the run, or an array."""
-    hostile(here, capsys, count(80, 1200), 2).check(record_property)
+    hostile(here, capsys, count(80, 260, 1200), 2).check(record_property)
 
 
 def test_checkpoint_contents_for_real(here, capsys, count, record_property):
     """The same, judged, drawn and trained on, where the file is taken."""
-    hostile(here, capsys, count(8, 150), 3).check(record_property)
+    hostile(here, capsys, count(8, 30, 150), 3).check(record_property)
 
 
 @pytest.mark.parametrize(("knobs", "name", "value"), [
@@ -199,7 +193,7 @@ def test_compare(here, undrawn, capsys, count, record_property, name):
     rng, faults = np.random.default_rng(3), Faults()
     path, = (here / "c").rglob(name)
     good = path.read_bytes()
-    for n in range(count(8, 100) if name == "floors.json" else count(40, 500)):
+    for n in range(count(8, 25, 100) if name == "floors.json" else count(40, 130, 500)):
         if name.endswith("json") and n % 2:
             path.write_text(json.dumps(mutate_json(json.loads(good), rng)), encoding="utf-8")
         else:

@@ -249,10 +249,10 @@ def step(arrays):
 
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 @pytest.mark.parametrize("name", sorted(OPS))
-def test_gradient(name, request, record_property):
-    count, cases = 60 if request.config.getoption("--slow") else 6, []
+def test_gradient(name, count, record_property):
+    cases = []
 
-    @settings(max_examples=count, deadline=None, derandomize=True, database=None,
+    @settings(max_examples=count(6, 20, 60), deadline=None, derandomize=True, database=None,
               suppress_health_check=list(HealthCheck))
     @given(STRATEGIES[name], st.sampled_from(["C", "transposed", "strided", "reversed"]))
     def check(drawn, layout):

@@ -19,8 +19,8 @@ def survive(tmp_path, every, die=""):
 
 
 @pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="needs mprotect")
-def test_nothing_is_touched_outside_an_array(tmp_path, request, record_property):
-    status, out, last = survive(tmp_path, 2 if request.config.getoption("--slow") else 23)
+def test_nothing_is_touched_outside_an_array(tmp_path, count, record_property):
+    status, out, last = survive(tmp_path, count(23, 11, 2))
     assert out.startswith("alive "), last
     assert status == 0
     record_property("cases", int(out.split()[1]))

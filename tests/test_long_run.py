@@ -9,8 +9,8 @@ from test_killed import start
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's /proc")
-@pytest.mark.parametrize("steps", [2400, pytest.param(20_000, marks=pytest.mark.slow)])
-def test_nothing_grows(steps, tmp_path, record_property):
+def test_nothing_grows(count, tmp_path, record_property):
+    steps = count(2400, 2400, 20_000)
     process = start(Path(__file__).parent / "long_run.py", steps, cwd=tmp_path)
     out, err = process.communicate(timeout=1200)
     assert process.returncode == 0, err[-2000:]
