@@ -6,6 +6,13 @@ from small import random_data, small_config
 
 from tinynnclr import run_dir
 from tinynnclr import train as train_module
+from tinynnclr.evaluate.fewshot import prototype_accuracy
+from tinynnclr.evaluate.frozen import choose_strength, nearest_centroid
+from tinynnclr.evaluate.geometry import alignment, effective_rank, uniformity
+from tinynnclr.evaluate.knn import knn_accuracy, leave_one_out_accuracy, nearest_others, whitened
+from tinynnclr.evaluate.linear import linear_accuracy
+from tinynnclr.evaluate.tsne import tsne
+from tinynnclr.models.features import encode
 from tinynnclr.train import Run
 
 DATA = random_data(70)  # 4 batches of 16 and a rest of 6
@@ -24,11 +31,12 @@ def continued(folder, **changes):
     return run
 
 
-def stops(folder, run, *words):
+def stops(folder, run, *words, data=DATA):
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     with np.errstate(all="ignore"), fails(FloatingPointError, *words):
-        run_dir.train_into(folder, run, DATA, progress=False)
-    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before  # nothing was overwritten, nothing left behind
+        run_dir.train_into(folder, run, data, progress=False)
+    after = {p.name: p.read_bytes() for p in folder.iterdir()}
+    assert after == before or list(after) == ["checkpoint.npz"] and not before  # nothing overwritten or left behind
 
 
 def test_a_poisoned_weight(folder):
@@ -73,6 +81,72 @@ def test_weights_that_end_with_the_epoch(folder):
 
     run.optimizer.step = step
     stops(folder, run, "step 8, epoch 2", "predictor.layers.2.weight holds NaN or infinity")
+
+
+def test_running_statistics_that_end_with_the_epoch(folder):
+    """Buffers decide features as weights do."""
+    run = continued(folder)
+    real = run.optimizer.step
+
+    def step():
+        real()
+        next(m for m in run.method.modules() if hasattr(m, "running_var")).running_var[0] = np.inf
+
+    run.optimizer.step = step
+    stops(folder, run, "step 8, epoch 2", "running_var holds NaN or infinity")
+
+
+def test_finite_weights_whose_features_overflow(tmp_path):
+    """One step of a huge rate: the loss came before it, and the weights are finite, but no feature is."""
+    data = random_data(16)
+    stops(tmp_path, Run(small_config(epochs=1, warmup=0.0, lr=1e30), data), "step 1, epoch 1",
+          "the encoder: features: 16 of 16 rows are not finite", data=data)
+
+
+BAD = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
+GOOD, LABELS = BAD.copy(), np.arange(40) % 4
+BAD[7, 2], BAD[9, 0], BAD[30, 4] = np.nan, -np.inf, 1e30  # whose square is infinite
+SCORES = {
+    "knn, train": lambda: knn_accuracy(BAD, LABELS, GOOD, LABELS),
+    "knn, test": lambda: knn_accuracy(GOOD, LABELS, BAD, LABELS),
+    "linear, train": lambda: linear_accuracy(BAD, LABELS, GOOD, LABELS),
+    "linear, test": lambda: linear_accuracy(GOOD, LABELS, BAD, LABELS),
+    "weight decay": lambda: choose_strength(BAD, LABELS, np.random.default_rng(0)),
+    "monitor": lambda: leave_one_out_accuracy(BAD, LABELS),
+    "neighbours": lambda: nearest_others(BAD, 8, 3),
+    "whitened": lambda: whitened(GOOD, BAD),
+    "clusters": lambda: nearest_centroid(BAD, GOOD[:3]),
+    "episodes": lambda: prototype_accuracy(np.arange(4)[:, None], np.arange(4, 8)[:, None], BAD),
+    "alignment": lambda: alignment(GOOD, BAD),
+    "uniformity": lambda: uniformity(BAD),
+    "effective rank": lambda: effective_rank(BAD),
+    "map": lambda: tsne(BAD)}  # 1e30 is no mistake there
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_no_score_of_features_that_are_not_finite(name):
+    with np.errstate(all="ignore"), fails(FloatingPointError, "[123] of [0-9]+ rows are not finite"):
+        SCORES[name]()
+
+
+@pytest.mark.parametrize("score", [knn_accuracy, linear_accuracy])
+def test_no_score_of_labels_that_do_not_fit(score):
+    for bad in (np.where(LABELS == 0, np.nan, LABELS), LABELS[:9], LABELS - 1, LABELS[:, None]):
+        for labels in ((bad, LABELS), (LABELS, bad)):
+            with fails(ValueError, "expected at least 1 row and, for each, a class number"):
+                score(GOOD, labels[0], GOOD, labels[1])
+    for empty in ((GOOD[:0], LABELS[:0], GOOD, LABELS), (GOOD, LABELS, GOOD[:0], LABELS[:0])):
+        with fails(ValueError, "got 0 rows"):
+            score(*empty)
+    one = np.zeros(40, np.int64)
+    assert score(GOOD, one, GOOD, one) == 1  # a single class: nothing to confuse it with
+
+
+def test_frozen_features_are_looked_at_where_they_are_made():
+    encoder = Run(small_config(), DATA).method.encoder
+    encoder.body.layers[1].weight.data[0, 0, 0, 0] = np.nan
+    with np.errstate(all="ignore"), fails(FloatingPointError, "the encoder: features: 70 of 70 rows are not finite"):
+        encode(encoder, DATA.images)
 
 
 @pytest.mark.parametrize("detect", [True, False])

@@ -131,7 +131,8 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
                     bar.set_postfix_str(status(run))
                 if distributed.any_rank(interrupted.is_set()) and run.step % run.steps_per_epoch:
                     break
-            expect_finite(method, f"step {run.step}, epoch {run.epoch + 1}")  # before a checkpoint is overwritten
+            expect_finite(method, f"step {run.step}, epoch {run.epoch + 1}", {  # before a checkpoint is overwritten
+                f"encoder.{name}": array for name, array in method.encoder.state_dict().items()})
             if run.step % run.steps_per_epoch == 0:
                 end_epoch(run, data)
             save(run)
@@ -219,7 +220,10 @@ def end_epoch(run: Run, data: Dataset) -> None:
 def look(run: Run, data: Dataset) -> dict[str, float]:
     """Where the watched images lie now: keeps the queries' neighbours, returns a leave-one-out kNN accuracy."""
     watched = data.take(GALLERY)
-    h = encode(run.method.encoder, watched.images)
+    try:
+        h = encode(run.method.encoder, watched.images)
+    except FloatingPointError as error:  # finite weights can be so large that features overflow
+        raise FloatingPointError(f"step {run.step}, epoch {run.epoch}: {error}") from None
     run.gallery.append(nearest_others(h, QUERIES, SHOWN))
     return {"monitor_knn": leave_one_out_accuracy(h, watched.labels, run.config.knn_k, run.config.knn_temperature)}
 
@@ -242,10 +246,10 @@ def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: 
     raise FloatingPointError(f"{where}; batch of samples {indices[:8].tolist()}...: try a smaller --lr")
 
 
-def expect_finite(method: Module, where: str) -> None:
-    """Raises FloatingPointError with the name of the first weights that are not."""
-    for name, p in method.named_parameters().items():
-        if not np.isfinite(p.data).all():
+def expect_finite(method: Module, where: str, more: dict[str, np.ndarray] | None = None) -> None:
+    """Raises FloatingPointError with the name of the first weights, or of the first of `more`, that are not finite."""
+    for name, array in [*((name, p.data) for name, p in method.named_parameters().items()), *(more or {}).items()]:
+        if not np.isfinite(array).all():
             raise FloatingPointError(f"{where}; {name} holds NaN or infinity: try a smaller --lr")
 
 

@@ -2,6 +2,7 @@
 import numpy as np
 
 from ..methods.support_set import unit_rows
+from ..models.features import expect_finite
 from .finding import Finding, Row, Subject
 from .interval import mean_and_interval
 from .others import other_sets
@@ -62,6 +63,7 @@ def draw_episode(labels: np.ndarray, ways: int, shots: int, queries: int,
 
 def prototype_accuracy(support: np.ndarray, query: np.ndarray, x: np.ndarray) -> float:
     """Share of query rows (ways, q) nearest to their own class by the cosine of unit rows x (n, d) and class means."""
+    expect_finite("prototype_accuracy", x=x)
     prototypes = unit_rows(x[support].mean(axis=1))  # (ways, d)
     nearest = (x[query] @ prototypes.T).argmax(axis=-1)  # (ways, q)
     return float((nearest == np.arange(len(query))[:, None]).mean())

@@ -9,7 +9,7 @@ from ..config import Config
 from ..datasets.dataset import Dataset
 from ..methods import Supervised
 from ..models import Encoder
-from ..models.features import encode
+from ..models.features import encode, expect_labelled
 from ..train import Run, augmentation_pair, make_optimizer
 from ..train import train as train_run
 
@@ -39,4 +39,5 @@ def fine_tune(config: Config, encoder: Encoder, train: Dataset, seed: int, steps
 def accuracy(classifier: Supervised, test: Dataset) -> float:
     """The share of test images whose largest logit is that of their class."""
     logits = classifier.head(encode(classifier.encoder, test.images)).numpy()
+    expect_labelled("accuracy", logits=(logits, test.labels))
     return float((logits.argmax(axis=1) == test.labels).mean())

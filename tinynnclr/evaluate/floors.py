@@ -12,6 +12,7 @@ from ..models import make_encoder
 from ..models.features import encode, pixels
 from ..train import Run, augmentation_pair
 from ..train import train as train_run
+from .finetune import accuracy
 from .knn import knn_accuracy
 
 
@@ -25,8 +26,7 @@ def supervised_accuracy(config: Config, train: Dataset, test: Dataset) -> float:
     """Test accuracy of encoder and linear layer trained on the labels, on views of crops and flips alone."""
     run = Run(dataclasses.replace(config, method="supervised", augmentation="crop-only", lr=0.1), train)
     train_run(run, train, augmentation_pair("crop-only"), progress=False)
-    logits = run.method.head(encode(run.method.encoder, test.images))  # type: ignore[attr-defined]
-    return float((logits.numpy().argmax(axis=1) == test.labels).mean())
+    return accuracy(run.method, test)  # type: ignore[arg-type]
 
 
 def floors(config: Config, train: Dataset, test: Dataset) -> dict[str, float]:
@@ -48,5 +48,5 @@ if __name__ == "__main__":
     parser.add_argument("--data-dir", default="data")
     options = parser.parse_args()
     settings = Config(dataset=options.dataset, data_dir=options.data_dir)
-    for key, accuracy in floors(settings, *load(settings.dataset, settings.data_dir)).items():
-        print(f"{key:<17} {accuracy:.1%}")
+    for key, share in floors(settings, *load(settings.dataset, settings.data_dir)).items():
+        print(f"{key:<17} {share:.1%}")

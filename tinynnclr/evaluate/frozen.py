@@ -4,6 +4,7 @@ import numpy as np
 from .. import kernels
 from ..datasets.dataset import Dataset
 from ..methods.clustering import normalized_mutual_information
+from ..models.features import expect_finite
 from .finding import Finding, Row, Subject
 from .knn import RIDGE, centred_unit_rows, knn_accuracy, whitened
 from .linear import linear_accuracy
@@ -77,11 +78,14 @@ def choose_strength(x: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
 
 def nearest_centroid(x: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     """The nearest of centroids (k, d) for each row of x (n, d), by |x - c|^2 = |x|^2 - 2 x.c + |c|^2."""
+    expect_finite("nearest_centroid", x=x, centroids=centroids)
     return (kernels.matmul(x, centroids.T) - np.square(centroids).sum(axis=1) / 2).argmax(axis=1)
 
 
 def purity(assignment: np.ndarray, labels: np.ndarray) -> float:
     """Mean over things of [label is the most frequent one in its cluster]; 1 where clusters are pure."""
+    if len(labels) == 0 or np.shape(assignment) != np.shape(labels):
+        raise ValueError(f"purity: expected two (n,), n at least 1, got {np.shape(assignment)}, {np.shape(labels)}")
     return sum(np.bincount(labels[assignment == c]).max() for c in np.unique(assignment)) / len(labels)
 
 

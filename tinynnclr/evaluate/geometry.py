@@ -1,11 +1,13 @@
 """How embeddings lie on the sphere: are pairs together, is the whole spread out, and in how many directions?
 
-None of these looks at a label; together they see a collapse that a falling loss hides.
+None of these looks at a label; together they see a collapse that a falling loss hides. All raise FloatingPointError for
+rows that are not finite.
 """
 import numpy as np
 
 from .. import kernels
 from ..methods.support_set import unit_rows
+from ..models.features import expect_finite
 
 
 def alignment(z1: np.ndarray, z2: np.ndarray, alpha: float = 2.0) -> float:
@@ -17,6 +19,7 @@ def alignment(z1: np.ndarray, z2: np.ndarray, alpha: float = 2.0) -> float:
     if np.ndim(z1) != 2 or np.shape(z1) != np.shape(z2) or len(z1) < 1:
         raise ValueError(f"alignment: expected two (n, d) of one shape, n at least 1, got {np.shape(z1)}, "
                          f"{np.shape(z2)}")
+    expect_finite("alignment", z1=z1, z2=z2)
     offsets = _unit(z1) - _unit(z2)
     return float(((offsets * offsets).sum(axis=1) ** (alpha / 2)).mean())
 
@@ -29,6 +32,7 @@ def uniformity(z: np.ndarray, t: float = 2.0) -> float:
     """
     if np.ndim(z) != 2 or len(z) < 2:
         raise ValueError(f"uniformity: expected (n, d), n at least 2, got {np.shape(z)}")
+    expect_finite("uniformity", z=z)
     z = _unit(z)
     exponents = kernels.matmul(z, z.T)  # cosines; |a - b|^2 = 2 - 2 cos(a, b)
     exponents = -t * np.maximum(2 - 2 * exponents, 0)
@@ -41,13 +45,12 @@ def effective_rank(z: np.ndarray) -> float:
     """exp(-sum_k p_k log p_k), p_k = s_k / sum s, of the singular values s of z (n, d): from 1 to min(n, d).
 
     k directions of equal strength count k, and weak ones less. z is taken as it is, neither centred nor scaled; zeros
-    have rank 0, NaN has rank NaN. Raises ValueError unless z is (n, d), both at least 1.
+    have rank 0. Raises ValueError unless z is (n, d), both at least 1.
     Source: Roy & Vetterli 2007, "The effective rank: a measure of effective dimensionality", definition 1.
     """
     if np.ndim(z) != 2 or min(np.shape(z)) < 1:
         raise ValueError(f"effective_rank: expected (n, d), both at least 1, got {np.shape(z)}")
-    if not np.isfinite(z).all():
-        return float("nan")
+    expect_finite("effective_rank", z=z)
     s = np.linalg.svd(np.asarray(z, np.float64), compute_uv=False)
     p = s[s > 0] / s.sum() if s[0] > 0 else s[:0]
     return float(np.exp(-(p * np.log(p)).sum())) if len(p) else 0.0

@@ -2,6 +2,7 @@
 import numpy as np
 
 from .. import distributed, kernels
+from ..models.features import expect_finite, expect_labelled
 
 RIDGE = 0.01  # of the largest variance
 
@@ -20,10 +21,9 @@ def whitened(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     """Turn rows (n, d) to the principal axes of the training rows, and divide by the spread along each of them.
 
     (x - mean) V (L + RIDGE max(L))^(-1/2) with the covariance V diag(L) V': the ridge keeps what hardly varies small.
-    Raises ValueError where a training row is not finite.
+    Raises FloatingPointError where a row is not finite.
     """
-    if not np.isfinite(train).all():
-        raise ValueError("whitened: expected finite features, got NaN or infinity")
+    expect_finite("whitened", train=train, **{f"others {i}": rows for i, rows in enumerate(others)})
     mean = train.mean(axis=0)
     centred = train - mean
     values, axes = np.linalg.eigh(kernels.matmul(np.ascontiguousarray(centred.T), centred) / len(train))
@@ -45,7 +45,9 @@ def knn_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, 
     """Share of test rows (m, d) whose k nearest training rows (n, d) by cosine vote for their class.
 
     Both sets are centred on the training mean. Source: Wu et al. 2018 (arXiv 1805.01978), section 3.4.
+    Raises FloatingPointError for features that are not finite, ValueError for labels that do not fit.
     """
+    expect_labelled("knn_accuracy", train=(train, train_labels), test=(test, test_labels))
     train, test = centred_unit_rows(train, test)
     indices, similarities = kernels.nearest(test[distributed.share(len(test))], train, min(k, len(train)))
     votes = distributed.gather(vote(indices, similarities, train_labels, temperature), len(test))
@@ -54,6 +56,7 @@ def knn_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, 
 
 def _others(rows, queries, k):
     """(indices, similarities) of the k nearest other rows of each of the first `queries` rows."""
+    expect_finite("nearest_others", rows=rows)
     (rows,) = centred_unit_rows(rows)
     k = min(k, len(rows) - 1)
     return kernels.nearest(rows[:queries], rows, k, exclude=np.arange(min(queries, len(rows))))
@@ -66,5 +69,6 @@ def nearest_others(rows: np.ndarray, queries: int, k: int) -> np.ndarray:
 
 def leave_one_out_accuracy(rows: np.ndarray, labels: np.ndarray, k: int = 20, temperature: float = 0.1) -> float:
     """`knn_accuracy` within one set, where no row votes for itself."""
+    expect_labelled("leave_one_out_accuracy", rows=(rows, labels))
     indices, similarities = _others(rows, len(rows), k)
     return float((vote(indices, similarities, labels, temperature) == labels).mean())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .. import kernels
+from ..models.features import expect_labelled
 
 
 def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 100, memory: int = 10,
@@ -66,7 +67,11 @@ def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float
 
 def linear_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray,
                     strength: float = 1e-3, iterations: int = 100) -> float:
-    """Test accuracy of a softmax classifier on features (n, d), standardised with the training set's statistics."""
+    """Test accuracy of a softmax classifier on features (n, d), standardised with the training set's statistics.
+
+    Raises FloatingPointError for features that are not finite, ValueError for labels that do not fit.
+    """
+    expect_labelled("linear_accuracy", train=(train, train_labels), test=(test, test_labels))
     mean, spread = train.mean(axis=0), train.std(axis=0)
     scale = np.float32(1) / np.maximum(spread, np.float32(1e-6))
     classes = int(max(train_labels.max(), test_labels.max())) + 1

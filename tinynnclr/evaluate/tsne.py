@@ -3,6 +3,7 @@ import numpy as np
 from numba import njit
 
 from .. import kernels
+from ..models.features import expect_finite
 
 EXAGGERATION = 12  # attraction is this many times too strong in the first quarter, so that clusters find each other
 
@@ -92,13 +93,13 @@ def tsne(rows: np.ndarray, *, perplexity: float = 30, iterations: int = 500, see
 
     Gradient descent with momentum and gains from a small PCA map, on KL(p || q): p says who is near in `rows`, q who is
     near on the map. perplexity is lowered to (n - 1) / 3 for few rows. The same bytes for any number of threads.
-    Raises ValueError for bad input. Source: van der Maaten & Hinton 2008.
+    Raises ValueError for bad input, FloatingPointError for rows that are not finite.
+    Source: van der Maaten & Hinton 2008.
     """
     rows = np.asarray(rows)
     if rows.ndim != 2 or min(rows.shape) < 1 or rows.dtype not in (np.float32, np.float64):
         raise ValueError(f"tsne: rows: expected float32 (n, d) with n and d at least 1, got {rows.dtype} {rows.shape}")
-    if not np.isfinite(rows).all():
-        raise ValueError("tsne: rows: expected finite numbers, got NaN or infinity")
+    expect_finite("tsne", rows=rows * 0)  # of any scale
     if not 1 <= perplexity < np.inf:
         raise ValueError(f"tsne: perplexity: expected at least 1, got {perplexity}")
     if iterations < 1:

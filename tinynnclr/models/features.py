@@ -14,7 +14,8 @@ def to_float(images: np.ndarray) -> np.ndarray:
 def encode(encoder: Module, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
     """h (n, d) of uint8 images (n, h, w, 3), in evaluation mode; the encoder's mode is put back afterwards.
 
-    Of several ranks each encodes its share, and all get everything.
+    Of several ranks each encodes its share, and all get everything. Raises FloatingPointError where a row of h is not
+    finite, because no score of such features means anything.
     """
     before, mine = encoder.training, images[distributed.share(len(images))]
     encoder.eval()
@@ -24,9 +25,37 @@ def encode(encoder: Module, images: np.ndarray, batch_size: int = 500) -> np.nda
                      for i in range(0, max(1, len(mine)), batch_size)]
     finally:
         encoder.train(before)
-    return distributed.gather(np.concatenate(parts), len(images))
+    h = distributed.gather(np.concatenate(parts), len(images))
+    expect_finite("the encoder", features=h)
+    return h
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
     """The floor under every encoder: the image itself as one row of numbers in [0, 1]."""
     return to_float(images).reshape(len(images), -1)
+
+
+def expect_finite(who: str, **features: np.ndarray) -> None:
+    """Raise FloatingPointError for rows (n, d) that hold NaN, infinity, or numbers whose squares are infinite."""
+    for name, rows in features.items():
+        if np.ndim(rows) != 2:
+            raise ValueError(f"{who}: {name}: expected rows (n, d), got shape {np.shape(rows)}")
+        with np.errstate(all="ignore"):
+            bad = np.count_nonzero(~np.isfinite(np.einsum("ij,ij->i", rows, rows)))
+        if bad:
+            raise FloatingPointError(f"{who}: {name}: {bad} of {len(rows)} rows are not finite (NaN, infinity, or too "
+                                     "large to square): no score means anything; if training diverged, train again "
+                                     "with a smaller --lr")
+
+
+def expect_labelled(who: str, **sets: tuple[np.ndarray, np.ndarray]) -> None:
+    """Raise ValueError unless each (features, labels) is rows (n, d), n at least 1, and n integers of at least 0.
+
+    Raises FloatingPointError as `expect_finite` does.
+    """
+    for name, (rows, labels) in sets.items():
+        expect_finite(who, **{name: rows})
+        labels = np.asarray(labels)
+        if len(rows) == 0 or labels.shape != (len(rows),) or labels.dtype.kind not in "iu" or labels.min() < 0:
+            raise ValueError(f"{who}: {name}: expected at least 1 row and, for each, a class number from 0 on; got "
+                             f"{len(rows)} rows and {labels.dtype} labels of shape {labels.shape}")
