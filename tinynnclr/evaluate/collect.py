@@ -56,6 +56,9 @@ def table(results: list[dict]) -> str:
 if __name__ == "__main__":
     import argparse
 
+    from ..console import escape_unprintable
+
+    escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="the file to write")
     parser.add_argument("run", type=Path, nargs="+", help="folders of runs")

@@ -41,8 +41,10 @@ def floors(config: Config, train: Dataset, test: Dataset) -> dict[str, float]:
 if __name__ == "__main__":
     import argparse
 
+    from ..console import escape_unprintable
     from ..datasets import load
 
+    escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", default="toybox")
     parser.add_argument("--data-dir", default="data")

@@ -98,6 +98,9 @@ def _rules(config, lists, test):
 if __name__ == "__main__":
     import argparse
 
+    from ..console import escape_unprintable
+
+    escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--publish", type=Path, required=True, metavar="DIR", help="where to write the index lists")
     folder = parser.parse_args().publish

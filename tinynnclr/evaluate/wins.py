@@ -92,6 +92,9 @@ def _compare(a, b, key):
 if __name__ == "__main__":
     import argparse
 
+    from ..console import escape_unprintable
+
+    escape_unprintable()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, nargs="+", help="folders of runs, the same seeds of every arm")
     parser.add_argument("--protocol", choices=("transfer", "fewshot"), default="transfer")

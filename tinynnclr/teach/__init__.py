@@ -1,4 +1,5 @@
 """What the lessons use: exercises that check themselves, guesses that are drawn, timings, pictures with words."""
+from ..console import escape_unprintable
 from .bench import Timing, bench
 from .check import Trial, WrongAnswer, check, exercise
 from .predict import draw_guess, guess, predict
@@ -9,3 +10,5 @@ from .stored import stored
 __all__ = ["Timing", "Trial", "WrongAnswer", "bench", "check", "draw_guess", "exercise", "guess", "predict", "report",
            "show",
            "stored"]
+
+escape_unprintable()  # lessons print marks and formulas, which a lesson run as a script must survive
