@@ -142,10 +142,8 @@ def test_names_that_point_outside_are_only_names(tmp_path):
 
 def tar_of_zeros(path, member, count):
     """A .tar.gz of one member that really has so many million zeros."""
-    with gzip.open(path, "wb", compresslevel=1) as file:
-        file.write(member.tobuf(tarfile.GNU_FORMAT))
-        for _ in range(count):
-            file.write(bytes(1_000_000))
+    header = member.tobuf(tarfile.GNU_FORMAT)
+    path.write_bytes(gzip.compress(header, 1) + gzip.compress(bytes(1_000_000), 1) * count)
 
 
 @pytest.mark.parametrize(("name", "kind", "size", "words"), [
@@ -177,3 +175,72 @@ def test_a_sparse_member_is_refused(tmp_path):
     with refused("refused: 'set/a.bin' is"):
         unpack(tmp_path / "x.tar.gz", MEMBERS, tmp_path / "to")
     assert written(tmp_path) == ["x.tar.gz"]
+
+
+def block(name, kind=tarfile.REGTYPE, content=b"", size=None):
+    """A header, which may lie about its size, and its content."""
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, len(content) if size is None else size
+    return info.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
+
+
+def pax(records, kind=tarfile.XHDTYPE):
+    """A header of PAX records."""
+    content = b""
+    for key, value in records.items():
+        record, length = f" {key}={value}\n".encode(), 0
+        while length != len(str(length)) + len(record):
+            length = len(str(length)) + len(record)
+        content += str(length).encode() + record
+    return block("x", kind, content)
+
+
+MANY = {f"{i:03x}": "" for i in range(1500)}
+EMPTY = block("set/readme")
+SPARSE = pax({"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"})
+NAME, LINK, GLOBAL = tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE
+HOSTILE = {  # how an archive starts, what follows, how often
+    "a size of 2**63": (block("set/readme", size=2**63), bytes(4096), 1),
+    "the largest size": (block("set/readme", size=2**87), bytes(4096), 1),
+    "a size below zero": (block("set/readme", size=-5), bytes(4096), 1),
+    "a member's size of 2**63": (block("set/a.bin", size=2**63), bytes(4096), 1),
+    "a member's size below zero": (block("set/a.bin", size=-5), bytes(4096), 1),
+    "a PAX size of 400 digits": (pax({"size": "9" * 400}), EMPTY + bytes(4096), 1),
+    "a PAX size of 400 digits of a member": (pax({"size": "9" * 400}), block("set/a.bin") + bytes(4096), 1),
+    "a PAX size of 5000 digits": (pax({"size": "9" * 5000}), EMPTY + bytes(4096), 1),
+    "a PAX size below zero": (pax({"size": "-512"}), EMPTY + bytes(4096), 1),
+    "a header's size below zero": (block("x", tarfile.XHDTYPE, size=-5), EMPTY, 1),
+    "PAX headers and empty members": (b"", pax(MANY) + EMPTY, 3_000),
+    "small PAX headers and empty members": (b"", pax({"a": "b"}) + EMPTY, 3_000),
+    "PAX headers alone": (b"", pax(MANY), 3_000),
+    "global PAX headers": (b"", pax(MANY, GLOBAL), 3_000),
+    "global PAX headers, all different": (b"".join(
+        pax({f"{n:x}.{i:03x}": "" for i in range(1000)}, GLOBAL) + EMPTY for n in range(50)), b"", 1),
+    "long names of long names": (b"", block("x", NAME, b"a" * 200), 3_000),
+    "long names and empty members": (b"", block("x", NAME, b"a" * 16_000) + EMPTY, 3_000),
+    "long links in a row": (b"", block("x", LINK, b"a" * 200), 3_000),
+    "empty members alone": (b"", EMPTY, 30_000),
+    "a sparse map without end": (SPARSE + block("set/a.bin", size=10**7) + b"99999999\n", b"0\n" * 100_000, 50),
+    "an old sparse map without end": (block("x", tarfile.GNUTYPE_SPARSE)[:482] + b"\1" + bytes(29),
+                                      b"\60" * 504 + b"\1" + bytes(7), 30_000),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_headers_made_to_harm(tmp_path, name):
+    start, then, count = HOSTILE[name]
+    (tmp_path / "x.tar.gz").write_bytes(gzip.compress(start, 1) + gzip.compress(then, 1) * count)
+    with refused("x.tar.gz: (refused|damaged archive|expected the file)"):
+        unpack(tmp_path / "x.tar.gz", MEMBERS, tmp_path / "to")
+    assert written(tmp_path) == ["x.tar.gz"]
+
+
+def test_the_headers_of_an_honest_archive_pass(tmp_path):
+    """PAX times and owners, a long name, 100 other files."""
+    content, name = pax({"comment": "by hand"}, GLOBAL), block("x", NAME, b"n" * 300)
+    for i in range(100):
+        content += pax({"mtime": "1.5", "uname": "me"}) + name + block(f"{i}")
+    content += pax({"size": "3"}) + block("set/a.bin", content=b"abc")
+    (tmp_path / "x.tar.gz").write_bytes(gzip.compress(content + bytes(1024)))
+    unpack(tmp_path / "x.tar.gz", MEMBERS, tmp_path / "to")
+    assert (tmp_path / "to/set/a.bin").read_bytes() == b"abc"

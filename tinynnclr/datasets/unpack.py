@@ -11,7 +11,11 @@ from typing import IO
 PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE)
 HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
            tarfile.GNUTYPE_LONGLINK)
-LONGEST = 1 << 16  # bytes of such a header, which holds a name and a few dates, and is read as a whole
+LONGEST = 1 << 14  # bytes of such a header, which holds a name and a few dates, and is read as a whole
+ALL_HEADERS = 1 << 16  # bytes of all of them together
+DEEPEST = 4  # such headers in a row for one member
+MOST = 1000  # headers of any kind
+TOO_LARGE = "it unpacks to more than twice what was expected"
 
 
 def unpack(archive: Path, members: dict[str, int], into: Path) -> None:
@@ -26,19 +30,22 @@ def unpack(archive: Path, members: dict[str, int], into: Path) -> None:
         with (
             gzip.open(archive) as unzipped,
             # a stream: read once, in order
-            tarfile.open(fileobj=_Bounded(unzipped, limit), mode="r|", tarinfo=_Member) as tar,
+            _Archive.open(fileobj=_Bounded(unzipped, limit), mode="r|", tarinfo=_Member) as tar,
         ):
-            for member in tar:
+            while (member := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined]  # which it keeps
                 _refuse_unsafe(member)
                 name = str(PurePosixPath(member.name))  # ./a is a
                 if member.isreg() and name in missing:
                     expected = missing.pop(name)
-                    if member.size > expected:
+                    if not 0 <= member.size <= expected:
                         raise _Refused(f"{name!r} claims {member.size} bytes, expected at most {expected}")
                     write_whole(tar.extractfile(member), into / name)  # type: ignore[arg-type]  # None for links only
+                elif not 0 <= member.size <= limit:  # or it is skipped block by block
+                    raise _Refused(TOO_LARGE)
     except _Refused as error:
         raise ValueError(f"{archive}: refused: {error}") from error
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:
         raise ValueError(f"{archive}: damaged archive ({error})") from error
     if missing:
         raise ValueError(f"{archive}: expected the file {next(iter(missing))!r} in it, found none")
@@ -57,11 +64,29 @@ class _Refused(Exception):
     pass
 
 
+class _Archive(tarfile.TarFile):
+    headers = header_bytes = depth = 0
+
+
 class _Member(tarfile.TarInfo):
     def _proc_member(self, tar):
-        if self.type in HEADERS and self.size > LONGEST:
+        """Check a header before what belongs to it is read; this calls itself for the header that follows it."""
+        extends = self.type in HEADERS
+        if extends and not 0 <= self.size <= LONGEST:
             raise _Refused(f"a header claims {self.size} bytes, expected at most {LONGEST}")
-        return super()._proc_member(tar)
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            _refuse_unsafe(self)
+        tar.headers += 1
+        tar.depth += 1
+        tar.header_bytes += extends * self.size
+        if tar.headers > MOST or tar.depth > DEEPEST or tar.header_bytes > ALL_HEADERS:
+            raise _Refused(f"expected at most {MOST} headers, {DEEPEST} in a row, {ALL_HEADERS} bytes in all of them")
+        member = super()._proc_member(tar)
+        tar.depth = 0
+        return member
+
+    def _proc_gnusparse_10(self, member, *args):
+        raise _Refused(f"{member.name!r} is sparse, expected plain files")
 
 
 class _Bounded(io.BufferedIOBase):
@@ -74,7 +99,7 @@ class _Bounded(io.BufferedIOBase):
         data = self.file.read(size)
         self.left -= len(data)
         if self.left < 0:
-            raise _Refused("it unpacks to more than twice what was expected")
+            raise _Refused(TOO_LARGE)
         return data
 
 
