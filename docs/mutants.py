@@ -46,7 +46,7 @@ TESTS = {  # for each file, the tests that are there to see a fault in it, as py
     "methods/random_weights": "test_methods.py -k random",
     "kernels/attention": "test_attention.py", "kernels/augment": "test_augment.py", "kernels/conv": "test_conv.py",
     "kernels/boundary": "test_small_kernels.py test_roi_align.py test_bad_arrays.py",
-    "kernels/cache": "test_cache.py", "kernels/exp": "test_exp.py",
+    "kernels/cache": "test_cache.py", "kernels/compile": "test_compile.py", "kernels/exp": "test_exp.py",
     "kernels/gelu": "test_gelu.py",
     "kernels/kmeans": "test_kmeans.py", "kernels/l2_normalize": "test_small_kernels.py test_ops.py",
     "kernels/lab": "test_cmc.py",
@@ -58,7 +58,8 @@ TESTS = {  # for each file, the tests that are there to see a fault in it, as py
     "kernels/rows": "test_conv.py test_winograd.py",
     "kernels/simd": "test_simd.py test_matmul.py test_nearest.py test_conv.py",
     "kernels/softmax": "test_small_kernels.py", "kernels/spin": "test_spin.py",
-    "kernels/standardize": "test_standardize.py test_ops.py", "kernels/update": "test_small_kernels.py",
+    "kernels/standardize": "test_standardize.py test_ops.py", "kernels/target": "test_simd.py",
+    "kernels/update": "test_small_kernels.py",
     "kernels/winograd": "test_winograd.py", "kernels/winograd_tiles": "test_winograd.py",
 }
 WHY: dict[tuple[str, str], str] = {  # faults that no test sees, by what their line becomes, and why that may be

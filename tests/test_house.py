@@ -23,7 +23,7 @@ FLOORS = {"kernels": 0, "distributed": 0, "console": 0,
 WALLS = {"tensor": {"kernels"}, "datasets": {"kernels"}, "nn": {"kernels", "tensor", "gradcheck", "ops"}}
 BANNED = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib", "torch"}
 NO_KERNEL = {"__init__", "ladder", "linear", "memory", "parallel", "simd", "rows", "spin", "winograd_tiles"}  # parts
-NO_KERNEL |= {"boundary", "cache", "target", "winograd"}  # checks; sizes; names; conv.py has its twins
+NO_KERNEL |= {"boundary", "cache", "compile", "target", "winograd"}  # checks; names; conv.py has its twins
 
 BLUEPRINTS = "toybox_"  # datasets/toybox_*.py draw one thing each function, and its name says which
 
@@ -151,7 +151,7 @@ def test_public_functions_carry_type_hints(path):
     if path.name.startswith(BLUEPRINTS):
         return
     for node in public(ast.parse(path.read_text(encoding="utf-8")), ast.FunctionDef):
-        if node.name.endswith("_naive") or {"op", "njit", "intrinsic", "vectorize"} & set(decorators(node)):
+        if node.name.endswith("_naive") or {"op", "jit", "njit", "intrinsic", "vectorize"} & set(decorators(node)):
             continue
         arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
         if node.returns is None or any(a.annotation is None for a in arguments):
@@ -183,12 +183,14 @@ print(json.dumps({"compiled": compiled, "found": found, "heavy": [
 """
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name == "kernels"], ids=lambda p: p.stem)
+@each_module
 def test_kernels_are_kept_compiled(path):
-    """Or each start of each program would take half a minute; what is inlined only is kept with who inlines it."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("@njit"):
-            assert "cache=True" in line or 'inline="always"' in line
+    """By `jit`, in the user's cache folder, or each start would take half a minute; Numba's cache=True would store
+    the code beside the source. What is inlined only is kept with who inlines it."""
+    text = path.read_text(encoding="utf-8")
+    assert path.name == "compile.py" or "cache=True" not in text
+    if path.parent.name == "kernels":
+        assert not [line for line in text.splitlines() if line.startswith("@njit") and 'inline="always"' not in line]
 
 
 def test_import_compiles_nothing_and_is_light():

@@ -501,7 +501,7 @@ assert len(found) == 1
 # 2. Compiling costs the same whatever the size, so it pays by calls; time the first call apart from all others.
 # 3. The compiler sees types, and neither where your data lie nor who else writes: loop order and threads stay with you.
 #
-# **In practice:** the package's kernels are `@njit(nogil=True, cache=True)`: `cache=True` keeps the machine code in a
-# file, so that the next process starts without compiling. Batch norm adds up its means in 64 parts, however many
+# **In practice:** the package's kernels are compiled with `nogil=True`, and your cache folder keeps the machine code,
+# so that the next process starts without compiling. Batch norm adds up its means in 64 parts, however many
 # threads there are, and so gives the same bytes on one core and on eight. Numba suits loops over arrays; where a
 # library call does the work already, such as `@`, leave it alone. How close loops can come to that `@` is lesson 04.

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numba
 import numpy as np
-from numba import njit
 
+from ..kernels.compile import jit
 from ..kernels.parallel import get_num_threads, parallel
 from ..kernels.simd import MR, VECTOR_BYTES, contract, panel_width
 
 STEPS, ROWS, PRODUCTS, LENGTH = 128, 8 * MR, 2000, 1 << 24
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _multiply(start, stop, a, b, c, repetitions):
     """The micro-kernel on a few kilobytes of operands, over and over: all rows of A are the same one."""
     nr = panel_width(a)
@@ -23,7 +23,7 @@ def _multiply(start, stop, a, b, c, repetitions):
         contract(a, 0, a_off, 1, 0, 1, 0, STEPS, 1, b, 0, nr, 1, c[start], 0, c_off, nr, False)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _triad(start, stop, a, b, c):
     for i in range(start, stop):
         a[i] = b[i] + np.float32(3) * c[i]

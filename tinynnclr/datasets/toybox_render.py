@@ -23,6 +23,7 @@ from tinynnclr.datasets.toybox_shapes import (
     distances,
     spine_points,
 )
+from tinynnclr.kernels.compile import jit
 
 DISTRACTOR_ROWS, THING_ROWS, COVER_ROWS = 4, 26, 3  # how the rows of a part table are used, back to front
 GRADIENT, STRIPES, DOTS, CHECKS, BLOBS, HILLS, GROUNDS = range(7)
@@ -178,7 +179,7 @@ def _paint_picture(canvas, layer, near, span, image, mask, parts, poses, ground,
                 image[py, px, k] = np.uint8(_clip01(seen) * np.float32(255) + HALF)
 
 
-@njit(nogil=True, error_model="numpy", cache=True)
+@jit
 def render(start, stop, parts, poses, ground, air, palettes, looks, images, masks):
     """Fill images (n, size, size, 3) and masks (n, size, size), uint8, from start to stop; all else is float32.
 

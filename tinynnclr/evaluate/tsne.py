@@ -1,8 +1,8 @@
 """t-SNE: a flat map of rows on which near neighbours stay near. To look at, never to measure with."""
 import numpy as np
-from numba import njit
 
 from .. import kernels
+from ..kernels.compile import jit
 from ..models.features import expect_finite
 
 EXAGGERATION = 12  # attraction is this many times too strong in the first quarter, so that clusters find each other
@@ -18,7 +18,7 @@ def forces_naive(at: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return (p * near * offsets).sum(axis=2), (q / q.sum() * near * offsets).sum(axis=2)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@jit(fastmath={"reassoc", "contract"})
 def _forces(start, stop, at, p, pull, push, total):
     """Points start to stop in one pass over p; fastmath is there only to let the sums be taken in any order."""
     x, y, one = at[0], at[1], np.float32(1)

@@ -2,9 +2,9 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from .boundary import expect_arrays, is_whole
+from .compile import jit
 from .exp import exp
 from .parallel import parallel
 from .simd import contract, pack, panel_width
@@ -40,7 +40,7 @@ def attention_grad_naive(g, q, k, v, p, heads):
     return _join(ds @ k), _join(ds.swapaxes(-1, -2) @ q), _join(p.swapaxes(-1, -2) @ g)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _product(a, a_base, a_off, a_step, steps, b, b_base, b_row, b_column, columns, panels, c, c_base, c_off):
     """C = A B on flat arrays: row i of A starts at a_base + a_off[i], row i of C at c_base + c_off[i]."""
     pack(b, b_base, b_row, b_column, steps, columns, panels)
@@ -48,21 +48,21 @@ def _product(a, a_base, a_off, a_step, steps, b, b_base, b_row, b_column, column
              False)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _scratch(array, t, d):
     """Room for the panels of the largest of the products, (t, d) @ (d, t) or (t, t) @ (t, d)."""
     nr = panel_width(array)
     return np.empty(max(d * (-(-t // nr) * nr), t * (-(-d // nr) * nr)), array.dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _exponentials(numbers):
     """Of all rows at once: they are short, and what is left over beside whole vectors would cost as much again."""
     for j in range(len(numbers)):
         numbers[j] = exp(numbers[j])
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=REORDER)
+@jit(fastmath=REORDER)
 def _softmax(scores, scale):
     """Each row becomes e^(scale * score) / sum, the largest score taken out first; NaN fills its whole row."""
     for i in range(len(scores)):
@@ -82,7 +82,7 @@ def _softmax(scores, scale):
             row[j] *= share
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=REORDER)
+@jit(fastmath=REORDER)
 def _softmax_grad(p, d, scale):
     """d, the gradient of the softmax p, becomes that of the scores: scale * p * (d - sum(p * d)), row by row."""
     for i in range(len(p)):
@@ -93,7 +93,7 @@ def _softmax_grad(p, d, scale):
             out[j] = scale * row[j] * (out[j] - along)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _attention(start, stop, q, k, v, heads, t, d, scale, y, p):
     """q, k, v, y: flat (n, t, heads, d); p (n * heads, t, t). Heads start to stop, counted over all images."""
     width, panels = heads * d, _scratch(q, t, d)
@@ -106,7 +106,7 @@ def _attention(start, stop, q, k, v, heads, t, d, scale, y, p):
         _product(flat, 0, across, 1, t, v, base, width, 1, d, panels, y, base, rows)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _attention_grad(start, stop, g, q, k, v, p, heads, t, d, scale, dq, dk, dv):
     width, panels, ds = heads * d, _scratch(q, t, d), np.empty((t, t), q.dtype)
     rows, across, down = np.arange(t) * width, np.arange(t) * t, np.arange(t)

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from .boundary import is_whole
+from .compile import jit
 from .parallel import parallel as share_out
 
 COLUMNS = ("crop_y", "crop_x", "crop_h", "crop_w",  # pixels, real numbers: the box is not rounded
@@ -111,7 +112,7 @@ def _blur_naive(view, sigma):
     return sum(tap * row for tap, row in zip(taps, rows, strict=True)) / sum(taps)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _augment(start, stop, rows, indices, params, out):
     """Views start..stop. All room to work in is made here, once: allocating in the pieces would double compile time."""
     size = out.shape[1]

@@ -1,4 +1,4 @@
-"""How large the caches are: it decides how much of a matrix is worked on at a time, and never what comes out."""
+"""Sizes of the processor's caches. They decide how much of a matrix is worked on at a time, never what comes out."""
 from pathlib import Path
 
 LINUX = Path("/sys/devices/system/cpu/cpu0/cache")

@@ -8,10 +8,10 @@ of few channels take another way: all gradients of a patch at once, then added w
 Layout: images (n, h, w, c), weights (kh, kw, c, f), as in every file of this package.
 """
 import numpy as np
-from numba import njit
 
 from . import winograd
 from .boundary import FLOATS, expect_arrays, expect_floats, expect_sizes, is_whole
+from .compile import jit
 from .parallel import parallel
 from .rows import load_row
 from .simd import KC, contract, copy, pack, panel_width
@@ -57,14 +57,14 @@ def conv2d_grad_weight_naive(g, x, weight_shape, stride=1, padding=0):
     return dw
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _pad(x, image, h, row, top, left_numbers, padded_row, scale, shift, out):
     """Load one image, rows of `row` numbers, into the middle of a larger one whose border is zero already."""
     for i in range(h):
         load_row(x, (image * h + i) * row, row, scale, shift, out, (top + i) * padded_row + left_numbers)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _convolve(start, stop, x, scale, shift, h, w, c, top, left, hp, wp, panels, phases, a_off, y, y_image, c_off,
               columns):
     """Images start to stop: pad, then one product for each phase (first row, last row, kh, kw, first panel number)."""
@@ -78,7 +78,7 @@ def _convolve(start, stop, x, scale, shift, h, w, c, top, left, hp, wp, panels, 
                      y, image * y_image, c_off[first:last], columns, False)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _scatter(start, stop, g, ho, wo, f, panels, kh, kw, c, stride, padding, hp, wp, dx, h, w):
     """Images start to stop, of few channels: each output pixel's patch of gradients in one row, then added in place."""
     taps, row = kh * kw * c, kw * c
@@ -99,7 +99,7 @@ def _scatter(start, stop, g, ho, wo, f, panels, kh, kw, c, stride, padding, hp, 
             copy(dx, (image * h + i) * w * c, 1, padded, ((i + padding) * wp + padding) * c, 1, w * c)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _grad_weight(start, stop, parts, n, x, scale, shift, h, w, c, padding, hp, wp, stride, g, ho, wo, f, a_off, dw,
                  c_off):
     """Part p of dw sums over images p*n//parts to (p+1)*n//parts: a row per number of a patch, a sum over pixels.

@@ -2,10 +2,11 @@
 import math
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
 
 from .boundary import expect_floats
+from .compile import jit
 from .exp import exp
 from .parallel import parallel
 
@@ -45,7 +46,7 @@ def _double(a):
     return math.erfc(-a * ROOT_HALF) / 2, math.exp(-a * a / 2) * DENSITY
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _gelu(start, stop, a, y, slope):
     values, out, slopes = a[start:stop], y[start:stop], slope[start:stop]  # from 0 on, for the compiler to use vectors
     for i in range(len(values)):

@@ -1,8 +1,8 @@
 """k-means: rows in k groups, each about its own mean. Who is nearest is the neighbour search's work."""
 import numpy as np
-from numba import njit
 
 from .boundary import expect_arrays, expect_floats, expect_indices, expect_whole, is_whole
+from .compile import jit
 from .nearest import nearest
 from .parallel import parallel
 
@@ -36,7 +36,7 @@ def cluster_sums_naive(x, assignment, k):
     return sums
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _cluster_sums(start, stop, x, assignment, sums):
     """Columns start to stop of sums (k, d): a column is one thread's, and its rows come in order."""
     for i in range(len(x)):
@@ -60,7 +60,7 @@ def cluster_sums(x: np.ndarray, assignment: np.ndarray, k: int) -> np.ndarray:
     return sums
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _squared_distances(start, stop, x, centroids, assignment, distances):
     for i in range(start, stop):
         row, centroid, total = x[i], centroids[assignment[i]], 0.0

@@ -2,9 +2,9 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from .boundary import expect_eps, expect_floats, expect_like
+from .compile import jit
 from .parallel import parallel
 
 
@@ -13,7 +13,7 @@ def l2_normalize_naive(x, eps=1e-12):
     return np.stack([row / max(np.linalg.norm(row), eps) for row in x]) if len(x) else x.copy()
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _l2_normalize(start, stop, x, eps, y, lengths):
     for i in range(start, stop):
         row, out = x[i], y[i]
@@ -26,7 +26,7 @@ def _l2_normalize(start, stop, x, eps, y, lengths):
             out[j] = row[j] * scale
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _l2_normalize_grad(start, stop, g, y, lengths, eps, dx):
     for i in range(start, stop):
         cotangent, row, out = g[i], y[i], dx[i]

@@ -2,9 +2,9 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from .boundary import expect_arrays
+from .compile import jit
 from .parallel import parallel
 
 # Linear sRGB to XYZ under the white D65 (IEC 61966-2-1), each row divided by the white's own X, Y, Z.
@@ -22,7 +22,7 @@ def rgb_to_lab_naive(rgb):
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _rgb_to_lab(start, stop, rgb, to_xyz, out):
     f, linear = np.empty(3), np.empty(3)
     for i in range(start, stop):

@@ -6,9 +6,9 @@ import functools
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from .boundary import expect_floats
+from .compile import jit
 from .matmul import matmul, matmul_naive
 from .parallel import get_num_threads, set_num_threads
 
@@ -28,7 +28,7 @@ def _checked(rung):
 
 
 @_checked
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def compiled(a, b):
     """The three loops, compiled: row i of A meets column j of B, which jumps a whole row of B at every step."""
     c = np.zeros((a.shape[0], b.shape[1]), a.dtype)
@@ -40,7 +40,7 @@ def compiled(a, b):
 
 
 @_checked
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def loop_order(a, b):
     """The inner two loops swapped: now B and C are read along their rows, and the compiler can use vectors."""
     c = np.zeros((a.shape[0], b.shape[1]), a.dtype)
@@ -52,7 +52,7 @@ def loop_order(a, b):
 
 
 @_checked
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def tiled(a, b):
     """In tiles: a DEPTH x TILE piece of B stays in the first-level cache while all rows of A pass by."""
     (m, steps), n = a.shape, b.shape[1]
@@ -69,7 +69,7 @@ def tiled(a, b):
 
 
 @_checked
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def packed(a, b):
     """Each piece of B is copied first, so that it lies close together, and serves four steps of the sum at a time:
 

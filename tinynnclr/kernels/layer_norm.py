@@ -2,9 +2,9 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from .boundary import expect_eps, expect_floats, expect_like
+from .compile import jit
 from .parallel import parallel
 
 PARTS = 64  # partial sums over rows, however many threads there are, so that their bytes do not depend on them
@@ -25,7 +25,7 @@ def layer_norm_grad_naive(g, x, weight, eps=1e-5):
     return dx, (g * xhat).sum(axis=rows), g.sum(axis=rows)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@jit(fastmath={"reassoc", "contract"})
 def _layer_norm(start, stop, x, weight, bias, eps, y, means, scales):
     """fastmath is there only to let the sums of a row be taken in any order."""
     for i in range(start, stop):
@@ -42,7 +42,7 @@ def _layer_norm(start, stop, x, weight, bias, eps, y, means, scales):
             out[j] = (row[j] - mean) * scale * weight[j] + bias[j]
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract"})
+@jit(fastmath={"reassoc", "contract"})
 def _layer_norm_grad(start, stop, g, x, weight, means, scales, dx, sums):
     """dx, and sums (PARTS, 2, d) of g xhat and of g over the rows of each part."""
     for part in range(start, stop):

@@ -1,9 +1,9 @@
 """Matrix product: cut C into blocks, pack a block of B into panels, let the micro-kernel do the rest."""
 import numpy as np
-from numba import njit
 
 from .boundary import expect_arrays
 from .cache import SECOND, THIRD
+from .compile import jit
 from .parallel import get_num_threads, parallel
 from .simd import KC, MR, contract, copy, pack, panel_width
 
@@ -27,7 +27,7 @@ def matmul_naive(a, b):
     return c
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _pack(start, stop, b, b_step, b_column, steps, n, panels):
     """Panels start to stop of B, for each KC of its rows; those of rows k0 to k0 + k begin at k0 * width + j0 * k."""
     nr = panel_width(b)
@@ -38,7 +38,7 @@ def _pack(start, stop, b, b_step, b_column, steps, n, panels):
              panels[k0 * width + left * k:])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, columns, bias, floor, c):
     """Blocks start to stop of C, `height` rows and `columns` columns each, one row of blocks after the other.
 
@@ -73,7 +73,7 @@ def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, column
                     row[j] = floor if value < floor else value
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _multiply_items(start, stop, a, a_row, a_step, b, b_step, b_column, m, steps, n, c):
     """Products start to stop of a batch, each on one thread."""
     nr = panel_width(a)

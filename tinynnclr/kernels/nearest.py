@@ -1,8 +1,8 @@
 """Exact nearest-neighbour search that keeps the best rows of the bank and forgets every other similarity at once."""
 import numpy as np
-from numba import njit
 
 from .boundary import expect_arrays, is_whole
+from .compile import jit
 from .parallel import get_num_threads, parallel
 from .simd import KC, column_max, contract, pack, panel_width
 
@@ -18,7 +18,7 @@ def nearest_naive(queries, bank, k=1, ids=None, exclude=None):
     return indices, np.take_along_axis(similarities, indices, axis=1)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _keep_best(scores, rows, row0, width, nr, top, best, index):
     """best, index (k, nr): the k largest scores so far in each column, in order; the first of equals comes first.
 
@@ -40,7 +40,7 @@ def _keep_best(scores, rows, row0, width, nr, top, best, index):
                 best[place, j], index[place, j] = score, row0 + i
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _exclude(scores, rows, ids, width, nr, unwanted):
     """Where a bank row's id is the one that a query does not want, its score is -inf, which is never kept."""
     for i in range(rows):
@@ -49,7 +49,7 @@ def _exclude(scores, rows, ids, width, nr, unwanted):
                 scores[i * nr + j] = -np.inf
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _nearest(start, stop, queries, n, d, bank, size, ids, exclude, best, index):
     """Panels of queries start to stop, best and index (panels, k, nr): every block of the bank meets all of them.
 

@@ -7,9 +7,9 @@ first, the moments, could hide in the epilogue of the convolution before. It wou
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from .boundary import expect_eps, expect_floats, expect_like
+from .compile import jit
 from .parallel import parallel
 
 PARTS = 64  # partial sums, however many threads there are, so that their bytes do not depend on them
@@ -36,7 +36,7 @@ def batch_norm_grad_naive(g, x, weight, bias, eps=1e-5, relu=False):
     return dxhat / std + dvar * 2 * centred / m + dmean / m, (g * xhat).sum(axes), g.sum(axes)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _moments(start, stop, x, origin, sums):
     """sums (PARTS, 2, width): of x - origin and of its square, over the rows of each part."""
     for part in range(start, stop):
@@ -49,7 +49,7 @@ def _moments(start, stop, x, origin, sums):
                 second[j] += centred * centred
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _scale_shift(start, stop, x, scale, shift, floor, y):
     """y = x * scale + shift, and no less than floor (NaN stays NaN)."""
     for row in range(start, stop):
@@ -59,7 +59,7 @@ def _scale_shift(start, stop, x, scale, shift, floor, y):
             out[j] = floor if value < floor else value
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _gradient_sums(start, stop, g, x, scale, shift, floor, mean, sums):
     """sums (PARTS, 2, width): of g and of g * (x - mean), where the output was above the floor."""
     for part in range(start, stop):
@@ -73,7 +73,7 @@ def _gradient_sums(start, stop, g, x, scale, shift, floor, mean, sums):
                 second[j] += passed * (values[j] - mean[j])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _grad_input(start, stop, g, x, scale, shift, floor, slope, level, dx, in_place):
     """dx = scale * g - slope * x - level, with g = 0 where the output was not above the floor.
 

@@ -1,8 +1,8 @@
 """Max and average pooling over windows of an image, and their gradients."""
 import numpy as np
-from numba import njit
 
 from .boundary import expect_arrays, expect_floats, expect_sizes, is_whole
+from .compile import jit
 from .parallel import parallel
 
 
@@ -25,7 +25,7 @@ def _pool_naive(x, size, stride, padding, border, reduce):
     return y
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _max_pool(start, stop, x, size, stride, padding, y, where):
     """where (n, ho, wo, c): the pixel row*w + column that won each window, the first of equals; NaN wins."""
     _, h, w, channels = x.shape
@@ -41,7 +41,7 @@ def _max_pool(start, stop, x, size, stride, padding, y, where):
                                 y[n, i, j, c], where[n, i, j, c] = value, row * w + column
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _max_pool_grad(start, stop, g, where, dx):
     w = dx.shape[2]
     for n in range(start, stop):
@@ -52,7 +52,7 @@ def _max_pool_grad(start, stop, g, where, dx):
                     dx[n, pixel // w, pixel % w, c] += g[n, i, j, c]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _avg_pool(start, stop, x, size, stride, padding, y):
     _, h, w, channels = x.shape
     share = y.dtype.type(1.0 / (size * size))
@@ -65,7 +65,7 @@ def _avg_pool(start, stop, x, size, stride, padding, y):
                             y[n, i, j, c] += x[n, row, column, c] * share
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _avg_pool_grad(start, stop, g, size, stride, padding, dx):
     _, h, w, channels = dx.shape
     share = dx.dtype.type(1.0 / (size * size))
@@ -83,7 +83,7 @@ def global_avg_pool_naive(x):
     return x.mean(axis=(1, 2))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _global_avg_pool(start, stop, x, y):
     """x (n, pixels, channels), y (n, channels)."""
     share = y.dtype.type(1.0 / x.shape[1])
@@ -98,7 +98,7 @@ def _global_avg_pool(start, stop, x, y):
             out[c] *= share
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _global_avg_pool_grad(start, stop, g, dx):
     share = g.dtype.type(1.0 / dx.shape[1])
     for n in range(start, stop):

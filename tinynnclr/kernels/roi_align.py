@@ -3,6 +3,7 @@ import numpy as np
 from numba import njit
 
 from .boundary import expect_arrays, expect_floats, expect_indices, expect_sizes, expect_whole
+from .compile import jit
 from .parallel import parallel
 
 
@@ -31,7 +32,7 @@ def _between(at, length):
     return low, min(low + 1, length - 1), at - low
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _roi_align(start, stop, x, boxes, image, samples, out):
     _, h, w, channels = x.shape
     size, one = out.shape[1], x.dtype.type(1)
@@ -54,7 +55,7 @@ def _roi_align(start, stop, x, boxes, image, samples, out):
                             out[r, i, j, c] += share * (top * (one - v) + bottom * v)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _roi_align_grad(start, stop, g, boxes, order, first, samples, dx):
     """A map is one iteration's own; order: the boxes by map, those of map n from first[n] to first[n + 1]."""
     _, h, w, channels = dx.shape

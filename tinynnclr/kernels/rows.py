@@ -1,10 +1,10 @@
 """A row of an image on its way into a convolution: as it lies, or normalised and cut off below zero as it is read."""
-from numba import njit
 
+from .compile import jit
 from .simd import copy
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def load_row(x, start, length, scale, shift, out, at):
     """out[at + k] = max(x[start + k] * scale[k] + shift[k], 0) for k < length; x itself where scale is empty."""
     if len(scale) == 0:

@@ -25,12 +25,14 @@ Sources: Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplic
 import platform
 
 from llvmlite import ir
-from numba import config, njit, types
+from numba import config, types
 from numba.core import cgutils
 from numba.core.codegen import get_host_cpu_features
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
+
+from .compile import jit
 
 _AVX512 = ("avx512", "x86-64-v4", "znver4", "znver5", "znver6", "icelake", "cascadelake", "cooperlake", "cannonlake",
            "rocketlake", "tigerlake", "rapids", "knl", "knm")  # parts of LLVM's names for processors
@@ -184,7 +186,7 @@ def _tile(vectors):
 _narrow, _wide = _tile(1), _tile(2)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def panel_width(array):
     """NR, the columns in a panel, for the type of `array`."""
     return 2 * VECTOR_BYTES // array.itemsize
@@ -253,7 +255,7 @@ def column_max(typing, scores, rows, top):
     return signature, codegen
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def pack(b, start, k_step, j_step, steps, columns, out):
     """Copy B[0:steps, 0:columns], with B[k, j] = b[start + k*k_step + j*j_step], into panels filled up with zeros.
 
@@ -274,7 +276,7 @@ def pack(b, start, k_step, j_step, steps, columns, out):
             copy(out, panel + j, nr, b, origin + j * j_step, k_step, steps)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def contract(a, a_base, a_off, blocks, block_stride, runs, run_stride, run_len, k_stride,
              b, b_start, b_pitch, b_step, c, c_base, c_off, columns, accumulate):
     """C (+)= A B, tile by tile, on flat arrays of one float type; the caller has checked every bound.

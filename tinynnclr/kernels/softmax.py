@@ -2,9 +2,9 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from .boundary import expect_floats, expect_like
+from .compile import jit
 from .parallel import parallel
 
 
@@ -17,7 +17,7 @@ def cross_entropy_naive(logits, labels):
     return losses
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _cross_entropy(start, stop, logits, labels, losses, log_sums):
     for i in range(start, stop):
         row = logits[i]
@@ -31,7 +31,7 @@ def _cross_entropy(start, stop, logits, labels, losses, log_sums):
         losses[i] = log_sums[i] - row[labels[i]]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _cross_entropy_grad(start, stop, g, logits, labels, log_sums, d):
     for i in range(start, stop):
         row, out, scale = logits[i], d[i], g[i]

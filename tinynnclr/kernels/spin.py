@@ -7,10 +7,12 @@ import platform
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
+
+from .compile import jit
 
 LOOKS = 40_000  # about 1 ms at 25 ns a look; between two kernels of a training step Python needs less
 GRACE = 300  # looks more after the change: by then whoever made it has given the interpreter lock back
@@ -53,7 +55,7 @@ def _pause(typing):
     return types.void(), codegen
 
 
-@njit(nogil=True, cache=True)
+@jit
 def spin(announce: np.ndarray, counter: np.ndarray, target: int, looks: int, grace: int) -> bool:
     """Add one to announce[0], then wait until counter[0] >= target: whether it was within so many looks."""
     _add_one(announce)

@@ -1,8 +1,8 @@
 """Take the light away: the plane that fits a colour channel best, then its spread; an image at a time, in cache."""
 import numpy as np
-from numba import njit
 
 from .boundary import expect_eps, expect_floats, expect_like
+from .compile import jit
 from .parallel import parallel
 
 
@@ -19,7 +19,7 @@ def standardize_naive(x, eps=1e-4):
     return y.astype(x.dtype)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _remove_planes(image, channels, out, level, slope):
     """out = image (h, w * channels) less its planes; level, slope (w * channels,): scratch.
 
@@ -52,7 +52,7 @@ def _remove_planes(image, channels, out, level, slope):
             left[j] = row[j] - level[j] - at * slope[j]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _mean_product(a, b, channels, columns, means):
     """columns (w * channels,): in each the mean over its whole channel of a * b, both (h, w * channels)."""
     columns[:] = 0
@@ -67,7 +67,7 @@ def _mean_product(a, b, channels, columns, means):
         columns[j] = means[j % channels] / means.dtype.type(len(a) * (len(columns) // channels))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _standardize(start, stop, x, eps, y, scale):
     """x, y (n, h, w * channels); scale (n, w * channels): what each column was multiplied with."""
     channels, columns = scale.shape[1], x.shape[2]
@@ -83,7 +83,7 @@ def _standardize(start, stop, x, eps, y, scale):
                 y[n, i, j] *= level[j]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _standardize_grad(start, stop, g, y, scale, dx):
     """dx = scale * (g less its planes - y * mean(g * y)); all (n, h, w * channels) but scale (n, channels)."""
     channels, columns = scale.shape[1], g.shape[2]

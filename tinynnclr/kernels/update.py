@@ -5,9 +5,9 @@ All arrays are flat and of one type; `lr` and the other numbers are Python's. Th
 import math
 
 import numpy as np
-from numba import njit
 
 from .boundary import expect_floats, expect_numbers, is_whole
+from .compile import jit
 from .parallel import parallel
 
 GRAIN = 1 << 14  # numbers that a piece has at least: a smaller one is not worth a thread
@@ -33,7 +33,7 @@ def adamw_naive(weight, grad, mean, square, lr, betas, eps, decay, steps):
     return weight - lr * (m / (np.sqrt(v) + eps) + decay * weight), mean, square
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _sgd(start, stop, weight, grad, velocity, lr, momentum, decay, nesterov):
     for i in range(start, stop):
         d = grad[i] + decay * weight[i]
@@ -41,14 +41,14 @@ def _sgd(start, stop, weight, grad, velocity, lr, momentum, decay, nesterov):
         weight[i] -= lr * (d + momentum * velocity[i] if nesterov else velocity[i])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _lars(start, stop, weight, grad, velocity, rate, momentum, decay):
     for i in range(start, stop):
         velocity[i] = momentum * velocity[i] + rate * (grad[i] + decay * weight[i])
         weight[i] -= velocity[i]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _adamw(start, stop, weight, grad, mean, square, lr, b1, b2, eps, decay, mean_scale, square_scale):
     one = weight.dtype.type(1)
     for i in range(start, stop):

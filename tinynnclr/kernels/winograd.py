@@ -16,9 +16,9 @@ splitting for stride 2 is F(2, 2) on the odd pixels, and plain products on the e
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 
 from .cache import SECOND
+from .compile import jit
 from .parallel import parallel
 from .simd import KC, contract, pack, panel_width
 from .winograd_tiles import (
@@ -48,7 +48,7 @@ def worth(weight_shape: tuple[int, ...], stride: int, padding: int, outputs: tup
     return (16, 25)[stride - 1] * tiles <= 0.8 * 9 * outputs[0] * outputs[1]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _multiply(a, a_pieces, v, starts, products, tiles, steps, columns, out):
     """Every product of planes: out_p (tiles, columns) = a_p (tiles, steps) v_p.
 
@@ -68,7 +68,7 @@ def _multiply(a, a_pieces, v, starts, products, tiles, steps, columns, out):
                      out, c_base, c_off, width, k > 0)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _forward(start, stop, x, scale, shift, h, w, c, tall, wide, stride, slots, products, v, starts, strips, y,
              ho, wo, f):
     """Strips (image, row of tiles) start to stop, a block of them at a time."""
@@ -84,7 +84,7 @@ def _forward(start, stop, x, scale, shift, h, w, c, tall, wide, stride, slots, p
         join(p, strip, count, ho, wo, f, tall, wide, stride, edge, y)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _backward(start, stop, g, ho, wo, f, tall, wide, slots, products, v, starts, strips, dx, h, w, c):
     """Images start to stop, stride 2: dx = T' (A' g A x V') T."""
     width = max(4 * wide + 2, w + 2)
@@ -99,7 +99,7 @@ def _backward(start, stop, g, ho, wo, f, tall, wide, slots, products, v, starts,
         join_gradients(t, strip, count, h, w, c, tall, wide, slots, columns, rows, dx)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _grad_weight(start, stop, parts, total, x, scale, shift, h, w, c, tall, wide, stride, slots, products, strips,
                  g, ho, wo, f, dv):
     """Part i of dv (parts, pieces * c, f) sums over strips i*total//parts to (i+1)*total//parts."""
@@ -124,7 +124,7 @@ def _grad_weight(start, stop, parts, total, x, scale, shift, h, w, c, tall, wide
                          dv, (part * patch * patch + first) * c * f, row_off[:pieces * c] * f, f, strip > begin)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _transform_weight(start, stop, weight, matrix, slots, products, size, c, f, starts, back, panels):
     """Products start to stop of V = G w G', packed; back: of its transpose. weight (3, 3, c*f), size = c*f."""
     v = np.empty(4 * size, weight.dtype)
@@ -149,7 +149,7 @@ def _transform_weight(start, stop, weight, matrix, slots, products, size, c, f, 
             pack(v, 0, f, 1, pieces * c, f, panels[starts[p]:])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _untransform_weight(start, stop, dv, matrix, slots, size, dw):
     """Numbers start to stop of each of the nine c x f planes of dw = G' (sum of the parts of dv) G."""
     total = np.empty(stop - start, dw.dtype)

@@ -4,8 +4,8 @@ See winograd.py for the idea. A *strip* is one row of tiles of one image, `wide`
 For each product of two rows or columns of A there is a *plane*: a matrix with a row for each tile of some strips.
 """
 import numpy as np
-from numba import njit
 
+from .compile import jit
 from .linear import linear
 from .rows import load_row
 from .simd import copy, panel_width
@@ -44,20 +44,20 @@ def _plan(stride):
 PLANS = {stride: _plan(stride) for stride in PIECES}
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _pad(length):
     """Numbers left free after a row: rows a power of two apart would meet in the same few places of a cache."""
     return 16 if length % 64 == 0 else 0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def place(tiles, first, product, pieces, c):
     """Where the plane of a product begins in t, and how far its tiles (of pieces * c numbers) are apart."""
     pad = _pad(c)
     return tiles * (first * c + product * pad), pieces * c + pad
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def planes(tiles, slots, products, c, f, like):
     """Room for t and for the products of so many tiles, a panel's width more than needed."""
     t = place(tiles, slots.shape[0] * slots.shape[1], len(products), 0, c)[0]
@@ -65,7 +65,7 @@ def planes(tiles, slots, products, c, f, like):
             np.empty(place(tiles, len(products), len(products), 0, f)[0] + panel_width(like), like.dtype))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _fill_rows(x, scale, shift, image, row, h, length, count, rows):
     """rows (count, length): rows `row` to `row` + count of an image, by `load_row`; zero where it has none."""
     for i in range(count):
@@ -75,7 +75,7 @@ def _fill_rows(x, scale, shift, image, row, h, length, count, rows):
             rows[i * length:(i + 1) * length] = 0
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def split_images(x, scale, shift, strip, strips, h, w, c, tall, wide, stride, slots, rows, columns, t):
     """t = T d T' for strips of tiles: for each product a plane with a row (pieces, c) for each tile.
 
@@ -108,7 +108,7 @@ def split_images(x, scale, shift, strip, strips, h, w, c, tall, wide, stride, sl
                 _t2(t, outs, columns, ins, c, wide, steps, step)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def split_gradients(g, strip, strips, ho, wo, f, tall, wide, stride, rows, columns, p):
     """p = A' g A for strips of tiles: for each product a plane with a row (f,) for each tile."""
     products, tiles, length, pitch = 4 if stride == 1 else 3, strips * wide, wo * f, f + _pad(f)
@@ -134,7 +134,7 @@ def split_gradients(g, strip, strips, ho, wo, f, tall, wide, stride, rows, colum
                 _a2_back(p, outs, columns, ins, f, wide, out_steps, in_steps)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def join(p, strip, strips, ho, wo, f, tall, wide, stride, edge, y):
     """y = A P A' for strips of tiles; p is overwritten, edge (2, f): scratch for a column that y does not have."""
     pitch = f + _pad(f)
@@ -165,7 +165,7 @@ def join(p, strip, strips, ho, wo, f, tall, wide, stride, edge, y):
                 copy(y, at + (wo - 1) * f, 1, edge, 0, 1, f)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def join_gradients(t, strip, strips, h, w, c, tall, wide, slots, columns, rows, dx):
     """dx = T' t T for strips of tiles of stride 2, whole images from the top; columns and rows as in `split_images`."""
     tiles, width = strips * wide, max(4 * wide + 2, w + 2)

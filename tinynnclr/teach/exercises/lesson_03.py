@@ -3,15 +3,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import from_dtype, njit, types
+from numba import from_dtype, types
 
 from ...kernels import get_num_threads, set_num_threads
+from ...kernels.compile import jit
 from ..check import Trial, exercise
 
 PARTS = 64  # partial sums, as in the package's batch norm
 
 
-@njit(cache=True)
+@jit
 def describe(x: np.ndarray) -> tuple[int, float, str]:
     """x (n,) -> (how many are not NaN, the largest of these in x's own type, "clean" or "spoiled")."""
     count, top = 0, x[0]
@@ -31,7 +32,7 @@ def add_weight_gradient(x: np.ndarray, g: np.ndarray, dw: np.ndarray) -> None:
                 dw[i, j] += x[s, i] * g[s, j]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@jit
 def _part_sums(start, stop, x, sums):
     for part in range(start, stop):
         for i in range(part * len(x) // len(sums), (part + 1) * len(x) // len(sums)):
