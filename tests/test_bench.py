@@ -135,7 +135,15 @@ def test_peers_of_convolution_do_the_same():
         np.testing.assert_allclose(case.ours(), theirs, rtol=0, atol=1e-4 * np.abs(theirs).max())
 
 
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="reads a peak that Windows does not tell")
+def test_the_peak_of_this_process():
+    before = process._peak_mb()
+    assert 20 < before < 20_000
+    held = np.ones(1 << 25)  # 256 MB, written
+    assert process._peak_mb() >= before
+    del held
+    assert process._peak_mb() > 256
+
+
 def test_a_process_of_its_own_tells_its_peak(monkeypatch):
     monkeypatch.setattr(process, "run", lambda *a, **k: (1.5, "123.5\n"))
     assert process.peak_memory("ours", 16) == 123.5

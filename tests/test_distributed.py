@@ -256,3 +256,26 @@ def test_scaling_on_paper():
     method = Run(small_config(width=16, dim=256, projector_hidden=256, predictor_hidden=256), random_data()).method
     assert scaling.weights_and_channels(method) == (scaling.TINY.parameters, scaling.TINY.channels)
     assert len([line for line in scaling.paper(scaling.TINY) if line.startswith("| 64 | 64 |")]) == 2
+
+
+def test_a_launcher_whose_path_holds_a_space(tmp_path, monkeypatch):
+    """A path is one word, with the backslashes that Windows puts there; a command with flags is several."""
+    (tmp_path / "my mpi").mkdir()
+    path = tmp_path / "my mpi" / "mpiexec.exe"
+    path.touch(0o755)
+    commands = []
+
+    class Started:
+        returncode = 0
+
+        def __init__(self, command, **_):
+            commands.append(command)
+
+        def communicate(self):
+            return '{"seconds": 1}\n', ""
+
+    monkeypatch.setattr(scaling.subprocess, "Popen", Started)
+    for launcher in (str(path), "mpiexec --bind-to core"):
+        assert scaling.launch(launcher, "strong", 2, 16, 1) == {"seconds": 1}
+    assert [command[:-len(commands[0]) + 3] for command in commands] == [
+        [str(path), "-n", "2"], ["mpiexec", "--bind-to", "core", "-n", "2"]]

@@ -3,6 +3,7 @@
     python -m tinynnclr.bench.process ours|torch WIDTH THREADS      prints the peak in MB
     python -m tinynnclr.bench.process start THREADS                 one training step of the main job
 """
+import ctypes
 import os
 import subprocess
 import sys
@@ -84,6 +85,10 @@ def _peak_mb():
     status = Path("/proc/self/status")
     if status.exists():
         return int(status.read_text(encoding="utf-8").partition("VmHWM:")[2].split()[0]) / 2**10
+    if sys.platform == "win32":
+        counters = (ctypes.c_size_t * 9)(72)  # PROCESS_MEMORY_COUNTERS: its size in bytes, the peak, seven others
+        ctypes.windll.kernel32.K32GetProcessMemoryInfo(ctypes.c_void_p(-1), counters, 72)  # -1 is this process
+        return counters[1] / 2**20
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

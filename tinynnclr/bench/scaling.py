@@ -8,6 +8,7 @@ import functools
 import json
 import math
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -173,7 +174,8 @@ def launch(launcher: str, kind: str, ranks: int, batch: int, steps: int) -> dict
     apart = ranks if kind == "apart" else 1
     command = [sys.executable, "-m", "tinynnclr.bench.scaling", "--here", "--batch", str(batch // apart), "--steps",
                str(steps)]
-    started = [subprocess.Popen(command if kind == "apart" else [*shlex.split(launcher), "-n", str(ranks), *command],
+    words = [launcher] if shutil.which(launcher) else shlex.split(launcher)  # a path may hold spaces and backslashes
+    started = [subprocess.Popen(command if kind == "apart" else [*words, "-n", str(ranks), *command],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
                                 errors="replace") for _ in range(apart)]
     found = []
