@@ -94,6 +94,20 @@ def test_the_walk_sees_what_is_there():
 
 
 @each_module
+def test_pictures_are_files_and_need_no_window(path):
+    """pyplot opens the backend of MPLBACKEND, which may not be installed."""
+    assert "pyplot" not in {part for name in imports(path) for part in name.split(".")}
+
+
+@each_module
+def test_every_picture_is_drawn_in_our_own_style(path):
+    for node in public(ast.parse(path.read_text(encoding="utf-8")), ast.FunctionDef):
+        called = [ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)]
+        makes_one = any("savefig" in name or name == "write_picture" for name in called)
+        assert not makes_one or "own_style" in decorators(node) or node.name in ("write_picture", "png"), node.name
+
+
+@each_module
 def test_nothing_is_unpickled(path):
     allowed = {"torch"} if "bench" in path.parts else set()  # where PyTorch is a peer
     assert not {name.split(".")[0] for name in imports(path)} & (BANNED - allowed)

@@ -5,12 +5,20 @@ import subprocess
 import sys
 import zlib
 
+import matplotlib
 import numpy as np
 import pytest
 from one_line import fails
+from small import random_data, small_config
 
 from tinynnclr import plots
+from tinynnclr.datasets.dataset import Dataset
+from tinynnclr.evaluate.finding import Finding
 from tinynnclr.plots import draw_curves, draw_embedding, draw_neighbors, draw_views
+from tinynnclr.plots_compare import draw_comparison
+from tinynnclr.plots_finding import draw_finding
+from tinynnclr.run_dir import PICTURES, draw_into
+from tinynnclr.train import Run, augmentation_pair, train
 
 NAMES = ("boat", "car", "aircraft", "rocket", "bird", "fish", "tree", "flower", "house", "cup")
 
@@ -212,11 +220,6 @@ def test_names_and_titles_of_any_kind(rng, out):
     check(draw_embedding(rng.standard_normal((44, 2)), labels, STRANGE, out, title="🦊" * 300), out)
 
 
-def test_the_same_bytes_every_time(out):
-    first = draw_curves(rows(4, neighbors=False), out).read_bytes()
-    assert draw_curves(rows(4, neighbors=False), out).read_bytes() == first
-
-
 def test_a_failure_leaves_the_old_picture(rng, out, monkeypatch):
     before = draw_curves(rows(4), out).read_bytes()
 
@@ -229,6 +232,53 @@ def test_a_failure_leaves_the_old_picture(rng, out, monkeypatch):
         draw_curves(rows(5), out)
     assert out.read_bytes() == before
     assert list(out.parent.iterdir()) == [out]
+
+
+THEIRS = {"text.usetex": True, "font.size": 30, "savefig.dpi": 300, "savefig.bbox": "tight", "axes.facecolor": "black",
+          "axes.titlesize": 40, "figure.autolayout": True, "axes.grid": True, "lines.linewidth": 9, "figure.dpi": 20}
+
+
+def test_the_readers_own_settings_change_no_picture(rng, out):
+    finding = Finding([{"encoder": "nnclr", "accuracy": 0.5}], "", 0.1)
+    image = pictures(rng, 1)
+    for draw in (lambda: draw_neighbors([np.zeros((1, 1), int)], image, [0], ["$a$"], out, title="a_b", note="a_b"),
+                 lambda: draw_comparison([("nnclr", [0.5, 0.6])], [("raw pixels", 0.2)], out),
+                 lambda: draw_finding(finding, out, "a_b")):
+        plain = draw().read_bytes()
+        with matplotlib.rc_context(THEIRS):
+            assert draw().read_bytes() == plain
+            assert matplotlib.rcParams["font.size"] == 30  # and they are as they were
+
+
+@pytest.mark.parametrize(("images", "tests", "classes"), [(2, 1, 1), (5, 3, 23)])
+def test_a_run_on_few_images_has_all_pictures(images, tests, classes, tmp_path):
+    """Fewer than a picture shows; names that are long, no Latin, or look like formulas."""
+    names = [f"${c}$ 猫 \\alpha_{c} {'long ' * 9}" for c in range(classes)]
+    data = [Dataset(random_data(n).images, np.arange(n) % classes, tuple(names)) for n in (images, tests)]
+    run = Run(small_config(batch_size=2, epochs=1, method="simclr"), data[0])
+    train(run, data[0], augmentation_pair("simclr"), progress=False)
+    drawn = draw_into(tmp_path, run, data)
+    assert sorted(path.name for path in drawn) == sorted(PICTURES)
+
+
+def test_whether_labels_took_part_is_told_below_the_neighbours(rng, out, monkeypatch):
+    notes = []
+    for name in ("views", "curves", "embedding"):
+        monkeypatch.setattr(f"tinynnclr.plots.draw_{name}", lambda *_, **__: None)
+    monkeypatch.setattr("tinynnclr.plots.draw_neighbors", lambda *_, note, **__: notes.append(note))
+    data = random_data(16)
+    for method in ("simclr", "supervised", "dial"):
+        run = Run(small_config(method=method), data)
+        run.metrics, run.gallery = rows(1), [np.zeros((2, 1), int)]
+        draw_into(out.parent, run, (data, data))
+    assert notes == ["Training used no labels.", *["Training used the labels."] * 2]
+    monkeypatch.undo()
+    found = [rng.integers(0, 9, (4, 5))] * 2  # two blocks: the sentence has a line of its own
+    images = pictures(rng, 9)
+    plain, noted = (draw_neighbors(found, images, np.arange(9), NAMES, out.parent / "n" / f"{i}.png", note=note)
+                    for i, note in enumerate(("", notes[0])))
+    high, higher = (struct.unpack(">II", path.read_bytes()[16:24])[1] for path in (plain, noted))
+    assert higher - high > 30
 
 
 def test_makes_the_folder(out):

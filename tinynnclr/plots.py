@@ -22,6 +22,7 @@ from .plots_style import (
     WIDTH,
     draw_headline,
     expect,
+    own_style,
     plain_text,
     write_picture,
 )
@@ -44,6 +45,7 @@ PANELS = (  # headline, what the axis counts, {metric: how the line is called}
 SHARES = ("monitor_knn", "agreement", "self_match")
 
 
+@own_style()
 def draw_curves(metrics: Sequence[dict], path: str | Path, *, title: str = "") -> Path:
     """How a run went, epoch by epoch: small multiples of the rows of `Run.metrics`; returns the path of the PNG.
 
@@ -100,11 +102,13 @@ def _panel(ax, epochs, series, percent):
     ax.set_xlabel("epoch", fontsize=8.5, color=GREY, labelpad=1)
 
 
+@own_style()
 def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np.ndarray, class_names: Sequence[str],
-                   path: str | Path, *, title: str = "") -> Path:
+                   path: str | Path, *, title: str = "", note: str = "") -> Path:
     """Queries and their nearest neighbours after the first, the middle and the last epoch; returns the path of the PNG.
 
     gallery: indices (q, s) into images (n, h, w, 3) uint8, one array an epoch; the queries are the first q images.
+    note: a sentence below the pictures.
     """
     expect(len(gallery) > 0, "draw_neighbors: gallery: expected at least one epoch, got none")
     labels = np.asarray(labels)
@@ -122,8 +126,8 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
     gap, indent = 0.22, MARGIN + 0.95  # inches: between blocks, and of the names beside the queries
     side = min(0.6, (WIDTH - indent - MARGIN - 3 * gap) / (1 + 3 * shown))  # of a square with an image
     left = indent + side + gap
-    fig, ax, top = _sheet(max(left + len(blocks) * (shown * side + gap), 5.6), queries * side + 1.06, title,
-                          "Whom does the network think is alike?")
+    fig, ax, top = _sheet(max(left + len(blocks) * (shown * side + gap), 5.6),
+                          queries * side + 1.06 + 0.25 * bool(note), title, "Whom does the network think is alike?")
     top += 0.63
     ax.text(indent + side / 2, top - 0.06, "query", ha="center", va="bottom", fontsize=9.5, color=GREY)
     for q in range(queries):
@@ -144,12 +148,11 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
         _picture(ax, None, x, y, 0.26, same)
         ax.text(x + 0.32, y + 0.13, text, va="center", fontsize=9, color=INK)
         x += 2.0
-    if len(blocks) > 1:
-        ax.text(left + len(blocks) * (width + gap) - gap, y + 0.13, "No label reaches the training.", ha="right",
-                va="center", fontsize=9, color=GREY)
+    ax.text(left, y + 0.38, plain_text(note, 80), va="center", fontsize=9, color=GREY)
     return write_picture(fig, path)
 
 
+@own_style()
 def draw_embedding(positions: np.ndarray, labels: np.ndarray, class_names: Sequence[str], path: str | Path, *,
                    title: str = "", images: np.ndarray | None = None) -> Path:
     """A map of the test features: positions (n, 2) by t-SNE, each class named where it is densest; returns the path.
@@ -214,6 +217,7 @@ def _place(names, points, sheet):
     return np.hstack([centres, half])
 
 
+@own_style()
 def draw_views(originals: np.ndarray, views: np.ndarray, path: str | Path, *, title: str = "") -> Path:
     """Each image of originals (n, h, w, 3) uint8 and its k random views (n, k, h, w, 3) in [0, 1]; returns the path."""
     expect(np.ndim(views) == 5 and np.shape(views)[1] > 0 and np.shape(views)[-1] == 3,

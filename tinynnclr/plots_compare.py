@@ -20,6 +20,7 @@ from .plots_style import (
     WIDTH,
     draw_headline,
     expect,
+    own_style,
     plain_text,
     write_picture,
 )
@@ -32,6 +33,7 @@ LEGEND = ("Small dots: one seed each. Large: the mean of the seeds and its 95 % 
           "Dashed: what one has without learning.")
 
 
+@own_style()
 def draw_comparison(arms: Sequence[tuple[str, Sequence[float]]], floors: Sequence[tuple[str, float]], path: str | Path,
                     *, title: str = "") -> Path:
     """A dot plot of (name, kNN accuracy of each seed), in the order given, above (name, accuracy) of the floors.

@@ -11,7 +11,7 @@ from .evaluate.dense.average_precision import box_overlap
 from .evaluate.dense.judge import DenseFinding
 from .evaluate.finding import grouped
 from .evaluate.interval import mean_and_interval
-from .plots_style import BLUE, DPI, GREY, HALO, INK, MARGIN, ORANGE, WIDTH, draw_headline, write_picture
+from .plots_style import BLUE, DPI, GREY, HALO, INK, MARGIN, ORANGE, WIDTH, draw_headline, own_style, write_picture
 
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")  # Okabe and Ito's, one a thing of a scene
 STRANGE = "#333333"  # a thing that is found where none is
@@ -43,6 +43,7 @@ def draw_scene(ax: Axes, scene: Playroom, truth: Playroom, fontsize: float) -> N
     ax.spines[:].set_visible(False)
 
 
+@own_style()
 def draw_playroom(scenes: Playroom, path: str | Path, *, title: str = "") -> Path:
     """The first nine scenes with all that is known of them."""
     columns, side = 3, (WIDTH - 2 * MARGIN - 2 * GAP) / 3
@@ -56,6 +57,7 @@ def draw_playroom(scenes: Playroom, path: str | Path, *, title: str = "") -> Pat
     return write_picture(fig, path)
 
 
+@own_style()
 def draw_dense(finding: DenseFinding, path: str | Path, title: str) -> Path:
     """What was measured, as bars in percent; below, test scenes as they are and as the detectors see them."""
     rows = [] if finding.truth is None else [("the truth", finding.truth), *finding.found.items()]

@@ -5,12 +5,13 @@ from matplotlib.figure import Figure
 
 from .evaluate.finding import Finding, grouped
 from .evaluate.interval import mean_and_interval
-from .plots_style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, write_picture
+from .plots_style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, own_style, write_picture
 
 FLOORS = ("random weights", "raw pixels")
 COLOURS, MARKERS = (BLUE, ORANGE, "#009E73", "#CC79A7"), "os^D"  # Okabe and Ito's, one a measure
 
 
+@own_style()
 def draw_finding(finding: Finding, path: str | Path, title: str) -> Path:
     """Means over seeds with 95 % intervals, in percent; the table's words name the lines."""
     groups = grouped(finding.rows)

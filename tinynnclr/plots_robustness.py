@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from .evaluate.finding import Finding, grouped
 from .evaluate.interval import mean_and_interval
-from .plots_style import BLUE, GREY, INK, MARGIN, WIDTH, draw_headline, write_picture
+from .plots_style import BLUE, GREY, INK, MARGIN, WIDTH, draw_headline, own_style, write_picture
 
 FLOORS: dict[str, dict[str, Any]] = {
     "random weights": {"color": GREY, "linestyle": "-", "marker": "o", "markerfacecolor": "white"},
@@ -16,6 +16,7 @@ JUDGED: dict[str, Any] = {"color": BLUE, "marker": "o", "linewidth": 2.2, "marke
 HEIGHT, LEFT, GAP = 3.7, 0.65, 0.35  # inches
 
 
+@own_style()
 def draw_robustness(finding: Finding, path: str | Path, title: str) -> Path:
     """A line for each encoder; several seeds give means and 95 % intervals. Styles have no order: dots, no line."""
     curves: dict[str, dict[str, list]] = {}  # change: encoder: [(severity, mean, half)]

@@ -6,7 +6,7 @@ from matplotlib.lines import Line2D
 
 from .evaluate.finding import Finding, grouped
 from .evaluate.interval import mean_and_interval
-from .plots_style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, plain_text, write_picture
+from .plots_style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, own_style, plain_text, write_picture
 
 FLOORS = {"random weights": {"marker": "o", "color": INK, "markerfacecolor": "none"},
           "raw pixels": {"marker": "x", "color": GREY}}
@@ -14,6 +14,7 @@ ARMS = [{"marker": marker, "color": colour}
         for marker, colour in zip("os^D", (BLUE, ORANGE, "#009E73", "#CC79A7"), strict=True)]  # Okabe and Ito's
 
 
+@own_style()
 def draw_sets(finding: Finding, path: str | Path, title: str) -> Path:
     """Accuracy of rows with the words encoder, to (the set) and how (the panel); "interval" or seeds give the bars."""
     groups = {tuple(word for _, word in which): numbers for which, numbers in grouped(finding.rows).items()}

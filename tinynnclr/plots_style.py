@@ -1,8 +1,11 @@
 """What all pictures share: their size and colours, the headline, text that the font can draw, the file."""
+import contextlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patheffects import withStroke
@@ -14,10 +17,19 @@ INK, GREY, PALE, BLUE, ORANGE = "#222222", "#666666", "#CCCCCC", "#0072B2", "#D5
 HALO = [withStroke(linewidth=3, foreground="white")]
 
 
+@contextlib.contextmanager
+def own_style() -> Iterator[None]:
+    """Matplotlib's defaults instead of the reader's own settings (matplotlibrc, rcParams); also a decorator."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
+
+
 def draw_headline(fig: Figure, title: str, headline: str) -> float:
     """Write headline and title at the top left; returns the inches that they take."""
     width, height = fig.get_size_inches()
-    fig.text(MARGIN / width, 1 - 0.12 / height, headline, va="top", fontsize=14, weight="bold", color=INK)
+    fig.text(MARGIN / width, 1 - 0.12 / height, plain_text(headline, 200), va="top", fontsize=14, weight="bold",
+             color=INK)
     fig.text(MARGIN / width, 1 - 0.41 / height, plain_text(title, int(13 * width)), va="top", fontsize=9.5, color=GREY)
     return 0.42 + 0.2 * bool(title)
 

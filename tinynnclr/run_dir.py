@@ -163,12 +163,14 @@ def draw_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> list[Pat
     config, (train_data, test) = run.config, data
     title = f"{config.method} on {config.dataset}, {run.epoch} epochs"
     shown = test.take(MAP_SIZE)
-    rows = views_example(train_data, augmentation_pair(config.augmentation), 6, 8)
-    pictures = [plots.draw_views(train_data.images[:6], rows, folder / "views.png", title=title)]
+    few = train_data.images[:6]
+    rows = views_example(train_data, augmentation_pair(config.augmentation), len(few), 8)
+    pictures = [plots.draw_views(few, rows, folder / "views.png", title=title)]
     if run.metrics:
         pictures.append(plots.draw_curves(run.metrics, folder / "curves.png", title=title))
         pictures.append(plots.draw_neighbors(run.gallery, train_data.images, train_data.labels,
-                                             train_data.class_names, folder / "neighbors.png", title=title))
+                                             train_data.class_names, folder / "neighbors.png", title=title,
+                                             note=f"Training used {'the' if run.method.uses_labels else 'no'} labels."))
     positions = tsne(encode(run.method.encoder, shown.images))
     pictures.append(plots.draw_embedding(positions, shown.labels, test.class_names, folder / "embedding.png",
                                          title=title, images=shown.images))

@@ -6,11 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..checkpoint import write_whole
+from ..plots_style import own_style
 
 MARKS = {"matmul": ("o", "#0072B2"), "conv forward": ("s", "#D55E00"), "conv grad_input": ("^", "#009E73"),
          "conv grad_weight": ("v", "#CC79A7"), "search": ("D", "#E69F00")}  # colours: Okabe and Ito
 
 
+@own_style()
 def draw_roofline(rows: Sequence[dict], peak: float, bandwidth: float, path: str | Path) -> Path:
     """Write a PNG from the rows of `bench`; peak in GFLOP/s, bandwidth in GB/s."""
     figure = Figure((8, 5), dpi=130, layout="constrained")

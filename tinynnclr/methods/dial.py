@@ -19,7 +19,7 @@ from .support_set import unit_rows
 class Dial(NNCLR):
     """NNCLR that reads the labels of `data` to choose its positives; left out of `compare --methods all`."""
 
-    experiment = True
+    experiment = uses_labels = True
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset):
         super().__init__(encoder, config, rng, data)

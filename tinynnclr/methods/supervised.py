@@ -17,6 +17,8 @@ from .method import Method
 class Supervised(Method):
     """Encoder and a linear layer with an output for each class of `data`: the one method that reads its labels."""
 
+    uses_labels = True
+
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset):
         self.encoder, self.labels_of = encoder, (data.labels,)  # in a tuple: no buffer
         self.head = Linear(encoder.features, len(data.class_names), rng)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..evaluate.interval import mean_and_interval
-from ..plots_style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, write_picture
+from ..plots_style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, own_style, write_picture
 from .friends import DIALS, STYLES, Gains, gains
 from .page import CEILING, floors
 from .table import Cells, Table
@@ -16,6 +16,7 @@ COLOURS, MARKERS = (BLUE, ORANGE, "#009E73", "#CC79A7"), "os^D"
 POINTS = {"half-way": "^", "80 %": "D", "crops only": "p", "fog": "P", "sketch": "X"}
 
 
+@own_style()
 def draw_table(table: Table, cells: Cells, path: Path, title: str, images: int) -> Path:
     """Over the table's axis where it has one, else a line for each arm; kNN in percent."""
     if table.axis:
@@ -44,6 +45,7 @@ def draw_table(table: Table, cells: Cells, path: Path, title: str, images: int) 
     return write_picture(fig, path)
 
 
+@own_style()
 def draw_findings(table: Table, rows: Sequence[Mapping], path: Path, title: str) -> Path:
     """A protocol's rows, means over seeds, a line for each kind of row and a marker for each arm."""
     kinds = list(dict.fromkeys(_kind(row) for row in rows))
@@ -79,6 +81,7 @@ def draw_findings(table: Table, rows: Sequence[Mapping], path: Path, title: str)
     return write_picture(fig, path)
 
 
+@own_style()
 def draw_friends(table: Table, cells: Cells, lent: Gains, path: Path, title: str) -> Path:
     """Gain over no neighbours against how often they agree: the dials as curves, real runs and those lent as points."""
     found = {**gains(cells), **lent}
