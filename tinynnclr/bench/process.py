@@ -82,13 +82,13 @@ def _main(side: str, *arguments: str) -> None:
 
 def _peak_mb():
     """Linux counts in getrusage what the parent held when it forked, so there the process's own status is read."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text(encoding="utf-8").partition("VmHWM:")[2].split()[0]) / 2**10
     if sys.platform == "win32":
         counters = (ctypes.c_size_t * 9)(72)  # PROCESS_MEMORY_COUNTERS: its size in bytes, the peak, seven others
         ctypes.windll.kernel32.K32GetProcessMemoryInfo(ctypes.c_void_p(-1), counters, 72)  # -1 is this process
         return counters[1] / 2**20
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text(encoding="utf-8").partition("VmHWM:")[2].split()[0]) / 2**10
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
