@@ -1,5 +1,7 @@
 """A web server on the loopback with bad habits that can be switched on: the one the download tests talk to."""
 import contextlib
+import itertools
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -77,3 +79,43 @@ def running(files):
         finally:
             server.shutdown()
             thread.join(5)
+
+
+@contextlib.contextmanager
+def answering(*answers, host="127.0.0.1"):
+    """The port of a server that gives these answers (bytes, or an iterable of them), one a connection; its requests."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as listener:
+        requests = []
+
+        def serve():
+            for answer in answers:
+                with contextlib.suppress(OSError), listener.accept()[0] as connection:
+                    connection.settimeout(5)
+                    request = b""
+                    while b"\r\n\r\n" not in request:
+                        request += connection.recv(10_000)
+                    requests.append(request.decode())
+                    for piece in [answer] if isinstance(answer, bytes) else answer:
+                        connection.sendall(piece)
+
+        listener.settimeout(5)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1], requests
+        finally:
+            listener.close()
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def forever(piece):
+    """It again and again, in pieces that are worth sending."""
+    return itertools.repeat(piece * (1 + 20_000 // len(piece)))
+
+
+def head(**headers):
+    """The start of a good answer, with these headers."""
+    lines = [f"{key.replace('_', '-')}: {value}\r\n" for key, value in headers.items()]
+    return ("HTTP/1.1 200 OK\r\n" + "".join(lines) + "\r\n").encode()

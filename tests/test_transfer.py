@@ -1,8 +1,6 @@
 """Transfers that break off, resume, start over, or never begin."""
 import socket
 import threading
-import urllib.request
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -169,16 +167,6 @@ def test_redirected_in_a_circle(server, part):
     server.redirect = {"/round": "/round"}
     with fails(DownloadError, "HTTP 302", "--url"):
         transfer(server.url + "round", part, SIZE)
-
-
-def test_https_is_not_given_up_by_a_redirect(part, monkeypatch):
-    closed = []
-    response = SimpleNamespace(url="http://plain/file", close=lambda: closed.append(True))
-    monkeypatch.setattr(urllib.request, "urlopen", lambda *args, **options: response)
-    with fails(DownloadError, "expected https", "http://plain"):
-        transfer("https://secret/file", part, SIZE)
-    assert closed == [True]
-    assert not part.exists()
 
 
 def test_404(server, part):

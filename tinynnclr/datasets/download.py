@@ -83,7 +83,8 @@ def download(
             paths = [_local(Path(archive), file, source, checksum) for file in source.files]
         data_dir.mkdir(parents=True, exist_ok=True)  # a mistake above leaves no folder behind
         if archive is None:
-            paths = [_fetch(_address(url, file, source, allow_http), data_dir, file, checksum) for file in source.files]
+            paths = [_fetch(_address(url, file, source, allow_http), data_dir, file, checksum, allow_http)
+                     for file in source.files]
         fetched = paths if archive is None else []
         try:
             _install(source, paths, folder)
@@ -112,6 +113,8 @@ def _address(url, file, source, allow_http):
         raise DownloadError(f"url: expected https://..., got {url!r}; --allow-http takes it")
     if not url.lower().startswith(("https://", "http://")):
         raise DownloadError(f"url: expected https://..., got {url!r} (a local file goes to --from)")
+    if "@" in url.split("/")[2]:
+        raise DownloadError("url: expected no user name or password; fetch the file yourself and add --from FILE")
     if len(source.files) > 1 and not url.endswith("/"):
         url += "/"
     return url + file.name if url.endswith("/") else url
@@ -128,11 +131,11 @@ def _local(path, file, source, checksum):
     return path
 
 
-def _fetch(url, data_dir, file, checksum):
+def _fetch(url, data_dir, file, checksum, allow_http):
     """The path of the complete and checked data_dir/NAME.part."""
     part = data_dir / f"{file.name}.part"
     if not checksum or not part.exists() or part.stat().st_size < file.size:
-        transfer(url, part, file.size if checksum else None)
+        transfer(url, part, file.size if checksum else None, 2 * file.size + 1_000_000, allow_http)
     try:
         _verify(part, file, checksum)
     except DownloadError:

@@ -1,5 +1,10 @@
 """One file over HTTP, resumed where an earlier try broke off."""
+import functools
+import http.client
+import io
 import os
+import re
+import time
 import urllib.request
 from collections.abc import Iterator
 from email.utils import formatdate, parsedate_to_datetime
@@ -11,33 +16,43 @@ from tqdm import tqdm
 
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without a byte
+WINDOW, SLOWEST = 60, 1000  # in each such number of seconds, at least so many bytes a second
+HEADERS = 1 << 20  # bytes before the file's first one
+MOST = 1 << 30  # bytes of a file whose size is not known
+RANGE = re.compile("bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 
 
 class DownloadError(Exception):
     """Why a data set could not be had, in one line."""
 
 
-def transfer(url: str, part: Path, size: int | None) -> None:
-    """Bring the file part up to the whole of url; size is its bytes, None where any will do.
+def transfer(url: str, part: Path, size: int | None, most: int = MOST, allow_http: bool = False) -> None:
+    """Bring the file part up to the whole of url; size is its bytes, None where any number up to `most` will do.
 
     A broken part carries the server's Last-Modified as its own time and sends it back as If-Range: a server that holds
     the same file sends the rest (206); one whose file changed, or that cannot resume, sends everything (200).
-    Raises DownloadError: no such address, no connection, another size, broken off (part is kept for the next try).
+    Each redirect must lead to https, or with allow_http (or from a url of http) to http.
+    Raises DownloadError: no such address, no connection, another size, too slow, broken off (part is kept for the next
+    try).
     """
-    have = part.stat().st_size if part.exists() else 0
+    have, most = part.stat().st_size if part.exists() else 0, most if size is None else size
     headers = {"User-Agent": "tinynnclr", "Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": formatdate(part.stat().st_mtime, usegmt=True)}
-    with _open(url, headers) as response:
-        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        if have and not resumed:
-            if response.status != 200:  # other bytes than we asked for, or (416) no byte after ours: start over
-                part.unlink()
-                return transfer(url, part, size)
-            have = 0
-        total = size if response.length is None else have + response.length
+    with _open(url, headers, most, allow_http or url.lower().startswith("http:")) as response:
+        place = RANGE.fullmatch(response.headers.get("Content-Range", "")) if response.status == 206 else None
+        start, end, whole = map(int, place.groups()) if place else (0, 0, 0)
+        if have and response.status != 200 and not have == start <= end < whole:
+            part.unlink()  # other bytes than we asked for, or (416) no byte after ours: start over
+            return transfer(url, part, size, most, allow_http)
+        if response.status != 200 and not (have and response.status == 206):
+            raise DownloadError(f"{url}: expected HTTP 200, got {response.status}; try --url ADDRESS or --from FILE")
+        have = have if response.status == 206 else 0
+        total = whole if have else size if response.length is None else response.length
         if size is not None and total != size:
             raise DownloadError(f"{url}: expected {size} bytes, the server has {total}; --no-checksum takes them")
+        if total is not None and total > most:
+            raise DownloadError(f"{url}: expected at most {most} bytes, the server has {total}; try --from FILE")
         print(f"{url}: resuming at byte {have}" if have else f"{url}: downloading")
         try:
             with (
@@ -48,17 +63,95 @@ def transfer(url: str, part: Path, size: int | None) -> None:
                     file.write(chunk)
                     bar.update(len(chunk))
                     have += len(chunk)
-                    if size is not None and have > size:
-                        break  # more than announced, perhaps endless: the caller sees that the size is wrong
+                    if have > (most if total is None else total):
+                        break  # more than announced, perhaps endless
         finally:
             _stamp(part, response.headers.get("Last-Modified"))
+    if size is None and have > (most if total is None else total):
+        part.unlink()
+        raise DownloadError(f"{url}: expected at most {most if total is None else total} bytes, the server sent more; "
+                            "try --url ADDRESS or --from FILE")
     if total is not None and have < total:
         raise DownloadError(f"{url}: broke off after {have} of {total} bytes; run this again to resume")
 
 
-def _open(url, headers):
+class _Watched(io.RawIOBase):
+    """What comes over a connection, which is given up where it is too slow or too much: headers can be endless, too."""
+
+    def __init__(self, raw):
+        self.raw, self.left = raw, HEADERS
+        self.since, self.recent = time.monotonic(), 0
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        count = self.raw.readinto(buffer)
+        self.left, self.recent = self.left - count, self.recent + count
+        seconds = time.monotonic() - self.since
+        if self.left < 0:
+            raise ConnectionError("the server sent more than was expected")
+        if count and seconds > WINDOW:
+            if self.recent < SLOWEST * seconds:
+                raise TimeoutError(f"slower than {SLOWEST} bytes a second")
+            self.since, self.recent = time.monotonic(), 0
+        return count
+
+    def close(self):
+        self.raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, most, *args, **options):
+        super().__init__(*args, **options)
+        self.watched, self.most = _Watched(self.fp.detach()), most
+        self.fp = io.BufferedReader(self.watched)
+
+    def begin(self):
+        super().begin()
+        self.watched.left += 2 * self.most  # with room for the lengths of chunks
+
+
+class _Connect(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
+    def __init__(self, most):
+        super().__init__()
+        self.most = most
+
+    def _connect(self, kind, host, **options):
+        connection = kind(host, **options)
+        connection.response_class = functools.partial(_Response, self.most)
+        return connection
+
+    def http_open(self, request):
+        return self.do_open(functools.partial(self._connect, http.client.HTTPConnection), request)
+
+    def https_open(self, request):
+        return self.do_open(functools.partial(self._connect, http.client.HTTPSConnection), request)
+
+
+class _Redirect(urllib.request.HTTPRedirectHandler):
+    def __init__(self, allowed):
+        self.allowed = allowed
+
+    def http_error_302(self, request, response, *reason):
+        response.close()  # or its page is read to the end, which may never come
+        return super().http_error_302(request, response, *reason)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+    def redirect_request(self, request, response, code, message, headers, url):
+        if not url.lower().startswith(self.allowed):
+            advice = "--allow-http takes it" if url.lower().startswith("http:") else "try --url ADDRESS or --from FILE"
+            raise DownloadError(f"{request.full_url}: expected https, was redirected to {_one_line(url)}; {advice}")
+        return super().redirect_request(request, response, code, message, headers, url)
+
+
+def _open(url, headers, most, allow_http):
     try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
+        opener = urllib.request.build_opener(
+            _Connect(most), _Redirect(("https://", "http://") if allow_http else ("https://",)))
+        return opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT)
     except HTTPError as error:
         if error.code == 416 and "Range" in headers:
             return error  # it is a response as well
@@ -68,10 +161,6 @@ def _open(url, headers):
     except (OSError, HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise DownloadError(f"{url}: no connection ({_one_line(reason)}); try --url ADDRESS or --from FILE") from error
-    if url.lower().startswith("https:") and not response.url.lower().startswith("https:"):
-        response.close()
-        raise DownloadError(f"{url}: expected https, was redirected to {response.url}; --url may name that address")
-    return response
 
 
 def _chunks(url, response) -> Iterator[bytes]:
@@ -85,9 +174,9 @@ def _chunks(url, response) -> Iterator[bytes]:
 def _stamp(part, last_modified):
     try:
         seconds = parsedate_to_datetime(last_modified).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return  # no usable date: the part keeps its own, which matches no server's
-    os.utime(part, (seconds, seconds))
+        os.utime(part, (seconds, seconds))
+    except (TypeError, ValueError, OverflowError, OSError):
+        pass  # no usable date: the part keeps its own, which matches no server's
 
 
 def _one_line(error):
