@@ -64,12 +64,12 @@ def differs(name, got, wanted):
 
 def fault(name, case, arguments):
     """What is wrong with a kernel's outcome for these arguments, in words."""
-    wanted, refused = outcome(case.reference, in_float64_each(arguments))  # before a kernel changes its arguments
-    got, error = call(name, arguments)
+    got, error = call(name, copy.deepcopy(arguments))  # for a kernel may change its arguments
     if error is not None:
         if not isinstance(error, REFUSED):
             return f"{type(error).__name__}: {error}"
         return "" if str(error) and "\n" not in str(error) else f"a message of several lines, or none: {error}"
+    wanted, refused = outcome(case.reference, in_float64_each(arguments))
     if refused is not None:
         return f"an answer, where the reference says {type(refused).__name__} {refused}"
     return differs(name, got, wanted)

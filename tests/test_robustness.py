@@ -21,7 +21,8 @@ def test_quarter_turns_are_exact(quarters, size):
 def rotated_by_loops(image, degrees):
     """Every pixel from the four around its origin, one channel after the other, counter-clockwise as one sees it."""
     h, w = image.shape[:2]
-    turn = np.exp(-1j * np.radians(degrees))  # back to where it came from, with y up
+    angle = np.radians(degrees)
+    turn = complex(np.cos(angle), -np.sin(angle))  # back to where it came from, with y up
     out = np.empty(image.shape)
     for y in range(h):
         for x in range(w):
