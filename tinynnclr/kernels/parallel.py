@@ -24,7 +24,7 @@ from .spin import GRACE, LOOKS, spin
 MOST_THREADS = 1024  # more than any machine has cores; a system refuses to start too many
 CHUNKS = 8  # pieces per thread, so that a core that is held up leaves its share to the others
 
-_num_threads = config.NUMBA_NUM_THREADS  # all cores, or the environment variable of that name
+_num_threads = min(config.NUMBA_NUM_THREADS, MOST_THREADS)  # all cores, or the environment variable of that name
 _tasks: queue.SimpleQueue = queue.SimpleQueue()
 _workers: list[threading.Thread] = []
 _launches = np.zeros(1, np.int64)  # how often tasks were put out so far: what an idle worker looks at
@@ -57,31 +57,89 @@ def _take_a_core(taken):
         return
     core = _linux.sched_getcpu()
     if core in taken:
-        allowed = os.sched_getaffinity(0)  # the calling thread's own
-        if free := allowed - set(taken):
-            with contextlib.suppress(OSError):  # where that is forbidden, it stays
+        with contextlib.suppress(OSError):  # where that is forbidden, it stays
+            allowed = os.sched_getaffinity(0)  # the calling thread's own
+            if free := allowed - set(taken):
                 os.sched_setaffinity(0, free)  # moves it at once
                 os.sched_setaffinity(0, allowed)
-            core = _linux.sched_getcpu()
+        core = _linux.sched_getcpu()
     taken.append(core)
+
+
+class _Launch:
+    """One call of `parallel`, in which idle workers may take part until it is closed.
+
+    The caller waits only for workers that take part. A worker that never comes, because it has ended, could not be
+    started or is busy (with the very kernel that made this call), costs time and nothing else.
+    """
+
+    def __init__(self, run):
+        self.run, self.closed = run, False
+        self.entered: list[bool] = []
+        self.errors: list[BaseException | None] = []  # one for each worker that has entered, once it has finished
+        self.wake: queue.SimpleQueue = queue.SimpleQueue()
+        self.done = np.zeros(1, np.int64)  # the same number, for a caller that spins
+        self.cores: list[int] = []
+
+    def help(self):
+        """Take part, in a worker. The order of the first two steps is what `close` relies on."""
+        self.entered.append(True)
+        error = None
+        try:
+            if not self.closed:
+                _take_a_core(self.cores)
+                self.run()
+        except BaseException as e:  # handed to the thread that is waiting for us
+            error = e
+        self.errors.append(error)
+        self.wake.put(None)
+        return self.done
+
+    def close(self):
+        """Wait until no worker is inside, then return their errors, and a KeyboardInterrupt that came meanwhile."""
+        interrupt = None
+        while True:
+            try:
+                self.closed = True
+                if len(self.errors) >= len(self.entered):  # not: so many out of `wake`; an interrupt may swallow one
+                    break
+                self.wake.get(timeout=0.2)  # Windows notices Ctrl-C only after a wait
+            except queue.Empty:
+                pass
+            except KeyboardInterrupt as e:
+                interrupt = e
+        errors, self.run, self.errors = self.errors, None, []  # a worker that comes late holds on to no array
+        return [interrupt, *errors]
 
 
 def _work():
     done, me = _nobody, threading.get_ident()
     while True:
-        seen = _launches[0]
-        if not spin(done, _launches, seen + 1 if _tasks.empty() else seen, LOOKS, GRACE):
-            _asleep.add(me)
-        run, errors, wake, done, cores = _tasks.get()
-        _asleep.discard(me)
         try:
-            _take_a_core(cores)
-            run()
-            errors.append(None)
-        except BaseException as error:  # handed to the thread that is waiting for us
-            errors.append(error)
-        wake.put(None)
-        del run, errors, wake, cores  # an idle worker holds on to no array
+            seen = _launches[0]
+            spinning = spin(done, _launches, seen + 1 if _tasks.empty() else seen, LOOKS, GRACE)
+        except BaseException:  # the caller spins, too, and reports it
+            spinning = False
+        if not spinning:
+            _asleep.add(me)
+        launch = _tasks.get()
+        _asleep.discard(me)
+        done = launch.help()
+        del launch
+
+
+def _start_workers(count):
+    """How many workers there are, at most `count`, after those that are missing were started."""
+    if not all(worker.is_alive() for worker in _workers):
+        _workers[:] = [worker for worker in _workers if worker.is_alive()]
+    while len(_workers) < count:
+        worker = threading.Thread(target=_work, name=f"kernels-{len(_workers)}", daemon=True)
+        try:
+            worker.start()
+        except RuntimeError:  # the system starts no more threads: go on with those that there are
+            break
+        _workers.append(worker)  # two callers may both come here: a worker too many does no harm
+    return min(count, len(_workers))
 
 
 def _forget():
@@ -108,36 +166,24 @@ def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
     ticket = itertools.count()  # next() is atomic: whoever is free takes the next piece
 
     def run():
-        while (piece := next(ticket)) < pieces:
+        while not launch.closed and (piece := next(ticket)) < pieces:
             start, stop = piece * count // pieces, (piece + 1) * count // pieces
             kernel(start, stop, *args)
 
-    helpers = min(_num_threads, pieces) - 1
-    while len(_workers) < helpers:
-        worker = threading.Thread(target=_work, name=f"kernels-{len(_workers)}", daemon=True)
-        worker.start()
-        _workers.append(worker)  # two callers may both come here: a worker too many does no harm
-    errors: list[BaseException | None] = []
-    wake: queue.SimpleQueue = queue.SimpleQueue()
-    done = np.zeros(1, np.int64)
-    cores: list[int] = []
-    _take_a_core(cores)
-    for _ in range(helpers):
-        _tasks.put((run, errors, wake, done, cores))
-    _launches[0] += 1
-    if _asleep and _linux is not None:
-        _linux.sched_yield()  # where a worker wakes on our core, let it go first: it moves away at once
-    interrupt = None
+    launch = _Launch(run)
     try:
+        _take_a_core(launch.cores)
+        helpers = _start_workers(min(_num_threads, pieces) - 1)
+        for _ in range(helpers if _tasks.qsize() < MOST_THREADS else 0):  # many that wait: all workers are busy
+            _tasks.put(launch)
+        _launches[0] += 1
+        if _asleep and _linux is not None:
+            _linux.sched_yield()  # where a worker wakes on our core, let it go first: it moves away at once
         run()
-        spin(_nobody, done, helpers, LOOKS, 0)
+        launch.closed = True
+        spin(_nobody, launch.done, len(launch.entered), LOOKS, 0)
     finally:  # an interrupt leaves only once nobody writes into our arrays any more
-        ticket = itertools.count(pieces)
-        while len(errors) < helpers:  # not: until so many came out of `wake`, for an interrupt may swallow one
-            try:
-                wake.get()
-            except KeyboardInterrupt as e:
-                interrupt = e
-    for error in (interrupt, *errors):
+        errors = launch.close()
+    for error in errors:
         if error is not None:
             raise error
