@@ -14,6 +14,8 @@ from tinynnclr.kernels import compile as module
 from tinynnclr.kernels.compile import MARK, UNUSED, jit
 
 ROOT = Path(__file__).resolve().parents[1]
+LOOP = pytest.param("loop", marks=pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows gives few users the right to make symbolic links"))
 
 
 def twice(x):
@@ -79,7 +81,7 @@ def test_a_damaged_file_is_compiled_and_written_again(cache, capsys, damage, fil
 
 
 @pytest.mark.parametrize("file", ["nbi", "nbc"])
-@pytest.mark.parametrize("make", ["mkdir", "mkfifo", "loop", "forbidden"])
+@pytest.mark.parametrize("make", ["mkdir", "mkfifo", LOOP, "forbidden"])
 def test_what_stands_in_a_files_place_does_not_stop_a_run(cache, make, file):
     call()
     path = pair(cache)[file]
@@ -113,7 +115,7 @@ def blocked(tmp_path, kind):
     return tmp_path / "loop"
 
 
-@pytest.mark.parametrize("kind", ["file", "long", "loop"])
+@pytest.mark.parametrize("kind", ["file", "long", LOOP])
 def test_without_a_writable_folder_a_temporary_one_is_used_and_reported_once(cache, tmp_path, monkeypatch, capsys,
                                                                             kind):
     where = blocked(tmp_path, kind)
