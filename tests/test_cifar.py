@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from one_line import fails
 
+from tinynnclr.datasets import cifar
 from tinynnclr.datasets.cifar import load_cifar10, load_cifar100
 
 CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -97,4 +98,11 @@ def test_cifar_label_out_of_range(cifar10):
 def test_cifar_wrong_number_of_names(cifar10):
     (cifar10[0] / "cifar-10-batches-bin" / "batches.meta.txt").write_bytes(b"\xff\xfe cat dog")
     with fails(ValueError, "batches.meta.txt", "10 class names, got 3"):
+        load_cifar10(cifar10[0])
+
+
+def test_cifar_files_that_are_far_too_large(cifar10, monkeypatch):
+    """Their size is compared before they are read."""
+    monkeypatch.setattr(cifar, "MAX_COUNT", 1)
+    with fails(ValueError, "data_batch_1.bin", "expected a multiple of 3073 bytes", "at most 1 times"):
         load_cifar10(cifar10[0])

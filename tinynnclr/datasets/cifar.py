@@ -6,6 +6,7 @@ import numpy as np
 from tinynnclr.datasets.dataset import Dataset
 
 SIDE = 32
+MAX_COUNT = 50_000  # records of a file
 PIXELS = 3 * SIDE * SIDE  # 1024 red bytes, 1024 green, 1024 blue, each plane row by row
 
 
@@ -44,8 +45,9 @@ def _read(path, class_counts) -> tuple[np.ndarray, np.ndarray]:
     """One file -> images (n, 32, 32, 3) uint8 and labels (n,) int64; a record has one label byte per class count."""
     n_labels = len(class_counts)
     record, size = n_labels + PIXELS, path.stat().st_size
-    if size == 0 or size % record:
-        raise ValueError(f"{path}: expected a multiple of {record} bytes (one record), got {size} bytes")
+    if size == 0 or size % record or size > MAX_COUNT * record:
+        raise ValueError(f"{path}: expected a multiple of {record} bytes (one record), at most {MAX_COUNT} times, "
+                         f"got {size} bytes")
     rows = np.fromfile(path, np.uint8).reshape(-1, record)
     labels, planes = rows[:, :n_labels], rows[:, n_labels:]
     wrong = np.argwhere(labels >= np.array(class_counts))
@@ -59,7 +61,8 @@ def _read(path, class_counts) -> tuple[np.ndarray, np.ndarray]:
 
 def _class_names(path, count):
     """One name a line; the official files end with blank lines."""
-    names = tuple(path.read_text(encoding="utf-8", errors="replace").split())
+    with open(path, encoding="utf-8", errors="replace") as file:
+        names = tuple(file.read(100_000).split())
     if len(names) != count:
         raise ValueError(f"{path}: expected {count} class names, got {len(names)}")
     return names
