@@ -1,11 +1,15 @@
 """Servers that never end, trickle, lie or lead astray: each ends in one line, soon, and what is useful is kept."""
 import itertools
+import os
+import signal
+import threading
 import time
 
 import pytest
 from flaky_server import answering, forever, head
 from one_line import fails
 
+from tinynnclr import cli
 from tinynnclr.datasets import transfer as module
 from tinynnclr.datasets.download import SOURCES, download
 from tinynnclr.datasets.transfer import DownloadError, transfer
@@ -197,3 +201,26 @@ def test_a_label_of_gzip_changes_nothing(part):
         fetch(port, part)
     assert part.read_bytes() == BODY
     assert "Accept-Encoding: identity" in requests[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself Ctrl-C alone there")
+def test_a_real_ctrl_c_ends_in_one_line_and_can_be_resumed(tmp_path, capsys):
+    name, length = SOURCES["cifar10"].files[0].name, SOURCES["cifar10"].files[0].size
+
+    def pressing():
+        yield head(Content_Length=length) + bytes(100_000)
+        time.sleep(0.1)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.1)
+
+    with answering(pressing(), b"HTTP/1.1 404 Gone\r\n\r\n") as (port, requests):
+        command = ["download", "cifar10", "--url", f"http://127.0.0.1:{port}/", "--data-dir", str(tmp_path),
+                   "--allow-http"]
+        with pytest.raises(SystemExit, match="130"):
+            cli.main(command)
+        assert capsys.readouterr().err.splitlines() == ["", "stopped"]
+        have = sum(path.stat().st_size for path in tmp_path.glob(f"{name}.part"))
+        with pytest.raises(SystemExit, match="2"):
+            cli.main(command)
+    assert 0 <= have <= 100_000
+    assert have == 0 or f"Range: bytes={have}-" in requests[1]

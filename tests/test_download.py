@@ -1,18 +1,13 @@
 """Downloads end to end: checked, unpacked, there whole or not at all; no failure leaves more than a .part."""
 import hashlib
 import io
-import os
-import signal
 import tarfile
-import threading
-import time
 
 import numpy as np
 import pytest
 from flaky_server import NEW, running
 from one_line import fails
 
-from tinynnclr import cli
 from tinynnclr.datasets import download as module
 from tinynnclr.datasets import transfer
 from tinynnclr.datasets.download import SOURCES, DownloadError, Published, Source, download
@@ -300,30 +295,3 @@ def test_a_missing_archive_leaves_no_folder_behind(tmp_path):
     with pytest.raises(DownloadError, match="not there"):
         download("cifar10", tmp_path / "data", archive=tmp_path / "missing.tar.gz")
     assert not (tmp_path / "data").exists()
-
-
-@pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself Ctrl-C alone there")
-def test_a_real_ctrl_c_ends_in_one_line_and_resumes(tmp_path, server, capsys):
-    server.cut, server.stall = 30_000, threading.Event()
-    command = ["download", "cifar10", "--url", server.url, "--data-dir", str(tmp_path / "data"), "--allow-http"]
-
-    def press():
-        while not server.log:
-            time.sleep(0.01)
-        time.sleep(0.1)
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-
-    thread = threading.Thread(target=press)
-    thread.start()
-    with pytest.raises(SystemExit, match="130"):
-        cli.main(command)
-    server.stall.set()
-    thread.join()
-    assert capsys.readouterr().err.splitlines() == ["", "stopped"]
-    part = tmp_path / "data" / "tiny.tar.gz.part"
-    have = part.read_bytes() if part.exists() else b""
-    assert TAR[:30_000].startswith(have)
-    server.cut = server.stall = None
-    cli.main(command)
-    check(tmp_path / "data" / "tiny")
-    assert server.log[1][1] == (f"bytes={len(have)}-" if have else None)
