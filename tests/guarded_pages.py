@@ -77,7 +77,7 @@ def main(file, every, die):
             call(name, own)  # what is compiled must see the true NumPy
             for n, (what, arguments) in enumerate([("unspoiled", case.arguments(np.random.default_rng(0), np.float32)),
                                                    *spoiled_calls(name, case, np.float32)]):
-                if n and n % every:
+                if n and n % every and not what.startswith("empty"):
                     continue
                 for sides["end"] in (True, False):
                     print(name, i, what, sides, file=log, flush=True)

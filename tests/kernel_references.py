@@ -99,7 +99,7 @@ def max_pool_grad(g, where, input_shape):
     """Number by number."""
     n, h, w, c = whole(*input_shape)
     need(g.ndim == 4, g.shape == where.shape, (g.shape[0], g.shape[3]) == (n, c), where.dtype.kind in "iu",
-         where.min(initial=0) >= 0, where.max(initial=0) < max(h * w, 1), min(input_shape) >= 0)
+         not where.size or 0 <= where.min() <= where.max() < h * w, min(input_shape) >= 0)
     dx = np.zeros((n, h * w, c))
     for i, j, k, channel in np.ndindex(g.shape):
         dx[i, where[i, j, k, channel], channel] += g[i, j, k, channel]

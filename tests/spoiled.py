@@ -1,4 +1,7 @@
 """Arguments made worse, one at a time: layouts, types, shapes and values that a kernel must refuse or get right."""
+import copy
+import itertools
+
 import numpy as np
 
 COMPILED_ANEW = ("read-only", "unaligned")  # other types to Numba: half a second or more each
@@ -23,6 +26,40 @@ def layouts(a):
     yield "unaligned", odd
 
 
+def emptied(arguments):
+    """(what was done, all arguments): each size, and each two, 0 wherever they stand, in arrays, shapes and counts.
+
+    Numbers of an array of integers are then 0, which is the last that an empty axis could be thought to hold.
+    """
+    sizes = sorted({size for value in arguments.values() for size in _sizes(value)} - {0})
+    for gone in itertools.chain(itertools.combinations(sizes, 1), itertools.combinations(sizes, 2)):
+        yield f"empty: {gone}", {key: _without(value, gone) for key, value in arguments.items()}
+    for key, value in arguments.items():  # one argument knows nothing of it
+        for gone in sizes:
+            if gone in _sizes(value):
+                yield f"empty: {gone} in {key}", {k: _without(v, (gone,) if k == key else ())
+                                                  for k, v in arguments.items()}
+
+
+def _sizes(value):
+    if isinstance(value, tuple):
+        return [size for v in value for size in _sizes(v)]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [value]
+    return getattr(value, "shape", [])
+
+
+def _without(value, gone):
+    if isinstance(value, tuple):
+        return tuple(_without(v, gone) for v in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return 0 if value in gone else value
+    if not isinstance(value, np.ndarray):
+        return copy.deepcopy(value)
+    left = value[tuple(slice(0, 0 if size in gone else None) for size in value.shape)]
+    return np.zeros_like(left) if value.dtype.kind in "iu" else left.copy()
+
+
 def types(a):
     """The same numbers, or nearly, of other types, and no arrays at all."""
     for dtype in ("f4", "f8", "f2", ">f4", ">f8", "g", "c8", "c16", "i8", ">i8", "i4", "u8", "u1", "?", "O", "U8",
@@ -30,6 +67,9 @@ def types(a):
         if np.dtype(dtype) != a.dtype:
             with np.errstate(all="ignore"):
                 yield dtype, (a.astype("i8") if dtype[0] == "M" else a).astype(dtype)
+    yield "masked", np.ma.masked_array(a, np.zeros(a.shape, bool))
+    if a.ndim == 2:
+        yield "a matrix", np.asmatrix(a)
     yield "a list", a.tolist()
     yield "None", None
     yield "text", "text"

@@ -4,7 +4,7 @@ import copy
 import numpy as np
 import pytest
 from kernel_cases import ALL, CASES, public_kernels
-from spoiled import COMPILED_ANEW, spoils
+from spoiled import COMPILED_ANEW, emptied, spoils
 
 KERNELS = public_kernels()
 REFUSED = (ValueError, TypeError, FloatingPointError, MemoryError)
@@ -89,6 +89,7 @@ def spoiled_calls(name, case, dtype):
     for key in arguments:
         for what, worse in spoils(arguments[key], rng):
             yield f"{key}: {what}", {**copy.deepcopy(arguments), key: worse}
+    yield from emptied(arguments)
 
 
 def test_every_kernel_has_a_case():
@@ -110,7 +111,7 @@ def test_one_argument_spoiled(name, i, count, record_property):
         for n, (what, arguments) in enumerate(spoiled_calls(name, case, dtype)):
             if (name, what) in EXCEPTED or what.endswith(COMPILED_ANEW) and (every > 1 or dtype != np.float32):
                 continue
-            if n % every == 0:
+            if n % every == 0 or what.startswith("empty"):
                 wrong = fault(name, case, arguments)
                 cases += 1
                 faults += [f"{np.dtype(dtype)} {what}: {wrong}"] if wrong else []

@@ -181,7 +181,7 @@ def test_gradients_that_do_not_fit(dtype):
         avg_pool2d_grad(g[:1], x.shape, 2)
     _, where = max_pool2d(x, 2)
     for bad_g, bad_shape in ((g[:1], x.shape), (g, (1, 4, 4, 3)), (g, (2, 4, 4, 2)), (g, (2, 3, 3, 3))):
-        with fails(ValueError, "max_pool2d_grad: g", r"where \(2, 2, 2, 3\)"):
+        with fails(ValueError, "max_pool2d_grad: ", "(does not belong to images|where: expected 0 to 8)"):
             max_pool2d_grad(bad_g, where, bad_shape)
     with fails(ValueError, "max_pool2d: x", "int64"):
         max_pool2d(np.ones((1, 4, 4, 1), np.int64), 2)

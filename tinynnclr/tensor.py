@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .kernels.boundary import plain
+
 OPS: dict[str, Callable] = {}  # every op by its name; tests/test_ops.py has a gradient check for each
 
 _creation = itertools.count()
@@ -73,7 +75,7 @@ def op(fn: Callable) -> Callable:
     @functools.wraps(fn)
     def lifted(*args, **static):
         arrays, dtype = _arrays(name, args)
-        value, vjps = fn(*arrays, **static)
+        value, vjps = fn(*arrays, **{key: plain(given) for key, given in static.items()})
         if len(vjps) != len(arrays):
             raise ValueError(f"{name}: {len(arrays)} inputs need as many vjps, got {len(vjps)}")
         if value.dtype != dtype:

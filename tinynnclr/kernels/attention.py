@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from .boundary import expect_arrays, is_whole
+from .boundary import expect_arrays, is_whole, plain_numbers
 from .compile import jit
 from .exp import exp
 from .parallel import parallel
@@ -134,6 +134,7 @@ def _flat(*arrays):
     return [np.ascontiguousarray(x).reshape(-1) for x in arrays]
 
 
+@plain_numbers
 def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, heads: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """(y, p): y = p v with p = softmax(q k^T / sqrt(d)), for each image and each head by itself.
 
@@ -148,6 +149,7 @@ def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, heads: int = 1) -> tu
     return y, p.reshape(n, heads, t, t)
 
 
+@plain_numbers
 def attention_grad(g: np.ndarray, q: np.ndarray, k: np.ndarray, v: np.ndarray, p: np.ndarray,
                    heads: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(dq, dk, dv) of `attention`, from g = dL/dy (n, t, heads * d) and the p that it returned."""

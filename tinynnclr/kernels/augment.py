@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .boundary import is_whole
+from .boundary import is_whole, plain_numbers
 from .compile import jit
 from .parallel import parallel as share_out
 
@@ -31,6 +31,7 @@ LUMA_R, LUMA_G, LUMA_B = (np.float32(v) for v in (0.299, 0.587, 0.114))  # ITU-R
 _piece = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
+@plain_numbers
 def identity_params(n: int, height: int, width: int) -> np.ndarray:
     """(n, 13) float32 rows that change nothing: at size = height = width the view is exactly images / 255."""
     params = np.zeros((n, len(COLUMNS)), np.float32)
@@ -40,6 +41,7 @@ def identity_params(n: int, height: int, width: int) -> np.ndarray:
     return params
 
 
+@plain_numbers
 def augment(images: np.ndarray, indices: np.ndarray, params: np.ndarray, size: int, *,
             parallel: bool = True) -> np.ndarray:
     """Views (b, size, size, 3) float32 in [0, 1] of images[indices]: row i is made as params[i] says.
@@ -290,7 +292,7 @@ def _checked(images, indices, params, size):
     if len(bad):
         i, c = bad[0]
         raise ValueError(f"params: expected {COLUMNS[c]} in [{low[c]:g}, {high[c]:g}], got {params[i, c]:g} in row {i}")
-    over = (params[:, [CROP_Y, CROP_X]] + params[:, [CROP_H, CROP_W]] > np.array([h, w]) * (1 + 1e-5)).any(1)
+    over = (params[:, [CROP_Y, CROP_X]] + params[:, [CROP_H, CROP_W]] > np.array([h, w], float) * (1 + 1e-5)).any(1)
     if over.any():
         raise ValueError(f"params: expected crops inside the {h} x {w} image, got (y, x, h, w) = {params[over][0, :4]}")
     if not is_whole(size, 1):

@@ -2,18 +2,36 @@
 
 Each `expect_` raises ValueError, one line that names kernel and argument, what was expected and what came.
 """
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+
+F = TypeVar("F", bound=Callable)
 
 FLOATS = (np.float32, np.float64)
 LARGEST = 2**31 - 1  # of a number that counts or steps: larger ones could overflow in products
 
 
+def plain(value: Any) -> Any:
+    """A number of NumPy as Python's, also in a tuple or a list; all else as it is."""
+    if type(value) in (tuple, list) and any(isinstance(v, (np.number, tuple, list)) for v in value):
+        return type(value)(map(plain, value))
+    return value.item() if isinstance(value, (np.integer, np.floating)) else value
+
+
+def plain_numbers(fn: F) -> F:
+    """fn, which gets numbers of Python for those of NumPy: sums and products of int8 would wrap around at 127."""
+    @functools.wraps(fn)
+    def given_plain(*args, **kwargs):
+        return fn(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
+    return given_plain  # type: ignore[return-value]
+
+
 def is_whole(value: Any, least: int = 0, most: int = LARGEST) -> bool:
-    """Whether it is an integer of Python or NumPy from least to most."""
-    return isinstance(value, (int, np.integer)) and bool(least <= value <= most)
+    """Whether it is an integer of Python or NumPy from least to most, and not True or False."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(least <= value <= most)
 
 
 def expect_whole(kernel: str, least: int, **numbers: Any) -> None:
@@ -38,9 +56,9 @@ def expect_eps(kernel: str, eps: Any) -> None:
 
 
 def expect_arrays(kernel: str, **arrays: Any) -> None:
-    """NumPy arrays."""
+    """NumPy arrays, not of the two kinds that reckon by other rules."""
     for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):
+        if not isinstance(array, np.ndarray) or isinstance(array, (np.matrix, np.ma.MaskedArray)):
             raise ValueError(f"{kernel}: {name}: expected a NumPy array, got {type(array).__name__}")
 
 
@@ -68,9 +86,10 @@ def expect_sizes(kernel: str, name: str, shape: Sequence[int], axes: int = 4) ->
 
 def expect_indices(kernel: str, name: str, values: np.ndarray, shape: tuple[int, ...], below: int) -> np.ndarray:
     """Integers of this shape from 0 to below - 1; returns them as C-contiguous int64."""
-    if not isinstance(values, np.ndarray) or values.shape != shape or values.dtype.kind not in "iu":
-        got = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-        raise ValueError(f"{kernel}: {name}: expected integers of shape {shape}, got {got}")
+    expect_arrays(kernel, **{name: values})
+    if values.shape != shape or values.dtype.kind not in "iu":
+        raise ValueError(f"{kernel}: {name}: expected integers of shape {shape}, got {values.dtype} {values.shape}")
     if values.size and not 0 <= values.min() <= values.max() < below:
-        raise ValueError(f"{kernel}: {name}: expected 0 to {below - 1}, got {values.min()} to {values.max()}")
+        raise ValueError(f"{kernel}: {name}: expected {f'0 to {below - 1}' if below else 'none'}, "
+                         f"got {values.min()} to {values.max()}")
     return np.ascontiguousarray(values, np.int64)

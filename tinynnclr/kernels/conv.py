@@ -10,7 +10,7 @@ Layout: images (n, h, w, c), weights (kh, kw, c, f), as in every file of this pa
 import numpy as np
 
 from . import winograd
-from .boundary import FLOATS, expect_arrays, expect_floats, expect_sizes, is_whole
+from .boundary import FLOATS, expect_arrays, expect_floats, expect_sizes, is_whole, plain_numbers
 from .compile import jit
 from .parallel import parallel
 from .rows import load_row
@@ -154,7 +154,7 @@ def _panels(matrices):
     """Pack matrices (k, f) one behind the other; returns the packed numbers and where each matrix begins."""
     nr = panel_width(matrices[0])
     sizes = [len(m) * (-(-m.shape[1] // nr) * nr) for m in matrices]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
+    starts = np.cumsum([0, *sizes], dtype=np.int64)
     packed = np.empty(starts[-1], matrices[0].dtype)
     for matrix, start, stop in zip(matrices, starts, starts[1:], strict=False):
         pack(np.ascontiguousarray(matrix).reshape(-1), 0, matrix.shape[1], 1, *matrix.shape, packed[start:stop])
@@ -163,7 +163,8 @@ def _panels(matrices):
 
 def _grid(rows, columns, row_step, column_step):
     """The offsets i*row_step + j*column_step of a grid of pixels, as one row."""
-    return (np.arange(rows)[:, None] * row_step + np.arange(columns) * column_step).ravel()
+    rows, columns = np.arange(rows, dtype=np.int64), np.arange(columns, dtype=np.int64)
+    return (rows[:, None] * row_step + columns * column_step).ravel()
 
 
 def _per_row(name, x, affine):
@@ -178,6 +179,7 @@ def _per_row(name, x, affine):
     return [np.tile(vector.astype(x.dtype), x.shape[2]) for vector in affine]
 
 
+@plain_numbers
 def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
            affine: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
     """Cross-correlate x (n, h, w, c) with weight (kh, kw, c, f): y (n, ho, wo, f).
@@ -197,13 +199,14 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
     y = np.empty((n, ho, wo, f), x.dtype)
     hp, wp = h + 2 * padding, w + 2 * padding
     panels, _ = _panels([weight.reshape(kh * kw * c, f)])
-    phases = np.array([[0, ho * wo, kh, kw, 0]])
+    phases = np.array([[0, ho * wo, kh, kw, 0]], np.int64)
     parallel(_convolve, n, np.ascontiguousarray(x).reshape(-1), *_per_row("conv2d", x, affine),
              h, w, c, padding, padding, hp, wp, panels, phases,
-             _grid(ho, wo, stride * wp * c, stride * c), y.reshape(-1), ho * wo * f, np.arange(ho * wo) * f, f)
+             _grid(ho, wo, stride * wp * c, stride * c), y.reshape(-1), ho * wo * f, _grid(1, ho * wo, 0, f), f)
     return y
 
 
+@plain_numbers
 def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int, ...], stride: int = 1,
                       padding: int = 0) -> np.ndarray:
     """dL/dx, shape `input_shape` (n, h, w, c), from g = dL/dy (n, ho, wo, f) and weight (kh, kw, c, f)."""
@@ -248,11 +251,12 @@ def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int,
     panels, starts = _panels(matrices)
     parallel(_convolve, n, np.ascontiguousarray(g).reshape(-1), *_per_row("", g, None),
              ho, wo, f, top, left, hp, wp, panels,
-             np.column_stack([phases, starts]), np.concatenate(a_off), dx.reshape(-1), h * w * c,
+             np.column_stack([np.array(phases, np.int64), starts]), np.concatenate(a_off), dx.reshape(-1), h * w * c,
              np.concatenate(c_off), c)
     return dx
 
 
+@plain_numbers
 def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ...], stride: int = 1, padding: int = 0,
                        affine: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
     """dL/dweight, shape `weight_shape` (kh, kw, c, f), from g = dL/dy (n, ho, wo, f) and x (n, h, w, c).
@@ -275,5 +279,5 @@ def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ..
     parallel(_grad_weight, parts, parts, n, np.ascontiguousarray(x).reshape(-1),
              *_per_row("conv2d_grad_weight", x, affine), h, w, c, padding, hp, wp, stride,
              np.ascontiguousarray(g).reshape(-1), ho, wo, f, _grid(kh, kw * c, wp * c, 1), dw.reshape(-1),
-             np.arange(kh * kw * c) * f)
+             _grid(1, kh * kw * c, 0, f))
     return dw.sum(axis=0).reshape(weight_shape)

@@ -1,7 +1,7 @@
 """k-means: rows in k groups, each about its own mean. Who is nearest is the neighbour search's work."""
 import numpy as np
 
-from .boundary import expect_arrays, expect_floats, expect_indices, expect_whole, is_whole
+from .boundary import expect_arrays, expect_floats, expect_indices, expect_whole, is_whole, plain_numbers
 from .compile import jit
 from .nearest import nearest
 from .parallel import parallel
@@ -45,6 +45,7 @@ def _cluster_sums(start, stop, x, assignment, sums):
             total[j] += row[j]
 
 
+@plain_numbers
 def cluster_sums(x: np.ndarray, assignment: np.ndarray, k: int) -> np.ndarray:
     """(k, d) float64: the sum of the rows of x (n, d) in each cluster; assignment (n,) integers in 0 to k - 1.
 
@@ -91,11 +92,12 @@ def _fill_empty(x, centroids, assignment, distances):
             break
         c = empty[0]
         centroids[c] = x[farthest]
-        here = _distances_to(x, centroids, np.full(len(x), c))
+        here = _distances_to(x, centroids, np.full(len(x), c, np.int64))
         comes = (here < distances) | ((here == distances) & (c < assignment))  # ties go to the lowest index
         assignment[comes], distances[comes] = c, here[comes]
 
 
+@plain_numbers
 def kmeans(x: np.ndarray, k: int, steps: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[float]]:
     """Lloyd's algorithm on rows x (n, d): (centroids (k, d), assignment (n,) int64, inertia of each step).
 

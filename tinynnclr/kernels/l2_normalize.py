@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from .boundary import expect_eps, expect_floats, expect_like
+from .boundary import expect_eps, expect_floats, expect_like, plain_numbers
 from .compile import jit
 from .parallel import parallel
 
@@ -39,6 +39,7 @@ def _l2_normalize_grad(start, stop, g, y, lengths, eps, dx):
             out[j] = cotangent[j] * scale if short else (cotangent[j] - row[j] * along) * scale
 
 
+@plain_numbers
 def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndarray]:
     """(y, lengths): rows of x (n, d) divided by their lengths (n,), or by eps where they are shorter than that.
 
@@ -54,6 +55,7 @@ def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndar
     return y, lengths
 
 
+@plain_numbers
 def l2_normalize_grad(g: np.ndarray, y: np.ndarray, lengths: np.ndarray, eps: float = 1e-12) -> np.ndarray:
     """dx = (g - y <g, y>) / length: only what is at right angles to a row turns it. Below eps, a row is only scaled."""
     expect_floats("l2_normalize_grad", y=y)

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from .boundary import expect_eps, expect_floats, expect_like
+from .boundary import expect_eps, expect_floats, expect_like, plain_numbers
 from .compile import jit
 from .parallel import parallel
 
@@ -68,6 +68,7 @@ def _expect_rows(name, x):
         raise ValueError(f"{name}: x: expected rows of at least one number, got shape {x.shape}")
 
 
+@plain_numbers
 def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray,
                eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(y, means, scales): y = (x - mean) * scale * weight + bias for x (..., d), scale = 1 / sqrt(var + eps).

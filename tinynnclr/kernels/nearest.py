@@ -1,7 +1,7 @@
 """Exact nearest-neighbour search that keeps the best rows of the bank and forgets every other similarity at once."""
 import numpy as np
 
-from .boundary import expect_arrays, is_whole
+from .boundary import expect_arrays, is_whole, plain_numbers
 from .compile import jit
 from .parallel import get_num_threads, parallel
 from .simd import KC, column_max, contract, pack, panel_width
@@ -77,12 +77,15 @@ def _integers(name, values, size, exclude):
     """int64 (size,), or empty where nothing is excluded; row numbers where ids are not given."""
     if exclude is None and values is None:
         return np.empty(0, np.int64)
-    values = np.arange(size) if values is None else np.asarray(values)
+    values = np.arange(size, dtype=np.int64) if values is None else np.asarray(values)
     if values.shape != (size,) or values.dtype.kind not in "iu":
         raise ValueError(f"nearest: {name}: expected {size} integers, got shape {values.shape} {values.dtype}")
+    if values.max(initial=0) >= 2**63:
+        raise ValueError(f"nearest: {name}: expected less than 2**63, got {values.max()}")
     return np.ascontiguousarray(values, np.int64)
 
 
+@plain_numbers
 def nearest(queries: np.ndarray, bank: np.ndarray, k: int = 1, *, ids: np.ndarray | None = None,
             exclude: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The k rows of bank (q, d) with the largest inner product with each query (b, d), best first.
@@ -104,11 +107,11 @@ def nearest(queries: np.ndarray, bank: np.ndarray, k: int = 1, *, ids: np.ndarra
     nr = panel_width(queries)
     panels = -(-n // nr)
     best = np.full((panels, k, nr), -np.inf, queries.dtype)
-    index = np.full((panels, k, nr), -1, np.int32)
+    index = np.full((panels, k, nr), -1, np.int64)
     queries, bank = np.ascontiguousarray(queries).reshape(-1), np.ascontiguousarray(bank)
     parallel(_nearest, panels, queries, n, d, bank.reshape(-1), len(bank), ids, exclude, best, index,
              grain=max(1, -(-panels // get_num_threads())))
-    index = index.transpose(0, 2, 1).reshape(panels * nr, k)[:n].astype(np.int64)
+    index = index.transpose(0, 2, 1).reshape(panels * nr, k)[:n]
     best = best.transpose(0, 2, 1).reshape(panels * nr, k)[:n]
     best[index < 0] = np.nan
     return np.maximum(index, 0), best

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .boundary import expect_eps, expect_floats, expect_like
+from .boundary import expect_eps, expect_floats, expect_like, plain_numbers
 from .compile import jit
 from .parallel import parallel
 
@@ -121,13 +121,16 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean.astype(x.dtype), np.maximum(second - first * first, 0).astype(x.dtype)
 
 
+@plain_numbers
 def coefficients(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray, var: np.ndarray,
                  eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
     """(scale, shift), each (c,): normalising x (..., c) is x * scale + shift; worked out in float64."""
     expect_floats("normalize", x=x, weight=weight, bias=bias, mean=mean, var=var)
     expect_eps("normalize", eps)
+    if x.shape[-1:] in ((), (0,)):
+        raise ValueError(f"normalize: x: expected rows of at least one number, got shape {x.shape}")
     for name, array in (("weight", weight), ("bias", bias), ("mean", mean), ("var", var)):
-        if x.ndim == 0 or array.shape != x.shape[-1:]:
+        if array.shape != x.shape[-1:]:
             raise ValueError(f"normalize: {name}: expected shape {x.shape[-1:]} for x {x.shape}, got {array.shape}")
     scale = weight / np.sqrt(var.astype(np.float64) + eps)
     return scale, bias - mean * scale
@@ -137,6 +140,7 @@ def _floor(x, relu):
     return x.dtype.type(0 if relu else -np.inf)
 
 
+@plain_numbers
 def normalize(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray, var: np.ndarray,
               eps: float = 1e-5, relu: bool = False) -> np.ndarray:
     """y = (x - mean) / sqrt(var + eps) * weight + bias over the last axis, then max(y, 0) if relu, in one pass.
@@ -151,6 +155,7 @@ def normalize(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndar
     return y.reshape(x.shape)
 
 
+@plain_numbers
 def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray,
                    var: np.ndarray, eps: float = 1e-5, relu: bool = False, constant_stats: bool = False,
                    overwrite: bool = False,
@@ -158,8 +163,8 @@ def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.nd
     """(dx, dweight, dbias) of `normalize`, where mean and var are those of x, or constants if constant_stats.
 
     dx = weight/std * (g - mean(g) - xhat * mean(g * xhat)), the two means being 0 for constant statistics. With
-    overwrite, dx takes the place of g where g is in C order. Where x is one of several shares of a batch, mean and var
-    are those of all, and `average` makes of a share's two sums their mean over all shares.
+    overwrite, dx takes the place of g where g is in C order and may be written. Where x is one of several shares of a
+    batch, mean and var are those of all, and `average` makes of a share's two sums their mean over all shares.
     """
     scale, shift = coefficients(x, weight, bias, mean, var, eps)
     expect_like("normalize_grad", x.shape, x.dtype, g=g)
@@ -173,6 +178,7 @@ def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.nd
     count = np.inf if constant_stats else x.size / x.shape[-1]
     slope = scale * gx_sum * inverse_variance / count
     level = scale * g_sum / count - slope * mean
+    overwrite = overwrite and cotangents.flags.writeable
     dx = cotangents if overwrite else np.empty_like(rows)
     parallel(_grad_input, len(rows), *arguments, *(np.tile(v, repeat).astype(x.dtype) for v in (slope, level)), dx,
              overwrite, grain=64)

@@ -1,7 +1,7 @@
 """Max and average pooling over windows of an image, and their gradients."""
 import numpy as np
 
-from .boundary import expect_arrays, expect_floats, expect_sizes, is_whole
+from .boundary import expect_arrays, expect_floats, expect_indices, expect_sizes, is_whole, plain_numbers
 from .compile import jit
 from .parallel import parallel
 
@@ -119,6 +119,7 @@ def _output_shape(name, shape, dtype, size, stride, padding):
     return n, (h + 2 * padding - size) // stride + 1, (w + 2 * padding - size) // stride + 1, c
 
 
+@plain_numbers
 def max_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Windows of x (n, h, w, c): (largest (n, ho, wo, c), the pixel row*w + column it came from, int64).
 
@@ -131,20 +132,21 @@ def max_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int
     return y, where
 
 
+@plain_numbers
 def max_pool2d_grad(g: np.ndarray, where: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
     """dL/dx: each window's gradient (n, ho, wo, c) goes to the pixel that won it."""
     expect_floats("max_pool2d_grad", g=g)
-    expect_arrays("max_pool2d_grad", where=where)
     expect_sizes("max_pool2d_grad", "input_shape", input_shape)
     n, h, w, c = input_shape
-    if g.ndim != 4 or g.shape != where.shape or (g.shape[0], g.shape[3]) != (n, c) or where.dtype.kind not in "iu" \
-            or where.min(initial=0) < 0 or where.max(initial=0) >= max(h * w, 1):
-        raise ValueError(f"max_pool2d_grad: g {g.shape} and where {where.shape} do not belong to images {input_shape}")
+    if g.ndim != 4 or (g.shape[0], g.shape[3]) != (n, c):
+        raise ValueError(f"max_pool2d_grad: g {g.shape} does not belong to images {input_shape}")
+    where = expect_indices("max_pool2d_grad", "where", where, g.shape, h * w)
     dx = np.zeros(input_shape, g.dtype)
-    parallel(_max_pool_grad, len(g), np.ascontiguousarray(g), np.ascontiguousarray(where, np.int64), dx)
+    parallel(_max_pool_grad, len(g), np.ascontiguousarray(g), where, dx)
     return dx
 
 
+@plain_numbers
 def avg_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int = 0) -> np.ndarray:
     """Mean of each window of x (n, h, w, c), zeros of the padding included: (n, ho, wo, c)."""
     expect_arrays("avg_pool2d", x=x)
@@ -153,6 +155,7 @@ def avg_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int
     return y
 
 
+@plain_numbers
 def avg_pool2d_grad(g: np.ndarray, input_shape: tuple[int, ...], size: int, stride: int | None = None,
                     padding: int = 0) -> np.ndarray:
     """dL/dx: each window's gradient (n, ho, wo, c) is shared out evenly over its pixels."""
@@ -177,6 +180,7 @@ def global_avg_pool(x: np.ndarray) -> np.ndarray:
     return y
 
 
+@plain_numbers
 def global_avg_pool_grad(g: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
     """dL/dx (n, h, w, c): every pixel gets its share of g (n, c)."""
     expect_floats("global_avg_pool_grad", g=g)

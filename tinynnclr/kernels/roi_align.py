@@ -2,7 +2,7 @@
 import numpy as np
 from numba import njit
 
-from .boundary import expect_arrays, expect_floats, expect_indices, expect_sizes, expect_whole
+from .boundary import expect_arrays, expect_floats, expect_indices, expect_sizes, expect_whole, plain_numbers
 from .compile import jit
 from .parallel import parallel
 
@@ -95,6 +95,7 @@ def _checked(kernel, shape, boxes, image, size, samples):
     return np.ascontiguousarray(boxes, np.float64), image
 
 
+@plain_numbers
 def roi_align(x: np.ndarray, boxes: np.ndarray, image: np.ndarray, size: int, samples: int = 2) -> np.ndarray:
     """Boxes (r, 4) of maps x (n, h, w, c) -> (r, size, size, c): the mean of samples x samples places in each bin.
 
@@ -109,6 +110,7 @@ def roi_align(x: np.ndarray, boxes: np.ndarray, image: np.ndarray, size: int, sa
     return out
 
 
+@plain_numbers
 def roi_align_grad(g: np.ndarray, boxes: np.ndarray, image: np.ndarray, input_shape: tuple[int, ...],
                    samples: int = 2) -> np.ndarray:
     """dL/dx: every place gives its share of g (r, size, size, c) back to the four pixels that it was read from."""
@@ -117,6 +119,6 @@ def roi_align_grad(g: np.ndarray, boxes: np.ndarray, image: np.ndarray, input_sh
     if g.shape != (len(boxes), g.shape[1], g.shape[1], input_shape[3]):
         raise ValueError(f"roi_align_grad: g {g.shape} does not belong to {len(boxes)} boxes of maps {input_shape}")
     dx, order = np.zeros(input_shape, g.dtype), np.argsort(image, kind="stable")
-    first = np.searchsorted(image[order], np.arange(input_shape[0] + 1))
+    first = np.searchsorted(image[order], np.arange(input_shape[0] + 1, dtype=np.int64))
     parallel(_roi_align_grad, input_shape[0], np.ascontiguousarray(g), boxes, order, first, samples, dx)
     return dx

@@ -1,7 +1,7 @@
 """Take the light away: the plane that fits a colour channel best, then its spread; an image at a time, in cache."""
 import numpy as np
 
-from .boundary import expect_eps, expect_floats, expect_like
+from .boundary import expect_eps, expect_floats, expect_like, plain_numbers
 from .compile import jit
 from .parallel import parallel
 
@@ -104,6 +104,7 @@ def _rows(x):
     return np.ascontiguousarray(x).reshape(n, h, w * c)
 
 
+@plain_numbers
 def standardize(x: np.ndarray, eps: float = 1e-4) -> tuple[np.ndarray, np.ndarray]:
     """(y, scale): each channel of each image x (n, h, w, c) less the plane that fits it best, times scale (n, c).
 

@@ -2,11 +2,12 @@
 
 All arrays are flat and of one type; `lr` and the other numbers are Python's. The formulas are those of nn/optim.py.
 """
+import itertools
 import math
 
 import numpy as np
 
-from .boundary import expect_floats, expect_numbers, is_whole
+from .boundary import expect_floats, expect_numbers, is_whole, plain_numbers
 from .compile import jit
 from .parallel import parallel
 
@@ -70,10 +71,13 @@ def _update(kernel, weight, arrays, numbers, *flags):
             raise ValueError(f"update: expected weights and memory in C order, got strides {array.strides}")
         if not array.flags.writeable:
             raise ValueError("update: expected weights and memory that can be written, got a read-only array")
+    if any(np.may_share_memory(a, b) for a, b in itertools.combinations((weight, *memory, grad), 2)):
+        raise ValueError("update: expected weight, gradient and memory in places of their own, got two that overlap")
     parallel(kernel, weight.size, weight.reshape(-1), np.ascontiguousarray(grad).reshape(-1),
              *(m.reshape(-1) for m in memory), *(weight.dtype.type(x) for x in numbers), *flags, grain=GRAIN)
 
 
+@plain_numbers
 def sgd(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, momentum: float, decay: float,
         nesterov: bool) -> None:
     """d = grad + decay * w;  v = momentum * v + d;  w -= lr * (d + momentum * v if nesterov else v)."""
@@ -81,6 +85,7 @@ def sgd(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, m
     _update(_sgd, weight, (grad, velocity), (lr, momentum, decay), nesterov)
 
 
+@plain_numbers
 def lars(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, momentum: float, decay: float,
          trust: float) -> None:
     """v = momentum * v + lr * trust * (grad + decay * w);  w -= v."""
@@ -88,6 +93,7 @@ def lars(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, 
     _update(_lars, weight, (grad, velocity), (lr * trust, momentum, decay))
 
 
+@plain_numbers
 def adamw(weight: np.ndarray, grad: np.ndarray, mean: np.ndarray, square: np.ndarray, lr: float,
           betas: tuple[float, float], eps: float, decay: float, steps: int) -> None:
     """m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w), ^ = bias-corrected."""

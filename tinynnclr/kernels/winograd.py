@@ -176,7 +176,7 @@ def _weights(weight, stride, back):
     slots, products = PLANS[stride]
     nr = panel_width(weight)
     sizes = [f * (-(-n * c // nr) * nr) if back else n * c * (-(-f // nr) * nr) for _, n in products]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
+    starts = np.cumsum([0, *sizes], dtype=np.int64)
     panels = np.empty(starts[-1], weight.dtype)
     matrix = np.array((G1, G2)[stride - 1], weight.dtype)
     parallel(_transform_weight, len(products), np.ascontiguousarray(weight).reshape(3, 3, c * f), matrix, slots,

@@ -28,8 +28,8 @@ def _plan(stride):
     """slots (s, s, 4): of the number (a, b) of t, its product's first number, how many it has, which it is, and which
     product; products (p, 2): first number and how many."""
     pieces = PIECES[stride]
-    owner = np.repeat(np.arange(len(pieces)), pieces)
-    nth = np.concatenate([np.arange(n) for n in pieces])
+    owner = np.repeat(np.arange(len(pieces), dtype=np.int64), pieces)
+    nth = np.concatenate([np.arange(n, dtype=np.int64) for n in pieces])
     slots, products, first = np.zeros((len(owner), len(owner), 4), np.int64), [], 0
     for p, height in enumerate(pieces):
         for q, width in enumerate(pieces):
@@ -38,7 +38,7 @@ def _plan(stride):
                     slots[a, b] = first, height * width, nth[a] * width + nth[b], len(products)
             products.append((first, height * width))
             first += height * width
-    return slots, np.array(products)
+    return slots, np.array(products, np.int64)
 
 
 PLANS = {stride: _plan(stride) for stride in PIECES}
