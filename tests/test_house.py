@@ -23,7 +23,7 @@ FLOORS = {"kernels": 0, "distributed": 0, "console": 0,
 WALLS = {"tensor": {"kernels"}, "datasets": {"kernels"}, "nn": {"kernels", "tensor", "gradcheck", "ops"}}
 BANNED = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib", "torch"}
 NO_KERNEL = {"__init__", "ladder", "linear", "memory", "parallel", "simd", "rows", "spin", "winograd_tiles"}  # parts
-NO_KERNEL |= {"boundary", "cache", "compile", "target", "winograd"}  # checks; names; conv.py has its twins
+NO_KERNEL |= {"boundary", "cache", "compile", "environment", "target", "winograd"}  # conv.py has winograd's twins
 
 BLUEPRINTS = "toybox_"  # datasets/toybox_*.py draw one thing each function, and its name says which
 

@@ -1,4 +1,5 @@
 """Arrays in, arrays out: the fast loops under everything else, each with its naive twin in the same file."""
+from . import environment as environment  # first: it checks what Numba reads on import
 from .attention import attention, attention_grad
 from .augment import augment
 from .conv import conv2d, conv2d_grad_input, conv2d_grad_weight

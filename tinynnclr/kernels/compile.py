@@ -26,9 +26,6 @@ from numba.core import caching
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-if config.DISABLE_JIT:
-    raise ImportError("NUMBA_DISABLE_JIT is set: tinynnclr's kernels need Numba's compiler; unset NUMBA_DISABLE_JIT")
-
 PACKAGE = Path(__file__).resolve().parents[1]
 MARK = "tinynnclr-kernels.txt"  # a folder without this file is not ours, and is never removed
 UNUSED = 30 * 24 * 3600  # seconds after which an unused folder is removed

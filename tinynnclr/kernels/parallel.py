@@ -19,9 +19,9 @@ import numpy as np
 from numba import config
 
 from .boundary import is_whole
+from .environment import MOST_THREADS
 from .spin import GRACE, LOOKS, spin
 
-MOST_THREADS = 1024  # more than any machine has cores; a system refuses to start too many
 CHUNKS = 8  # pieces per thread, so that a core that is held up leaves its share to the others
 
 _num_threads = min(config.NUMBA_NUM_THREADS, MOST_THREADS)  # all cores, or the environment variable of that name
