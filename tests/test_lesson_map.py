@@ -1,11 +1,12 @@
 """The map in lesson 00 is true: what a lesson says it needs lies above it, and the ways in are where they are said."""
 import pytest
+from needed import need
 
-pytest.importorskip("jupytext")
+need("jupytext")
 
-from lesson_files import SOURCES, number
+from lesson_files import SOURCES, number  # noqa: E402
 
-from tinynnclr.teach.notebook import read_source
+from tinynnclr.teach.notebook import read_source  # noqa: E402
 
 
 def lessons():

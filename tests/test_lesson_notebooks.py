@@ -2,12 +2,13 @@
 from pathlib import Path
 
 import pytest
+from needed import need
 from one_line import fails
 
-nbformat = pytest.importorskip("nbformat")
-pytest.importorskip("jupytext")
-nbclient = pytest.importorskip("nbclient")
-pytest.importorskip("ipykernel")
+nbformat = need("nbformat")
+need("jupytext")
+nbclient = need("nbclient")
+need("ipykernel")
 
 from tinynnclr.teach.__main__ import main  # noqa: E402
 from tinynnclr.teach.notebook import answer, code_hash, exercise_cells, printed, read_source, run, stale  # noqa: E402

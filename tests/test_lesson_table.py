@@ -2,15 +2,16 @@
 import re
 
 import pytest
+from needed import need
 from one_line import fails
 
-pytest.importorskip("nbformat")
-pytest.importorskip("jupytext")
+need("nbformat")
+need("jupytext")
 
-from lesson_files import ROOT, SOURCES
+from lesson_files import ROOT, SOURCES  # noqa: E402
 
-from tinynnclr.teach.__main__ import main
-from tinynnclr.teach.table import BEGIN, END, repository_in, table, write_table
+from tinynnclr.teach.__main__ import main  # noqa: E402
+from tinynnclr.teach.table import BEGIN, END, repository_in, table, write_table  # noqa: E402
 
 
 def test_the_table_of_lessons_is_the_measured_one():

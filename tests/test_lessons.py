@@ -3,11 +3,12 @@ import ast
 import re
 
 import pytest
+from needed import need
 
-nbformat = pytest.importorskip("nbformat")
-pytest.importorskip("jupytext")
-pytest.importorskip("nbclient")
-pytest.importorskip("ipykernel")
+nbformat = need("nbformat")
+need("jupytext")
+need("nbclient")
+need("ipykernel")
 
 import numpy as np  # noqa: E402
 from lesson_files import ROOT, SOURCES, answers, exercises, function_of, number, tried  # noqa: E402

@@ -9,9 +9,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from needed import need
 
 for name in ("sphinx", "myst_nb", "furo", "latex2mathml"):
-    pytest.importorskip(name)
+    need(name)
 
 from lesson_files import SOURCES, exercises  # noqa: E402
 
