@@ -2,7 +2,7 @@
 import json
 
 import numpy as np
-import pytest
+from needed import need
 from small import random_data, small_config
 
 from tinynnclr.nn import BatchNorm
@@ -37,5 +37,5 @@ def read(path):
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return arrays, json.loads(str(arrays.pop("info")))
-    with pytest.importorskip("safetensors").safe_open(path, "numpy") as file:
+    with need("safetensors").safe_open(path, "numpy") as file:
         return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()

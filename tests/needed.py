@@ -1,4 +1,4 @@
-"""Packages that a whole file of tests needs."""
+"""Packages that tests need and that may be absent."""
 import importlib
 import warnings
 
@@ -6,9 +6,9 @@ import pytest
 
 
 def need(name):
-    """The module, or all tests of the file are skipped: it is missing, or its DLLs cannot be loaded, as under Wine.
+    """Import a module. Skip the test, or the file outside of one, where it is missing or its DLLs cannot be loaded.
 
-    pytest.importorskip takes only the first for a reason.
+    pytest.importorskip fails in the second case, which Wine causes: it lacks a function that Rust's libraries call.
     """
     try:
         with warnings.catch_warnings():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from command_line import files, run
 from exported import read, write_run
+from needed import need
 from one_line import fails
 
 from tinynnclr import __version__, checkpoint, run_dir
@@ -47,7 +48,7 @@ def test_linear_is_turned_round(rng):
 @pytest.mark.parametrize("kind", FORMATS)
 def test_what_is_in_the_file(kind, tmp_path, rng):
     if kind == "safetensors":
-        pytest.importorskip("safetensors")
+        need("safetensors")
     encoder = write_run(tmp_path / "run", rng, width=3, method="simclr", standardize=False)
     arrays, info = read(export_run(tmp_path / "run", kind))
     state = torch_state(encoder)
