@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .kernels.boundary import plain
 from .methods import METHODS
 from .models import ENCODERS, encoder_defaults
 
@@ -98,7 +99,8 @@ class Config:
 
     def __post_init__(self):
         for f in dataclasses.fields(self):
-            value, choices = getattr(self, f.name), f.metadata["choices"]
+            value, choices = plain(getattr(self, f.name)), f.metadata["choices"]
+            object.__setattr__(self, f.name, value)
             types = typing.get_args(f.type) or (f.type,)
             if type(value) not in types and not (type(value) is int and float in types):  # a bool is no int, here
                 raise ValueError(f"{f.name}: expected {' or '.join(t.__name__ for t in types)}, got {value!r}")

@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from .kernels.boundary import plain_numbers
+
 LAUNCHERS = {"OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK", "PMI_SIZE": "PMI_RANK",  # Open MPI; MPICH and its kin
              "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_RANK", "SLURM_STEP_NUM_TASKS": "SLURM_PROCID"}  # MVAPICH; srun
 BUCKET = 1 << 25  # bytes of gradients that are told at once: as much again is copied
@@ -74,16 +76,19 @@ def size() -> int:
     return 1 if _world is None else _world.size
 
 
+@plain_numbers
 def share(n: int) -> slice:
     """Which of n things are this rank's: rank after rank, as many for each, give or take 1."""
     return slice(rank() * n // size(), (rank() + 1) * n // size())
 
 
+@plain_numbers
 def mine(n: int) -> np.ndarray:
     """Where this rank's n rows, as many as every other's, are among the rows of all: (n,) indices."""
     return rank() * n + np.arange(n)
 
 
+@plain_numbers
 def threads_each(threads: int) -> int:
     """Of so many threads, those for each rank that is to run on the very same cores; NUMBA_NUM_THREADS has its way."""
     if _world is None or "NUMBA_NUM_THREADS" in os.environ or not hasattr(os, "sched_getaffinity"):

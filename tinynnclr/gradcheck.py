@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from .kernels.boundary import plain_numbers
 from .tensor import Tensor
 
 
@@ -15,6 +16,7 @@ def _slope(fn, arrays, which, direction, cotangent, eps):
     return (values[0] - values[1]) / (2 * eps)
 
 
+@plain_numbers
 def gradcheck(fn: Callable, *arrays: np.ndarray, rng: np.random.Generator | None = None, eps: float = 1e-6,
               tolerance: float = 1e-6, directions: int = 3) -> None:
     """Check the gradient of fn(*Tensors) -> Tensor with respect to every input, in float64.

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from tinynnclr.datasets.dataset import Dataset
+from tinynnclr.kernels.boundary import plain_numbers
 
 DATASETS = ("toybox", "toybox-night", "toybox-sketch", "toybox-fog", "toybox-neon", "cifar10", "cifar100",
             "fashion_mnist")
 
 
+@plain_numbers
 def load(
     name: str, data_dir: str | Path, *, train_size: int | None = None, seed: int = 0, size: int = 32
 ) -> tuple[Dataset, Dataset]:
@@ -46,6 +48,7 @@ def load(
     return (train if train_size is None else balanced(train, train_size, seed)), test
 
 
+@plain_numbers
 def balanced(train: Dataset, train_size: int, seed: int) -> Dataset:
     """A random part with equally many images of each class (give or take one), and so has every prefix of it.
 

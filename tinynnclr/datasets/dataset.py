@@ -17,6 +17,9 @@ class Dataset:
             raise ValueError(f"images: expected uint8 (n, h, w, 3), got {self.images.dtype} {self.images.shape}")
         if self.labels.shape != (len(self.images),):
             raise ValueError(f"labels: expected shape ({len(self.images)},), got {self.labels.shape}")
+        if self.labels.dtype.kind not in "iu":
+            raise ValueError(f"labels: expected integers, got {self.labels.dtype}")
+        object.__setattr__(self, "labels", self.labels.astype(np.int64, copy=False))  # sums of an int8 wrap around
 
     def __len__(self):
         return len(self.labels)

@@ -2,6 +2,7 @@
 import numpy as np
 
 from tinynnclr.datasets.dataset import Dataset
+from tinynnclr.kernels.boundary import plain_numbers
 
 CLASS_NAMES = tuple("0123456789")
 BLOCK = 100  # pictures are drawn in whole blocks, so that picture i never depends on how many follow
@@ -31,6 +32,7 @@ _STROKES = (  # of each digit: one or two lines through points (x, y) of the uni
 )
 
 
+@plain_numbers
 def make(n: int, seed: int = 0, *, split: str = "train", size: int = 32) -> Dataset:
     """n pictures (n, size, size, 3), every ten of them the ten digits; the first n of a longer run are the same.
 

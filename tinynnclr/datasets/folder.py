@@ -10,6 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from tinynnclr.datasets.dataset import Dataset
+from tinynnclr.kernels.boundary import plain_numbers
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 # No other format is opened: Pillow hands PostScript, for example, to another program.
@@ -19,6 +20,7 @@ CONVERTIBLE = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".jfif", ".psd", ".tga
 CONVERT = "; convert such images to .png or .jpg"
 
 
+@plain_numbers
 def load_folder(path: str | Path, size: int = 32, test_fraction: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
     """(train, test) of images (n, size, size, 3) from PATH/CLASS/IMAGE, classes sorted by name, order shuffled.
 

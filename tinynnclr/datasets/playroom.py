@@ -12,6 +12,7 @@ from tinynnclr.datasets.toybox import CLASS_NAMES, KEYPOINT_NAMES, SPLITS, boxes
 from tinynnclr.datasets.toybox_render import COVER_ROWS, DISTRACTOR_ROWS
 from tinynnclr.datasets.toybox_scene import Scenes, draw
 from tinynnclr.datasets.toybox_shapes import KIND, NOTHING
+from tinynnclr.kernels.boundary import plain_numbers
 
 __all__ = ["CLASS_NAMES", "KEYPOINT_NAMES", "SIZE", "Playroom", "make"]
 
@@ -46,6 +47,7 @@ class Playroom:
                         self.boxes[things], self.keypoints[things])
 
 
+@plain_numbers
 def make(n: int, seed: int = 0, *, split: str = "train") -> Playroom:
     """Draw n scenes; the first n of a longer run are the same, on any number of threads.
 

@@ -24,6 +24,7 @@ from tinynnclr.datasets.toybox_render import (
 )
 from tinynnclr.datasets.toybox_scene import BLUEPRINTS, Scenes, draw
 from tinynnclr.datasets.toybox_styles import STYLES as STYLE_FUNCTIONS
+from tinynnclr.kernels.boundary import plain_numbers
 from tinynnclr.kernels.parallel import parallel
 
 __all__ = ["CLASS_NAMES", "KEYPOINT_NAMES", "KIND_NAMES", "PART_NAMES", "SPLITS", "STYLES", "Toybox", "load", "make"]
@@ -58,6 +59,7 @@ class Toybox:
         return Dataset(self.images, self.labels, CLASS_NAMES)
 
 
+@plain_numbers
 def make(n: int, seed: int = 0, *, split: str = "train", size: int = 32, style: str = "day") -> Toybox:
     """Draw n pictures; the first n of a longer run are the same, on any number of threads.
 
@@ -94,6 +96,7 @@ def make(n: int, seed: int = 0, *, split: str = "train", size: int = 32, style: 
     return toys
 
 
+@plain_numbers
 def load(train_size: int = 20000, test_size: int = 4000, seed: int = 0, *, size: int = 32,
          style: str = "day") -> tuple[Dataset, Dataset]:
     """The training and the test pictures as data sets; raises what `make` raises."""
@@ -101,6 +104,7 @@ def load(train_size: int = 20000, test_size: int = 4000, seed: int = 0, *, size:
             make(test_size, seed, split="test", size=size, style=style).dataset())
 
 
+@plain_numbers
 def pixels(size: int) -> np.ndarray:
     """(2, 3) float32: takes [-1, 1] x [-1, 1] with y up to pixels with y down."""
     half = size / 2

@@ -33,6 +33,7 @@ from tinynnclr.datasets.toybox_render import COVER_ROWS, DISTRACTOR_ROWS, GROUND
 from tinynnclr.datasets.toybox_shapes import ROW
 from tinynnclr.datasets.toybox_sky import SKY
 from tinynnclr.datasets.toybox_travel import TRAVEL
+from tinynnclr.kernels.boundary import plain_numbers
 
 # --- difficulty: pose
 ROTATION = np.radians(17.0)  # at most, to either side
@@ -76,6 +77,7 @@ class Scenes(NamedTuple):
     rim: np.ndarray  # (m,) 0 or 1
 
 
+@plain_numbers
 def draw(rng: np.random.Generator, m: int) -> Scenes:
     """Draw m pictures; every ten in a row show the ten classes, in random order."""
     labels = rng.permuted(np.tile(np.arange(len(BLUEPRINTS)), (-(-m // 10), 1)), axis=1).ravel()[:m]

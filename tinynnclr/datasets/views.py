@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinynnclr.kernels.augment import COLUMNS, ORDERS, augment, identity_params
+from tinynnclr.kernels.boundary import plain_numbers
 
 _PROBABILITIES = ("flip", "jitter", "gray", "blur", "solarize")
 _TRIES = 10  # as torchvision: so many boxes are drawn before the crop in the middle is taken
@@ -80,6 +81,7 @@ PRESETS = {
 }
 
 
+@plain_numbers
 def draw_params(augmentation: Augmentation, n: int, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """(n, 13) float32 rows for kernels.augment, one random view each of images height x width.
 
@@ -120,6 +122,7 @@ def _crop_boxes(a, n, height, width, rng):
     return np.stack([place[:, 0] * (height - h), place[:, 1] * (width - w), h, w], 1)
 
 
+@plain_numbers
 def two_views(images: np.ndarray, indices: np.ndarray,
               augmentations: Augmentation | tuple[Augmentation, Augmentation], rng: np.random.Generator,
               size: int | None = None, rows: slice = slice(None), *,

@@ -1,6 +1,7 @@
 """Few shots: sort pictures of new classes after seeing one or five of each; many small episodes on sets never seen."""
 import numpy as np
 
+from ..kernels.boundary import plain_numbers
 from ..methods.support_set import unit_rows
 from ..models.features import expect_finite
 from .finding import Finding, Row, Subject
@@ -47,6 +48,7 @@ def episode(x: np.ndarray, labels: np.ndarray, ways: int, shots: int, queries: i
     return prototype_accuracy(*draw_episode(labels, ways, shots, queries, rng), x)
 
 
+@plain_numbers
 def draw_episode(labels: np.ndarray, ways: int, shots: int, queries: int,
                  rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Rows to learn from (ways, shots) and rows to sort (ways, queries), none twice, each line one class.

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..config import Config
 from ..datasets.dataset import Dataset
+from ..kernels.boundary import plain_numbers
 from ..methods import Supervised
 from ..models import Encoder
 from ..models.features import encode, expect_labelled
@@ -17,6 +18,7 @@ STEPS, BATCH, RATE = 300, 64, 1.0  # rate: of --lr, at batch 128; so few small s
 AUGMENTATION = "crop-only"  # for images that are not the run's own
 
 
+@plain_numbers
 def fine_tune(config: Config, encoder: Encoder, train: Dataset, seed: int, steps: int = STEPS,
               augmentation: str = AUGMENTATION) -> Supervised:
     """Encoder and a new linear layer, trained together on the labels of train for about so many steps.

@@ -1,10 +1,13 @@
 """A mean over seeds, and how far it may be off."""
 import numpy as np
 
+from ..kernels.boundary import plain_numbers
+
 # 97.5 % point of Student's t for 1, 2, ... degrees of freedom; beyond, `student` works it out.
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
+@plain_numbers
 def student(degrees: int) -> float:
     """97.5 % point of Student's t: from the table, else its expansion around the normal's (Fisher & Cornish 1960)."""
     if degrees <= len(STUDENT):

@@ -2,6 +2,7 @@
 import numpy as np
 
 from .. import distributed, kernels
+from ..kernels.boundary import plain_numbers
 from ..models.features import expect_finite, expect_labelled
 
 RIDGE = 0.01  # of the largest variance
@@ -34,12 +35,13 @@ def whitened(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
 def vote(indices: np.ndarray, similarities: np.ndarray, labels: np.ndarray, temperature: float) -> np.ndarray:
     """The class with the largest sum of exp(similarity / temperature) over each row's neighbours (n, k)."""
     weights = np.exp((similarities - similarities[:, :1]) / temperature)  # the nearest has weight 1
-    scores = np.zeros((len(indices), labels.max() + 1))
+    scores = np.zeros((len(indices), int(labels.max()) + 1))
     for column in range(indices.shape[1]):
         scores[np.arange(len(indices)), labels[indices[:, column]]] += weights[:, column]
     return scores.argmax(axis=1)
 
 
+@plain_numbers
 def knn_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray,
                  k: int = 20, temperature: float = 0.1) -> float:
     """Share of test rows (m, d) whose k nearest training rows (n, d) by cosine vote for their class.
@@ -62,11 +64,13 @@ def _others(rows, queries, k):
     return kernels.nearest(rows[:queries], rows, k, exclude=np.arange(min(queries, len(rows))))
 
 
+@plain_numbers
 def nearest_others(rows: np.ndarray, queries: int, k: int) -> np.ndarray:
     """The k nearest other rows (by cosine, centred) of each of the first `queries` rows: indices (queries, k)."""
     return _others(rows, queries, k)[0]
 
 
+@plain_numbers
 def leave_one_out_accuracy(rows: np.ndarray, labels: np.ndarray, k: int = 20, temperature: float = 0.1) -> float:
     """`knn_accuracy` within one set, where no row votes for itself."""
     expect_labelled("leave_one_out_accuracy", rows=(rows, labels))

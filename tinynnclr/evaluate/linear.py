@@ -4,9 +4,11 @@ from collections.abc import Callable
 import numpy as np
 
 from .. import kernels
+from ..kernels.boundary import plain_numbers
 from ..models.features import expect_labelled
 
 
+@plain_numbers
 def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 100, memory: int = 10,
           tolerance: float = 1e-5) -> np.ndarray:
     """Minimise fn(w) -> (value, gradient) from `start`; stops early where the gradient is `tolerance` times its first.
@@ -45,6 +47,7 @@ def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 100, memory: int = 
     return w
 
 
+@plain_numbers
 def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float, iterations: int = 100) -> np.ndarray:
     """Weights (d + 1, classes), the last row the bias, that minimise mean cross-entropy + strength/2 |weights|^2."""
     x = np.column_stack([x, np.ones(len(x), x.dtype)])  # (n, d + 1)

@@ -7,6 +7,7 @@ from .. import datasets
 from ..config import Config, nearest
 from ..datasets import digits, toybox
 from ..datasets.dataset import Dataset
+from ..kernels.boundary import plain_numbers
 
 TRAIN, TEST = 2000, 2000  # images of a set, at most, as many of each class
 SEED = 1  # of what is drawn, a style's scenes, too: no run has seen them
@@ -49,6 +50,7 @@ def other_sets(config: Config, names: tuple[str, ...] | None = None) -> tuple[di
                   f"(toybox, digits) has seed {SEED}, so that no run has seen it.{absent}")
 
 
+@plain_numbers
 def kinds(split: str, n: int, seed: int) -> Dataset:
     """Toybox pictures whose classes are the kinds of things: "steam boat" rather than "boat"."""
     toys = toybox.make(n, seed, split=split)

@@ -5,6 +5,7 @@ import numpy as np
 
 from ..datasets import toybox
 from ..datasets.dataset import Dataset
+from ..kernels.boundary import plain_numbers
 from ..models.features import to_float
 from .finding import Finding, Row, Subject
 from .knn import knn_accuracy
@@ -33,6 +34,7 @@ def robustness(subject: Subject) -> Finding:
                    1 / len(test.class_names))
 
 
+@plain_numbers
 def changes(test: Dataset, toys: bool, seed: int) -> Iterator[tuple[str, str, Dataset]]:
     """(change, severity, changed test set), the mildest first; styles where the set is toybox, blur where not."""
     def same(images):

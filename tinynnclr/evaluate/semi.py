@@ -12,6 +12,7 @@ from ..checkpoint import write_whole
 from ..config import Config
 from ..datasets import toybox
 from ..datasets.dataset import Dataset
+from ..kernels.boundary import plain_numbers
 from .finding import Finding, Row, Subject
 from .finetune import BATCH, STEPS, accuracy, fine_tune
 from .frozen import STRENGTHS, VALIDATION, choose_strength, features
@@ -52,6 +53,7 @@ def semi(subject: Subject) -> SemiFinding:
     return SemiFinding(rows, _rules(config, lists, test), 1 / len(train.class_names), lists)
 
 
+@plain_numbers
 def label_list(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Sorted indices of the images whose labels are told: share * n of them, every class as often, give or take one.
 

@@ -2,6 +2,7 @@
 import numpy as np
 
 from .. import kernels
+from ..kernels.boundary import plain_numbers
 from ..kernels.compile import jit
 from ..models.features import expect_finite
 
@@ -88,6 +89,7 @@ def principal_directions(rows: np.ndarray, rng: np.random.Generator) -> np.ndarr
     return directions * np.sign(np.take_along_axis(directions, np.abs(directions).argmax(axis=0)[None], axis=0))
 
 
+@plain_numbers
 def tsne(rows: np.ndarray, *, perplexity: float = 30, iterations: int = 500, seed: int = 0) -> np.ndarray:
     """Positions (n, 2) of rows (n, d) on a map; exact, so n (n, n) matrices: meant for n up to about 1500.
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import config
 
-from .boundary import is_whole
+from .boundary import is_whole, plain
 from .environment import MOST_THREADS
 from .spin import GRACE, LOOKS, spin
 
@@ -156,6 +156,7 @@ if hasattr(os, "register_at_fork"):
 
 def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
     """Run kernel(start, stop, *args) over pieces of range(count), none much smaller than `grain`, on all threads."""
+    count, grain = plain(count), plain(grain)
     pieces = min(CHUNKS * _num_threads, -(-count // grain))
     if pieces > _num_threads:
         pieces -= pieces % _num_threads  # as many for each

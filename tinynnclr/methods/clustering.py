@@ -2,9 +2,11 @@
 import numpy as np
 
 from .. import kernels
+from ..kernels.boundary import plain_numbers
 from .support_set import unit_rows
 
 
+@plain_numbers
 def principal_axes(features: np.ndarray, dims: int) -> tuple[np.ndarray, np.ndarray]:
     """(mean (d,), axes (d, dims)): (features - mean) @ axes has covariance 1, along the directions that vary most.
 
@@ -50,6 +52,7 @@ def entropy(counts: np.ndarray) -> float:
     return float(-(p * np.log(p)).sum())
 
 
+@plain_numbers
 def balanced_order(assignment: np.ndarray, k: int, size: int, rng: np.random.Generator) -> np.ndarray:
     """(size,) images in random order, of each cluster that is not empty as many, give or take 1.
 

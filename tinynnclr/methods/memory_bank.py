@@ -1,6 +1,7 @@
 """The memory bank: one embedding of every training image, as it was when the image last came by."""
 import numpy as np
 
+from ..kernels.boundary import plain_numbers
 from ..nn import Module
 from .support_set import unit_rows
 
@@ -12,6 +13,7 @@ class MemoryBank(Module):
     uniform in +-sqrt(3 / dim), whose rows have length 1 on average only.
     """
 
+    @plain_numbers
     def __init__(self, size: int, dim: int, momentum: float, rng: np.random.Generator):
         self.rows = unit_rows(rng.standard_normal((size, dim), np.float32))  # (size, dim)
         self.momentum = momentum

@@ -9,7 +9,10 @@ import math
 
 import numpy as np
 
+from ..kernels.boundary import plain_numbers
 
+
+@plain_numbers
 def nearest_share(similarities: np.ndarray, count: int) -> np.ndarray:
     """True for the `count` largest of each row (b, n); of equals the first come first."""
     n = similarities.shape[1]
@@ -51,6 +54,7 @@ class Negatives:
         """Told once how long the run is."""
         self.total = total_steps
 
+    @plain_numbers
     def ball(self, step: int) -> float:
         """The share of the candidates that the ball holds at this step: from 1 down to `outer`.
 

@@ -2,6 +2,7 @@
 import numpy as np
 
 from .. import kernels
+from ..kernels.boundary import plain_numbers
 from ..nn import Module
 
 
@@ -12,6 +13,7 @@ class SupportSet(Module):
     the rows that hold real embeddings since.
     """
 
+    @plain_numbers
     def __init__(self, size: int, dim: int, rng: np.random.Generator):
         if size < 1 or dim < 1:
             raise ValueError(f"SupportSet: expected size >= 1 and dim >= 1, got {size} and {dim}")

@@ -2,6 +2,7 @@
 import numpy as np
 
 from .. import distributed
+from ..kernels.boundary import plain_numbers
 from ..nn import Module
 from ..tensor import no_grad
 
@@ -11,6 +12,7 @@ def to_float(images: np.ndarray) -> np.ndarray:
     return images * np.float32(1 / 255)
 
 
+@plain_numbers
 def encode(encoder: Module, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
     """h (n, d) of uint8 images (n, h, w, 3), in evaluation mode; the encoder's mode is put back afterwards.
 

@@ -1,9 +1,11 @@
 """The heads on top of an encoder: the projector h -> z and the predictor z -> p."""
 import numpy as np
 
+from ..kernels.boundary import plain_numbers
 from ..nn import BatchNorm, Linear, Module, Sequential
 
 
+@plain_numbers
 def projector(features: int, hidden: int, dim: int, rng: np.random.Generator, layers: int = 3,
               last_norm: bool = True) -> Module:
     """h (n, features) -> z (n, dim): linear layers with batch norm after *every* one, ReLU after all but the last.
@@ -20,11 +22,13 @@ def projector(features: int, hidden: int, dim: int, rng: np.random.Generator, la
     return Sequential(*parts)
 
 
+@plain_numbers
 def predictor(dim: int, hidden: int, rng: np.random.Generator) -> Module:
     """z (n, dim) -> p (n, dim): a hidden layer with batch norm and ReLU, then a plain linear one (NNCLR, [4096, d])."""
     return Sequential(Linear(dim, hidden, rng, bias=False), BatchNorm(hidden, relu=True), Linear(hidden, dim, rng))
 
 
+@plain_numbers
 def linear_head(features: int, dim: int, rng: np.random.Generator, norm: bool = False, hidden: int = 0) -> Module:
     """h (n, features) -> z (n, dim): a linear layer, or two with ReLU between where hidden > 0; no batch norm inside.
 

@@ -2,6 +2,7 @@
 import numpy as np
 
 from .. import ops
+from ..kernels.boundary import plain_numbers
 from ..nn import BatchNorm, Conv2d, GlobalAvgPool, Module, Sequential, Standardize
 from .encoder import Encoder
 
@@ -12,6 +13,7 @@ class Block(Module):
     Where the size changes, so does x: by a 1 x 1 convolution with the stride, and a batch norm ("option B").
     """
 
+    @plain_numbers
     def __init__(self, inputs: int, outputs: int, stride: int, rng: np.random.Generator):
         self.body = Sequential(Conv2d(inputs, outputs, 3, rng, stride=stride, padding=1), BatchNorm(outputs, relu=True),
                                Conv2d(outputs, outputs, 3, rng, padding=1), BatchNorm(outputs))
@@ -30,6 +32,7 @@ class ResNet(Encoder):
     `standardize`, the light is taken away first. Source: He et al. 2015 (arXiv 1512.03385), section 4.2.
     """
 
+    @plain_numbers
     def __init__(self, width: int, rng: np.random.Generator, standardize: bool = True, channels: int = 3,
                  blocks: int = 1):
         layers: list[Module] = [Standardize()] if standardize else []

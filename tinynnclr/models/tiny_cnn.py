@@ -1,6 +1,7 @@
 """The default encoder: four 3 x 3 convolutions, each with batch norm and ReLU, then the mean over all pixels."""
 import numpy as np
 
+from ..kernels.boundary import plain_numbers
 from ..nn import BatchNorm, Conv2d, GlobalAvgPool, Module, Sequential, Standardize
 from .encoder import Encoder
 
@@ -13,6 +14,7 @@ class TinyCNN(Encoder):
     `standardize`, the light is taken away first (nn.Standardize).
     """
 
+    @plain_numbers
     def __init__(self, width: int, rng: np.random.Generator, standardize: bool = True, channels: int = 3,
                  last_stride: int = 2):
         layers: list[Module] = [Standardize()] if standardize else []

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import ops
+from ..kernels.boundary import plain_numbers
 from ..nn import GELU, Conv2d, LayerNorm, Linear, Module, MultiHeadAttention, Sequential, Standardize
 from ..tensor import Tensor
 from .encoder import Encoder
@@ -14,6 +15,7 @@ PATCH = 4  # pixels of a patch's side
 class TransformerBlock(Module):
     """x + attention(norm(x)), then x + mlp(norm(x)): pre-norm, so that a straight path leads through all blocks."""
 
+    @plain_numbers
     def __init__(self, features: int, heads: int, rng: np.random.Generator):
         self.norm1, self.attention = LayerNorm(features), MultiHeadAttention(features, heads, rng)
         self.norm2 = LayerNorm(features)
@@ -36,6 +38,7 @@ class ViT(Encoder):
 
     defaults: ClassVar[dict[str, Any]] = {"optimizer": "adamw", "weight_decay": 0.05, "warmup": 0.1}
 
+    @plain_numbers
     def __init__(self, width: int, rng: np.random.Generator, standardize: bool = True, channels: int = 3,
                  pool: str = "mean", depth: int = 4):
         features = self.features = 4 * width
@@ -63,6 +66,7 @@ class ViT(Encoder):
         return x.mean(axis=1) if self.token is None else x[:, 0]
 
 
+@plain_numbers
 def positions(rows: int, columns: int, features: int) -> np.ndarray:
     """(rows * columns, features) float32: where each patch lies, in sines and cosines of its row and of its column.
 

@@ -3,7 +3,10 @@ import math
 
 import numpy as np
 
+from ..kernels.boundary import plain_numbers
 
+
+@plain_numbers
 def kaiming_normal(shape: tuple[int, ...], rng: np.random.Generator, gain: float = 2.0) -> np.ndarray:
     """float32 normal numbers of variance gain / fan-in, where fan-in is all axes but the last.
 

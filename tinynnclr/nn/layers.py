@@ -2,6 +2,7 @@
 import numpy as np
 
 from .. import ops
+from ..kernels.boundary import plain_numbers
 from ..tensor import Tensor
 from .init import kaiming_normal
 from .module import Module
@@ -13,6 +14,7 @@ class Linear(Module):
     No bias where a BatchNorm follows; ReLU needs one.
     """
 
+    @plain_numbers
     def __init__(self, in_features: int, out_features: int, rng: np.random.Generator, bias: bool = True,
                  gain: float = 2.0, relu: bool = False):
         self.weight = Tensor(kaiming_normal((in_features, out_features), rng, gain), requires_grad=True)
@@ -31,6 +33,7 @@ class Linear(Module):
 class Conv2d(Module):
     """x (n, h, w, in_channels) -> (n, ho, wo, out_channels), with zeros around; no bias: a BatchNorm follows."""
 
+    @plain_numbers
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, rng: np.random.Generator,
                  stride: int = 1, padding: int = 0):
         shape = (kernel_size, kernel_size, in_channels, out_channels)
@@ -44,6 +47,7 @@ class Conv2d(Module):
 class BatchNorm(Module):
     """Batch normalisation over the last axis, followed by ReLU if relu=True (one kernel does both)."""
 
+    @plain_numbers
     def __init__(self, features: int, relu: bool = False, momentum: float = 0.1, eps: float = 1e-5):
         self.weight = Tensor(np.ones(features, np.float32), requires_grad=True)
         self.bias = Tensor(np.zeros(features, np.float32), requires_grad=True)
@@ -92,6 +96,7 @@ class GELU(Module):
 class LayerNorm(Module):
     """Each row (the last axis) to mean 0 and variance 1, then scaled and shifted; the same in training and judging."""
 
+    @plain_numbers
     def __init__(self, features: int, eps: float = 1e-5):
         self.weight = Tensor(np.ones(features, np.float32), requires_grad=True)
         self.bias = Tensor(np.zeros(features, np.float32), requires_grad=True)
@@ -107,6 +112,7 @@ class MultiHeadAttention(Module):
     Raises ValueError unless heads divide d. Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.2.
     """
 
+    @plain_numbers
     def __init__(self, features: int, heads: int, rng: np.random.Generator):
         if heads < 1 or features % heads:
             raise ValueError(f"MultiHeadAttention: expected heads that divide {features}, got {heads}")

@@ -1,7 +1,10 @@
 """How the learning rate moves over a run."""
 import math
 
+from ..kernels.boundary import plain_numbers
 
+
+@plain_numbers
 def warmup_cosine(step: int, total: int, warmup: int, base: float) -> float:
     """The rate for step 0..total-1: a straight line up to `base` over `warmup` steps, then half a cosine down to 0.
 

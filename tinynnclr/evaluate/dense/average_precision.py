@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...kernels.boundary import plain_numbers
+
 OVERLAPS = np.linspace(0.5, 0.95, 10)  # intersection over union from which a found thing is a true one
 RECALLS = np.linspace(0, 1, 101)  # where precision is read
 MOST = 100  # things of a class that count in a picture, those of the highest scores
@@ -34,6 +36,7 @@ def mask_overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return inside / np.maximum(a.sum(1)[:, None] + b.sum(1) - inside, 1e-12)
 
 
+@plain_numbers
 def average_precision(true: Marks, found: Marks, overlap: Callable[[np.ndarray, np.ndarray], np.ndarray],
                       classes: int) -> np.ndarray:
     """(10, classes): the average precision at each of OVERLAPS, NaN for a class of which there is nothing.

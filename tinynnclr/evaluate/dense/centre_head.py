@@ -5,6 +5,7 @@ Source: Zhou et al. 2019 (Objects as Points, arXiv 1904.07850), sections 3 and 4
 import numpy as np
 
 from ... import kernels, ops
+from ...kernels.boundary import plain_numbers
 from ...nn import BatchNorm, Conv2d, Linear, Module, Sequential
 from ...tensor import Tensor
 from .feature_map import STRIDE
@@ -17,6 +18,7 @@ BEGIN = -2.2  # the first logit of every place: one in ten is a middle
 class CentreHead(Module):
     """A map (n, h, w, c) -> heat logits (n, h, w, classes) and boxes (n, h, w, 4), as `box_targets` has them."""
 
+    @plain_numbers
     def __init__(self, features: int, classes: int, rng: np.random.Generator):
         self.body = Sequential(Conv2d(features, features, 3, rng, padding=1), BatchNorm(features, relu=True))
         self.heat, self.box = Linear(features, classes, rng, gain=0.1), Linear(features, 4, rng, gain=0.1)
@@ -27,12 +29,14 @@ class CentreHead(Module):
         return self.heat(x), self.box(x)
 
 
+@plain_numbers
 def centres(boxes: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """(columns, rows) (t,) of the places of a map (side, side) that are nearest to the middles of boxes (t, 4)."""
     x, y = (np.rint((boxes[:, k] + boxes[:, k + 2]) / (2 * STRIDE)).astype(np.int64) for k in (0, 1))
     return x.clip(0, side - 1), y.clip(0, side - 1)
 
 
+@plain_numbers
 def heat_targets(n: int, side: int, classes: int, scenes: np.ndarray, labels: np.ndarray,
                  boxes: np.ndarray) -> np.ndarray:
     """(n, side, side, classes) float32: 1 at the middle of each thing (t,), around it a bell as wide as its box."""
@@ -48,6 +52,7 @@ def heat_targets(n: int, side: int, classes: int, scenes: np.ndarray, labels: np
     return heat
 
 
+@plain_numbers
 def box_targets(boxes: np.ndarray, side: int) -> np.ndarray:
     """(t, 4) float32: from the place to the middle, in places, and log(width / 16), log(height / 16)."""
     x, y = centres(boxes, side)
@@ -73,6 +78,7 @@ def box_loss(found: Tensor, wanted: np.ndarray) -> Tensor:
     return (ops.relu(difference) + ops.relu(-difference)).sum() / float(max(1, len(wanted)))
 
 
+@plain_numbers
 def peaks(logits: np.ndarray, found: np.ndarray, most: int, size: int) -> tuple[np.ndarray, ...]:
     """scenes, labels, scores (d,) and boxes (d, 4), of each map the `most` surest peaks, the surest first.
 

@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from ...datasets.loader import batches
 from ...datasets.playroom import CLASS_NAMES, KEYPOINT_NAMES, SIZE, Playroom
+from ...kernels.boundary import plain_numbers
 from ...models import Encoder
 from ...models.features import to_float
 from ...nn import AdamW, BatchNorm, Linear, Module, Sequential, warmup_cosine
@@ -102,6 +103,7 @@ class Detector(Module):
             return self(images)
 
 
+@plain_numbers
 def train_detector(encoder: Encoder, rooms: Playroom, frozen: bool, seed: int, steps: int, bar: tqdm) -> Detector:
     """A detector on a copy of the encoder, trained for so many steps on the sum of its losses.
 

@@ -2,6 +2,7 @@
 import numpy as np
 
 from ... import kernels, ops
+from ...kernels.boundary import plain_numbers
 from ...tensor import Tensor
 from .region_head import FINE
 
@@ -18,6 +19,7 @@ def mask_loss(logits: Tensor, wanted: np.ndarray) -> Tensor:
     return -(ops.log_sigmoid(logits) * wanted + ops.log_sigmoid(-logits) * (1 - wanted)).mean()
 
 
+@plain_numbers
 def paste_masks(logits: np.ndarray, boxes: np.ndarray, size: int) -> np.ndarray:
     """(r, size, size) bool: the pixels in each box (r, 4) where the logits (r, 14, 14, 1), read between cells, are > 0.
 

@@ -2,6 +2,7 @@
 import numpy as np
 
 from ... import ops
+from ...kernels.boundary import plain_numbers
 from ...nn import BatchNorm, Conv2d, Linear, Module, Sequential
 from ...tensor import Tensor
 from .feature_map import STRIDE
@@ -15,6 +16,7 @@ class RegionHead(Module):
     Each of the 7 x 7 places answers for the four quarters of its square, which is a convolution transposed.
     """
 
+    @plain_numbers
     def __init__(self, features: int, maps: int, rng: np.random.Generator):
         self.body = Sequential(Conv2d(features, features, 3, rng, padding=1), BatchNorm(features, relu=True))
         self.quarters = Linear(features, 4 * maps, rng, gain=0.1)
