@@ -1,26 +1,26 @@
-"""What every test shares: one thread for NumPy's BLAS, no windows, a seeded generator, --all and --changed.
+"""What every test shares: one thread for NumPy's BLAS, no windows, a seeded generator, --all.
 
 `pytest` runs what finds most faults per second; `pytest --all` also runs the tests that are marked slow, and the others
 with more cases. `python docs/promises.py --full` sets FULL_COUNTS, and the tests of promises then run with most cases.
 """
 import os
-import re
 import signal
-import subprocess
-from pathlib import Path
 
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # read when NumPy is imported: our own threads do the heavy work
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import guarded  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also the tests marked slow, and more cases of the others")
-    parser.addoption("--changed", nargs="?", const="HEAD", metavar="REF",
-                     help="run the notebooks only of lessons that differ from REF [HEAD]; all else as ever")
+
+
+def pytest_configure(config):
+    guarded.read_only = config.getoption("--all")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -28,24 +28,6 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="needs --all"))
-    if config.getoption("--changed"):
-        skip_unchanged_lessons(config.getoption("--changed"), items)
-
-
-def skip_unchanged_lessons(ref, items):
-    """Of the tests that run a whole notebook, keep those whose source, answers or exercises differ from `ref`."""
-    root = Path(__file__).resolve().parents[1]
-    git = ["git", "-C", str(root)]
-    names = subprocess.run([*git, "diff", "--name-only", ref], capture_output=True, check=True,
-                           encoding="utf-8").stdout
-    names += subprocess.run([*git, "ls-files", "--others", "--exclude-standard"], capture_output=True,
-                            check=True, encoding="utf-8").stdout
-    for item in items:
-        if "notebook" in item.keywords:
-            number = item.callspec.id[:2]
-            files = rf"lessons/(src|solutions|wrong)/{number}|exercises/lesson_{number}|lessons/{number}_"
-            if not re.search(files, names):
-                item.add_marker(pytest.mark.skip(reason=f"lesson {number} is as it was"))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 
+read_only = False  # whether `views` has read-only arrays: conftest.py says so with --all
 BORDER = 256  # numbers on either side: more than any vector or panel is wide
 
 
@@ -70,14 +71,14 @@ def same_bytes(threads, compute):
 
 
 def views(array):
-    """Arrays of this shape in every layout that NumPy knows: transposed, strided, reversed, read-only, repeated."""
+    """Arrays of this shape in many layouts: transposed, strided, reversed, repeated; with --all read-only, too."""
     yield np.asfortranarray(array)
     wide = np.zeros([2 * size for size in array.shape], array.dtype)
     every_second = wide[tuple(slice(None, None, 2) for _ in array.shape)]
     every_second[...] = array
     yield every_second
     yield array[::-1].copy()[::-1]
-    if array.dtype == np.float32:  # to Numba a read-only array is another type, compiled anew: once is enough
+    if array.dtype == np.float32 and read_only:  # to Numba another type, compiled anew: once is enough
         frozen = array.copy()
         frozen.flags.writeable = False
         yield frozen

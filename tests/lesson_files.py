@@ -1,5 +1,6 @@
 """The lessons as tests see them: their sources, the code in the cells of exercises, and answers kept beside them."""
 import ast
+import functools
 from pathlib import Path
 
 from tinynnclr.teach.notebook import exercise_cells, read_source
@@ -23,16 +24,22 @@ def function_of(code):
     return [node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef | ast.ClassDef)][-1]
 
 
+@functools.cache
+def opening(source):
+    """A lesson's first code cell, its imports, compiled."""
+    first = next(cell for cell in read_source(source).cells if cell.cell_type == "code")
+    return compile(first.source, source.name, "exec")
+
+
 def tried(source, code):
     """What a cell defines, in the place that its lesson gives it: after the lesson's imports, the first code cell."""
-    notebook = read_source(source)
-    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
     names: dict = {}
-    exec(compile(first.source, source.name, "exec"), names)
+    exec(opening(source), names)
     exec(compile(code, source.name, "exec"), names)
     return names[function_of(code)]
 
 
+@functools.cache
 def exercises(source):
     """{exercise: code of its stub}."""
     return {name: cell.source for name, cell in exercise_cells(read_source(source)).items()}

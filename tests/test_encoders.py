@@ -36,18 +36,26 @@ def test_images_to_features(name, size, channels, standardize, rng):
     assert any(not np.array_equal(first[key], other[key]) for key in first)
 
 
+def trained(name, epochs, data):
+    config = Config.of({**small_config(width=2).to_dict(), "encoder": name, "optimizer": "adamw", "lr": 3e-3,
+                        "epochs": epochs, "temperature": 0.2, "method": "simclr", "standardize": False})
+    run = Run(config, data)
+    train(run, data, augmentation_pair("crop-only"), progress=False)
+    return run
+
+
 @each
-def test_a_run_learns_and_has_the_same_bytes_for_any_number_of_threads(name, threads):
-    config = Config.of({**small_config(width=4).to_dict(), "encoder": name, "optimizer": "adamw", "lr": 3e-3,
-                        "epochs": 10, "temperature": 0.2, "method": "simclr", "standardize": False})
-    runs = []
+def test_a_run_has_the_same_bytes_for_any_number_of_threads(name, threads):
+    states = []
     for n in (1, 3):
         threads(n)
-        data = easy_data(64)
-        runs.append(Run(config, data))
-        train(runs[-1], data, augmentation_pair("crop-only"), progress=False)
-    assert state_of(runs[0]) == state_of(runs[1])
-    losses = [row["loss"] for row in runs[0].metrics]
+        states.append(state_of(trained(name, 1, easy_data(32))))
+    assert states[0] == states[1]
+
+
+@each
+def test_a_run_learns(name):
+    losses = [row["loss"] for row in trained(name, 8, easy_data(64)).metrics]
     assert sum(losses[-2:]) / 2 < sum(losses[:2]) / 2 - 0.1, losses
 
 

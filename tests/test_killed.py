@@ -24,7 +24,7 @@ def start(*words, cwd, **options):
 
 @posix
 def test_a_killed_run_ends_as_one_that_never_was(count, tmp_path, record_property):
-    kills = count(24, 24, 200)
+    kills = count(10, 24, 200)
     process = start(HERE / "kill_server.py", kills, 7, cwd=tmp_path)
     out, err = process.communicate(timeout=1200)
     assert process.returncode == 0, err[-2000:]

@@ -19,6 +19,7 @@ from tinynnclr.teach.notebook import answer, printed, read_source, run, stale  #
 from tinynnclr.teach.table import words  # noqa: E402
 
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+QUICK = "08"  # the lesson that `pytest` runs as a whole; `pytest --all` runs every one, twice
 FRONT = {"question", "picture", "budget_s", "derives", "imports", "exercises", "needs"}
 RIGHT = [(s, *found) for s in SOURCES for found in answers("solutions", s)]
 WRONG = [(s, *found) for s in SOURCES for found in answers("wrong", s)]
@@ -66,10 +67,14 @@ def test_every_exercise_has_its_answers(source, capsys):
         assert f"○ {name}: not attempted" in capsys.readouterr().out
 
 
-@pytest.mark.notebook
 @each
-def test_it_runs_with_nothing_attempted_and_the_notebook_is_what_the_source_makes(source):
+def test_the_notebook_is_what_the_source_makes(source):
     assert stale(source, ROOT / f"{source.stem}.ipynb") is None, "python -m tinynnclr.teach build"
+
+
+@pytest.mark.parametrize("source", [pytest.param(source, id=source.stem, marks=[] if number(source) == QUICK else
+                                                 pytest.mark.slow) for source in SOURCES])
+def test_it_runs_with_nothing_attempted(source):
     notebook = read_source(source)
     seconds = run(notebook, ROOT)
     text = printed(notebook)
@@ -79,7 +84,6 @@ def test_it_runs_with_nothing_attempted_and_the_notebook_is_what_the_source_make
 
 
 @pytest.mark.slow
-@pytest.mark.notebook
 @each
 def test_it_runs_with_every_exercise_solved(source):
     notebook = read_source(source)
