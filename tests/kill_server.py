@@ -13,11 +13,12 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 from command_line import TRAIN, write_pictures
 from tqdm import tqdm
 
-from tinynnclr import checkpoint, cli, run_dir, train
+from tinynnclr import checkpoint, cli, disk, run_dir, train
 from tinynnclr.nn import SGD
 
 ARGUMENTS = [*TRAIN, "--no-plots", "--threads", "1"]
@@ -72,8 +73,8 @@ def instrument():
     """Moments: around every step's parts, every half of a write, and all that puts a file in its place."""
     train.two_views = ticking(train.two_views)
     SGD.step = ticking(SGD.step)
-    checkpoint.os = type("os", (), {"getpid": os.getpid, "fsync": ticking(os.fsync), "replace": ticking(os.replace)})
-    checkpoint.open = lambda path, mode="r": TickingFile(open(path, mode)) if "w" in mode else open(path, mode)
+    disk.os = SimpleNamespace(**{**vars(os), "fsync": ticking(os.fsync), "replace": ticking(os.replace)})
+    disk.open = lambda path, mode="r": TickingFile(open(path, mode)) if "w" in mode else open(path, mode)
     run_dir.write_metrics = ticking(run_dir.write_metrics)
 
 

@@ -34,7 +34,7 @@ main()
 """
 OWN_CONSOLE = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
 KEYS = ["method", "dataset", "seed", "epochs", "steps", "encoder", "parameters", "seconds", "views_per_second", "knn",
-        "linear", "baselines", "protocol", "evaluation_seconds", "threads", "ranks", "config"]
+        "linear", "baselines", "protocol", "evaluation_seconds", "threads", "ranks", "data", "target", "config"]
 
 
 @pytest.fixture(scope="module")

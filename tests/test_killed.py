@@ -37,8 +37,12 @@ def test_a_killed_run_ends_as_one_that_never_was(count, tmp_path, record_propert
 
 
 def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
-    ours = [".checkpoint.npz.4711", ".metrics.csv.12", ".probe-99", ".curves.png.3"]
-    others = ["checkpoint.npz", ".checkpoint.npz", "notes.md.1", ".hidden", ".profile.12", "checkpoint.npz.4711"]
+    dead = 2**22 + 1  # more than any process has
+    ours = [f".{name}.tinynnclr-{dead}.tmp" for name in ("checkpoint.npz", "metrics.csv", "probe", "my file.txt")]
+    others = ["checkpoint.npz", ".checkpoint.npz", "notes.md.1", ".hidden", ".profile.12", "checkpoint.npz.4711",
+              ".notes.md.1", ".checkpoint.npz.4711", ".probe-99", f"x.tinynnclr-{dead}.tmp", ".x.tinynnclr-.tmp",
+              f".x.tinynnclr-{dead}.tmp.bak", f".checkpoint.npz.tinynnclr-{os.getpid()}.tmp",
+              f".x.tinynnclr-{os.getppid()}.tmp"]  # of others, or of processes that live
     for name in ours + others:
         (tmp_path / name).write_text("", encoding="utf-8")
     with sole_owner(tmp_path):
@@ -60,8 +64,8 @@ def test_a_second_process_is_refused(tmp_path, monkeypatch, capsys):
                           ["compare", *TRAIN[1:], "--methods", "simclr", "--seeds", "1", "--out", "out"]):
             status, _, err = run(capsys, *arguments)
             assert status == 2
-            assert err == f"tinynnclr {arguments[0]}: --out out: another process is at work there; wait for it, or " \
-                          "name another\n"
+            assert err == f"tinynnclr {arguments[0]}: out: another process is at work there; wait for it, or " \
+                          "name another folder\n"
         assert [path.name for path in (tmp_path / "out").iterdir() if path.name != ".owner"] == []
     finally:
         holder.kill()

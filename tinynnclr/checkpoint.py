@@ -1,43 +1,15 @@
-"""Runs on disk: files are written whole or not at all, and nothing that is read back is ever executed."""
-import contextlib
+"""Checkpoints: arrays and JSON text in one .npz, and nothing that is read back is ever executed."""
 import json
 import math
-import os
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from . import distributed
+from .disk import write_whole
 
 FORMAT = 1
-
-
-def write_whole(path: str | Path, write: Callable) -> None:
-    """write(file) into a temporary neighbour, flush it to the disk, then rename it onto path in one step.
-
-    Raises OSError, and leaves what was at path before, where it cannot be written: no space, no right, no folder.
-    Of several ranks, rank 0 alone writes.
-    """
-    if distributed.rank():
-        return
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")  # not by mkstemp, whose files only their owner may read
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            before = "; the file that was there is whole" if path.exists() else ""
-            raise type(error)(f"{path}: cannot be written ({error.strerror or error}){before}") from error
-        raise
 
 
 def save(path: str | Path, groups: dict[str, dict[str, np.ndarray]], info: dict) -> None:

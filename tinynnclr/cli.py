@@ -20,6 +20,7 @@ from .compare import OUTPUTS, Comparison  # noqa: E402
 from .config import Config  # noqa: E402
 from .console import escape_unprintable  # noqa: E402
 from .datasets.download import DownloadError, download  # noqa: E402
+from .disk import expect_ours  # noqa: E402
 from .evaluate.finding import Subject, table  # noqa: E402
 from .evaluate.others import parse_others  # noqa: E402
 from .evaluate.protocols import judge_into, parse_protocols  # noqa: E402
@@ -55,21 +56,27 @@ def begun(folder: Path) -> bool:
         return True
 
 
+def expect_free(folder: Path) -> None:
+    """Raises ValueError where a new run would overwrite one that has begun, or files that are not a run's."""
+    if begun(folder):
+        raise ValueError(f"--out {folder}: a run is there already; add --resume to go on with it, or name another")
+    run_dir.expect_free(folder)
+
+
 def begin(options: argparse.Namespace, given: dict, folder: Path) -> tuple[run_dir.Run, tuple]:
     """The run that goes on, or a new one, and its data; the folder is made last: a mistake leaves none behind."""
     if options.resume:
-        run, data = run_dir.restore(folder, given.get("threads"))
+        run, data = run_dir.restore(folder, given.get("threads"), given.get("data_dir"), given.get("dataset"))
         for name, value in given.items():
             if name != "threads" and value != getattr(run.config, name):
                 raise ValueError(f"--{name.replace('_', '-')} {value}: the run in {folder} was begun with "
                                  f"{getattr(run.config, name)}, and --resume goes on as it began")
         return run, data
     config = Config.of(given)
-    if begun(folder):
-        raise ValueError(f"--out {folder}: a run is there already; add --resume to go on with it, or name another")
+    expect_free(folder)
     kernels.set_num_threads(config.threads or kernels.get_num_threads())
     data = run_dir.load_data(config)
-    run = run_dir.Run(config, data[0])
+    run = run_dir.Run(config, *data)
     run_dir.open_dir(folder)
     return run, data
 
@@ -84,6 +91,7 @@ def run_train(options: argparse.Namespace) -> None:
         run, data = begin(options, given, folder)
         if not there:
             held.enter_context(sole_owner(folder))
+            expect_free(folder)  # another process may have made and filled it meanwhile
         train_and_judge(options, folder, run, data)
 
 
@@ -141,19 +149,22 @@ def run_evaluate(options: argparse.Namespace) -> None:
     to = parse_others(options.to) if options.to is not None else None
     if to and not {"transfer", "fewshot"} & set(names):
         raise ValueError(f"--to {options.to}: it is for --protocol transfer and fewshot; add one of them")
-    run, data = run_dir.restore(options.dir, options.threads)
-    if not names:
-        print(run_dir.table(run_dir.evaluate_into(options.dir, run, data)))
-    for name in names:
-        finding = judge_into(options.dir, name, Subject(run.config, run.method.encoder, data, to))
-        print(f"{table(finding.rows)}\n{finding.rules}\n"
-              f"in {options.dir}: {name}.json, {name}.md, {name}.png", flush=True)
+    with sole_owner(options.dir) if options.dir.is_dir() else contextlib.nullcontext():
+        run, data = run_dir.restore(options.dir, options.threads, options.data_dir, options.dataset)
+        if not names:
+            print(run_dir.table(run_dir.evaluate_into(options.dir, run, data)))
+        for name in names:
+            finding = judge_into(options.dir, name, Subject(run.config, run.method.encoder, data, to))
+            print(f"{table(finding.rows)}\n{finding.rules}\n"
+                  f"in {options.dir}: {name}.json, {name}.md, {name}.png", flush=True)
 
 
 def run_plot(options: argparse.Namespace) -> None:
     """Draw the pictures of the last checkpoint anew."""
-    for path in run_dir.draw_into(options.dir, *run_dir.restore(options.dir, options.threads)):
-        print(path)
+    with sole_owner(options.dir) if options.dir.is_dir() else contextlib.nullcontext():
+        run = run_dir.restore(options.dir, options.threads, options.data_dir, options.dataset)
+        for path in run_dir.draw_into(options.dir, *run):
+            print(path)
 
 
 def run_export(options: argparse.Namespace) -> None:
@@ -174,6 +185,9 @@ def run_bench(options: argparse.Namespace) -> None:
     if options.threads is not None:
         kernels.set_num_threads(options.threads)
     bench.expect_measure(options.only)
+    for flag, path, ours in (("--json", options.json, bench.measured), ("--roofline", options.roofline, bench.drawn)):
+        if path:
+            expect_ours([path], ours, f"{flag} ")
     against = bench.installed(options.against)
     with bench.blas_threads(kernels.get_num_threads()):
         rows, peak, bandwidth = bench.bench(against, options.only, options.quick)

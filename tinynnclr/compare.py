@@ -11,15 +11,19 @@ from . import checkpoint, kernels, run_dir
 from .arms import parse_arms, parse_seeds
 from .config import Config
 from .datasets.dataset import Dataset
+from .datasets.dataset import digests as data_digests
+from .disk import HeldOpen, expect_ours
 from .evaluate.collect import stamped
 from .evaluate.comparison import csv_table, markdown, summary, title
 from .evaluate.floor_cache import FloorCache
 from .evaluate.interval import mean_and_interval
 from .run_dir import CHECKPOINT, METRICS
 from .sole_owner import sole_owner
+from .soundness import expect_same_data
 from .train import Run
 
-OUTPUTS = ("compare.md", "compare.csv", "compare.json", "compare.png")
+OUTPUTS = ("compare.json", "compare.md", "compare.csv", "compare.png")
+Data = tuple[Dataset, Dataset]
 WHERE = ("data_dir", "threads")  # knobs that change no result
 
 
@@ -51,16 +55,22 @@ def plan(arms: dict[str, dict], seeds: list[int], given: dict, out: Path) -> lis
     return jobs
 
 
-def expect_same(job: Job, found: dict) -> None:
-    """Raises ValueError where a folder holds a run of other knobs than the job's."""
+def expect_same(job: Job, found: dict, digests: object, data: Data | None) -> None:
+    """Raises ValueError where a folder holds a run of other knobs or, with its digests, of other data than the job's.
+
+    A folder of images may have moved where the run has stored digests of them, which `data` are then compared with.
+    """
     try:
         before = Config.from_dict(found).to_dict()
     except ValueError as error:
         raise ValueError(f"{job.folder}: a run of another version: {error}") from None
     for name, value in job.config.to_dict().items():
-        if value != before[name] and name not in WHERE:
+        moved = name == "dataset" and digests and all(str(v).startswith("folder:") for v in (value, before[name]))
+        if value != before[name] and name not in WHERE and not moved:
             raise ValueError(f"{job.folder} holds a run with {name} {before[name]}, and now it is {value}: give "
                              f"{before[name]} again, name another --out, or delete that folder")
+    if data:
+        expect_same_data(job.folder, digests, data_digests(*data))
 
 
 def complete(job: Job, result: dict) -> dict:
@@ -75,18 +85,21 @@ def complete(job: Job, result: dict) -> dict:
     return {**stamped(result, job.arm), "last_epoch": numbers}
 
 
-def finished(job: Job) -> dict | None:
-    """The complete result of a job that is done; None where there is more to do."""
+def finished(job: Job, data: Data | None = None) -> dict | None:
+    """The complete result of a job that is done; None where there is more to do.
+
+    Raises ValueError as `expect_same` does.
+    """
     try:
         result = run_dir.read_result(job.folder)
-        expect_same(job, result["config"])
+        expect_same(job, result["config"], result.get("data"), data)
         # `tinynnclr evaluate` may have judged it before it was through
         return complete(job, result) if result["epochs"] == job.config.epochs else None
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
-def begun(job: Job) -> bool:
+def begun(job: Job, data: Data | None = None) -> bool:
     """Whether there is a checkpoint to go on from; one of no step does not count, whatever its knobs."""
     try:
         _, info = checkpoint.load(job.folder / CHECKPOINT)
@@ -95,8 +108,21 @@ def begun(job: Job) -> bool:
     if "config" not in info or type(info.get("step")) is not int:
         raise ValueError(f"{job.folder / CHECKPOINT} holds no run")
     if info["step"]:
-        expect_same(job, info["config"])
+        expect_same(job, info["config"], info.get("data"), data)
     return info["step"] > 0
+
+
+def go_on(job: Job, run: Run, data: Data) -> None:
+    """Load the run as far as it was trained; raises ValueError for files in its folder that are not a run's."""
+    if begun(job, data):
+        run.load(job.folder / CHECKPOINT)
+    else:
+        run_dir.expect_free(job.folder)
+
+
+def written(path: Path) -> bool:
+    """Whether a compare.json holds results, as a comparison writes it."""
+    return all(result["arm"] for result in json.loads(path.read_text(encoding="utf-8")))
 
 
 def command_line(methods: str, seeds: str, knobs: dict, out: Path | None = None) -> str:
@@ -136,13 +162,17 @@ class Comparison:
         name = re.sub("[^A-Za-z0-9_.]+", "-", given.get("dataset", Config.dataset))
         self.out = out or Path("runs") / f"compare-{name}"
         self.jobs = plan(parse_arms(methods), parse_seeds(seeds), given, self.out)
-        self.done = {job: result for job in self.jobs if (result := finished(job))}
-        self.left = [job for job in self.jobs if job not in self.done]
         self.failed: dict[Job, str] = {}
-        for job in self.left:
-            begun(job)  # which looks whose checkpoint it is
+        self.look()
         self.command = command_line(methods, seeds, given, out)
         self.shown = command_line(methods, seeds, {knob: v for knob, v in given.items() if knob != "data_dir"})
+
+    def look(self, data: Data | None = None) -> None:
+        """Which jobs are done, and which are left. Raises ValueError for a folder of another run, or of other data."""
+        self.done = {job: result for job in self.jobs if (result := finished(job, data))}
+        self.left = [job for job in self.jobs if job not in self.done]
+        for job in self.left:
+            begun(job, data)
 
     def run(self) -> list[str]:
         """Train and judge what is left, a line each; returns the names of the runs that failed.
@@ -151,17 +181,30 @@ class Comparison:
         """
         config = self.jobs[0].config
         kernels.set_num_threads(config.threads or kernels.get_num_threads())
-        data = run_dir.load_data(config) if self.left else None
+        data = self.load_data(config)
+        self.look(data)
         if data:
             self.expect_fit(data[0])
         run_dir.open_dir(self.out)  # last: a mistake leaves no folder behind
-        print(f"{len(self.jobs)} runs on {config.dataset}, {len(self.done)} of them done before, "
-              f"{kernels.get_num_threads()} threads, into {self.out}", flush=True)
         with sole_owner(self.out):
+            self.look(data)  # once more: another process may have been at work there until now
+            expect_ours([self.out / name for name in OUTPUTS], written, "--out ")
+            print(f"{len(self.jobs)} runs on {config.dataset}, {len(self.done)} of them done before, "
+                  f"{kernels.get_num_threads()} threads, into {self.out}", flush=True)
             self.write()
             if data:
                 self.train(data)
         return [str(job) for job in self.failed]
+
+    def load_data(self, config: Config) -> Data | None:
+        """The data, also to see that stored runs are of the same; None where nothing is left and they are gone."""
+        try:
+            return run_dir.load_data(config)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if self.left:
+                raise
+            print(f"note: {error}; so the stored runs are not compared with their data", file=sys.stderr)
+            return None
 
     def expect_fit(self, train_data: Dataset) -> None:
         """Raises ValueError for an arm whose knobs do not fit the data."""
@@ -171,32 +214,38 @@ class Comparison:
             except ValueError as error:
                 raise ValueError(f"arm {arm}: {error}") from None
 
-    def train(self, data: tuple[Dataset, Dataset]) -> None:
+    def train(self, data: Data) -> None:
         """One job that is left after the other, until Ctrl-C."""
         try:
             floors = FloorCache(self.out / "floors.json", self.jobs[0].config, data)
             while self.left:
                 said = self.run_next(data, floors)
-                self.write()
+                try:
+                    self.write()
+                except HeldOpen as error:
+                    if not self.left:
+                        raise
+                    said += f"; {error}, and is written again after the next run"
                 rest = f"; about {duration(time_left(self.left, [*self.done.values()]))} left"
                 print(said + (rest if self.left and self.done else ""), flush=True)
         except KeyboardInterrupt:
             self.say_how_to_go_on()
             raise SystemExit(130) from None
 
-    def run_next(self, data: tuple[Dataset, Dataset], floors: FloorCache) -> str:
+    def run_next(self, data: Data, floors: FloorCache) -> str:
         """Train the first job that is left, or train it on, and judge it; returns how it went."""
         job = self.left[0]
-        run = Run(job.config, data[0])
+        run = Run(job.config, *data)
         below = floors.of(job.config, run.method.encoder)  # now, while its weights are the first ones
-        if begun(job):
-            run.load(job.folder / CHECKPOINT)
         run_dir.open_dir(job.folder)
         try:
             with sole_owner(job.folder):
-                run_dir.train_into(job.folder, run, data[0])
-                result = run_dir.evaluate_into(job.folder, run, data, below)
-            self.done[job] = complete(job, result)
+                result = finished(job, data)  # another process may have trained it until now
+                if result is None:
+                    go_on(job, run, data)
+                    run_dir.train_into(job.folder, run, data[0])
+                    result = complete(job, run_dir.evaluate_into(job.folder, run, data, below))
+            self.done[job] = result
             said = (f"kNN {100 * result['knn']:.1f} %, linear {100 * result['linear']:.1f} % "
                     f"({duration(result['seconds'] + result['evaluation_seconds'])})")
         except FloatingPointError as error:
@@ -223,8 +272,8 @@ class Comparison:
         notes = [f"Failed: {job}: {why}." for job, why in self.failed.items()]
         if self.left:
             notes.append(f"So far: {len(self.done)} of {len(self.jobs)} runs.")
-        run_dir.write_text(self.out / "compare.csv", csv_table(results))
         run_dir.write_text(self.out / "compare.json", json.dumps(results, indent=1) + "\n")
+        run_dir.write_text(self.out / "compare.csv", csv_table(results))
         run_dir.write_text(self.out / "compare.md", markdown(results, self.jobs[0].arm, self.shown, notes))
         rows = summary(results)
         draw_comparison([(row["name"], row["knn"]) for row in rows if not row["floor"]],

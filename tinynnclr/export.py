@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from . import __version__
-from .checkpoint import write_whole
+from .checkpoint import expect_honest
+from .disk import expect_ours, write_whole
 from .nn import BatchNorm, Conv2d, GlobalAvgPool, Linear, Module, Sequential
 from .run_dir import CHECKPOINT, load_encoder
 from .tensor import Tensor
@@ -77,10 +78,24 @@ def safetensors_bytes(state: dict[str, np.ndarray], info: dict[str, str]) -> byt
 FORMATS: dict[str, Callable] = {"npz": npz_bytes, "safetensors": safetensors_bytes}  # a format's name ends its file's
 
 
+def exported(path: Path) -> bool:
+    """Whether `export_run` wrote the file. May raise any error where it did not."""
+    with open(path, "rb") as file:
+        start = file.read(8)
+        if start.startswith(b"PK"):
+            expect_honest(file)
+            with np.load(file, allow_pickle=False) as archive:
+                info = json.loads(str(archive["info"]))
+        else:
+            info = json.loads(file.read(min(int.from_bytes(start, "little"), 1 << 20)))["__metadata__"]
+    return {"method", "encoder", "width", "standardize", "version"} <= info.keys()
+
+
 def export_run(folder: Path, kind: str = "npz", out: Path | None = None) -> Path:
     """Write the encoder of a run's last checkpoint, for torch, and return the file: `out`, or FOLDER/encoder.KIND.
 
-    Raises FileNotFoundError or ValueError as `load_encoder` does, OSError where nothing can be written.
+    Raises FileNotFoundError or ValueError as `load_encoder` does, ValueError where there is another file than an
+    earlier export, OSError where nothing can be written.
     """
     path = out or folder / f"encoder.{kind}"
     encoder, config, info = load_encoder(folder)
@@ -89,6 +104,7 @@ def export_run(folder: Path, kind: str = "npz", out: Path | None = None) -> Path
     about = {"method": config.method, "dataset": config.dataset, "epochs": info["epoch"], "seed": config.seed,
              "encoder": config.encoder, "width": config.width, "standardize": config.standardize,
              "version": __version__}
+    expect_ours([path], exported, "--out ")
     content = FORMATS[kind](torch_state(encoder), {name: str(value) for name, value in about.items()})
     write_whole(path, lambda file: file.write(content))
     return path

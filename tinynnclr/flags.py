@@ -111,6 +111,10 @@ def build_parser() -> Parser:
         sub = commands.add_parser(name, help=text, allow_abbrev=False)
         sub.add_argument("dir", type=Path, metavar="DIR", help="folder of the run")
         sub.add_argument("--threads", type=int, help="threads of the kernels (all cores)")
+        sub.add_argument("--data-dir", metavar="DIR",
+                         help="where downloaded data sets are now [as in training]")
+        sub.add_argument("--dataset", metavar="folder:PATH",
+                         help="where the folder of images is now [as in training]")
         if name == "evaluate":
             sub.add_argument("--protocol", metavar="NAMES", help="with commas between, or all: " + "; ".join(
                 f"{key}: {protocol.meaning}" for key, protocol in PROTOCOLS.items()).replace("%", "%%") +

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patheffects import withStroke
 
-from .checkpoint import write_whole
+from .disk import write_whole
 
 DPI, WIDTH, MARGIN = 130, 9.0, 0.12  # inches: 1170 pixels, which stay sharp where a page shows them 900 wide
 INK, GREY, PALE, BLUE, ORANGE = "#222222", "#666666", "#CCCCCC", "#0072B2", "#D55E00"  # blue, orange: Okabe and Ito

@@ -1,23 +1,28 @@
 """A run's folder: train into it, continue it, judge what is in it, draw it."""
+import contextlib
 import csv
+import dataclasses
 import io
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from . import checkpoint, datasets, distributed, kernels
 from .config import Config
-from .datasets.dataset import Dataset
+from .datasets.dataset import Dataset, digests
+from .disk import HeldOpen, expect_ours, temporary, write_text
 from .evaluate import judge_encoder, judge_pixels, protocol
 from .methods import METHODS
 from .models import Encoder
 from .models.features import encode
 from .soundness import RESULT as RESULT_FIELDS
-from .soundness import expect
+from .soundness import Bounded, expect, expect_finite_arrays, expect_same_data
 from .train import Run, augmentation_pair, train, views_example
 
 CHECKPOINT, METRICS, RESULT = "checkpoint.npz", "metrics.csv", "result.json"
@@ -36,20 +41,24 @@ def open_dir(folder: Path) -> None:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
+        probe = temporary(folder / "probe")
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise OSError(f"--out {folder}: cannot write there ({error.strerror})") from None
+        there = os.path.lexists(folder) and not os.path.isdir(folder)
+        why = "it is a file, or a link that leads to no folder" if there else error.strerror
+        raise OSError(f"--out {folder}: cannot write there ({why})") from None
 
 
-def write_text(path: Path, text: str) -> None:
-    """The text as UTF-8, whole or not at all; bytes of a path that are no UTF-8 are spelled out."""
-    checkpoint.write_whole(path, lambda file: file.write(text.encode(errors="backslashreplace")))
+def expect_free(folder: Path) -> None:
+    """Raises ValueError where a new run would overwrite files that no run of ours has left: a checkpoint is missing."""
+    expect_ours([folder / name for name in (CHECKPOINT, METRICS, RESULT, *PICTURES)], Path.is_file, "--out ")
 
 
 def write_metrics(folder: Path, rows: list[dict]) -> None:
-    """metrics.csv, a row an epoch; a number that does not exist, such as the age of no neighbours, is left empty."""
+    """metrics.csv, a row an epoch, from the first; a number that does not exist, such as an age, is left empty."""
+    if not rows:
+        return
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
     writer.writeheader()
@@ -60,20 +69,41 @@ def write_metrics(folder: Path, rows: list[dict]) -> None:
 
 def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = None,
                detect_anomaly: bool = False, saved: Callable[[Run], None] = lambda run: None) -> None:
-    """Train on, with a checkpoint and metrics.csv after every epoch, and a checkpoint on Ctrl-C; then saved(run)."""
+    """Train on, with a checkpoint and metrics.csv after every epoch, and a checkpoint on Ctrl-C; then saved(run).
+
+    Where another program holds one of the two files open, a line says so, and the next save tries again.
+    """
+    held: list[str] = []  # what the last save could not replace
+
+    def write(run):
+        held.clear()
+        for save_file in (lambda: run.save(folder / CHECKPOINT), lambda: write_metrics(folder, run.metrics)):
+            try:
+                save_file()
+            except HeldOpen as error:
+                held.append(str(error))
 
     def save(run):
-        run.save(folder / CHECKPOINT)
-        if run.metrics:
-            write_metrics(folder, run.metrics)
+        write(run)
+        for error in held:
+            tqdm.write(f"epoch {run.epoch}: {error}; training continues, and the next save tries again",
+                       file=sys.stderr)
         saved(run)
 
     augmentations = augmentation_pair(run.config.augmentation)
+    if run.target != kernels.target():
+        print(f"note: this run was begun with kernels for {run.target}, and resumes with kernels for "
+              f"{kernels.target()}: its numbers may differ in their last digits", file=sys.stderr)
     if run.step == 0:
         run.save(folder / CHECKPOINT)
-    elif run.metrics:
-        write_metrics(folder, run.metrics)  # an interrupt may have come between the two files
+    else:
+        with contextlib.suppress(HeldOpen):
+            write_metrics(folder, run.metrics)  # an interrupt may have come between the two files
     train(run, data, augmentations, save=save, progress=progress, detect_anomaly=detect_anomaly)
+    if held:
+        write(run)
+    for error in held:
+        print(f"the run is through, but {error}, and is older than the run", file=sys.stderr)
 
 
 def _config(folder, info) -> Config:
@@ -90,25 +120,75 @@ def load_encoder(folder: Path) -> tuple[Encoder, Config, dict]:
     """
     groups, info = checkpoint.load(folder / CHECKPOINT)
     config, prefix = _config(folder, info), "encoder."
-    encoder = METHODS[config.method].make_encoder(config, np.random.default_rng(config.seed))
+    state = {name.removeprefix(prefix): array for name, array in groups.get("method", {}).items()
+             if name.startswith(prefix)}
     try:
-        encoder.load_state_dict({name.removeprefix(prefix): array for name, array in groups.get("method", {}).items()
-                                 if name.startswith(prefix)})
+        encoder = METHODS[config.method].make_encoder(config, Bounded(config.seed, _limit(state)))
+        encoder.load_state_dict(state)
     except (KeyError, ValueError) as error:
         raise ValueError(f"{folder / CHECKPOINT} does not fit this run ({error})") from None
+    expect_finite_arrays(folder / CHECKPOINT, state)
     return encoder, config, info
 
 
-def restore(folder: Path, threads: int | None = None) -> tuple[Run, tuple[Dataset, Dataset]]:
-    """The run as its checkpoint holds it, and its data. Raises FileNotFoundError or ValueError."""
-    config = _config(folder, checkpoint.load(folder / CHECKPOINT)[1])
+def restore(folder: Path, threads: int | None = None, data_dir: str | None = None,
+            dataset: str | None = None) -> tuple[Run, tuple[Dataset, Dataset]]:
+    """The run as its checkpoint holds it, and its data. Raises FileNotFoundError or ValueError.
+
+    data_dir and dataset, a folder:PATH for another folder:PATH, say where the same data are now.
+    """
+    path = folder / CHECKPOINT
+    groups, info = checkpoint.load(path)
+    config = moved(_config(folder, info), info, data_dir, dataset)
     threads = config.threads if threads is None else threads
     if threads is not None:
         kernels.set_num_threads(threads)
-    data = load_data(config)
-    run = Run(config, data[0])
-    run.load(folder / CHECKPOINT)
+    _expect_size(path, config, groups.get("method", {}), info.get("data"))
+    try:
+        data = load_data(config)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        where = "--dataset folder:PATH" if config.dataset.startswith("folder:") else "--data-dir DIR"
+        raise type(error)(f"{error}; where the data of this run have moved, add {where}") from None
+    expect_same_data(path, info.get("data"), digests(*data))
+    try:
+        run = Run(config, *data, limit=_limit(groups.get("method", {})))
+    except ValueError as error:
+        raise ValueError(f"{path} does not fit this run ({error})") from None
+    run.load(path)
     return run, data
+
+
+def moved(config: Config, info: dict, data_dir: str | None, dataset: str | None) -> Config:
+    """The configuration of a stored run with the place where its data are now.
+
+    Raises ValueError for another data set than the run's.
+    """
+    if dataset is not None and dataset != config.dataset:
+        if not (dataset.startswith("folder:") and config.dataset.startswith("folder:")):
+            raise ValueError(f"--dataset {dataset}: the run was begun with {config.dataset}; only "
+                             "folder:PATH can change, where the same images have moved")
+        if not info.get("data"):
+            raise ValueError(f"--dataset {dataset}: an earlier version began this run and stored "
+                             f"no digest of its data; move the images back to {config.dataset}")
+        config = dataclasses.replace(config, dataset=dataset)
+    return config if data_dir is None else dataclasses.replace(config, data_dir=data_dir)
+
+
+def _limit(arrays):
+    """How many numbers a network may have that is to hold these arrays: a few more, for a better message."""
+    return sum(a.size for a in arrays.values()) + (1 << 18)
+
+
+def _expect_size(path, config, state, stored):
+    """Refuse, before any data are drawn, a train_size that the stored arrays or digests contradict."""
+    sizes = {str(len(a)) for name, a in state.items()
+             if a.ndim and (name.endswith("bank.rows") or name == "assignment")}
+    if isinstance(stored, dict):
+        sizes |= set(str(stored.get("training images", "")).split()[:1])
+    wrong = ", ".join(sorted(sizes - {str(config.train_size)}))
+    if config.train_size is not None and wrong:
+        raise ValueError(f"{path} does not fit this run (its train_size is {config.train_size}, "
+                         f"and it was trained on {wrong} images)")
 
 
 def judge_floors(config: Config, data: tuple[Dataset, Dataset]) -> dict[str, dict[str, float]]:
@@ -128,7 +208,8 @@ def evaluate_into(folder: Path, run: Run, data: tuple[Dataset, Dataset],
               "parameters": run.method.encoder.num_parameters(), "seconds": round(run.seconds, 2),
               "views_per_second": float(np.median(speeds)), **found, "baselines": floors,
               "protocol": protocol(config, *data), "evaluation_seconds": round(time.perf_counter() - started, 2),
-              "threads": kernels.get_num_threads(), "ranks": distributed.size(), "config": config.to_dict()}
+              "threads": kernels.get_num_threads(), "ranks": distributed.size(), "data": run.data,
+              "target": kernels.target(), "config": config.to_dict()}
     write_text(folder / RESULT, json.dumps(result, indent=2) + "\n")
     return result
 

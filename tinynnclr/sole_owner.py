@@ -1,40 +1,49 @@
-"""One process to a folder: a second one is told so. The system frees the folder, however its owner ends."""
+"""Exclusive lock on a folder. The system releases it, however the process that holds it ends."""
 import contextlib
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from . import distributed
-
-LEFT_BEHIND = re.compile(r"\.([\w.-]+\.(npz|csv|json|md|png)|probe)[.-]\d+")  # as write_whole and open_dir name them
+from .disk import remove_left_behind
 
 
 @contextlib.contextmanager
 def sole_owner(folder: Path) -> Iterator[None]:
     """Hold an existing folder for this process, and remove what one that was killed had half written there.
 
-    Raises ValueError where another process holds it. Nothing is left in the folder afterwards, not even by a process
-    that is killed.
+    Raises ValueError where another process holds it, OSError where it cannot be opened. Nothing is left in the folder
+    afterwards, not even by a process that is killed.
     """
     if distributed.rank():  # rank 0 owns it for all
         yield
         return
     try:
         held = _hold(folder)
-    except (BlockingIOError, PermissionError):
-        raise ValueError(f"--out {folder}: another process is at work there; wait for it, or name another") from None
+    except BlockingIOError:
+        raise ValueError(f"{folder}: another process is at work there; wait for it, or name another folder") from None
+    except OSError as error:
+        raise type(error)(f"{folder}: cannot be opened ({error.strerror}{_rights(folder)}); change that, or name "
+                          "another folder") from None
     try:
-        for path in folder.iterdir():
-            if LEFT_BEHIND.fullmatch(path.name):
-                path.unlink(missing_ok=True)
+        remove_left_behind(folder)
         yield
     finally:
         os.close(held)
 
 
+def _rights(folder):
+    """Whose folder it is and what its rights are, where the system tells."""
+    with contextlib.suppress(ImportError, KeyError, OSError, NotImplementedError):
+        import stat
+
+        found = folder.stat()
+        return f"; its rights are {stat.filemode(found.st_mode)}, its owner is {folder.owner()}"
+    return ""
+
+
 def _hold(folder):
-    """A descriptor whose closing, by whatever cause, frees the folder."""
+    """A descriptor whose closing, by whatever cause, frees the folder. Raises BlockingIOError where another has it."""
     if os.name == "nt":  # a folder cannot be opened there, but a file can vanish with the process that opened it
         import msvcrt
 
@@ -44,7 +53,7 @@ def _hold(folder):
             msvcrt.locking(held, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
         except OSError:
             os.close(held)
-            raise PermissionError from None
+            raise BlockingIOError from None
         return held
     import fcntl
 

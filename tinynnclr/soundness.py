@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from .datasets.dataset import changes
+
 NUMBER, COUNT, SHARE, TEXT = "a number", "a whole number of at least 0", "a number from 0 to 1", "text"
 ACCURACIES = {"knn": SHARE, "linear": SHARE}
 RESULT = {"method": TEXT, "dataset": TEXT, "seed": COUNT, "epochs": COUNT, "steps": COUNT, "encoder": TEXT,
@@ -60,6 +62,50 @@ def expect_progress(run: Any, columns: tuple[str, ...]) -> None:
     log = np.array(run.log)
     if log.size and (log.ndim != 2 or log.shape[1] != len(columns) or log.dtype != np.float64):
         raise ValueError(f"log: expected rows of {len(columns)} numbers, got {log.dtype} {log.shape}")
+
+
+def expect_same_data(where: Any, before: Any, now: dict[str, str]) -> None:
+    """Raises ValueError where the digests of a stored run's data (`datasets.dataset.digests`) are not those of now.
+
+    before: what the run has stored; None, of an earlier version, is not compared.
+    """
+    if before is not None and not (isinstance(before, dict) and all(isinstance(v, str) for v in before.values())):
+        raise ValueError(f"{where}: data: expected a table of digests, got {_short(before)}")
+    changed = changes(before or {}, now)
+    if changed:
+        raise ValueError(f"{where}: the data are not those of this run: {changed}; restore the data, or train a new "
+                         "run with another --out")
+
+
+def not_finite(arrays: dict[str, np.ndarray]) -> str | None:
+    """The name of the first array that holds NaN or infinity."""
+    return next((name for name, a in arrays.items() if a.dtype.kind in "fc" and not np.isfinite(a).all()), None)
+
+
+def expect_finite_arrays(where: Any, arrays: dict[str, np.ndarray]) -> None:
+    """Raises ValueError, which names the array, where one of a stored run's holds NaN or infinity."""
+    if name := not_finite(arrays):
+        raise ValueError(f"{where}: {name} holds NaN or infinity, so this run has failed; train a new one with a "
+                         "smaller --lr")
+
+
+class Bounded(np.random.Generator):
+    """np.random.default_rng(seed) that draws at most so many normal numbers, and raises ValueError before any more.
+
+    A network that is drawn with it takes no more memory than the arrays that it will be loaded from, whatever a
+    configuration claims.
+    """
+
+    def __init__(self, seed: Any, limit: int):
+        super().__init__(np.random.PCG64(seed))
+        self.left = limit
+
+    def standard_normal(self, size=None, dtype=np.float64, out=None):  # type: ignore[override]
+        """As NumPy's."""
+        self.left -= math.prod(size) if isinstance(size, tuple) else size or 1
+        if self.left < 0:
+            raise ValueError("its configuration claims a larger network than its arrays make up")
+        return super().standard_normal(size, dtype, out)
 
 
 def _expect_integers(name, array, axes, below):

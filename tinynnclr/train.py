@@ -9,17 +9,18 @@ from tqdm import tqdm
 
 from . import checkpoint, distributed
 from .config import Config
-from .datasets.dataset import Dataset
+from .datasets.dataset import Dataset, digests
 from .datasets.loader import batches
 from .datasets.views import PRESETS, Augmentation, two_views
 from .evaluate.knn import leave_one_out_accuracy, nearest_others
 from .interrupt import deferred_interrupt
+from .kernels import target
 from .kernels.memory import keep_freed_memory
 from .methods import METHODS, Method
 from .methods.support_set import unit_rows
 from .models.features import encode
 from .nn import LARS, SGD, AdamW, Module, Optimizer, warmup_cosine
-from .soundness import expect_progress
+from .soundness import Bounded, expect_finite_arrays, expect_progress, expect_same_data, not_finite
 from .tensor import watch
 
 Views = Augmentation | tuple[Augmentation, Augmentation]  # one for both views, or one each
@@ -29,14 +30,18 @@ GALLERY, QUERIES, SHOWN = 2000, 8, 6  # training images watched over the epochs;
 class Run:
     """The state of a run: what a checkpoint holds, and so all that decides how it goes on."""
 
-    def __init__(self, config: Config, train: Dataset):
+    def __init__(self, config: Config, train: Dataset, test: Dataset | None = None, limit: int | None = None):
+        """A run at its beginning. limit: how many numbers its weights may have, where they are to be loaded."""
         if len(train) < config.batch_size:
             raise ValueError(f"batch_size: {config.batch_size} is more than the {len(train)} training images")
         if config.batch_size % distributed.size():
             raise ValueError(f"batch_size: {config.batch_size} cannot be shared by {distributed.size()} ranks: "
                              f"expected a multiple of {distributed.size()}")
         self.config, self.epoch, self.step, self.seconds = config, 0, 0, 0.0
-        weights, self.rng = (np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2))
+        seed, other = np.random.SeedSequence(config.seed).spawn(2)
+        weights = np.random.default_rng(seed) if limit is None else Bounded(seed, limit)
+        self.rng = np.random.default_rng(other)
+        self.data, self.target = digests(train, test), target()  # what it learns from; what the kernels are made for
         kind = METHODS[config.method]
         self.method: Method = kind(kind.make_encoder(config, weights), config, weights, train)
         self.optimizer = make_optimizer(config, self.method)
@@ -56,11 +61,18 @@ class Run:
         checkpoint.save(path, groups, {"config": self.config.to_dict(), "epoch": self.epoch, "step": self.step,
                                        "seconds": self.seconds, "epoch_seconds": self.epoch_seconds,
                                        "rng": self.rng.bit_generator.state,
-                                       "metrics": self.metrics})
+                                       "metrics": self.metrics, "data": self.data, "target": target()})
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Every array that must be finite: weights, buffers and the optimiser's memory."""
+        optimizer = {f"optimizer {name}": a for name, a in self.optimizer.state_dict().items()}
+        return {**{name: a for name, a in self.method.state_dict().items() if name not in self.method.undefined},
+                **optimizer}
 
     def load(self, path: Path) -> None:
         """Continue from a checkpoint. Raises ValueError where it is damaged or its arrays do not fit."""
         groups, info = checkpoint.load(path)
+        expect_same_data(path, info.get("data"), self.data)
         try:
             self.method.load_state_dict(groups["method"])
             self.optimizer.load_state_dict(groups["optimizer"])
@@ -69,9 +81,11 @@ class Run:
             self.epoch_seconds, self.metrics = info["epoch_seconds"], info["metrics"]
             self.order, self.log = groups["epoch"]["order"], groups["epoch"]["log"].tolist()
             self.gallery = [groups["gallery"][str(i)] for i in range(len(groups.get("gallery", {})))]
+            self.target = str(info.get("target", self.target))
             expect_progress(self, ("loss", *HEALTH))
         except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"{path} does not fit this run ({error})") from None
+        expect_finite_arrays(path, self.state())
 
 
 def make_optimizer(config: Config, method: Module) -> Optimizer:
@@ -131,8 +145,7 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
                     bar.set_postfix_str(status(run))
                 if distributed.any_rank(interrupted.is_set()) and run.step % run.steps_per_epoch:
                     break
-            expect_finite(method, f"step {run.step}, epoch {run.epoch + 1}", {  # before a checkpoint is overwritten
-                f"encoder.{name}": array for name, array in method.encoder.state_dict().items()})
+            expect_sound(run.state(), f"step {run.step}, epoch {run.epoch + 1}")  # before a checkpoint is overwritten
             if run.step % run.steps_per_epoch == 0:
                 end_epoch(run, data)
             save(run)
@@ -231,7 +244,7 @@ def look(run: Run, data: Dataset) -> dict[str, float]:
 def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: np.ndarray, run: Run) -> None:
     """Walk the step again, watched, and stop with the name of the first op whose value or gradient is not finite."""
     where = f"step {run.step + 1}, epoch {run.epoch + 1}: {what} is not finite"
-    expect_finite(method, where)
+    expect_sound({name: p.data for name, p in method.named_parameters().items()}, where)
     for view in (x1, x2):
         broken = ~np.isfinite(view).all(axis=(1, 2, 3))
         if broken.any():
@@ -246,11 +259,10 @@ def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: 
     raise FloatingPointError(f"{where}; batch of samples {indices[:8].tolist()}...: try a smaller --lr")
 
 
-def expect_finite(method: Module, where: str, more: dict[str, np.ndarray] | None = None) -> None:
-    """Raises FloatingPointError with the name of the first weights, or of the first of `more`, that are not finite."""
-    for name, array in [*((name, p.data) for name, p in method.named_parameters().items()), *(more or {}).items()]:
-        if not np.isfinite(array).all():
-            raise FloatingPointError(f"{where}; {name} holds NaN or infinity: try a smaller --lr")
+def expect_sound(arrays: dict[str, np.ndarray], where: str) -> None:
+    """Raises FloatingPointError with the name of the first array that holds NaN or infinity."""
+    if name := not_finite(arrays):
+        raise FloatingPointError(f"{where}; {name} holds NaN or infinity: try a smaller --lr")
 
 
 def augmentation_pair(name: str) -> Views:

@@ -3,8 +3,10 @@ import contextlib
 import difflib
 import fnmatch
 import importlib.util
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -150,6 +152,11 @@ def expect_measure(only: str) -> None:
     """Raises ValueError where no measure's name matches."""
     if not any(_matches(name, only) for name in NAMES):
         raise ValueError(f"--only {only}: expected part of {', '.join(NAMES)}")
+
+
+def measured(path: Path) -> bool:
+    """Whether a JSON file holds rows of `bench`. May raise any error where it does not."""
+    return all(row["measure"] for row in json.loads(path.read_text(encoding="utf-8")))
 
 
 def bench(against: set[str], only: str = "*", quick: bool = False) -> tuple[list[dict], float, float]:

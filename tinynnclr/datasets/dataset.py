@@ -1,5 +1,8 @@
 """What every data set is once it is loaded: images, labels and the names of the classes."""
+import hashlib
+import json
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,9 +24,43 @@ class Dataset:
             raise ValueError(f"labels: expected integers, got {self.labels.dtype}")
         object.__setattr__(self, "labels", self.labels.astype(np.int64, copy=False))  # sums of an int8 wrap around
 
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """{"images", "labels", "class names"}: how many there are, and a digest of their bytes in this order."""
+        names = np.array(json.dumps([str(name) for name in self.class_names]).encode())
+        return {name: f"{count} {_digest(array)}" for name, count, array in (
+            ("images", len(self), self.images), ("labels", len(self), self.labels.astype("<i8")),
+            ("class names", len(self.class_names), names))}
+
     def __len__(self):
         return len(self.labels)
 
     def take(self, n: int) -> "Dataset":
         """The first n images (all of them where n is larger)."""
         return Dataset(self.images[:n], self.labels[:n], self.class_names)
+
+
+def digests(train: Dataset, test: Dataset | None = None) -> dict[str, str]:
+    """What a run stores of its data: {"training images", "training labels", "class names", "test images", ...}."""
+    found = {name if name == "class names" else f"training {name}": text for name, text in train.digests.items()}
+    if test:
+        found |= {f"test {name}": test.digests[name] for name in ("images", "labels")}
+    return found
+
+
+def changes(before: dict[str, str], now: dict[str, str]) -> str:
+    """Which of the digests that both have are not equal, in words; "" where all are."""
+    found = []
+    for name in before:
+        if before[name] != now.get(name, before[name]):
+            then, count = (str(digest).partition(" ")[0] for digest in (before[name], now[name]))
+            found.append(f"{name} ({then} then, {count} now)" if then != count else
+                         f"{name} (still {count}, but others or in another order)")
+    return ", ".join(found)
+
+
+def _digest(array):
+    """A digest of the shape and the bytes."""
+    blake = hashlib.blake2b(repr(array.shape).encode(), digest_size=12)
+    blake.update(np.ascontiguousarray(array).data.cast("B") if array.size and array.ndim else array.tobytes())
+    return blake.hexdigest()

@@ -8,7 +8,9 @@ import os
 import platform
 from pathlib import Path
 
-from .. import __version__, checkpoint
+from .. import __version__
+from ..disk import expect_ours, write_text
+from ..soundness import expect_same_data
 from .interval import mean_and_interval
 
 
@@ -28,6 +30,11 @@ def stamped(result: dict, name: str) -> dict:
 def collect(folders: list[Path]) -> list[dict]:
     """The results of the runs, stamped."""
     results = [json.loads((folder / "result.json").read_text(encoding="utf-8")) for folder in folders]
+    first: dict[str, tuple[Path, dict]] = {}  # of each data set, the first run that stored its digests
+    for folder, result in zip(folders, results, strict=True):
+        if "data" in result:
+            other, data = first.setdefault(result["dataset"], (folder, result["data"]))
+            expect_same_data(f"{folder} and {other}", data, result["data"])
     return [stamped(result, arm(result)) for result in results]
 
 
@@ -63,6 +70,8 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path, help="the file to write")
     parser.add_argument("run", type=Path, nargs="+", help="folders of runs")
     options = parser.parse_args()
+    expect_ours([options.out],
+                lambda path: all(row["arm"] for row in json.loads(path.read_text(encoding="utf-8"))))
     found = collect(options.run)
-    checkpoint.write_whole(options.out, lambda file: file.write((json.dumps(found, indent=1) + "\n").encode()))
+    write_text(options.out, json.dumps(found, indent=1) + "\n")
     print(table(found))

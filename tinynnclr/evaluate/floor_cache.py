@@ -1,13 +1,15 @@
 """The floors of many runs: each is worked out once and kept in a file, for raw pixels alone take seconds to judge."""
+import contextlib
 import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 
-from .. import __version__, checkpoint
+from .. import __version__
 from ..config import Config
 from ..datasets.dataset import Dataset
+from ..disk import HeldOpen, write_text
 from ..models.features import encode
 from ..nn import Module
 from ..soundness import ACCURACIES, expect
@@ -41,8 +43,8 @@ class FloorCache:
     def _look_up(self, key, judge):
         if key not in self.known:
             self.known[key] = judge()
-            text = json.dumps(self.known, indent=1) + "\n"
-            checkpoint.write_whole(self.path, lambda file: file.write(text.encode()))
+            with contextlib.suppress(HeldOpen):  # it is only a cache
+                write_text(self.path, json.dumps(self.known, indent=1) + "\n")
         return self.known[key]
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ..checkpoint import write_whole
 from ..config import nearest
+from ..datasets.dataset import digests
+from ..disk import expect_ours, write_text
 from .collect import stamped
 from .finding import Finding, Subject, table
 
@@ -59,14 +60,17 @@ def parse_protocols(text: str) -> list[str]:
 def judge_into(folder: Path, name: str, subject: Subject) -> Finding:
     """Judge by one protocol, and leave NAME.json, NAME.md and NAME.png in the folder."""
     protocol, config = PROTOCOLS[name], subject.config
+    files = [folder / f"{name}.{ending}" for ending in ("json", "md", "png")]
+    expect_ours(files, lambda path: json.loads(path.read_text(encoding="utf-8"))["protocol"] == name)
     finding = protocol.judge(subject)
     title = f"{name}: {config.method} on {config.dataset}, seed {config.seed}"
-    result = stamped({"config": config.to_dict(), "protocol": name, **finding.to_dict()}, config.method)
+    result = stamped({"config": config.to_dict(), "protocol": name, **finding.to_dict(),
+                      "data": digests(*subject.data)}, config.method)
     page = f"# {title}\n\n{table(finding.rows)}\n\n{finding.rules}\n\nMachine: {result['machine']}; tinynnclr " \
            f"{result['version']}, {result['collected']}.\n"
-    for ending, text in (("json", json.dumps(result, indent=1) + "\n"), ("md", page)):
-        write_whole(folder / f"{name}.{ending}", lambda file, text=text: file.write(text.encode()))
-    protocol.picture()(finding, folder / f"{name}.png", title)
+    for path, text in zip(files, (json.dumps(result, indent=1) + "\n", page), strict=False):
+        write_text(path, text)
+    protocol.picture()(finding, files[2], title)
     return finding
 
 

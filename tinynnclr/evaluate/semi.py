@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..checkpoint import write_whole
 from ..config import Config
 from ..datasets import toybox
 from ..datasets.dataset import Dataset
+from ..disk import write_whole
 from ..kernels.boundary import plain_numbers
 from .finding import Finding, Row, Subject
 from .finetune import BATCH, STEPS, accuracy, fine_tune

@@ -42,6 +42,8 @@ class DeepCluster(Method):
     Raises ValueError where there are more clusters than images.
     """
 
+    undefined = ("nmi",)  # before the second clustering
+
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset):
         if config.clusters > len(data):
             raise ValueError(f"clusters: {config.clusters} is more than the {len(data)} training images")

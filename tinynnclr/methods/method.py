@@ -19,6 +19,7 @@ class Method(Module):
     experiment: ClassVar[bool] = False  # it shows something and is no method of its own: no part of "all"
     uses_labels: ClassVar[bool] = False  # the labels of the training images take part in the training
     many_views: ClassVar[bool] = False  # it takes more than two views of an image: x1 and x2 are then half of them each
+    undefined: ClassVar[tuple[str, ...]] = ()  # arrays of its state that may hold NaN
     defaults: ClassVar[dict[str, Any]] = {}  # knobs of Config that this method sets otherwise, unless they are given
 
     def __init__(self, encoder: Encoder, config: Any, rng: np.random.Generator, data: Dataset):

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from .. import kernels, run_dir
 from ..compare import Job
 from ..config import Config, nearest
+from ..disk import expect_ours
 from ..evaluate import protocol as judging
 from .friends import FRIENDS, answer, elsewhere
 from .page import CEILING, csv_text, markdown, paired_rows
@@ -83,6 +84,7 @@ def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any]
 
     Goes on where it was stopped. Raises ValueError for a mistake, KeyboardInterrupt after Ctrl-C, when all is saved.
     """
+    expect_free(out, table.name, budget)
     setting = shortened(BUDGETS[budget], given.get("epochs"))
     kernels.set_num_threads(given.get("threads") or kernels.get_num_threads())
     store = Store(runs or out / "runs", setting.tests)
@@ -112,6 +114,13 @@ def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any]
     return write(table, budget, cells, rows, store, jobs, failed, out, seeds)
 
 
+def expect_free(out: Path, name: str, budget: str) -> None:
+    """Raises ValueError where files that are no table would be overwritten."""
+    expect_ours([out / f"{name}-{budget}.{ending}" for ending in ("csv", "md", "png")],
+                lambda path: path.read_text(encoding="utf-8").startswith("table,budget,"),
+                "--out ")
+
+
 def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Store, jobs: list[Job],
           failed: list[str], out: Path, seeds: list[int]) -> list[Path]:
     """TABLE-BUDGET.csv, .md and .png in the folder out."""
@@ -132,6 +141,7 @@ def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Stor
     rules = store.rules(whole[0], table.protocol) if table.protocol else _rules(config, store)
     steps = {job.arm: store.steps(job.config) for job in jobs}
     run_dir.open_dir(out)
+    expect_free(out, table.name, budget)
     base, lent, notes = out / f"{table.name}-{budget}", {}, failed
     if table.name == FRIENDS:
         lent = elsewhere({str(other.knobs["dataset"]): out / f"{table.name}-{name}.csv"

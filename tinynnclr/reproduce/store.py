@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from .. import checkpoint, datasets, kernels, run_dir
-from ..compare import WHERE, Job, begun, finished
+from ..compare import WHERE, Job, begun, finished, go_on
 from ..config import Config
-from ..datasets.dataset import Dataset
+from ..datasets.dataset import Dataset, changes, digests
+from ..disk import write_text
 from ..evaluate.finding import Subject
 from ..evaluate.floor_cache import FloorCache
 from ..evaluate.protocols import PROTOCOLS
@@ -57,16 +58,17 @@ class Store:
 
     def steps_done(self, job: Job) -> int:
         """How many of them are saved."""
-        if finished(job):
+        data = self.data(job.config)
+        if finished(job, data):
             return self.steps(job.config)
-        return checkpoint.load(job.folder / CHECKPOINT)[1]["step"] if begun(job) else 0
+        return checkpoint.load(job.folder / CHECKPOINT)[1]["step"] if begun(job, data) else 0
 
     def measured(self, job: Job, advanced: Callable[[int], None]) -> dict[str, float]:
         """What the run measured, trained and judged now if it is not done; advanced(steps) is told of each epoch.
 
         Raises FloatingPointError where its loss is not finite.
         """
-        result = finished(job)
+        result = finished(job, self.data(job.config))
         if result is None:
             result = self._train(job, advanced)
         found = {"knn": result["knn"], "linear": result["linear"], **_over_epochs(job.folder / METRICS)}
@@ -79,15 +81,18 @@ class Store:
     def finding(self, job: Job, protocol: str, floors: bool) -> list[dict]:
         """The rows of a protocol on a run that is done, with or without its floors, kept beside its checkpoint."""
         path = job.folder / f"{protocol}{'' if floors else '-alone'}.json"
+        data = self.data(job.config)
         try:
-            return json.loads(path.read_text(encoding="utf-8"))["rows"]
-        except (FileNotFoundError, ValueError, KeyError):
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            if not changes(stored.get("data", {}), digests(*data)):
+                return stored["rows"]
+        except (FileNotFoundError, ValueError, KeyError, AttributeError):
+            pass
+        with sole_owner(job.folder):
             run = self._loaded(job)
-            data = self.data(run.config)
             found = PROTOCOLS[protocol].judge(Subject(run.config, run.method.encoder, data, floors=floors))
-            text = json.dumps(found.to_dict(), indent=1) + "\n"
-            checkpoint.write_whole(path, lambda file: file.write(text.encode()))
-            return found.to_dict()["rows"]
+            write_text(path, json.dumps({**found.to_dict(), "data": run.data}, indent=1) + "\n")
+        return found.to_dict()["rows"]
 
     def rules(self, job: Job, protocol: str) -> str:
         """How a finding was measured."""
@@ -95,20 +100,21 @@ class Store:
 
     def _train(self, job, advanced):
         data = self.data(job.config)
-        run = Run(job.config, data[0])
+        run = Run(job.config, *data)
         floors = FloorCache(self.folder / f"floors-{_plain(job.config.dataset)}.json", job.config, data)
         below = floors.of(job.config, run.method.encoder)  # now, while its weights are the first ones
-        if begun(job):
-            run.load(job.folder / CHECKPOINT)
         run_dir.open_dir(job.folder)
         with sole_owner(job.folder):
+            if result := finished(job, data):  # another process may have trained it until now
+                return result
+            go_on(job, run, data)
             run_dir.train_into(job.folder, run, data[0], progress=False,
                                saved=lambda run: advanced(run.steps_per_epoch))
             return run_dir.evaluate_into(job.folder, run, data, below)
 
     def _loaded(self, job):
         kernels.set_num_threads(job.config.threads or kernels.get_num_threads())
-        run = Run(job.config, self.data(job.config)[0])
+        run = Run(job.config, *self.data(job.config))
         run.load(job.folder / CHECKPOINT)
         return run
 

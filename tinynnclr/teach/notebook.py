@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from .. import __version__
-from ..checkpoint import write_whole
+from ..disk import write_whole
 
 TAG = "exercise:"
 

@@ -6,7 +6,7 @@ import configparser
 import re
 from pathlib import Path
 
-from ..checkpoint import write_whole
+from ..disk import write_whole
 from .notebook import TAG, exercise_cells, read_source
 
 COLUMNS = ("lesson", "question", "seconds", "words", "exercises", "wrong answers caught")
