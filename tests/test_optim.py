@@ -38,7 +38,7 @@ def run(optimizer, gradients):
     for grads in gradients:
         for p, grad in zip(optimizer.parameters, grads, strict=True):
             p.grad = grad
-        optimizer.lr = 0.1 / (optimizer.steps + 1)  # the rate may change before any step
+        optimizer.lr = 0.1 / (optimizer.steps.max() + 1)  # the rate may change before any step
         optimizer.step()
 
 
@@ -155,13 +155,13 @@ def test_a_state_goes_on_bit_by_bit(name):
     for arrays in second.arrays.values():
         for a in arrays:
             a[...] = 77
-    second.steps = 99
+    second.steps[...] = 99
     second.load_state_dict(state)
     for key in state:
         state[key] = state[key] + 5
     run(second, gradients[4:])
-    assert whole.steps == first.steps == 8
-    assert second.steps == 8
+    for optimizer in (whole, first, second):
+        assert optimizer.steps.tolist() == [8] * len(parameters)
     for p, q, r in zip(parameters, restarted, continued, strict=True):
         assert p.data.tobytes() == q.data.tobytes() == r.data.tobytes()
 
@@ -213,3 +213,53 @@ def test_forgetting_some_parameters(kind, rng):
     optimizer.forget(parameters[1:2])
     for arrays in optimizer.arrays.values():
         assert [bool(a.any()) for a in arrays] == [True, False, True]
+
+
+@pytest.mark.parametrize(("kind", "options"), [
+    (AdamW, {"weight_decay": 0.1}), (SGD, {"momentum": 0.9, "nesterov": True}), (SGD, {"momentum": 0.9})])
+def test_late_and_rare_gradients_equal_torch(kind, options, rng):
+    """Parameter i has gradients from step 7 i on, in every (i + 1)-th step; after 20 steps the last one begins anew."""
+    torch = pytest.importorskip("torch")
+    ours = [Tensor(rng.standard_normal((2, 3)), requires_grad=True) for _ in range(3)]
+    theirs = [torch.nn.Parameter(torch.from_numpy(p.data.copy())) for p in ours]
+    optimizer, reference = kind(ours, 0.1, **options), getattr(torch.optim, kind.__name__)(theirs, 0.1, **options)
+    for step in range(30):
+        if step == 20:
+            optimizer.forget(ours[2:])
+            reference.state.pop(theirs[2])
+        if step == 25:
+            state = {key: array.copy() for key, array in optimizer.state_dict().items()}
+            optimizer = kind(ours, 0.1, **options)
+            optimizer.load_state_dict(state)
+        for i, (p, q) in enumerate(zip(ours, theirs, strict=True)):
+            due = step >= 7 * i and step % (i + 1) == 0
+            p.grad = rng.standard_normal(p.shape) if due else None
+            q.grad = torch.from_numpy(p.grad.copy()) if due else None
+        optimizer.step()
+        reference.step()
+        for p, q in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(p.data, q.detach().numpy(), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", [SGD, LARS, AdamW])
+def test_after_forgetting_a_step_is_the_first_one(kind):
+    """Whatever happened before: the next update is that of a new optimiser."""
+    old, new = (Tensor(np.ones((2, 2)), requires_grad=True) for _ in range(2))
+    optimizer = kind([old], 0.1)
+    for _ in range(50):
+        old.grad = np.full((2, 2), 3.0)
+        optimizer.step()
+    old.data[...] = 1
+    optimizer.forget([old])
+    old.grad = new.grad = np.full((2, 2), 0.5)
+    optimizer.step()
+    kind([new], 0.1).step()
+    np.testing.assert_array_equal(old.data, new.data)
+
+
+def test_counts_that_do_not_fit():
+    optimizer = AdamW([Tensor(np.ones(2), requires_grad=True) for _ in range(2)], 0.1)
+    state = optimizer.state_dict()
+    for steps in (np.array(3), np.array([1, -1]), np.array([1.0, 2.0]), np.array([1, 2, 3])):
+        with fails(ValueError, "optimiser", "steps", "2 whole numbers"):
+            optimizer.load_state_dict({**state, "steps": steps})

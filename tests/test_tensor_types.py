@@ -1,10 +1,13 @@
 """Tensors keep their float type through every op, and every mistake is named."""
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from one_line import fails
 from op_cases import ALL, CASES
 
-from tinynnclr import Tensor, ops
+from tinynnclr import Tensor, gradcheck, ops
 from tinynnclr.tensor import OPS, op
 
 
@@ -117,3 +120,95 @@ def test_operators_are_the_ops():
                         (x.mean(axis=0, keepdims=True), x.data.mean(0, keepdims=True)), (x @ x.T, x.data @ x.data.T)):
         np.testing.assert_array_equal(got.data, wanted)
     assert x.sum().item() == 15
+
+
+NO_NUMBERS = [None, "1", b"1", [1.0, 2.0], (1.0,), {}, 1j, np.complex64(1), np.array([1j, 2]), np.array([None, 1]),
+              np.array(["1", "2"]), np.datetime64(1, "s"), np.array([1, 2], "m8[s]"), Fraction(1, 2), Decimal(1),
+              object(), np.ma.masked_array(np.ones(2), [True, False]), range(2), slice(1), Ellipsis, print,
+              [Tensor([1.0])]]
+each_other = pytest.mark.parametrize("other", NO_NUMBERS, ids=lambda other: type(other).__name__)
+
+
+@each_other
+def test_operators_refuse_what_is_no_number(other):
+    a = leaf(1.0, 2.0)
+    for call in (lambda: a + other, lambda: other + a, lambda: a - other, lambda: other - a, lambda: a * other,
+                 lambda: other * a, lambda: a / other, lambda: other / a, lambda: a @ other, lambda: ops.add(other, a)):
+        with fails(TypeError):
+            call()
+
+
+@each_other
+def test_exponents_and_fillings_are_one_number(other):
+    a = leaf(1.0, 2.0)
+    with fails(TypeError, "power: exponent", "one real number", type(other).__name__):
+        a ** other
+    with fails(TypeError, "masked_fill: value", "one real number", type(other).__name__):
+        ops.masked_fill(a, mask=np.array([True, False]), value=other)
+
+
+@pytest.mark.parametrize("mask", [None, 1, [0, 1], np.array([0.0, np.nan]), "yes", leaf(1.0, 0.0)])
+def test_a_mask_is_boolean(mask):
+    with fails(TypeError, "masked_fill: mask", "boolean"):
+        ops.masked_fill(leaf(1.0, 2.0), mask=mask, value=0)
+
+
+@pytest.mark.parametrize("data", [
+    None, "1", b"1", [None], ["1"], [[1.0, None]], 1j, [1j], np.array([1 + 1j]), np.datetime64(1, "s"),
+    np.array([1], "m8[s]"), np.array([1.0, "x"], object), np.array(["2"]), Fraction(1, 2), {}, object(), Tensor([1.0]),
+    [Tensor([1.0])], np.ma.masked_array(np.ones(2), [True, False])], ids=lambda data: type(data).__name__)
+def test_tensors_and_gradients_hold_numbers_only(data):
+    for call in (lambda: Tensor(data), lambda: Tensor(data, requires_grad=True)):
+        with fails(TypeError, "Tensor: expected real numbers", type(data).__name__):
+            call()
+    loss = leaf(1.0) * 2
+    if data is not None:
+        with fails(TypeError, "backward: g", type(data).__name__):
+            loss.backward(data)
+        with fails(TypeError, "grad", type(data).__name__):
+            leaf(1.0).grad = data
+    with fails(TypeError, "gradcheck"):
+        gradcheck(lambda x: x * 2, data)
+
+
+def test_numbers_of_python_and_numpy_pass():
+    a = leaf(1.0, 2.0, dtype=np.float32)
+    for exponent in (2, 2.0, np.int64(2), np.float64(2), np.float32(2), np.uint8(2)):
+        out = a ** exponent
+        assert out.dtype == np.float32
+        assert out.data.tolist() == [1, 4]
+    assert (a * True).data.tolist() == [1, 2]
+    assert ops.masked_fill(a, mask=[True, False], value=-np.inf).data.tolist() == [-np.inf, 2]
+    with pytest.raises(OverflowError):
+        a * 10**400
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, 0.5, -1, 1.5])
+def test_powers_at_special_points_equal_torch(exponent):
+    torch = pytest.importorskip("torch")
+    values = np.array([0.0, 1.0, -1.0, np.inf, np.nan, 1e30], np.float32)
+    ours, theirs = Tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+    with np.errstate(all="ignore"):
+        out = ours ** exponent
+        out.backward(np.ones(6))
+    wanted = theirs ** exponent
+    wanted.backward(torch.ones(6))
+    np.testing.assert_allclose(out.data, wanted.detach().numpy(), rtol=1e-6)
+    np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-6)
+
+
+def test_a_gradient_fits_its_leaf():
+    a = Tensor(np.ones((2, 3), np.float32), requires_grad=True)
+    for wrong in (np.ones(3, np.float32), np.ones((2, 3)), np.ones((2, 3), int), np.float32(1)):
+        with fails(ValueError, "grad", r"float32 \(2, 3\)"):
+            a.grad = wrong
+    a.grad = grad = np.ones((2, 3), np.float32)
+    assert a.grad is grad
+    a.grad = None
+    for tensor in (Tensor([1.0]), a * 2):
+        with fails(RuntimeError, "grad", "leaf", "requires_grad"):
+            tensor.grad = np.ones(tensor.shape, np.float32)
+        tensor.grad = None
+    scalar = Tensor(1.0, requires_grad=True)
+    scalar.grad = scalar.data * 2  # NumPy makes a scalar of it
+    assert isinstance(scalar.grad, np.ndarray)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .kernels.boundary import plain_numbers
-from .tensor import Tensor
+from .tensor import Tensor, real
 
 
 def _slope(fn, arrays, which, direction, cotangent, eps):
@@ -25,12 +25,17 @@ def gradcheck(fn: Callable, *arrays: np.ndarray, rng: np.random.Generator | None
     would pass. For each input the slope along a few random directions must agree with the gradient to `tolerance`,
     relative to their size or absolute; else AssertionError names the input and its worst element.
     """
+    if directions < 1:
+        raise ValueError(f"gradcheck: directions: expected at least 1, got {directions}")
     rng = rng or np.random.default_rng(0)
-    arrays = tuple(np.asarray(a, np.float64) for a in arrays)
+    arrays = tuple(real("gradcheck", a).astype(np.float64) for a in arrays)
     leaves = [Tensor(a.copy(), requires_grad=True) for a in arrays]
     out = fn(*leaves)
     cotangent = rng.standard_normal(out.shape)
-    out.backward(cotangent)
+    try:
+        out.backward(cotangent)
+    except TypeError as error:  # a vjp's result of another shape or type
+        raise AssertionError(str(error)) from None
     for which, (array, leaf) in enumerate(zip(arrays, leaves, strict=True)):
         if leaf.grad is None or leaf.grad.shape != array.shape:
             came = None if leaf.grad is None else leaf.grad.shape

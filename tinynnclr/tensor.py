@@ -4,58 +4,34 @@ An op is a plain function of arrays that returns its value and, for each array, 
 g = dL/d(value) into dL/d(that array). `op` lifts it to Tensors. An ndarray is a constant, so no gradient can leak into
 one. There is no double backward: gradients are arrays, not Tensors.
 """
-import contextlib
+import copy
 import functools
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .graph import Node, backward, creation, no_grad, recording, watch, watching
 from .kernels.boundary import plain
+
+__all__ = ["OPS", "Node", "Tensor", "backward", "no_grad", "once", "op", "real", "unbroadcast", "watch"]
 
 OPS: dict[str, Callable] = {}  # every op by its name; tests/test_ops.py has a gradient check for each
 
-_creation = itertools.count()
-_recording = True
-_watching = False
-
-
-class Node:
-    """What backward needs of one value: its op's name, the nodes it came from and one vjp for each of them."""
-
-    __slots__ = ("name", "parents", "vjps", "order", "grad", "__weakref__")
-
-    def __init__(self, name, parents=(), vjps=()):
-        self.name, self.parents, self.vjps, self.grad = name, parents, vjps, None
-        self.order = next(_creation)
-
-
-@contextlib.contextmanager
-def no_grad() -> Iterator[None]:
-    """Inside this context nothing is recorded: no nodes, no saved arrays."""
-    global _recording
-    before, _recording = _recording, False
-    try:
-        yield
-    finally:
-        _recording = before
-
-
-@contextlib.contextmanager
-def watch() -> Iterator[None]:
-    """Inside this context an op whose value or gradient is not finite raises FloatingPointError with the op's name."""
-    global _watching
-    before, _watching = _watching, True
-    try:
-        yield
-    finally:
-        _watching = before
+def real(name: str, value: Any) -> np.ndarray:
+    """value as an array; TypeError unless it holds real numbers: no text, None, complex, dates, Tensors or masks."""
+    if not isinstance(value, Tensor | np.ma.MaskedArray) and (array := np.asarray(value)).dtype.kind in "biuf":
+        return array
+    kind = f"{value.dtype} " if isinstance(value, np.ndarray) else ""
+    raise TypeError(f"{name}: expected real numbers, got {kind}{type(value).__name__}")
 
 
 def _arrays(name, args):
     """The arguments as arrays of one float type; Python numbers take the type of the arrays beside them."""
     arrays = [a.data if isinstance(a, Tensor) else a for a in args]
+    for a in arrays:
+        if not isinstance(a, np.ndarray | np.generic | int | float) or isinstance(a, np.ma.MaskedArray):
+            raise TypeError(f"{name}: expected Tensors, arrays or real numbers, got {type(a).__name__}")
     types = {a.dtype for a in arrays if isinstance(a, np.ndarray | np.generic)}
     if len(types) != 1 or not types <= {np.dtype(np.float32), np.dtype(np.float64)}:
         raise TypeError(f"{name}: expected float32 or float64 arrays of one type, got "
@@ -67,10 +43,13 @@ def _arrays(name, args):
 def op(fn: Callable) -> Callable:
     """Lift fn(*arrays, **static) -> (value, one vjp per array) to Tensors, and register it under its name.
 
-    Positional arguments are differentiable, keyword-only ones are not. Raises TypeError for mixed float types or a
-    value of another type than the inputs, ValueError where the number of vjps is not the number of inputs.
+    Positional arguments are differentiable, keyword-only ones are not. A vjp must return an array of its input's shape
+    and type. Raises TypeError for mixed float types or a value of another type than the inputs, ValueError where the
+    number of vjps is not the number of inputs, or where a function of another place already has this name.
     """
-    name = fn.__name__
+    name, place = fn.__name__, (fn.__module__, fn.__qualname__)
+    if name in OPS and (OPS[name].__module__, OPS[name].__qualname__) != place:
+        raise ValueError(f"op: the name {name} is taken by {OPS[name].__module__}; rename your function")
 
     @functools.wraps(fn)
     def lifted(*args, **static):
@@ -80,12 +59,13 @@ def op(fn: Callable) -> Callable:
             raise ValueError(f"{name}: {len(arrays)} inputs need as many vjps, got {len(vjps)}")
         if value.dtype != dtype:
             raise TypeError(f"{name}: {dtype} went in and {value.dtype} came out")
-        if _watching and not np.isfinite(value).all():
+        if watching.get()[0] and not np.isfinite(value).all():
             raise FloatingPointError(f"{name}: the first value that is not finite, shape {value.shape}")
         out = Tensor(value)
         parents = tuple(a.node if isinstance(a, Tensor) else None for a in args)
-        if _recording and any(p is not None for p in parents):
-            out.node = Node(name, parents, tuple(v if p else None for p, v in zip(parents, vjps, strict=True)))
+        if any(p is not None for p in parents) and recording.get()[0]:
+            out.node = Node(name, parents, tuple(v if p else None for p, v in zip(parents, vjps, strict=True)),
+                            tuple(a.shape for a in arrays))
         return out
 
     OPS[name] = lifted
@@ -111,41 +91,15 @@ def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return g.sum(axis=stretched, keepdims=True) if stretched else g
 
 
-def _reachable(root):
-    seen, stack = {root}, [root]
-    while stack:
-        for parent in stack.pop().parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    return seen
-
-
-def backward(root: Node, g: np.ndarray) -> None:
-    """Add dL/d(leaf) to the grad of every leaf below root, given g = dL/d(root); frees the graph as it goes."""
-    grads = {root: g}
-    # An input is always older than its output, so newest first is an order in which every g is complete.
-    for node in sorted(_reachable(root), key=lambda n: n.order, reverse=True):
-        if node.vjps is None:
-            raise RuntimeError(f"backward: the graph behind {node.name} was walked already; run the forward pass again")
-        g = grads.pop(node)
-        if not node.parents:  # a leaf owns its gradient, never an alias of somebody else's
-            node.grad = np.array(g if node.grad is None else node.grad + g, order="C")
-            continue
-        for parent, vjp in zip(node.parents, node.vjps, strict=True):
-            if parent is not None:
-                d = vjp(g)
-                if _watching and not np.isfinite(d).all():
-                    raise FloatingPointError(f"{node.name}: the first gradient that is not finite, shape {d.shape}")
-                grads[parent] = grads[parent] + d if parent in grads else d
-        node.parents, node.vjps = (), None
-
-
 class Tensor:
     """An array and, where gradients are wanted, its node. Operators are the ops of the same name.
 
     data: a float32 or float64 array, kept as it is (other numbers become float32). Python's numbers may stand beside
     a Tensor in any operator.
+
+    Ops keep the arrays of the forward pass, not copies. Do not change an array in place before backward: the gradients
+    would be wrong. An optimiser's step notes the change, and backward raises RuntimeError; after a change of your own,
+    call `changed`. Pickle and `copy` keep data and requires_grad, not the graph; `copy` refuses what an op made.
     """
 
     __slots__ = ("data", "node")
@@ -153,18 +107,57 @@ class Tensor:
     __array_ufunc__ = None
 
     def __init__(self, data, requires_grad: bool = False):
-        data = np.asarray(data, None if isinstance(data, np.ndarray | np.generic) else np.float32)
-        self.data = data if data.dtype in (np.float32, np.float64) else data.astype(np.float32)
+        array = real("Tensor", data)
+        kept = isinstance(data, np.ndarray | np.generic) and array.dtype in (np.float32, np.float64)
+        self.data = array if kept else array.astype(np.float32)
         self.node = Node("leaf") if requires_grad else None
+
+    def __getstate__(self):
+        return self.data, self.requires_grad
+
+    def __setstate__(self, state):
+        Tensor.__init__(self, *state)
+
+    def __copy__(self):
+        return self.__deepcopy__({id(self.data): self.data})  # shares the array
+
+    def __deepcopy__(self, memo):
+        if not self.is_leaf:
+            raise RuntimeError(f"copy: expected a leaf, got a result of {self.node.name}; copy its .numpy() instead")
+        other = type(self).__new__(type(self))
+        other.__setstate__((copy.deepcopy(self.data, memo), self.requires_grad))
+        other.grad = copy.deepcopy(self.grad, memo)
+        return other
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.node is not None
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made it: it is a weight or a constant."""
+        return self.node is None or self.node.vjps == ()
+
+    def changed(self) -> None:
+        """Note that data was changed in place: backward through a graph recorded before raises RuntimeError."""
+        if self.node is not None:
+            self.node.order = next(creation)
 
     @property
     def grad(self) -> np.ndarray | None:
-        """dL/d(self) after backward, for a leaf made with requires_grad."""
+        """dL/d(self) after backward, for a leaf made with requires_grad; may be set to None or an array like data."""
         return self.node.grad if self.node else None
 
     @grad.setter
     def grad(self, value):
-        self.node.grad = value
+        if value is not None:
+            if not (self.is_leaf and self.requires_grad):
+                raise RuntimeError("grad: only a leaf made with requires_grad=True has a gradient")
+            value = real("grad", value)
+            if value.shape != self.shape or value.dtype != self.dtype:
+                raise ValueError(f"grad: expected {self.dtype} {self.shape}, got {value.dtype} {value.shape}")
+        if self.node:
+            self.node.grad = value
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -197,7 +190,7 @@ class Tensor:
             raise RuntimeError("backward: this Tensor depends on no leaf with requires_grad")
         if g is None and self.data.size != 1:
             raise RuntimeError(f"backward: expected a single number or a g of shape {self.shape}, got no g")
-        g = np.ones_like(self.data) if g is None else np.asarray(g, self.dtype)
+        g = np.ones_like(self.data) if g is None else real("backward: g", g).astype(self.dtype, copy=False)
         if g.shape != self.shape:
             raise ValueError(f"backward: g: expected shape {self.shape}, got {g.shape}")
         backward(self.node, g)

@@ -37,7 +37,7 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n: int) -> None:
-    """Use n threads from now on. Raises ValueError unless 1 <= n <= MOST_THREADS."""
+    """Use n threads from now on, whichever thread calls a kernel. Raises ValueError unless 1 <= n <= MOST_THREADS."""
     global _num_threads
     if not is_whole(n, 1, MOST_THREADS):
         raise ValueError(f"set_num_threads: expected 1 to {MOST_THREADS}, got {n}")

@@ -5,7 +5,6 @@ from typing import TypeVar
 import numpy as np
 
 from ..nn import Module
-from ..tensor import Tensor
 
 Network = TypeVar("Network", bound=Module)
 
@@ -33,8 +32,7 @@ class MomentumEncoder(Module):
         """
         m = np.float32(self.momentum)
         for mine, module in zip(self.copies, modules, strict=True):
-            leaders = module.named_parameters()
-            followers = {name: value for name, value, _, _ in mine._entries() if isinstance(value, Tensor)}
+            leaders, followers = module.named_weights(), mine.named_weights()
             if leaders.keys() != followers.keys():
                 raise ValueError(f"MomentumEncoder: expected a module with {sorted(followers)}, got {sorted(leaders)}")
             for name, p in leaders.items():

@@ -1,4 +1,5 @@
 """A Module is an object whose attributes are its parts; one walk over them finds parameters, buffers and children."""
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,41 +9,51 @@ from ..tensor import Tensor
 
 
 class Module:
-    """Attributes decide: a Tensor is a parameter, an ndarray a buffer, a Module (or a list of them) a child.
+    """Attributes decide: a Tensor is a parameter, an ndarray a buffer, a Module a child.
 
-    A Tensor made without requires_grad is a frozen weight: saved with the rest, but no parameter.
+    Lists, tuples and dicts, also nested ones, may hold Tensors and Modules; arrays in them are not saved. A Tensor made
+    without requires_grad is a frozen weight: saved with the rest, but no parameter. What an op made is neither.
 
-    Names are dotted paths in the order of definition, such as "layers.0.weight".
+    Names are dotted paths in the order of definition, such as "layers.0.weight". What stands in two places (a tied
+    weight) has two names in a state, and is one parameter, by its first name.
     """
 
     training = True
 
+    def __init_subclass__(cls):
+        super().__init_subclass__()
+        for name, value in vars(cls).items():
+            if isinstance(value, Tensor | Module) or name == "__slots__" and value:
+                raise TypeError(f"{cls.__name__}.{name}: weights and children must be attributes that __init__ sets")
+
     def __call__(self, *args):
         return self.forward(*args)
 
-    def _entries(self, prefix="") -> Iterator[tuple[str, Any, str, "Module"]]:
-        """(dotted name, value, attribute, owner) of every parameter and buffer below this module."""
-        for name, value in vars(self).items():
-            if isinstance(value, Tensor | np.ndarray):
-                yield prefix + name, value, name, self
-            elif isinstance(value, Module):
-                yield from value._entries(f"{prefix}{name}.")
-            elif isinstance(value, list | tuple):
-                for i, child in enumerate(value):
-                    if isinstance(child, Module):
-                        yield from child._entries(f"{prefix}{name}.{i}.")
+    def _entries(self) -> Iterator[tuple[str, Any, str, "Module"]]:
+        """(dotted name, value, attribute, owner) of every weight and buffer below this module."""
+        names = set()
+        for name, value, attribute, owner in _walk(self, "", "", self, ()):
+            if not isinstance(value, Module):
+                if name in names:
+                    raise ValueError(f"{type(self).__name__}: two weights have the name {name}; rename a dict's key")
+                names.add(name)
+                yield name, value, attribute, owner
 
     def modules(self) -> Iterator["Module"]:
-        """This module and every one below it."""
-        yield self
-        for value in vars(self).values():
-            for child in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(child, Module):
-                    yield from child.modules()
+        """This module and every one below it, each once."""
+        found = {id(value): value for _, value, _, _ in _walk(self, "", "", self, ()) if isinstance(value, Module)}
+        yield from found.values()
+
+    def named_weights(self) -> dict[str, Tensor]:
+        """All parameters and frozen weights, each once, by its first name."""
+        found: dict[int, tuple[str, Tensor]] = {}
+        for name, value, _, _ in self._entries():
+            if isinstance(value, Tensor):
+                found.setdefault(id(value), (name, value))
+        return dict(found.values())
 
     def named_parameters(self) -> dict[str, Tensor]:
-        return {name: value for name, value, _, _ in self._entries()
-                if isinstance(value, Tensor) and value.node is not None}
+        return {name: value for name, value in self.named_weights().items() if value.requires_grad}
 
     def parameters(self) -> list[Tensor]:
         return list(self.named_parameters().values())
@@ -68,21 +79,42 @@ class Module:
                 for name, value, _, _ in self._entries()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        """Put copies of the arrays in place. Raises KeyError or ValueError where names, shapes or types differ."""
+        """Put copies of the arrays in place. Raises KeyError or ValueError where names, shapes or types differ.
+
+        What is tied stays tied: ValueError where one weight would get two values.
+        """
         entries = {name: (value, attribute, owner) for name, value, attribute, owner in self._entries()}
         missing, unknown = entries.keys() - state.keys(), state.keys() - entries.keys()
         if missing or unknown:
             raise KeyError(f"state_dict: missing {sorted(missing) or 'nothing'}, "
                            f"unknown {sorted(unknown) or 'nothing'}")
+        loaded: dict[int, tuple[str, np.ndarray]] = {}
         for name, (value, _, _) in entries.items():  # all are checked before one is changed
             array = value.data if isinstance(value, Tensor) else value
             new = np.asarray(state[name])
             if (new.shape, new.dtype) != (array.shape, array.dtype):
                 raise ValueError(f"state_dict: {name}: expected {array.dtype} {array.shape}, "
                                  f"got {new.dtype} {new.shape}")
-        for name, (value, attribute, owner) in entries.items():
-            new = np.array(state[name])
+            first, copy = loaded.setdefault(id(value), (name, np.array(new, order="C")))
+            if copy.tobytes() != new.tobytes():
+                raise ValueError(f"state_dict: {first} and {name} are one array, and their values differ")
+        for value, attribute, owner in entries.values():
+            new = loaded[id(value)][1]
             if isinstance(value, Tensor):
                 value.data = new
+                value.changed()
             else:
                 setattr(owner, attribute, new)
+
+
+def _walk(value, name, attribute, owner, path):
+    """(dotted name, value, attribute, owner) of each Module, weight and buffer in value; cycles are not followed."""
+    if isinstance(value, set | frozenset | deque) and any(isinstance(part, Tensor | Module) for part in value):
+        raise TypeError(f"{name}: expected weights and children in a list, tuple or dict, got a {type(value).__name__}")
+    if (isinstance(value, Module) or isinstance(value, Tensor) and value.is_leaf
+            or isinstance(value, np.ndarray) and isinstance(owner, Module)):
+        yield name, value, attribute, owner
+    if isinstance(value, Module | dict | list | tuple) and all(value is not above for above in path):
+        parts = vars(value) if isinstance(value, Module) else value
+        for key, part in parts.items() if isinstance(parts, dict) else enumerate(parts):
+            yield from _walk(part, f"{name}.{key}" if name else str(key), key, value, (*path, value))

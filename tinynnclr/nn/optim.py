@@ -1,8 +1,11 @@
 """Optimisers: each changes parameters in place, from their gradients and a little memory of its own.
 
 Weight decay leaves biases and the scales and shifts of norms alone: everything with one axis. `lr` may be set before
-every step, by a schedule. A parameter whose grad is None is left as it is.
+every step, by a schedule. A parameter whose grad is None is left as it is; AdamW corrects each parameter's means by its
+own number of steps.
 """
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..kernels import update
@@ -10,36 +13,49 @@ from ..tensor import Tensor
 
 
 class Optimizer:
-    """What SGD, LARS and AdamW share: the parameters and named arrays of memory, one of each kind per parameter."""
+    """What SGD, LARS and AdamW share: the parameters, each with its number of steps and named arrays of memory.
+
+    A parameter that is given twice counts once. Raises TypeError or ValueError for what is no leaf Tensor. Copy or
+    pickle an optimiser together with its module, as one tuple: alone, it takes copies of the parameters along.
+    """
 
     memory: tuple[str, ...] = ()
 
-    def __init__(self, parameters: list[Tensor], lr: float, weight_decay: float = 0.0):
-        self.parameters, self.lr, self.weight_decay, self.steps = list(parameters), lr, weight_decay, 0
+    def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0):
+        self.parameters = list({id(p): p for p in parameters}.values())
+        for p in self.parameters:
+            if not isinstance(p, Tensor):
+                raise TypeError(f"optimiser: expected Tensors, as from module.parameters(), got {type(p).__name__}")
+            if not p.is_leaf:
+                raise ValueError("optimiser: expected leaves, got the result of an op")
+        self.lr, self.weight_decay, self.steps = lr, weight_decay, np.zeros(len(self.parameters), np.int64)
         self.arrays = {name: [np.zeros_like(p.data) for p in self.parameters] for name in self.memory}
 
     def step(self) -> None:
         """One update from the gradients that `backward` left."""
-        self.steps += 1
         for i, p in enumerate(self.parameters):
             if p.grad is not None:
                 decay = self.weight_decay if p.ndim > 1 else 0.0
-                self._update(p, p.grad, decay, *(arrays[i] for arrays in self.arrays.values()))
+                self.steps[i] += 1
+                self._update(p, p.grad, decay, int(self.steps[i]), *(arrays[i] for arrays in self.arrays.values()))
+                p.changed()
 
-    def forget(self, parameters: list[Tensor]) -> None:
-        """Clear the memory of these parameters, which begin anew."""
+    def forget(self, parameters: Iterable[Tensor]) -> None:
+        """Clear the memory and the step counts of these parameters, which have new values."""
         renewed = {id(p) for p in parameters}
-        for arrays in self.arrays.values():
-            for p, a in zip(self.parameters, arrays, strict=True):
-                if id(p) in renewed:
-                    a[...] = 0
+        for i, p in enumerate(self.parameters):
+            if id(p) in renewed:
+                self.steps[i] = 0
+                p.changed()
+                for arrays in self.arrays.values():
+                    arrays[i][...] = 0
 
-    def _update(self, p: Tensor, grad: np.ndarray, decay: float, *arrays: np.ndarray) -> None:
+    def _update(self, p: Tensor, grad: np.ndarray, decay: float, steps: int, *arrays: np.ndarray) -> None:
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, np.ndarray]:
         state = {f"{name}.{i}": a.copy() for name, arrays in self.arrays.items() for i, a in enumerate(arrays)}
-        return {**state, "steps": np.asarray(self.steps)}
+        return {**state, "steps": self.steps.copy()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         if state.keys() != self.state_dict().keys():
@@ -50,12 +66,14 @@ class Optimizer:
                 if (new.shape, new.dtype) != (a.shape, a.dtype):
                     raise ValueError(f"optimiser: {name}.{i}: expected {a.dtype} {a.shape}, "
                                      f"got {new.dtype} {new.shape}")
-        if state["steps"].shape != () or state["steps"].dtype.kind not in "iu" or state["steps"] < 0:
-            raise ValueError(f"optimiser: steps: expected one whole number of at least 0, got {state['steps']}")
+        steps = state["steps"]
+        if steps.shape != self.steps.shape or steps.dtype != np.int64 or (steps < 0).any():
+            raise ValueError(f"optimiser: steps: expected {len(self.steps)} whole numbers of at least 0, "
+                             f"got {steps.dtype} {steps.shape}")
         for name, arrays in self.arrays.items():
             for i, a in enumerate(arrays):
                 a[...] = state[f"{name}.{i}"]
-        self.steps = int(state["steps"])
+        self.steps[...] = steps
 
 
 class SGD(Optimizer):
@@ -63,12 +81,12 @@ class SGD(Optimizer):
 
     memory = ("velocity",)
 
-    def __init__(self, parameters: list[Tensor], lr: float, momentum: float = 0.9, nesterov: bool = False,
+    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.9, nesterov: bool = False,
                  weight_decay: float = 0.0):
         super().__init__(parameters, lr, weight_decay)
         self.momentum, self.nesterov = momentum, nesterov
 
-    def _update(self, p, grad, decay, velocity):
+    def _update(self, p, grad, decay, steps, velocity):
         update.sgd(p.data, grad, velocity, self.lr, self.momentum, decay, self.nesterov)
 
 
@@ -81,12 +99,12 @@ class LARS(Optimizer):
 
     memory = ("velocity",)
 
-    def __init__(self, parameters: list[Tensor], lr: float, momentum: float = 0.9, weight_decay: float = 0.0,
+    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.9, weight_decay: float = 0.0,
                  eta: float = 1e-3):
         super().__init__(parameters, lr, weight_decay)
         self.momentum, self.eta = momentum, eta
 
-    def _update(self, p, grad, decay, velocity):
+    def _update(self, p, grad, decay, steps, velocity):
         trust = 1.0
         if p.ndim > 1:
             weight_length = float(np.linalg.norm(p.data))
@@ -104,10 +122,10 @@ class AdamW(Optimizer):
 
     memory = ("mean", "square")
 
-    def __init__(self, parameters: list[Tensor], lr: float, betas: tuple[float, float] = (0.9, 0.999),
+    def __init__(self, parameters: Iterable[Tensor], lr: float, betas: tuple[float, float] = (0.9, 0.999),
                  eps: float = 1e-8, weight_decay: float = 0.0):
         super().__init__(parameters, lr, weight_decay)
         self.betas, self.eps = betas, eps
 
-    def _update(self, p, grad, decay, mean, square):
-        update.adamw(p.data, grad, mean, square, self.lr, self.betas, self.eps, decay, self.steps)
+    def _update(self, p, grad, decay, steps, mean, square):
+        update.adamw(p.data, grad, mean, square, self.lr, self.betas, self.eps, decay, steps)

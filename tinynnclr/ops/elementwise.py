@@ -5,6 +5,12 @@ from .. import kernels
 from ..tensor import op, unbroadcast
 
 
+def _number(name, value):
+    if not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name}: expected one real number, got {type(value).__name__}")
+    return float(value)
+
+
 @op
 def add(a, b):
     """a + b; da = db = g."""
@@ -42,7 +48,10 @@ def neg(a):
 
 @op
 def power(a, *, exponent):
-    """a ** exponent for a fixed number; da = g * exponent * a ** (exponent - 1)."""
+    """a ** exponent for a fixed number; da = g * exponent * a ** (exponent - 1), and 0 where the exponent is 0."""
+    exponent = _number("power: exponent", exponent)
+    if exponent == 0:
+        return np.ones_like(a), (lambda g: np.zeros_like(a),)
     return a ** exponent, (lambda g: g * (exponent * a ** (exponent - 1)),)
 
 
@@ -88,5 +97,8 @@ def gelu(a):
 
 @op
 def masked_fill(a, *, mask, value):
-    """`value` where mask is true, a elsewhere; no gradient flows where it was filled."""
-    return np.where(mask, a.dtype.type(value), a), (lambda g: np.where(mask, g.dtype.type(0), g),)
+    """`value` where the boolean mask is true, a elsewhere (they broadcast); filled places pass no gradient."""
+    mask, value, shape = np.asarray(mask), a.dtype.type(_number("masked_fill: value", value)), a.shape
+    if mask.dtype != bool:
+        raise TypeError(f"masked_fill: mask: expected a boolean array, got {mask.dtype} {mask.shape}")
+    return np.where(mask, value, a), (lambda g: unbroadcast(np.where(mask, g.dtype.type(0), g), shape),)

@@ -7,11 +7,17 @@ from ..tensor import once, op
 
 def _statistics(x, running_mean, running_var, training, momentum):
     """Mean and variance to normalise x with, in training those of all ranks; the running ones move towards them."""
+    if x.ndim == 0:
+        raise ValueError("batch_norm: expected at least one axis, got a single number")
     count = x.size // max(x.shape[-1], 1) * distributed.size()
     if training and count < 2:
         raise ValueError(f"batch_norm: expected at least 2 rows to take statistics of in training, got {count}")
-    mean, var = _whole(*kernels.moments(x)) if training else (running_mean, running_var)
-    if training and running_mean is not None:
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ValueError("batch_norm: expected running_mean and running_var where training=False, got None")
+        return np.array(running_mean), np.array(running_var)  # copies: a batch in training would change them in place
+    mean, var = _whole(*kernels.moments(x))
+    if running_mean is not None:
         running_mean += momentum * (mean - running_mean)
         running_var += momentum * (var * (count / (count - 1)) - running_var)
     return mean, var
@@ -88,6 +94,8 @@ def l2_normalize(x, *, eps=1e-12):
 
     d(x/|x|) = (g - y <g, y>) / |x|: only what is at right angles to y turns it.
     """
+    if x.ndim == 0:
+        raise ValueError("l2_normalize: expected rows along the last axis, got a single number")
     shape, width = x.shape, x.shape[-1]
     y, lengths = kernels.l2_normalize(x.reshape(-1, width), eps)
 
