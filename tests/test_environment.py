@@ -1,4 +1,5 @@
 """Environment variables of Numba that would end in a traceback or end the process: one line each, on import."""
+import os
 import re
 import subprocess
 import sys
@@ -34,3 +35,10 @@ def test_the_check_comes_before_numba_is_imported():
     done = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True, encoding="utf-8",
                           check=True)
     assert done.stdout.startswith("NUMBA_NUM_THREADS=0: expected 1 to 1024; ")
+
+
+def test_a_command_ends_in_one_line():
+    done = subprocess.run([sys.executable, "-m", "tinynnclr", "--version"], timeout=60, capture_output=True, text=True,
+                          encoding="utf-8", check=False, env={**os.environ, "NUMBA_DISABLE_JIT": "1"})
+    assert done.returncode == 2
+    assert done.stderr == "tinynnclr: NUMBA_DISABLE_JIT=1: the kernels need Numba's compiler; unset it\n"

@@ -1,6 +1,7 @@
 """Check the environment variables of Numba before it is imported: it ends in a traceback, or ends the process."""
 import os
 import re
+import sys
 
 MOST_THREADS = 1024  # more than any machine has cores; a system refuses to start too many
 
@@ -20,4 +21,10 @@ def check(variables: "os._Environ[str] | dict[str, str]" = os.environ) -> None:
                           "+avx2,-avx512f")
 
 
-check()
+try:
+    check()
+except ImportError as problem:
+    if os.path.basename((sys.argv or [""])[0]) not in ("-m", "tinynnclr", "tinynnclr.exe", "tinynnclr-script.py"):
+        raise
+    print(f"tinynnclr: {problem}", file=sys.stderr)  # a command, whose own code is not imported yet
+    raise SystemExit(2) from None
