@@ -2,14 +2,12 @@
 import hashlib
 import os
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tinynnclr import disk
 from tinynnclr.datasets.transfer import CHUNK, DownloadError, transfer
 from tinynnclr.datasets.unpack import unpack, write_whole
-
-PATIENCE = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -172,20 +170,11 @@ def _install(source, paths, folder):
             for path, file in zip(paths, source.files, strict=True):
                 with open(path, "rb") as data:
                     write_whole(data, Path(scratch) / source.folder / file.name)
-        _rename(Path(scratch) / source.folder, folder)
-
-
-def _rename(source, target):
-    """Wait up to PATIENCE seconds for a program that holds a file open, as a virus scanner does on Windows."""
-    until = time.monotonic() + PATIENCE
-    while True:
         try:
-            return os.rename(source, target)
-        except PermissionError as error:
-            if time.monotonic() >= until:
-                raise DownloadError(f"{target}: cannot be renamed into place ({error.strerror}); close the program "
-                                    "that holds it open, and run this again") from error
-        time.sleep(0.05)
+            disk.replace(Path(scratch) / source.folder, folder)
+        except disk.HeldOpen as error:
+            raise DownloadError(f"{folder}: cannot be renamed into place ({error.strerror}); close the program "
+                                "that holds it open, and run this again") from error
 
 
 def _remove(paths):
