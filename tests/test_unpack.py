@@ -145,5 +145,5 @@ def test_a_folder_that_another_program_holds_open(tmp_path, monkeypatch):
     monkeypatch.setattr("tinynnclr.disk.PATIENCE", 0)
     archive = make(tmp_path / "x.tar.gz", GOOD)
     with pytest.raises(DownloadError, match="set: cannot be renamed.*Access is denied.*run this again"):
-        _install(Source("set", "", (), MEMBERS), [archive], tmp_path / "set")
+        _install(Source("set", "", (), {"a.bin": 10, "b.bin": 20}), [archive], tmp_path / "set")
     assert list(tmp_path.iterdir()) == [archive]
