@@ -53,25 +53,44 @@ MISTAKES = {
     "unknown flag": ([*TRAIN, "--epoch", "3"], "tinynnclr train: unknown flag --epoch, did you mean --epochs?"),
     "unknown flag with =": ([*TRAIN, "--Queue-size=3"], "unknown flag --Queue-size=3, did you mean --queue-size?"),
     "unknown flag, like none": ([*TRAIN, "--zzz"], "unknown flag --zzz"),
-    "a flag of another command": (["evaluate", "run", "--epochs", "3"], "tinynnclr evaluate: unknown flag --epochs\n"),
+    "a flag of another command": (["evaluate", "run", "--epochs", "3"],
+                               "evaluate: unknown flag --epochs, which belongs to `train`", "and `reproduce`\n"),
+    "a flag of train": (["compare", "--no-plots"], "unknown flag --no-plots, which belongs to `train`\n"),
+    "another flag of train": (["compare", "--resume"], "unknown flag --resume, which belongs to `train`\n"),
+    "a flag of evaluate": ([*TRAIN, "--protocol=knn"], "unknown flag --protocol=knn, which belongs to `evaluate`\n"),
+    "a flag's beginning": ([*TRAIN, "--queue", "3"], "unknown flag --queue, did you mean --queue-size?\n"),
+    "a name that is near": (["compare", "--seed", "3"], "unknown flag --seed, did you mean --seeds?\n"),
+    "a huge seed": ([*TRAIN, "--seed", str(10**30)], "--seed: expected a smaller number, got 1.000e+30"),
+    "a huge epoch": ([*TRAIN, "--epochs", "9" * 400], "--epochs: expected a smaller number", "300 digits"),
+    "a huge width": ([*TRAIN, "--width", str(2**31)], "--width: expected a smaller number, got 2.147e+09"),
+    "more digits than Python reads": ([*TRAIN, "--dim", "9" * 5000], "--dim"),
+    "many threads": (["evaluate", "run", "--threads", "9" * 40], "expected 1 to 1024"),
+    "too many seeds": (["compare", "--seeds", "99999999999999999999999"], "--seeds: expected how many, 1 to 10000"),
+    "a large range": (["compare", "--seeds", "1000000000"], "--seeds: expected how many, 1 to 10000"),
+    "a long seed": (["compare", "--seeds", "0," + "9" * 5000], "--seeds: expected how many", "..."),
+    "a range": (["reproduce", "all", "--seeds", "0-1e12"], "--seeds: expected how many", "'0-1e12'"),
+    "an arm's own knob": (["compare", "--methods", "simclr:batch_size=0"], "arm simclr:batch_size=0: batch_size: "),
+    "an arm's knob by a flag": (["compare", "--methods", "moco", "--top-k", "0"], "arm moco: --top-k: expected at l"),
+    "nobody's home": (["train", "--dataset", "folder:~nosuchuser/x"], "~nosuchuser", "expected a folder"),
     "a word too many": ([*TRAIN, "toybox"], "unexpected toybox"),
     "bad choice": ([*TRAIN, "--method", "swav"], "--method", "'swav'", "nnclr", "simclr"),
     "bad augmentation": ([*TRAIN, "--augmentation", "strong"], "--augmentation", "'strong'", "crop-only"),
     "not a number": ([*TRAIN, "--lr", "fast"], "--lr", "'fast'", "float"),
     "not whole": ([*TRAIN, "--epochs", "2.5"], "--epochs", "'2.5'", "int"),
-    "out of range": ([*TRAIN, "--temperature", "0"], "temperature: expected above 0, got 0.0"),
+    "out of range": ([*TRAIN, "--temperature", "0"], "--temperature: expected above 0, got 0.0"),
     "negative": ([*TRAIN, "--warmup", "-1"], "warmup: expected 0 to 1, got -1.0"),
     "nan": ([*TRAIN, "--lr", "nan"], "lr: expected above 0, got nan"),
     "no threads": ([*TRAIN, "--threads", "0"], "threads: expected at least 1, got 0"),
     "no value": ([*TRAIN, "--seed"], "--seed", "expected one argument"),
-    "unknown data": (["train", "--dataset", "cifar"], "got 'cifar'", "did you mean 'cifar10'", "folder:PATH"),
+    "unknown data": (["train", "--dataset", "cifar"], "got 'cifar'", "did you mean cifar10?", "folder:PATH"),
     "data not there": (["train", "--dataset", "cifar10"], "not found", "tinynnclr download cifar10"),
     "folder not there": (["train", "--dataset", "folder:photos"], "photos: expected a folder with one sub-folder"),
     "folder is a file": (["train", "--dataset", "folder:a-file"], "a-file: expected a folder"),
     "folder is empty": (["train", "--dataset", "folder:empty"], "empty: expected one sub-folder of images per class"),
     "folder without images": (["train", "--dataset", "folder:no-images"], "cats: expected images", "got none"),
-    "too many images wanted": ([*TRAIN, "--train-size", "99"], "train_size: expected at most 32", "got 99"),
-    "too large a batch": ([*TRAIN, "--batch-size", "33"], "batch_size: 33 is more than the 32 training images"),
+    "too many images wanted": ([*TRAIN, "--train-size", "99"], "--train-size: expected at most 32", "got 99"),
+    "too large a batch": ([*TRAIN, "--batch-size", "33"],
+                          "--batch-size: 33 is more than the 32 training images; use --batch-size 32 or fewer"),
     "a run is there": ([*TRAIN, "--out", "run"], "--out run: a run is there already; add --resume"),
     "a file is there": ([*TRAIN, "--out", "a-file"], "--out a-file: cannot write there"),
     "a file is on the way": ([*TRAIN, "--out", "a-file/run"], "a-file", "cannot write there"),
@@ -121,6 +140,18 @@ def test_a_rate_that_is_far_too_large(here, capsys):
     assert "try a smaller --lr" in err
     assert os.listdir("wild") == ["checkpoint.npz"]  # of the beginning, whole
     assert checkpoint.load("wild/checkpoint.npz")[1]["step"] == 0
+
+
+@pytest.mark.parametrize(("flags", "cure", "no"), [
+    (["--temperature", "1e-30"], "a larger --temperature than 1e-30", "--lr"),
+    (["--weight-decay", "1e30"], "a smaller --weight-decay than 1e+30", "--lr"),
+    (["--momentum", "1e30"], "a smaller --momentum than 1e+30", "--lr"),
+    (["--lr", "1e30"], "try a smaller --lr", "--momentum")])
+def test_the_cure_fits_the_cause(here, capsys, flags, cure, no):
+    status, _, err = run(capsys, *TRAIN, *flags, "--no-plots", "--out", "wild")
+    assert (status, err.count("\n")) == (2, 1)
+    assert cure in err
+    assert no not in err
 
 
 def test_a_run_that_learned_nothing_is_written_over(here, capsys):

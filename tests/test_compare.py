@@ -247,7 +247,7 @@ MISTAKES = {
     "no seeds": (["--seeds", "0"], "--seeds: expected how many", "got '0'"),
     "method": (["--method", "nnclr"], "tinynnclr compare: unknown flag --method, did you mean --methods?"),
     "seed": (["--seed", "1"], "unknown flag --seed, did you mean --seeds?"),
-    "unknown data": (["--dataset", "toybix"], "got 'toybix'; did you mean 'toybox'?"),
+    "unknown data": (["--dataset", "toybix"], "got 'toybix', did you mean toybox?"),
     "too large a batch": (["--methods", "nnclr,nnclr:batch_size=99", "--out", "new"],
                           "arm nnclr:batch_size=99: batch_size", "76"),
     "another knob": (["--epochs", "3"], "nnclr-0 holds a run with epochs 2, and now it is 3: give 2 again, name"),

@@ -85,7 +85,7 @@ def test_the_part_depends_on_the_seed_and_grows():
 )
 def test_an_unknown_name_gets_the_nearest(name, near):
     with fails(ValueError, "toybox, toybox-night", "cifar10, cifar100, fashion_mnist, folder:PATH",
-               f"did you mean '{near}'"):
+               f"did you mean {near}"):
         datasets.load(name, "")
 
 

@@ -186,7 +186,7 @@ def test_train_and_evaluate_under_mpiexec(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("command", "words"), [
-    ([*TRAIN, "--batch-size", "17"], "batch_size: 17 cannot be shared by 2 ranks: expected a multiple of 2"),
+    ([*TRAIN, "--batch-size", "17"], "--batch-size: 17 cannot be shared by 2 ranks: expected a multiple of 2"),
     (["compare", "--epochs", "1"], "mpiexec started 2 ranks, which only train and evaluate share"),
     (["train", "--epoch", "1"], "unknown flag --epoch, did you mean --epochs?")])
 def test_a_mistake_is_told_once(command, words, tmp_path, monkeypatch):

@@ -1,4 +1,12 @@
 """Nearest-neighbour contrastive learning from nothing but NumPy and Numba, for people who want to understand it."""
+import os
+import sys
+
+from . import console
+
+if os.path.basename((sys.argv or [""])[0]) in console.PROGRAMS:
+    sys.excepthook = console.report_in_one_line  # before the imports, which take a second
+
 from . import kernels, nn, ops
 from .gradcheck import gradcheck
 from .tensor import Tensor, no_grad

@@ -1,5 +1,26 @@
-"""python -m tinynnclr"""
-from .cli import main
+"""python -m tinynnclr, and the command tinynnclr."""
+import os
+import sys
+
+from .console import escape_unprintable, flush_output, open_missing_streams
+
+
+def main() -> None:
+    """Run one command in a process of its own, whatever its environment and standard streams are."""
+    open_missing_streams()
+    escape_unprintable()
+    os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)  # pictures are files, in our own style
+    from .cli import main as run_command_line
+
+    status: object = 0
+    try:
+        run_command_line()
+    except SystemExit as end:
+        status = end.code
+    except BrokenPipeError:
+        status = 141  # as a shell says it of a program whose reader went away
+    sys.exit(flush_output(status))  # type: ignore[arg-type]
+
 
 if __name__ == "__main__":
     main()

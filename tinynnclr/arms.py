@@ -4,6 +4,7 @@ import typing
 from .config import Config, nearest
 from .methods import METHODS
 
+MOST_SEEDS = 10_000
 SHARED = ("method", "seed", "dataset", "data_dir", "train_size", "threads", "knn_k", "knn_temperature",
           "probe_strength")  # what no arm may have for itself: what it is, what it learns from, how it is judged
 
@@ -45,9 +46,11 @@ def parse_arm(arm: str) -> dict:
 def parse_seeds(text: str) -> list[int]:
     """"3" is 0, 1, 2; "0,3,7" is itself, and "3," is 3 alone."""
     words = [word.strip() for word in text.removesuffix(",").split(",")]
-    if all(word.isdecimal() for word in words):
+    if all(word.isdecimal() and len(word) < 19 for word in words):
         numbers = [int(word) for word in words]
-        seeds = numbers if "," in text else list(range(numbers[0]))
-        if 0 < len(seeds) == len(set(seeds)):
-            return seeds
-    raise ValueError(f"--seeds: expected how many, 1 or more, or different seeds such as 0,3,7; got {text!r}")
+        if "," in text and len(numbers) == len(set(numbers)):
+            return numbers
+        if "," not in text and 0 < numbers[0] <= MOST_SEEDS:
+            return list(range(numbers[0]))
+    raise ValueError(f"--seeds: expected how many, 1 to {MOST_SEEDS}, or different seeds of at most 18 digits such as "
+                     f"0,3,7; got {text if len(text) < 60 else text[:57] + '...'!r}")

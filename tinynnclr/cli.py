@@ -17,8 +17,8 @@ from numba.core import event  # noqa: E402
 from . import checkpoint, distributed, kernels, run_dir  # noqa: E402
 from .arms import parse_seeds  # noqa: E402
 from .compare import OUTPUTS, Comparison  # noqa: E402
-from .config import Config  # noqa: E402
-from .console import escape_unprintable  # noqa: E402
+from .config import Config, flag_names  # noqa: E402
+from .console import escape_unprintable, one_line, shell_words  # noqa: E402
 from .datasets.download import DownloadError, download  # noqa: E402
 from .disk import expect_ours  # noqa: E402
 from .evaluate.finding import Subject, table  # noqa: E402
@@ -104,13 +104,14 @@ def train_and_judge(options: argparse.Namespace, folder: Path, run: run_dir.Run,
     queues = [len(m) for m in run.method.modules() if isinstance(m, SupportSet)]
     if config.neighbors and queues and queues[0] > len(data[0]) / 4:
         print(f"note: a queue of {queues[0]} is more than a quarter of {len(data[0])} images: what is found there may "
-              "be the image itself, an epoch ago (of neighbours, self_match in metrics.csv tells how often)")
+              "be the image itself, an epoch ago (of neighbours, self_match in metrics.csv tells how often); "
+              "try a smaller --queue-size")
     try:
         run_dir.train_into(folder, run, data[0], detect_anomaly=options.detect_anomaly)
     except KeyboardInterrupt:
         saved = checkpoint.load(folder / CHECKPOINT)[1]["step"]
         print(f"\nstopped; {saved} of {config.epochs * run.steps_per_epoch} steps are saved. Go on with:\n"
-              f"  tinynnclr train --resume --out {folder}", file=sys.stderr)
+              f"  {shell_words('tinynnclr', 'train', '--resume', '--out', folder)}", file=sys.stderr)
         raise SystemExit(130) from None
     print(run_dir.table(run_dir.evaluate_into(folder, run, data)), flush=True)
     if not options.no_plots:
@@ -233,9 +234,14 @@ def run_command(options: argparse.Namespace) -> None:
         kernels.set_num_threads(distributed.threads_each(kernels.get_num_threads()))
         with event.install_listener("numba:compile", Announce()), np.errstate(all="ignore"):  # `train` finds NaN
             command[options.command](options)
-    except (ValueError, OSError, FloatingPointError, DownloadError, MemoryError) as error:
-        message = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
-        print(f"tinynnclr {options.command}: {' '.join(message.split()) or type(error).__name__}", file=sys.stderr)
+    except BrokenPipeError:
+        raise  # nobody reads on; `__main__` ends the command
+    except (ValueError, OSError, ArithmeticError, DownloadError, MemoryError) as error:
+        message = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            message = f"{error.strerror}: {error.filename or 'standard output, or a working directory that is gone'}"
+        message = flag_names(message) if options.command in ("train", "reproduce") else message
+        print(f"tinynnclr {options.command}: {one_line(message) or type(error).__name__}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)

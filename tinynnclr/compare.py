@@ -2,14 +2,14 @@
 import csv
 import json
 import re
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import checkpoint, kernels, run_dir
-from .arms import parse_arms, parse_seeds
-from .config import Config
+from .arms import parse_arm, parse_arms, parse_seeds
+from .config import Config, flag_names
+from .console import shell_words
 from .datasets.dataset import Dataset
 from .datasets.dataset import digests as data_digests
 from .disk import HeldOpen, expect_ours
@@ -47,7 +47,7 @@ def plan(arms: dict[str, dict], seeds: list[int], given: dict, out: Path) -> lis
             try:
                 config = Config.of({**given, **knobs, "seed": seed})
             except ValueError as error:
-                raise ValueError(f"arm {arm}: {error}") from None
+                raise ValueError(f"arm {arm}: {flag_names(str(error), knobs)}") from None
             twin = next((job.arm for job in jobs if job.config == config), None)
             if twin:
                 raise ValueError(f"--methods: {twin} and {arm} are the same run: leave one of them out")
@@ -80,8 +80,8 @@ def complete(job: Job, result: dict) -> dict:
             *_, last = csv.DictReader(file)
         numbers = {k: float(v) if v else None for k, v in last.items()}
     except (ValueError, TypeError, csv.Error):
-        raise ValueError(f"{job.folder / METRICS} is damaged: `tinynnclr train --resume --out {job.folder}` writes it "
-                         "anew") from None
+        command = shell_words("tinynnclr", "train", "--resume", "--out", job.folder)
+        raise ValueError(f"{job.folder / METRICS} is damaged: `{command}` writes it anew") from None
     return {**stamped(result, job.arm), "last_epoch": numbers}
 
 
@@ -131,7 +131,7 @@ def command_line(methods: str, seeds: str, knobs: dict, out: Path | None = None)
     for name, value in knobs.items():
         flag = name.replace("_", "-")
         words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
-    return shlex.join(words if out is None else [*words, "--out", str(out)])
+    return shell_words(*(words if out is None else [*words, "--out", out]))
 
 
 def duration(seconds: float) -> str:
@@ -212,7 +212,7 @@ class Comparison:
             try:
                 Run(job.config, train_data)
             except ValueError as error:
-                raise ValueError(f"arm {arm}: {error}") from None
+                raise ValueError(f"arm {arm}: {flag_names(str(error), parse_arm(arm))}") from None
 
     def train(self, data: Data) -> None:
         """One job that is left after the other, until Ctrl-C."""

@@ -3,15 +3,18 @@
 The command line is generated from it: `batch_size` is the flag --batch-size, a field's metadata is its help.
 """
 import dataclasses
-import difflib
+import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
+from .console import nearest
 from .kernels.boundary import plain
 from .methods import METHODS
 from .models import ENCODERS, encoder_defaults
+
+LARGEST, LONGEST = 2**31, 2**63  # what a whole number must be below; a seed is an int64 in files
 
 
 def knob(default: Any, meaning: str, choices: tuple[str, ...] | None = None) -> Any:
@@ -107,6 +110,9 @@ class Config:
             if choices and value not in choices:
                 raise ValueError(f"{f.name}: expected one of {', '.join(choices)}; "
                                  f"got {value!r}{nearest(value, choices)}")
+            if type(value) is int and value >= (LONGEST if f.name == "seed" else LARGEST):
+                raise ValueError(f"{f.name}: expected a smaller number, got {value:.3e}" if value < 10**300 else
+                                 f"{f.name}: expected a smaller number, got one of more than 300 digits")
         for name in ("epochs", "view_size", "width", "dim", "projector_hidden", "predictor_hidden", "queue_size",
                      "top_k", "bank_negatives", "pca", "kmeans_steps", "knn_k"):
             self._expect(name, getattr(self, name) >= 1, "at least 1")
@@ -152,7 +158,9 @@ class Config:
         return cls(**values)
 
 
-def nearest(word: object, known: Iterable[str]) -> str:
-    """", did you mean X?" where something known looks like the word, else ""."""
-    found = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
-    return f", did you mean {found[0]}?" if found else ""
+def flag_names(message: str, own: Container[str] = ()) -> str:
+    """A message with the names of fields as flags, --batch-size for batch_size, but those of an arm's `own` knobs."""
+    for f in dataclasses.fields(Config):
+        if f.name not in own and ("_" in f.name or message.startswith(f"{f.name}: ")):
+            message = re.sub(rf"(?<![\w'-]){f.name}(?![\w'])", f"--{f.name.replace('_', '-')}", message)
+    return message

@@ -1,6 +1,15 @@
-"""Standard output and error in encodings that lack some characters, such as cp1252 on Windows."""
+"""What a command line needs of its console: text it can show, words it can read again, streams that are there."""
+import difflib
 import io
+import os
+import re
+import shlex
 import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+PROGRAMS = ("-m", "tinynnclr", "tinynnclr.exe", "tinynnclr-script.py")  # sys.argv[0] while a command is imported
 
 
 def escape_unprintable() -> None:
@@ -8,3 +17,65 @@ def escape_unprintable() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not in a notebook, where all characters can be shown
             stream.reconfigure(errors="backslashreplace")
+
+
+def shell_words(*words: object) -> str:
+    """Words as a line that the user's shell reads again: quoted for sh, on Windows for both cmd and PowerShell.
+
+    A path that begins with a hyphen begins with ./ instead, so that it is not read as a flag.
+    """
+    texts = [f".{os.sep}{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
+             for word in words]
+    if os.name != "nt":
+        return shlex.join(texts)
+    return " ".join(text if re.fullmatch(r"[\w./:\\+=-]+", text, re.ASCII) else f'"{text}"' for text in texts)
+
+
+def one_line(message: object) -> str:
+    """A message without line breaks; spaces inside a line, of a path for example, stay as they are."""
+    return re.sub(r"\s*\n\s*", " ", str(message)).strip()
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """", did you mean X?" where a known name is close to the word, or the only one, or root, that begins with it."""
+    low, names = str(word).lower().lstrip("-"), {name.lower().lstrip("-"): name for name in known}
+    begun = sorted((name for name in names if name.startswith(low) and len(low) > 2), key=len)
+    root = bool(begun) and all(name.startswith(begun[0]) for name in begun)
+    found = begun if root else difflib.get_close_matches(low, list(names), n=1, cutoff=0.75)
+    return f", did you mean {names[found[0]]}?" if found else ""
+
+
+def open_missing_streams() -> None:
+    """Give a process that was started with closed standard streams null devices, so that no file takes their place."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
+
+
+def flush_output(status: object) -> object:
+    """Write out what is left of standard output; returns the exit status, 2 where that fails and all else went well.
+
+    A reader that went away, such as `head`, is no failure to report.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        if not isinstance(error, BrokenPipeError) and not status:
+            print(f"tinynnclr: standard output cannot be written: {error.strerror}", file=sys.stderr)
+        return status or (141 if isinstance(error, BrokenPipeError) else 2)
+    return status
+
+
+def report_in_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A `sys.excepthook`: Ctrl-C or a missing module, while a command is imported, end in one line."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("\nstopped", file=sys.stderr)
+    elif issubclass(kind, ImportError):
+        print(f"tinynnclr: cannot start: {one_line(error)}; install it again, with its requirements", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from . import __version__
 from .arms import parse_arms
-from .config import Config, nearest
+from .config import Config
+from .console import nearest, one_line
 from .datasets.download import SOURCES
 from .evaluate.others import OTHERS
 from .evaluate.protocols import PROTOCOLS
@@ -25,14 +26,20 @@ class Parser(argparse.ArgumentParser):
         namespace, unknown = super().parse_known_args(args, namespace)
         for word in unknown:
             if word.startswith("-"):
-                flags = [flag for action in self._actions for flag in action.option_strings]
-                self.error(f"unknown flag {word}{nearest(word.partition('=')[0], flags)}")
+                flag = word.partition("=")[0]
+                self.error(f"unknown flag {word}{nearest(flag, self._option_string_actions) or self.owners(flag)}")
         if unknown:
             self.error(f"unexpected {' '.join(unknown)}")
         return namespace, unknown
 
+    def owners(self, flag):
+        """", which belongs to `train`" where other commands have the flag."""
+        commands = next(a.choices for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+        names = [name for name, parser in commands.items() if flag in parser._option_string_actions]
+        return f", which belongs to {' and '.join(f'`{name}`' for name in names)}" if names else ""
+
     def error(self, message):
-        self.exit(2, f"{self.prog}: {' '.join(message.split())}\n")
+        self.exit(2, f"{self.prog}: {one_line(message)}\n")
 
 
 def add_config_flags(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:

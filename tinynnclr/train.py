@@ -33,7 +33,8 @@ class Run:
     def __init__(self, config: Config, train: Dataset, test: Dataset | None = None, limit: int | None = None):
         """A run at its beginning. limit: how many numbers its weights may have, where they are to be loaded."""
         if len(train) < config.batch_size:
-            raise ValueError(f"batch_size: {config.batch_size} is more than the {len(train)} training images")
+            raise ValueError(f"batch_size: {config.batch_size} is more than the {len(train)} training images; use "
+                             f"batch_size {len(train)} or fewer")
         if config.batch_size % distributed.size():
             raise ValueError(f"batch_size: {config.batch_size} cannot be shared by {distributed.size()} ranks: "
                              f"expected a multiple of {distributed.size()}")
@@ -145,7 +146,7 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
                     bar.set_postfix_str(status(run))
                 if distributed.any_rank(interrupted.is_set()) and run.step % run.steps_per_epoch:
                     break
-            expect_sound(run.state(), f"step {run.step}, epoch {run.epoch + 1}")  # before a checkpoint is overwritten
+            expect_sound(run.state(), f"step {run.step}, epoch {run.epoch + 1}", config)  # before a save
             if run.step % run.steps_per_epoch == 0:
                 end_epoch(run, data)
             save(run)
@@ -236,7 +237,7 @@ def look(run: Run, data: Dataset) -> dict[str, float]:
     try:
         h = encode(run.method.encoder, watched.images)
     except FloatingPointError as error:  # finite weights can be so large that features overflow
-        raise FloatingPointError(f"step {run.step}, epoch {run.epoch}: {error}") from None
+        raise FloatingPointError(f"step {run.step}, epoch {run.epoch}: {error}: {advice(run.config)}") from None
     run.gallery.append(nearest_others(h, QUERIES, SHOWN))
     return {"monitor_knn": leave_one_out_accuracy(h, watched.labels, run.config.knn_k, run.config.knn_temperature)}
 
@@ -244,7 +245,8 @@ def look(run: Run, data: Dataset) -> dict[str, float]:
 def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: np.ndarray, run: Run) -> None:
     """Walk the step again, watched, and stop with the name of the first op whose value or gradient is not finite."""
     where = f"step {run.step + 1}, epoch {run.epoch + 1}: {what} is not finite"
-    expect_sound({name: p.data for name, p in method.named_parameters().items()}, where)
+    expect_sound({name: p.data for name, p in method.named_parameters().items()}, where,
+                 run.config)
     for view in (x1, x2):
         broken = ~np.isfinite(view).all(axis=(1, 2, 3))
         if broken.any():
@@ -256,13 +258,22 @@ def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: 
                 method.loss(x1, x2, indices).backward()
         except FloatingPointError as error:
             where += f"; {error}"
-    raise FloatingPointError(f"{where}; batch of samples {indices[:8].tolist()}...: try a smaller --lr")
+    raise FloatingPointError(f"{where}; batch of samples {indices[:8].tolist()}...: {advice(run.config)}")
 
 
-def expect_sound(arrays: dict[str, np.ndarray], where: str) -> None:
+def advice(config: Config) -> str:
+    """What to change in a run whose numbers became too large, by the settings that are far from usual ones."""
+    found = [f"a larger --{name.replace('_', '-')} than {value:g}" for name in ("temperature", "soft_temperature")
+             if (value := getattr(config, name)) < 0.01]
+    found += [f"a smaller --weight-decay than {config.weight_decay:g}"] * (config.weight_decay > 0.1)
+    found += [f"a smaller --momentum than {config.momentum:g}"] * (config.momentum >= 1)
+    return f"try {' and '.join([*found, *['a smaller --lr'] * (not found or (config.lr or 0) > 1)])}"
+
+
+def expect_sound(arrays: dict[str, np.ndarray], where: str, config: Config) -> None:
     """Raises FloatingPointError with the name of the first array that holds NaN or infinity."""
     if name := not_finite(arrays):
-        raise FloatingPointError(f"{where}; {name} holds NaN or infinity: try a smaller --lr")
+        raise FloatingPointError(f"{where}; {name} holds NaN or infinity: {advice(config)}")
 
 
 def augmentation_pair(name: str) -> Views:

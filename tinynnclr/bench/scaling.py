@@ -214,7 +214,7 @@ def table(launcher: str, counts: list[int], batch: int, steps: int, turns: int) 
 def main() -> None:
     """The command in the first lines of this file."""
     escape_unprintable()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--paper", action="store_true", help="work it out for more machines than there are here")
     parser.add_argument("--ranks", default="1,2", help="how many, with commas between [1,2]")
     parser.add_argument("--batch", type=int, default=256, help="images in a step [256]")

@@ -1,9 +1,9 @@
 """Data sets by name: `load` returns (train, test), whatever the data come from."""
-import difflib
 from pathlib import Path
 
 import numpy as np
 
+from tinynnclr.console import nearest
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.kernels.boundary import plain_numbers
 
@@ -29,7 +29,8 @@ def load(
 
         train, test = load_folder(path, size=size, seed=seed)
     elif name not in DATASETS:
-        raise ValueError(f"dataset: expected one of {', '.join(DATASETS)}, folder:PATH, got {name!r}{_nearest(name)}")
+        raise ValueError(f"dataset: expected one of {', '.join(DATASETS)}, folder:PATH, got {name!r}"
+                         f"{nearest(name, DATASETS)}")
     elif size != 32:
         raise ValueError(f"size: expected 32, the only size {name} has, got {size}")
     elif name.partition("-")[0] == "toybox":
@@ -63,8 +64,3 @@ def balanced(train: Dataset, train_size: int, seed: int) -> Dataset:
         turn[labels == label] = np.arange(np.count_nonzero(labels == label))
     chosen = order[np.argsort(turn, kind="stable")[:train_size]]  # everybody's first, then everybody's second, ...
     return Dataset(train.images[chosen], train.labels[chosen], train.class_names)
-
-
-def _nearest(name):
-    near = difflib.get_close_matches(name.lower(), DATASETS, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""

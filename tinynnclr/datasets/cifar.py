@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinynnclr.console import shell_words
 from tinynnclr.datasets.dataset import Dataset
 
 SIDE = 32
@@ -37,7 +38,8 @@ def _find(name, data_dir, folder, files):
     paths = [data_dir / folder / file for file in files]
     for path in paths:
         if not path.is_file():
-            raise FileNotFoundError(f"{path}: not found; `tinynnclr download {name} --data-dir {data_dir}` fetches it")
+            command = shell_words("tinynnclr", "download", name, "--data-dir", data_dir)
+            raise FileNotFoundError(f"{path}: not found; `{command}` fetches it")
     return paths
 
 

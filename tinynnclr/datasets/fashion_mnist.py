@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinynnclr.console import shell_words
 from tinynnclr.datasets.dataset import Dataset
 
 FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
@@ -39,7 +40,7 @@ def _find(data_dir):
     looked = ", ".join(map(str, places))
     raise FileNotFoundError(
         f"{', '.join(FILES)} (.gz): not found together in any of {looked}; "
-        f"`tinynnclr download fashion_mnist --data-dir {data_dir}` fetches them"
+        f"`{shell_words('tinynnclr', 'download', 'fashion_mnist', '--data-dir', data_dir)}` fetches them"
     )
 
 

@@ -66,7 +66,7 @@ if __name__ == "__main__":
     from ..console import escape_unprintable
 
     escape_unprintable()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("out", type=Path, help="the file to write")
     parser.add_argument("run", type=Path, nargs="+", help="folders of runs")
     options = parser.parse_args()

@@ -45,7 +45,7 @@ if __name__ == "__main__":
     from ..datasets import load
 
     escape_unprintable()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--dataset", default="toybox")
     parser.add_argument("--data-dir", default="data")
     options = parser.parse_args()

@@ -103,7 +103,7 @@ if __name__ == "__main__":
     from ..console import escape_unprintable
 
     escape_unprintable()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--publish", type=Path, required=True, metavar="DIR", help="where to write the index lists")
     folder = parser.parse_args().publish
     folder.mkdir(parents=True, exist_ok=True)

@@ -95,7 +95,7 @@ if __name__ == "__main__":
     from ..console import escape_unprintable
 
     escape_unprintable()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", type=Path, nargs="+", help="folders of runs, the same seeds of every arm")
     parser.add_argument("--protocol", choices=("transfer", "fewshot"), default="transfer")
     options = parser.parse_args()

@@ -46,7 +46,8 @@ class DeepCluster(Method):
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset):
         if config.clusters > len(data):
-            raise ValueError(f"clusters: {config.clusters} is more than the {len(data)} training images")
+            raise ValueError(f"clusters: {config.clusters} is more than the {len(data)} training images; use "
+                             f"clusters {len(data)} or fewer")
         self.encoder = encoder
         self.norm = BatchNorm(encoder.features)
         self.head = Linear(encoder.features, config.clusters, rng)

@@ -46,8 +46,7 @@ def expect_finite(who: str, **features: np.ndarray) -> None:
             bad = np.count_nonzero(~np.isfinite(np.einsum("ij,ij->i", rows, rows)))
         if bad:
             raise FloatingPointError(f"{who}: {name}: {bad} of {len(rows)} rows are not finite (NaN, infinity, or too "
-                                     "large to square): no score means anything; if training diverged, train again "
-                                     "with a smaller --lr")
+                                     "large to square), so no score is given: look at the weights that made them")
 
 
 def expect_labelled(who: str, **sets: tuple[np.ndarray, np.ndarray]) -> None:

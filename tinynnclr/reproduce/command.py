@@ -1,5 +1,4 @@
 """Make a table: find or train its runs, judge them, and leave CSV, Markdown and a picture: `tinynnclr reproduce`."""
-import shlex
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +8,7 @@ from tqdm import tqdm
 from .. import kernels, run_dir
 from ..compare import Job
 from ..config import Config, nearest
+from ..console import shell_words
 from ..disk import expect_ours
 from ..evaluate import protocol as judging
 from .friends import FRIENDS, answer, elsewhere
@@ -148,7 +148,8 @@ def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Stor
                           for name, other in BUDGETS.items() if name not in (budget, "tiny")})
         notes = [answer(cells, lent), *failed]
     run_dir.write_text(base.with_suffix(".csv"), csv_text(table, cells, rows, budget, steps))
-    run_dir.write_text(base.with_suffix(".md"), markdown(table, cells, rows, title, rules, shlex.join(command), notes))
+    page = markdown(table, cells, rows, title, rules, shell_words(*command), notes)
+    run_dir.write_text(base.with_suffix(".md"), page)
     path = base.with_suffix(".png")
     if table.protocol:
         draw_findings(table, rows, path, title)

@@ -15,7 +15,7 @@ from .table import repository_in, table, write_table
 def main(arguments: list[str] | None = None) -> None:
     """Build the lessons that are named, or those whose notebooks are not what their sources would make."""
     escape_unprintable()
-    parser = argparse.ArgumentParser(prog="python -m tinynnclr.teach", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tinynnclr.teach", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("command", choices=("build", "status", "table"))
     parser.add_argument("lesson", nargs="*", metavar="NN", help="numbers of lessons, such as 07 [all that are stale]")
     parser.add_argument("--lessons", type=Path, default=Path("lessons"), metavar="DIR", help="their folder [lessons]")
