@@ -42,7 +42,7 @@ def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
     others = ["checkpoint.npz", ".checkpoint.npz", "notes.md.1", ".hidden", ".profile.12", "checkpoint.npz.4711",
               ".notes.md.1", ".checkpoint.npz.4711", ".probe-99", f"x.tinynnclr-{dead}.tmp", ".x.tinynnclr-.tmp",
               f".x.tinynnclr-{dead}.tmp.bak", f".checkpoint.npz.tinynnclr-{os.getpid()}.tmp",
-              f".x.tinynnclr-{os.getppid()}.tmp"]  # of others, or of processes that live
+              f".x.tinynnclr-{os.getppid() or os.getpid()}.tmp"]  # of others, or of processes that live; 0: Wine
     for name in ours + others:
         (tmp_path / name).write_text("", encoding="utf-8")
     with sole_owner(tmp_path):
@@ -78,4 +78,18 @@ def test_the_owner_may_come_back(tmp_path):
         with sole_owner(tmp_path):
             pass
     with sole_owner(tmp_path), pytest.raises(ValueError, match="another process"), sole_owner(tmp_path):
+        pass
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="on other systems, the lock is no file")
+def test_a_lock_that_windows_has_marked_for_deletion(tmp_path, monkeypatch):
+    """After one process was refused, Windows refuses to open the file until its owner ends."""
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(PermissionError, match="cannot be opened"), sole_owner(tmp_path):
+        pass
+    (tmp_path / ".owner").write_bytes(b"")
+    with pytest.raises(ValueError, match="another process"), sole_owner(tmp_path):
         pass

@@ -48,7 +48,12 @@ def _hold(folder):
         import msvcrt
 
         flags = os.O_CREAT | os.O_RDWR | os.O_TEMPORARY  # type: ignore[attr-defined]
-        held = os.open(folder / ".owner", flags)
+        try:
+            held = os.open(folder / ".owner", flags)
+        except PermissionError:
+            if ".owner" in os.listdir(folder):  # held, and marked for deletion by another process that was refused
+                raise BlockingIOError from None
+            raise
         try:
             msvcrt.locking(held, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
         except OSError:
