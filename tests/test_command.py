@@ -22,12 +22,22 @@ QUIET = {k: v for k, v in ENVIRONMENT.items() if k != "PYTHONUNBUFFERED"}
 @pytest.mark.parametrize("words", [["--out", "my run"], ["a'b", 'c"d', "$HOME", "`x`", "é;&|"], ["", "*", "~"]])
 def test_the_shell_reads_the_same_words(words):
     line = shell_words(sys.executable, "-c", "import sys; print(ascii(sys.argv[1:]))", *words)
-    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(["sh", "-c", line], capture_output=True, encoding="utf-8", check=True, timeout=60)
+    assert done.stdout.strip() == ascii(words)
+
+
+@pytest.mark.skipif(os.name != "nt", reason="of Windows")
+@pytest.mark.parametrize("words", [["--out", "my run"], ["", "a,b", "$x&|;"],
+                                   ["C:\\my run\\", "folder:C:\\a b\\\\", "C:\\x\\"]])
+def test_windows_reads_the_same_words(words):
+    line = shell_words(sys.executable, "-c", "import sys; print(ascii(sys.argv[1:]))", *words)
+    done = subprocess.run(line, capture_output=True, encoding="utf-8", check=True, timeout=60)
     assert done.stdout.strip() == ascii(words)
 
 
 def test_words_for_windows(monkeypatch):
     monkeypatch.setattr(os, "name", "nt")
+    assert shell_words("C:\\my run\\") == r'"C:\my run\\"'
     assert shell_words("--out", r"C:\my run", "a,b", "runs/x-1") == r'--out "C:\my run" "a,b" runs/x-1'
 
 
@@ -73,7 +83,7 @@ def test_the_hook_is_there_before_the_imports(name, tmp_path):
     (tmp_path / "numba.py").write_text(f"raise {name}", encoding="utf-8")
     path = os.pathsep.join([str(tmp_path), ENVIRONMENT["PYTHONPATH"]])
     done = subprocess.run([sys.executable, "-m", "tinynnclr", "--version"], env={**ENVIRONMENT, "PYTHONPATH": path},
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, encoding="utf-8", timeout=60)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert len(done.stderr.split("\n")) <= 3
@@ -87,7 +97,7 @@ def test_the_hook_is_there_before_the_imports(name, tmp_path):
                                                                          reason="a device of Linux"))])
 def test_streams_that_are_closed_or_full(arguments, streams, status, tmp_path):
     done = subprocess.run(["sh", "-c", f"{PROGRAM} {arguments} {streams}"], env=QUIET, cwd=tmp_path, timeout=60,
-                          capture_output=True, text=True)
+                          capture_output=True, encoding="utf-8")
     assert done.returncode == status
     assert done.stderr.count("\n") == ("full" in streams)
     assert "Traceback" not in done.stderr
@@ -102,7 +112,7 @@ def test_an_odd_environment(tmp_path):
     code = ("import sys; sys.argv[1:] = ['train', '--help']; from tinynnclr.__main__ import main\n"
             "try: main()\nfinally:\n import tinynnclr.plots, matplotlib; assert matplotlib.get_backend() == 'agg'")
     environment = {k: v for k, v in ENVIRONMENT.items() if k not in ("HOME", "MATPLOTLIBRC")}
-    done = subprocess.run([sys.executable, "-X", "dev", "-c", code], cwd=tmp_path, capture_output=True, text=True,
+    done = subprocess.run([sys.executable, "-X", "dev", "-c", code], cwd=tmp_path, capture_output=True, encoding="utf-8",
                           env={**environment, **ODD, "MPLCONFIGDIR": str(tmp_path)}, timeout=100)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: tinynnclr train")

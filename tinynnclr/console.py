@@ -28,7 +28,9 @@ def shell_words(*words: object) -> str:
              for word in words]
     if os.name != "nt":
         return shlex.join(texts)
-    return " ".join(text if re.fullmatch(r"[\w./:\\+=-]+", text, re.ASCII) else f'"{text}"' for text in texts)
+    quoted = [re.sub(r"^(.*?)(\\*)$", r'"\1\2\2"', text) for text in texts]  # a \ before a quote would escape it
+    return " ".join(text if re.fullmatch(r"[\w./:\\+=-]+", text, re.ASCII) else quote
+                    for text, quote in zip(texts, quoted, strict=True))
 
 
 def one_line(message: object) -> str:
