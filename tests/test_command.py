@@ -112,7 +112,7 @@ def test_an_odd_environment(tmp_path):
     code = ("import sys; sys.argv[1:] = ['train', '--help']; from tinynnclr.__main__ import main\n"
             "try: main()\nfinally:\n import tinynnclr.plots, matplotlib; assert matplotlib.get_backend() == 'agg'")
     environment = {k: v for k, v in ENVIRONMENT.items() if k not in ("HOME", "MATPLOTLIBRC")}
-    done = subprocess.run([sys.executable, "-X", "dev", "-c", code], cwd=tmp_path, capture_output=True, encoding="utf-8",
-                          env={**environment, **ODD, "MPLCONFIGDIR": str(tmp_path)}, timeout=100)
+    done = subprocess.run([sys.executable, "-X", "dev", "-c", code], cwd=tmp_path, capture_output=True,
+                          encoding="utf-8", env={**environment, **ODD, "MPLCONFIGDIR": str(tmp_path)}, timeout=100)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: tinynnclr train")

@@ -125,7 +125,7 @@ def without_encoding(tree):
             name, given = ast.unparse(node.func), {keyword.arg: keyword.value for keyword in node.keywords}
             mode = ast.unparse(given.get("mode", node.args[1] if len(node.args) > 1 else ast.Constant("r")))
             if (name in ("open", "os.fdopen", "io.open") and re.fullmatch("'[^b]*'", mode)
-                    or name.endswith((".read_text", ".write_text")) and name not in ("run_dir.write_text", "disk.write_text")
+                    or name.endswith((".read_text", ".write_text")) and name != "disk.write_text"
                     or "text" in given and name.startswith("subprocess.") or "universal_newlines" in given):
                 yield f"line {node.lineno}: {name}"
 
