@@ -75,6 +75,39 @@ def test_an_answer_cannot_change_what_it_is_judged_by():
         check("t.a", cheat)
 
 
+def test_a_list_and_a_dict_are_given_as_copies():
+    @exercise("t.e", reference=len)
+    def _(trial):
+        for value in ([1, 2], {1: 2}):
+            trial.equal(trial(value), len(value))
+
+    assert check("t.e", len) is len
+    with pytest.raises(WrongAnswer, match="expected: 2"):
+        check("t.e", lambda value: value.clear() or len(value))
+
+
+def test_integers_are_wanted_where_integers_are_expected():
+    @exercise("t.f", reference=np.argmax)
+    def _(trial):
+        trial.equal(trial(np.array([1.0, 2.0])), 1)
+
+    assert check("t.f", np.argmax) is np.argmax
+    for wrong in (lambda x: float(np.argmax(x)), lambda x: True):
+        with pytest.raises(WrongAnswer, match="integers are wanted"):
+            check("t.f", wrong)
+
+
+def test_an_argument_that_stays_with_the_caller_may_not_be_changed():
+    @exercise("t.g", reference=np.sort)
+    def _(trial):
+        x = np.array([2.0, 1.0])
+        trial.equal(trial.keeps(x, 0), [1.0, 2.0])
+
+    assert check("t.g", np.sort) is np.sort
+    with pytest.raises(WrongAnswer, match="argument 1 was changed, and it belongs to the caller"):
+        check("t.g", lambda x, axis: x.sort() or x)
+
+
 def test_what_must_hold_and_what_may_be_held():
     @exercise("t.b", reference=np.sum)
     def _(trial):

@@ -16,7 +16,7 @@ def plane(z1, z2):
 def diagnose(loss, alignment, uniformity, exam):
     if uniformity[-1] > -0.2:
         return "collapsed"
-    if exam > 2 * alignment[-1]:
+    if exam >= 2 * alignment[-1]:
         return "shortcut"
     return "healthy"
 

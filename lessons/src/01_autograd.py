@@ -349,7 +349,7 @@ def backward(root, g):
 
     A node has parents (nodes, or None for a constant), vjps (one for each parent), order (larger: newer) and grad (an
     array, or None at first). A leaf is a node without parents. Call once the vjp of each parent that is
-    a node, and change no array in place.
+    a node, and change no array in place. A leaf's grad shares no memory with g or with another leaf's grad.
     """
     raise NotImplementedError
 

@@ -202,7 +202,8 @@ def knn_classes(train, labels, queries, own, k, temperature):
 
     Subtract the mean of train from both, scale rows to length 1; a neighbour of cosine c has exp(c / temperature)
     votes. own (m,): the row of train that is the query itself, -1 where none is; it is left out, and k OTHERS vote (all
-    others, where k is larger). No overflow in float32 at a temperature of 0.005.
+    others, where k is larger). Of equal cosines the lower row counts as nearer, of equal votes the lower
+    class wins. No overflow in float32 at a temperature of 0.005.
     """
     raise NotImplementedError
 

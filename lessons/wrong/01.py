@@ -185,3 +185,36 @@ def backward(root, g):
             if parent is not None:
                 share = vjp(g)
                 grads[parent] = grads[parent] + share if parent in grads else share
+
+
+# %% tags=["exercise:01.c"]
+# diagnosis: a leaf keeps the very array it was given, which is the caller's g, or another leaf's gradient
+def backward(root, g):
+    grads = {root: g}
+    while grads:
+        node = max(grads, key=lambda n: n.order)
+        g = grads.pop(node)
+        if not node.parents:
+            node.grad = g if node.grad is None else node.grad + g
+        for parent, vjp in zip(node.parents, node.vjps, strict=True):
+            if parent is not None:
+                share = vjp(g)
+                grads[parent] = grads[parent] + share if parent in grads else share
+
+
+# %% tags=["exercise:01.c"]
+# diagnosis: the second gradient is added in place to an array that somebody may still hold
+def backward(root, g):
+    grads = {root: g}
+    while grads:
+        node = max(grads, key=lambda n: n.order)
+        g = grads.pop(node)
+        if not node.parents:
+            if node.grad is None:
+                node.grad = g.copy()
+            else:
+                node.grad += g
+        for parent, vjp in zip(node.parents, node.vjps, strict=True):
+            if parent is not None:
+                share = vjp(g)
+                grads[parent] = grads[parent] + share if parent in grads else share

@@ -272,3 +272,18 @@ def total(x, launch):
 # diagnosis: right value, wrong method: launch is never called
 def total(x, launch):
     return x.sum()
+
+
+# %% tags=["exercise:03.a"]
+# diagnosis: one value needs no look, in the belief that it is a number
+@njit
+def describe(x):
+    if len(x) == 1:
+        return 1, x[0], "clean"
+    count, top = 0, x[0]                             # x[0] has x's own type; -np.inf would be a float64
+    for value in x:
+        if value == value:
+            count += 1
+            if count == 1 or value > top:            # the first number takes the place of a NaN, too
+                top = value
+    return count, top, "clean" if count == len(x) else "spoiled"

@@ -192,3 +192,16 @@ def quiet_head(features, classes, rng):
 # diagnosis: the right size, but drawn from a generator of its own, without a seed: no run can be repeated
 def quiet_head(features, classes, rng):
     return 0.01 / math.sqrt(features) * np.random.default_rng().standard_normal((features, classes)), np.zeros(classes)
+
+
+# %% tags=["exercise:06.b"]
+# diagnosis: eps is not looked at: 0.00001 is written into the formula
+def batch_norm_mode(x, weight, bias, running_mean, running_var, training, momentum=0.1, eps=1e-5):
+    mean, var = running_mean, running_var
+    if training:
+        axes = tuple(range(x.ndim - 1))
+        m = x.size // x.shape[-1]
+        mean, var = x.mean(axis=axes), x.var(axis=axes)
+        running_mean = running_mean + momentum * (mean - running_mean)
+        running_var = running_var + momentum * (var * m / (m - 1) - running_var)
+    return (x - mean) / np.sqrt(var + 1e-5) * weight + bias, running_mean, running_var

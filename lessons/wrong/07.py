@@ -227,3 +227,39 @@ def epoch_views(images, augmentation, batch_size, seed, epoch):
     order = rng.permutation(len(images))
     for i in range(0, len(images) - batch_size + 1, batch_size):
         yield order[i:i + batch_size], *views.two_views(images, order[i:i + batch_size], augmentation, rng)
+
+
+# %% tags=["exercise:07.a"]
+# diagnosis: rows stay in the image, positions do not: beyond the last centre it goes on in a straight line
+def crop_resize(image, box, size):
+    image = image.astype(float)
+    y, x, height, width = box
+    inside = np.arange(size) + 0.5
+    v = y + np.clip(inside * height / size - 0.5, 0, max(height - 1, 0))
+    u = x + np.clip(inside * width / size - 0.5, 0, max(width - 1, 0))
+    top, left = np.minimum(v.astype(int), max(len(image) - 2, 0)), np.minimum(u.astype(int), image.shape[1] - 2)
+    bottom, s, t = np.minimum(top + 1, len(image) - 1), (v - top)[:, None, None], (u - left)[:, None]
+    upper = image[top][:, left] * (1 - t) + image[top][:, left + 1] * t
+    lower = image[bottom][:, left] * (1 - t) + image[bottom][:, left + 1] * t
+    return upper * (1 - s) + lower * s
+
+
+# %% tags=["exercise:07.a"]
+# diagnosis: a box shorter than a pixel is sampled beyond its start
+def crop_resize(image, box, size):
+    y, x, height, width = box
+    h, w, _ = image.shape
+    image = image.astype(float)
+    out = np.empty((size, size, 3))
+    for i in range(size):
+        v = min(y + min(max((i + 0.5) * height / size - 0.5, 0), max(height - 1, 1)), h - 1)
+        top = int(v)
+        bottom = min(top + 1, h - 1)
+        for j in range(size):
+            u = min(x + min(max((j + 0.5) * width / size - 0.5, 0), max(width - 1, 1)), w - 1)
+            left = int(u)
+            right = min(left + 1, w - 1)
+            upper = image[top, left] * (1 - u + left) + image[top, right] * (u - left)
+            lower = image[bottom, left] * (1 - u + left) + image[bottom, right] * (u - left)
+            out[i, j] = upper * (1 - v + top) + lower * (v - top)
+    return out

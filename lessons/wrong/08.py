@@ -169,3 +169,21 @@ def nt_xent_matrix(z1, z2, temperature):
     logits = z @ z.T / temperature
     np.fill_diagonal(logits, -np.inf)
     return ops.cross_entropy(logits[:b], labels=np.arange(b, 2 * b)).item()
+
+
+# %% tags=["exercise:08.b"]
+# diagnosis: the largest logit of all rows is taken away: in float32 nothing is left of a row far below it
+def info_nce_grad(s, temperature):
+    logits = s / temperature
+    p = np.exp(logits - logits.max())
+    p /= p.sum(axis=1, keepdims=True)
+    return (p - np.eye(len(s))) / (len(s) * temperature)
+
+
+# %% tags=["exercise:08.b"]
+# diagnosis: the smallest logit of a row is taken away instead of the largest: exp(200) is infinite in float32
+def info_nce_grad(s, temperature):
+    logits = s / temperature
+    p = np.exp(logits - logits.min(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    return (p - np.eye(len(s))) / (len(s) * temperature)

@@ -155,3 +155,33 @@ def effective_rank(z):
     _, s, _ = np.linalg.svd(z)
     p = s[s > 0] / s.sum()
     return np.exp(-(p * np.log(p)).sum())
+
+
+# %% tags=["exercise:09.b"]
+# diagnosis: the exam is compared with the smallest alignment of the run, not with the last
+def diagnose(loss, alignment, uniformity, exam):
+    if uniformity[-1] > -0.2:
+        return "collapsed"
+    if exam >= 2 * alignment.min():
+        return "shortcut"
+    return "healthy"
+
+
+# %% tags=["exercise:09.b"]
+# diagnosis: a uniformity that falls short of -1 is taken for one spot, where 0 is one point
+def diagnose(loss, alignment, uniformity, exam):
+    if uniformity[-1] > -1:
+        return "collapsed"
+    if exam >= 2 * alignment[-1]:
+        return "shortcut"
+    return "healthy"
+
+
+# %% tags=["exercise:09.b"]
+# diagnosis: exactly twice as far apart at the exam is let through: at least twice was said
+def diagnose(loss, alignment, uniformity, exam):
+    if uniformity[-1] > -0.2:
+        return "collapsed"
+    if exam > 2 * alignment[-1]:
+        return "shortcut"
+    return "healthy"

@@ -162,3 +162,47 @@ def winners(queries, bank):
 def winners(queries, bank):
     dot, cosine = queries @ bank.T, unit_rows(queries) @ unit_rows(bank).T
     return np.stack([dot.argmax(1), cosine.argmax(1), (-2 * dot).argmin(1)], 1)
+
+
+# %% tags=["exercise:11.a"]
+# diagnosis: the best so far begins at -1e9, which a similarity may fall short of
+def nearest_lean(queries, bank):
+    best = np.zeros(len(queries), np.int64)
+    top = np.full(len(queries), -1e9, np.float32)
+    every = np.arange(len(queries))
+    for start in range(0, len(bank), 64):
+        scores = queries @ bank[start:start + 64].T  # (b, 64): 128 KB, used while it is in the cache
+        scores[np.isnan(scores)] = -np.inf           # argmax would take a NaN for the largest
+        place = scores.argmax(1)                     # the first of equals in this block
+        value = scores[every, place]
+        better = value > top                         # ">": the first of equals among all blocks
+        best[better], top[better] = start + place[better], value[better]
+    return best
+
+
+# %% tags=["exercise:11.b"]
+# diagnosis: the list begins with -1e9, which a score may fall short of
+def top_k(scores, k):
+    values, indices = np.full(k, -1e9, scores.dtype), np.full(k, -1)
+    for j, score in enumerate(scores):
+        if score > values[k - 1]:                    # most scores stop here: one comparison each
+            place = k - 1
+            while place > 0 and score > values[place - 1]:
+                values[place], indices[place] = values[place - 1], indices[place - 1]
+                place -= 1
+            values[place], indices[place] = score, j
+    return indices, values
+
+
+# %% tags=["exercise:11.b"]
+# diagnosis: right places in an array of floats, which cannot be indices
+def top_k(scores, k):
+    values, indices = np.full(k, -np.inf, scores.dtype), np.full(k, -1.0)
+    for j, score in enumerate(scores):
+        if score > values[k - 1]:                    # most scores stop here: one comparison each
+            place = k - 1
+            while place > 0 and score > values[place - 1]:
+                values[place], indices[place] = values[place - 1], indices[place - 1]
+                place -= 1
+            values[place], indices[place] = score, j
+    return indices, values

@@ -11,6 +11,7 @@ An exercise is a function that tries an answer, registered under its name:
 In the lesson stands `f = check("11.a", f)`: f is the learner's own where it passed, the reference where it was not
 attempted (its stub raises NotImplementedError), and a wrong answer raises.
 """
+import copy
 import importlib
 import tracemalloc
 from collections.abc import Callable
@@ -47,6 +48,16 @@ class Trial:
         """The answer's value, given copies, so that it cannot change what it is judged by."""
         return self._call(_copies(args), kwargs)
 
+    def keeps(self, *args: Any) -> Any:
+        """The answer's value, given these very arguments: no array may be changed."""
+        self.checks += 1
+        before = _copies(args)
+        value = self._call(args, {})
+        for i, (old, new) in enumerate(zip(before, args, strict=True)):
+            if isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=True):
+                self.fail(f"argument {i + 1} was changed, and it belongs to the caller", before=old, afterwards=new)
+        return value
+
     def _call(self, args, kwargs):
         self.calls += 1
         try:
@@ -59,7 +70,10 @@ class Trial:
 
     def equal(self, got: Any, expected: Any, *, rtol: float = 1e-5, atol: float = 1e-6, hint: str = "",
               **inputs: Any) -> None:
-        """got must be `expected`: the same shape, and the same numbers within rtol and atol; NaN equals NaN."""
+        """got must be `expected`: the same shape, and the same numbers within rtol and atol; NaN equals NaN.
+
+        Where integers are expected, integers must come: floats are no indices and no counts.
+        """
         self.checks += 1
         try:
             value = np.asarray(got)
@@ -69,6 +83,9 @@ class Trial:
             fine = False
         if not fine:
             self.fail(hint, expected=expected, got=got, **inputs)
+        if np.asarray(expected).dtype.kind in "iu" and value.dtype.kind not in "iu":
+            self.fail(f"right numbers, but integers are wanted, and these are {value.dtype}", expected=expected,
+                      got=got, **inputs)
 
     def true(self, fine: bool, said: str, **inputs: Any) -> None:
         """Something that must hold; `said` tells a learner what does not."""
@@ -100,7 +117,7 @@ class Trial:
 
 
 def _copies(args):
-    return [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+    return [copy.deepcopy(a) if isinstance(a, np.ndarray | list | dict) else a for a in args]
 
 
 def short(value: Any) -> str:

@@ -97,6 +97,10 @@ def _(trial):
                                                          "the lowest index first")):
         h = np.array(rows, np.float32)
         trial.equal(trial(h, k), nearest_others(h, k), hint=hint, h=h, k=k)
+    for h in (np.ones((40, 1), np.float32), np.tile(np.eye(3, dtype=np.float32), (20, 1))):
+        for k in (1, 5, len(h) - 1):
+            trial.equal(trial(h, k), nearest_others(h, k), h=h, k=k, hint=f"{len(h)} rows, most of them equals, in "
+                        "order of index: np.sort and np.argsort keep that order with kind=\"stable\", not without")
     rng = np.random.default_rng(0)
     for n, d, k in ((5, 2, 1), (6, 3, 5), (40, 8, 5)):
         h = clear(rng, n, d)

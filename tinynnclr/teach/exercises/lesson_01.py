@@ -60,7 +60,7 @@ def _(trial):
                         ((0, 3), (1, 3))):
         g = 10.0 ** (np.arange(math.prod(wide)) % 5).reshape(wide)  # the digits of a sum tell what went into it
         places = np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), wide)  # which number was copied where
-        expected = np.bincount(places.ravel(), g.ravel(), minlength=math.prod(shape)).reshape(shape)
+        expected = np.bincount(places.ravel(), g.ravel(), minlength=math.prod(shape)).astype(float).reshape(shape)
         times = g.size // expected.size
         used = "once: no copies, nothing to add" if times == 1 else f"{times} times: add up what they all got"
         trial.equal(trial(g, shape), expected, hint=f"each number of an array of shape {shape} was used {used}; "
@@ -127,10 +127,17 @@ def _(trial):
     _walk(trial, [x, z, w, _Named("y = z + w", (1, z), (1, w))], {x: 8}, "one way to z is longer than the other")
     a, b = _Named("a"), _Named("b")
     _walk(trial, [a, b, _Named("y = a + b", (1, a), (1, b))], {a: 1, b: 1}, "two leaves")
+    own = not np.shares_memory(a.grad, b.grad)
+    first, g = a.grad, np.array([1.0, 10.0])
     _walk(trial, [a, _Named("u = 3a", (3, a))], {a: 3}, "a second graph adds to the grad that is there")
-    g = np.array([1.0, 10.0])
+    trial.equal(first, g, hint="the array that a had as its grad was changed in place, and somebody may still hold it",
+                graph="y = a + b, then u = 3a", g=g)
     trial.equal(b.grad, g, hint="b had no part in the second graph, and its grad must not move with a's",
                 graph="y = a + b, then u = 3a", g=g)
+    c, given = _Named("c"), g.copy()
+    trial._call((_Named("y = 1c", (1, c)), given), {})
+    trial.true(own and not np.shares_memory(c.grad, given), "right gradients, but two leaves, or a leaf and g, share "
+               "one array: whoever clips one of them in place changes the other, so a leaf takes a copy", g=g)
     nodes = [x := _Named("x")]
     for i in range(10):
         nodes.append(_Named(f"y{i} = {'y' + str(i - 1) if i else 'x'} twice", (1, nodes[-1]), (1, nodes[-1])))

@@ -65,6 +65,7 @@ def _(trial):
                           ([nan, 1], "top begins with a NaN here, and nothing is greater than NaN"),
                           ([nan, 1, 3, 2], "top begins with a NaN here, and nothing is greater than NaN"),
                           ([-np.inf, nan], "minus infinity is a number"),
+                          ([nan], "one value, and no number: top is NaN"),
                           ([nan, nan], "no number at all: top is NaN")):
         for dtype in (np.float32, np.float64):
             x = np.array(numbers, dtype)

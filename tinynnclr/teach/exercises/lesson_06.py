@@ -73,6 +73,7 @@ def _(trial):
     rng = np.random.default_rng(6)
     names = ("y", "the new running_mean", "the new running_var")
     zero, one = np.zeros(1), np.ones(1)
+    cases: tuple
     pair, pictures = np.array([[0.0], [2.0]]), 3 + 2 * rng.standard_normal((2, 3, 2, 2))
     two = (np.array([2.0, 0.5]), np.array([1.0, -1.0]), np.array([0.5, -3.0]), np.array([4.0, 0.25]))
     cases = (
@@ -88,11 +89,13 @@ def _(trial):
         (pictures, two, True, 0.1, "pictures in training: one mean and variance for each channel, over pictures and "
                                    "pixels"),
         (pictures[:1], two, False, 0.1, "a picture in evaluation, two channels"),
+        (pictures, two, True, 0.1, "in training, with a large eps: it stands beside the variance", 2.0),
+        (pictures, two, False, 0.1, "in evaluation, with a large eps: it stands beside the variance", 2.0),
     )
     with np.errstate(all="ignore"):
-        for x, (weight, bias, mean, var), training, momentum, hint in cases:
-            got = _several(trial, trial(x, weight, bias, mean, var, training, momentum), names)
-            wanted = _both_modes(x, weight, bias, mean, var, training, momentum)
+        for x, (weight, bias, mean, var), training, momentum, hint, *eps in cases:
+            got = _several(trial, trial(x, weight, bias, mean, var, training, momentum, *eps), names)
+            wanted = _both_modes(x, weight, bias, mean, var, training, momentum, *eps)
             for name, ours, expected in zip(names, got, wanted, strict=True):
                 trial.equal(ours, expected, hint=f"{name}, {hint}", x=x, weight=weight, bias=bias, running_mean=mean,
                             running_var=var, training=training, momentum=momentum)

@@ -70,6 +70,10 @@ def _(trial):
         (ramp, (1.5, 1.5, 2.5, 2.5), 5, "the last position is the last pixel itself: there is none below or to the "
                                         "right of it"),
         (ramp, (2.2, 1.3, 0.5, 0.5), 2, "a box less than a pixel high or wide: all positions are its start"),
+        (squares, (2.2, 1.3, 0.9, 0.9), 4, "a box nearly a pixel high and wide: all positions are its start"),
+        (squares, (3.6, 4.5, 0.4, 0.5), 2, "a box that starts beyond the last pixel centre: all positions are that "
+                                           "centre, at most h - 1 and w - 1"),
+        (squares[:1], (0, 0.5, 1, 3), 4, "an image of one row"),
         (squares, (0, 0, 4, 5), 3, "an image of 4 rows and 5 columns"),
         (squares, (0.3, 1.2, 3.1, 2.7), 6, "any box"),
     )
@@ -144,7 +148,7 @@ def _same(a, b):
 @exercise("07.c", reference=epoch_views)
 def _(trial):
     plain = np.repeat(np.arange(0, 250, 10, dtype=np.uint8), 4 * 4 * 3).reshape(25, 4, 4, 3)  # image i has colour 10 i
-    for n, batch_size in ((1, 1), (2, 1), (5, 2), (25, 8)):
+    for n, batch_size in ((1, 1), (2, 1), (3, 8), (5, 2), (25, 8)):
         lengths, indices, x1, x2 = _epoch(trial, plain[:n], batch_size, 0, 0)
         wanted = [min(batch_size, n - first) for first in range(0, n, batch_size)]
         trial.equal(lengths, wanted, n=n, batch_size=batch_size,

@@ -73,9 +73,11 @@ def _(trial):
         trial.equal(trial(steep, 0.01), _autograd(steep, 0.01), rtol=1e-9, atol=1e-12, s=steep, temperature=0.01,
                     hint="near, but not exact: at this temperature the slope changes within the smallest step; write "
                          "the formula, with no differences of losses")
-        sharp = np.array([[1, 0.9], [0.95, 1]], np.float32)
-        trial.equal(trial(sharp, 0.01), _autograd(sharp, 0.01), rtol=1e-3, atol=1e-3, s=sharp, temperature=0.01,
-                    hint="1 / 0.01 is 100, and float32's exp is infinite from 89 on: the softmax needs 08.a's trick")
+        for rows in ([[1, 0.9], [0.95, 1]], [[1, -1], [0.95, 1]], [[1, 0.9], [-0.99, -1]]):
+            sharp = np.array(rows, np.float32)
+            trial.equal(trial(sharp, 0.01), _autograd(sharp, 0.01), rtol=1e-3, atol=1e-3, s=sharp, temperature=0.01,
+                        hint="1 / 0.01 is 100, and float32's exp is infinite from 89 on and 0 below -104: the softmax "
+                             "needs 08.a's trick, each row with its own largest logit")
     before = Node("probe").order
     trial(lopsided, 0.5)
     recorded = Node("probe").order - before - 1

@@ -14,9 +14,9 @@ def plane(z1: np.ndarray, z2: np.ndarray) -> tuple[float, float]:
 
 def diagnose(loss: np.ndarray, alignment: np.ndarray, uniformity: np.ndarray, exam: float) -> str:
     """"collapsed", "shortcut" or "healthy": curves (n,) of a run on its own views, and its alignment at the exam."""
-    if uniformity[-1] > -0.3:
+    if uniformity[-1] > -0.2:
         return "collapsed"
-    return "shortcut" if exam > 1.5 * alignment[-1] else "healthy"
+    return "shortcut" if exam >= 2 * alignment[-1] else "healthy"
 
 
 @exercise("09.a", reference=plane)
@@ -78,6 +78,15 @@ def _(trial):
                               "ask for the collapse first"),
         ("healthy", (_curve(4.0, 1.2, 0.6, 0.4), _curve(0.9, 0.2, 0.08, 0.05), _curve(-2.0, -2.6, -3.1, -3.2), 0.06),
          "partners very close are no collapse, where everybody else keeps away: ask the uniformity"),
+        ("collapsed", (_curve(5.4, 5.3), _curve(0.5, 0.1), _curve(-1.5, -0.15), 0.15),
+         "a uniformity of -0.15 is above -0.2: all sit in nearly one spot"),
+        ("healthy", (_curve(5.4, 5.3), _curve(0.5, 0.4), _curve(-1.5, -0.8), 0.5),
+         "a uniformity of -0.8 is far from -0.2: no collapse"),
+        ("shortcut", (_curve(5.4, 5.3), _curve(0.5, 0.25), _curve(-1.5, -1.8), 0.5),
+         "exactly twice as large at the exam as at the end of the run: at least twice is enough"),
+        ("healthy", (_curve(5.4, 5.3), _curve(0.1, 0.4), _curve(-1.5, -1.8), 0.5),
+         "the exam is compared with the last alignment, not with an earlier one"),
+        ("healthy", (_curve(5.3), _curve(0.4), _curve(-1.5), 0.5), "curves of one value: it is the last"),
     )
     for right, given, hint in cases:
         got = trial(*given)

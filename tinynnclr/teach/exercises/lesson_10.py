@@ -64,7 +64,8 @@ def _(trial):
             z, first = (ids[:, None] + 0.5).astype(np.float32), first + b
             line.extend((i + 0.5, i, clock) for i in ids.tolist())
             shown = {"places": size, "batches_so_far": batches[:clock]}
-            trial(queue, z, ids)
+            trial._call((queue, z, ids), {})
+            z[:], ids[:] = -7, -7  # the caller's arrays, which may change: the queue holds numbers of its own
             pointer = queue.pointer
             trial.true(isinstance(pointer, int | np.integer) and 0 <= pointer < size,
                        f"the pointer must be a whole number from 0 to {size - 1}. {hint}", pointer=pointer, **shown)
@@ -88,7 +89,7 @@ def _(trial):
     rng = np.random.default_rng(10)
     east, north, west = [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]
     almost = [0.8, 0.6]
-    cases = (
+    cases: tuple = (
         ([east], [north, east], [1, 1], 1, 1, "age 1 or more: every row counts"),
         ([east], [east, almost], [2, 1], 2, 2, "row 0 came with batch 2, which is this one: its age is 1, too young"),
         ([east], [east, almost, north], [2, 1, 1], 3, 2, "row 0 is 2 steps old, 3 - 2 + 1, and that is old enough"),
@@ -100,6 +101,8 @@ def _(trial):
         ([east, north], [east, almost, north, west], [3, 1, 2, 3], 3, 2,
          "after a wrap, the newest rows stand at both ends of the array: only `born` says which they are"),
     )
+    cases += tuple(([east], [east] * (young + 40), [2] * young + [1] * 40, 2, 2, "40 rows are old enough and equal: "
+                    "the lowest place; np.argsort keeps their order with kind=\"stable\" only") for young in (5, 20))
     for z, rows, born, clock, at_least, hint in cases:
         z, rows, born = np.array(z, np.float32), np.array(rows, np.float32), np.array(born)
         expected = nearest_older(z, rows, born, clock, at_least)

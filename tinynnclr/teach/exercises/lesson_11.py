@@ -36,6 +36,9 @@ def _(trial):
     one = np.ones((1, 1), np.float32)
     for numbers, hint in (([1, 2], "the largest similarity wins"),
                           ([-2, -1], "all similarities are below zero, and one of them is still the largest"),
+                          ([-2e30, -1e30], "far below zero, and one of them is still the largest"),
+                          ([5], "one row is the nearest of one"),
+                          ([3] * 40, "of 40 equal rows the first one wins"),
                           ([3, 3], "of two equal rows the first one wins"),
                           ([0, 3, 1, 3], "of two equal rows the first one wins")):
         bank = np.array(numbers, np.float32)[:, None]
@@ -69,6 +72,8 @@ def _(trial):
                              ([2, 1], 2, "the largest comes first"),
                              ([1, 2], 2, "the largest comes first"),
                              ([-2, -1], 2, "scores below zero count too"),
+                             ([-2e30, -1e30], 1, "scores far below zero count too"),
+                             ([3] * 40, 30, "of 40 equal scores the first stays in front, and all others in order"),
                              ([3, 3], 1, "of two equal scores the first stays in front"),
                              ([3, 3], 2, "of two equal scores the first stays in front"),
                              ([3, 1, 2], 2, "a new score may belong between two that are there already"),
@@ -89,7 +94,8 @@ def _(trial):
 @exercise("11.c", reference=winners)
 def _(trial):
     query = np.array([[1, 0]], np.float32)
-    for rows, hint in (([[1, 0], [0, 1]], "the first row is the query itself"),
+    for rows, hint in (([[-2, 1]], "one row wins by every measure"),
+                       ([[1, 0], [0, 1]], "the first row is the query itself"),
                        ([[1, 0], [3, 2]], "the second row is longer: the dot product likes that, the others do not"),
                        ([[3, 2], [0.25, 0], [1, 0.5]], "three measures, three winners: the long row, the short one "
                                                        "that points the same way, the one that is close"),

@@ -74,6 +74,13 @@ def _(trial):
         (LINE, four, LINE[[1]], np.array([1]), 20, 0.1, "k is larger than the number of rows: all others vote"),
         (rng.standard_normal((30, 5)), rng.integers(3, size=30), rng.standard_normal((12, 5)),
          np.full(12, -1), 7, 0.1, "twelve queries, thirty rows of five numbers"),
+        (LINE, four, LINE, np.array([0, -1, 2, -1]), 1, 0.1, "two of the four queries are rows of train: ask own "
+                                                             "query by query"),
+        (np.tile([[1.0, 0], [-1, 0]], (2, 1)), np.array([3, 0, 1, 0]), east, nobody, 2, 0.1,
+         "classes 1 and 3 have as many votes: the lower class"),
+        *((np.tile([[1.0, 0], [-1, 0]], (30, 1)), np.arange(60)[::-1].copy(), east, nobody, k, 0.1,
+           "of 30 equal cosines the lowest rows vote: np.argsort keeps equals in order with kind=\"stable\" only; here "
+           "each votes for another class, so the lowest of these classes wins") for k in (5, 20)),
     )
     with np.errstate(all="ignore"):
         for train, labels, queries, own, k, temperature, hint in cases:
@@ -104,6 +111,10 @@ def _(trial):
          "one feature is constant, so its spread is 0: divide by no less than 0.000001"),
         (cloud * [1, 30, 0.2] + [0, 5, 1], which, np.array([[1.0, 4, 1], [0, 80, 1], [0, 0, 1.5]]), 0.01,
          "three classes, three features of different spread"),
+        (flat, sides, np.array([[1e5], [-1.0]]), 0.1, "a picture far away has logits of which exp is infinite, and "
+                                                      "beside it those of another are nothing: take each row's largest "
+                                                      "logit away from that row before exp"),
+        (flat, sides, np.array([[-1e5]]), 0.1, "a picture far away on the other side"),
     )
     with np.errstate(all="ignore"):
         alone, together = (trial(flat, sides, test, 0.1) for test in (np.array([[3.0]]), np.array([[3.0], [9]])))
@@ -140,6 +151,10 @@ def _(trial):
          "the mean difference is above 0, and the interval holds 0"),
         ({seed: a + 0.002 + 0.0001 * (-1) ** seed for seed, a in five.items()}, five, 1,
          "better wins over alike: the whole interval is above 0, though below the margin"),
+        ({seed: a - 0.002 + 0.0001 * (-1) ** seed for seed, a in five.items()}, five, 1,
+         "worse wins over alike as well: the whole interval is below 0, though within the margin"),
+        (even, even, 1, "the same accuracies twice: the interval is 0 alone, which is neither above nor below 0"),
+        (even, even, 0, "a margin of 0: no interval lies within it, so nothing is alike"),
         (dict(enumerate((0.931, 0.923, 0.933))), dict(enumerate((0.92, 0.917, 0.924))), 1,
          "three seeds: 4.303 of their standard errors (spread / sqrt(3), the spread with n - 1), not 1.96"),
     )
