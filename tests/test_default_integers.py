@@ -6,10 +6,14 @@ import inspect
 import numpy as np
 import pytest
 from kernel_cases import ALL, CASES
+from small import random_data, small_config
 from test_bad_arrays import call
 from test_house import MODULES, PACKAGE
 
 from tinynnclr.kernels import winograd
+from tinynnclr.methods.method import Method
+from tinynnclr.run_dir import CHECKPOINT, train_into
+from tinynnclr.train import Run
 
 
 class WindowsNumpy:
@@ -57,6 +61,19 @@ def test_compiled_code_gets_64_bits(name, i, monkeypatch):
             monkeypatch.setattr(module, launch, watched(getattr(module, launch), seen))
     error = call(name, CASES[name][i].arguments(np.random.default_rng(0), np.float32))[1]
     assert (seen, error) == ([], None)
+
+
+def test_a_run_goes_on_after_an_order_of_32_bits(tmp_path, monkeypatch):
+    """As rng.permutation(n) gives it there; a checkpoint holds 64 bits on every system."""
+    start_epoch = Method.start_epoch
+    monkeypatch.setattr(Method, "start_epoch", lambda self, size, rng: (
+        start_epoch(self, size, rng)[0].astype(np.int32), []))
+    data = random_data()
+    run, again = (Run(small_config(method="simclr", epochs=1), data) for _ in range(2))
+    train_into(tmp_path, run, data, progress=False)
+    assert run.order.dtype == np.int64
+    again.load(tmp_path / CHECKPOINT)
+    assert again.epoch == 1
 
 
 def untyped(tree):

@@ -119,7 +119,8 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
         while run.epoch < config.epochs:
             if len(run.order) == 0:
                 started = time.perf_counter()
-                run.order, renewed = method.start_epoch(len(data), run.rng)
+                order, renewed = method.start_epoch(len(data), run.rng)
+                run.order = order.astype(np.int64)  # NumPy 1.26 on Windows gives 32 bits
                 optimizer.forget(renewed)
                 run.epoch_seconds += time.perf_counter() - started
             for indices in batches(run.order, config.batch_size, first=run.step % run.steps_per_epoch):
