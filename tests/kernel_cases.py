@@ -43,7 +43,8 @@ class Case(NamedTuple):
 
 # What takes no arrays, and what is made of intrinsics for use in kernels alone, which check before they call it.
 PARTS = {"cache.cache_bytes", "memory.keep_freed_memory", "parallel.get_num_threads", "parallel.set_num_threads",
-         "parallel.parallel", "augment.identity_params", "exp.exp", "spin.spin", "linear.linear", "rows.load_row"}
+         "parallel.parallel", "augment.identity_params", "exp.exp", "spin.spin", "linear.linear", "rows.load_row",
+         "environment.check"}
 INSIDE = ("simd.", "winograd.", "winograd_tiles.", "boundary.", "compile.", "target.")
 
 
