@@ -210,7 +210,7 @@ def test_under_mpiexec_without_mpi4py(launcher, monkeypatch, capsys):
     monkeypatch.setenv(count, "4")
     monkeypatch.setenv(number, "0")
     assert distributed.launched() == (0, 4)
-    with fails(ValueError, "mpiexec started 4 processes", "pip install 'tinynnclr\\[mpi\\]'"):
+    with fails(ValueError, "mpiexec started 4 processes", 'pip install "tinynnclr\\[mpi\\]"'):
         distributed.start()
     fake = types.SimpleNamespace(MPI=types.SimpleNamespace(COMM_WORLD=types.SimpleNamespace(size=1)))
     monkeypatch.setitem(sys.modules, "mpi4py", fake)
