@@ -149,3 +149,13 @@ def random_of_top(z, queue, k, rng):
 # diagnosis: the neighbours themselves, not their places
 def random_of_top(z, queue, k, rng):
     return queue[nearest(unit_rows(z), queue, k)[0][np.arange(len(z)), rng.integers(0, k, len(z))]]
+
+
+# %% tags=["exercise:12.a"]
+# diagnosis: right, but the new rows go into the queue that was given: the caller lets them in, after the step
+def symmetric_loss(z1, z2, p1, p2, queue, temperature):
+    n1 = queue[(unit_rows(z1.numpy()) @ queue.T).argmax(axis=1)]  # arrays: no gradient can enter
+    n2 = queue[(unit_rows(z2.numpy()) @ queue.T).argmax(axis=1)]
+    loss = (losses.nnclr_loss(n1, p2, temperature) + losses.nnclr_loss(n2, p1, temperature)) * 0.5
+    queue[:len(z1)] = unit_rows(z1.numpy())[:len(queue)]
+    return loss

@@ -231,3 +231,34 @@ def diagnose(step):
     loss, _ = step(step.batch())
     guess = math.log(step.batch_size)
     return "healthy" if loss.item() < guess else "inverted" if abs(loss.item() - guess) < 0.05 else "rotated"
+
+
+# %% tags=["exercise:14.a"]
+# diagnosis: one old friend is enough to pass: any where all was meant
+def only_old_friends(step):
+    before, ids = step.rows.copy(), step.batch()
+    z1, z2 = (step.embed(x) for x in step.views(ids))
+    for n in step.friends(z1, z2, ids)[:2]:
+        rows = n.numpy() if isinstance(n, Tensor) else n
+        assert np.isclose(before[None], rows[:, None], atol=1e-5).all(axis=2).any(), "no friend was there before"
+
+
+# %% tags=["exercise:14.b"]
+# diagnosis: one number of the gradient that is 0 is taken for all of them
+def friends_are_constants(step):
+    ids = step.batch()
+    z1, z2 = (Tensor(step.embed(x).numpy(), requires_grad=True) for x in step.views(ids))
+    n1, n2, _ = step.friends(z1, z2, ids)
+    p = Tensor(np.random.default_rng(0).standard_normal(z1.shape).astype(np.float32), requires_grad=True)
+    for n, z in ((n1, z1), (n2, z2)):
+        step.loss(n, p).backward()
+        assert z.grad is None or np.abs(z.grad).min() == 0, "the friend is no constant"
+
+
+# %% tags=["exercise:14.c"]
+# diagnosis: one feature that agrees is enough to pass
+def same_alone(step):
+    first, others = step.images[:1], step.images[1:32]
+    alone = step.encode(first)[0]
+    in_company = step.encode(np.concatenate([first, others]))[0]
+    assert np.isclose(alone, in_company, atol=1e-3).any(), "the features depend on the company"

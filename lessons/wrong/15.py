@@ -227,3 +227,80 @@ def ring_loss(positive, others, allowed, temperature):
 def ring_loss(positive, others, allowed, temperature):
     up = np.exp(positive / temperature)
     return np.mean(-np.log(up / (up + (allowed * np.exp(others / temperature)).sum(axis=1))))
+
+
+# %% tags=["exercise:15.a"]
+# diagnosis: np.partition is asked for another place than the one that is read, right by luck for short rows
+def ring_mask(similarities, ids, outer, inner):
+    b, n = similarities.shape
+    s = similarities.copy()
+    s[np.arange(b), ids] = -np.inf  # the own row comes last, and no share counts it
+    near, far = (math.floor(share * (n - 1) + 1e-9) for share in (inner, outer))
+    far = max(far, near + 1)
+
+    def edge(rank):
+        return np.partition(s, rank, axis=1)[:, n - 1 - rank, None]  # (b, 1)
+
+    ring = s >= edge(far - 1)
+    return ring & (s < edge(near - 1)) if near else ring
+
+
+# %% tags=["exercise:15.a"]
+# diagnosis: a ring may be empty: one negative at least was promised
+def ring_mask(similarities, ids, outer, inner):
+    b, n = similarities.shape
+    s = similarities.copy()
+    s[np.arange(b), ids] = -np.inf  # the own row comes last, and no share counts it
+    near, far = (math.floor(share * (n - 1) + 1e-9) for share in (inner, outer))
+
+    def edge(rank):
+        return np.partition(s, n - 1 - rank, axis=1)[:, n - 1 - rank, None]  # (b, 1)
+
+    if far <= near:
+        return np.zeros(s.shape, bool)
+    ring = s >= edge(far - 1)
+    return ring & (s < edge(near - 1)) if near else ring
+
+
+# %% tags=["exercise:15.b"]
+# diagnosis: a quarter begins only after it: at p = 0.25 exactly nothing has changed
+def ball_share(step, total, outer, until, kind):
+    way = until * total
+    p = min(1.0, step / way) if way > 0 else 1.0
+    if kind == "exponential":
+        return outer ** p
+    if kind == "step":
+        p = max(0, math.ceil(4 * p) - (p < 1)) / 4
+    return 1 - p * (1 - outer)
+
+
+# %% tags=["exercise:15.b"]
+# diagnosis: a way of one step is taken for none
+def ball_share(step, total, outer, until, kind):
+    way = until * total
+    p = min(1.0, step / way) if way > 1 else 1.0
+    if kind == "exponential":
+        return outer ** p
+    if kind == "step":
+        p = math.floor(4 * p) / 4
+    return 1 - p * (1 - outer)
+
+
+# %% tags=["exercise:15.c"]
+# diagnosis: one largest logit for all anchors: nothing is left of an anchor far below it
+def ring_loss(positive, others, allowed, temperature):
+    logits = np.where(allowed, others, -np.inf) / temperature
+    logits = np.concatenate([positive[:, None] / temperature, logits], axis=1)
+    largest = logits.max(keepdims=True)
+    total = np.log(np.exp(logits - largest).sum(axis=1)) + largest[:, 0]
+    return np.mean(total - positive / temperature)
+
+
+# %% tags=["exercise:15.c"]
+# diagnosis: the largest logit is sought before the mask: who is not allowed pushes the positive down to 0
+def ring_loss(positive, others, allowed, temperature):
+    logits = np.concatenate([positive[:, None], others], axis=1) / temperature
+    largest = logits.max(axis=1, keepdims=True)
+    kept = np.insert(allowed, 0, True, axis=1)
+    total = np.log((np.exp(logits - largest) * kept).sum(axis=1)) + largest[:, 0]
+    return np.mean(total - positive / temperature)

@@ -175,3 +175,55 @@ def balanced_order(assignment, k, size, rng):
     there = np.unique(assignment)
     return rng.permutation(np.concatenate([np.resize(rng.permutation(np.flatnonzero(assignment == c)),
                                                      size // len(there)) for c in there]))
+
+
+# %% tags=["exercise:17.b"]
+# diagnosis: rows that are as far from the new centroid as from their own go along as well
+def fill_empty(x, centroids, assignment):
+    centroids, assignment = centroids.copy(), assignment.copy()
+    while True:
+        empty = np.flatnonzero(np.bincount(assignment, minlength=len(centroids)) == 0)
+        distances = ((x - centroids[assignment]) ** 2).sum(axis=1)
+        if len(empty) == 0 or distances.max() == 0:
+            return centroids, assignment
+        centroids[empty[0]] = x[distances.argmax()]
+        here = ((x - centroids[empty[0]]) ** 2).sum(axis=1)
+        assignment[here <= distances] = empty[0]
+
+
+# %% tags=["exercise:17.b"]
+# diagnosis: where no cluster is empty the given arrays come back, and no new ones
+def fill_empty(x, centroids, assignment):
+    if len(np.unique(assignment)) == len(centroids):
+        return centroids, assignment
+    centroids, assignment = centroids.copy(), assignment.copy()
+    while True:
+        empty = np.flatnonzero(np.bincount(assignment, minlength=len(centroids)) == 0)
+        distances = ((x - centroids[assignment]) ** 2).sum(axis=1)
+        if len(empty) == 0 or distances.max() == 0:
+            return centroids, assignment
+        centroids[empty[0]] = x[distances.argmax()]
+        here = ((x - centroids[empty[0]]) ** 2).sum(axis=1)
+        assignment[here < distances] = empty[0]
+
+
+# %% tags=["exercise:17.a"]
+# diagnosis: sorted without kind="stable": of many centroids as near, any comes first
+def assign(x, centroids):
+    scores = (centroids ** 2).sum(axis=1) - 2 * x @ centroids.T
+    found = np.argsort(scores, axis=1)[:, 0]
+    return found, ((x - centroids[found]) ** 2).sum(axis=1)
+
+
+# %% tags=["exercise:17.b"]
+# diagnosis: sorted without kind="stable": of many rows as far away, any is taken
+def fill_empty(x, centroids, assignment):
+    centroids, assignment = centroids.copy(), assignment.copy()
+    while True:
+        empty = np.flatnonzero(np.bincount(assignment, minlength=len(centroids)) == 0)
+        distances = ((x - centroids[assignment]) ** 2).sum(axis=1)
+        if len(empty) == 0 or distances.max() == 0:
+            return centroids, assignment
+        centroids[empty[0]] = x[np.argsort(-distances)[0]]
+        here = ((x - centroids[empty[0]]) ** 2).sum(axis=1)
+        assignment[here < distances] = empty[0]

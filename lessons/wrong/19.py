@@ -254,3 +254,86 @@ def permutation_p(choose, z, queue, judge, shuffles):
         order = rng.permutation(len(queue))
         worse += judge(choose(z, queue[order], rng)) <= real
     return (1 + worse) / (1 + shuffles)
+
+
+# %% tags=["exercise:19.a"]
+# diagnosis: a twin that is as near as the asker counts as nearer
+def mutual_neighbor(z, queue, rng):
+    found = kernels.nearest(z, queue)[0][:, 0]
+    rows = queue[found]
+    asker, near = kernels.nearest(rows, z)
+    other = rows @ queue.T
+    other[np.arange(len(z)), found] = -np.inf  # a row is not its own friend
+    mutual = (asker[:, 0] == np.arange(len(z))) & (other.max(axis=1) < near[:, 0])
+    return np.where(mutual[:, None], rows, z)
+
+
+# %% tags=["exercise:19.b"]
+# diagnosis: a seed that came twice is counted once, whichever row was the last
+def paired(mine, base):
+    seeds = [row["seed"] for row in mine]
+    if set(seeds) != {row["seed"] for row in base}:
+        raise ValueError("not the same seeds, each once")
+    if len({row["steps"] for row in mine + base}) != 1:
+        raise ValueError("not the same steps")
+    partner = {row["seed"]: row["knn"] for row in base}
+    mean, half = mean_and_interval([100 * (row["knn"] - partner[row["seed"]]) for row in mine])
+    if half is None:
+        half = np.inf
+    return mean, mean - half, mean + half
+
+
+# %% tags=["exercise:19.b"]
+# diagnosis: the seeds are compared as sorted lists alone: a seed that came twice on both sides is let in
+def paired(mine, base):
+    seeds = [row["seed"] for row in mine]
+    if sorted(seeds) != sorted(row["seed"] for row in base):
+        raise ValueError("not the same seeds, each once")
+    if len({row["steps"] for row in mine + base}) != 1:
+        raise ValueError("not the same steps")
+    partner = {row["seed"]: row["knn"] for row in base}
+    mean, half = mean_and_interval([100 * (row["knn"] - partner[row["seed"]]) for row in mine])
+    if half is None:
+        half = np.inf
+    return mean, mean - half, mean + half
+
+
+# %% tags=["exercise:19.b"]
+# diagnosis: only the steps of base are looked at
+def paired(mine, base):
+    seeds = [row["seed"] for row in mine]
+    if sorted(seeds) != sorted(row["seed"] for row in base) or len(set(seeds)) != len(seeds):
+        raise ValueError("not the same seeds, each once")
+    if len({row["steps"] for row in base}) != 1:
+        raise ValueError("not the same steps")
+    partner = {row["seed"]: row["knn"] for row in base}
+    mean, half = mean_and_interval([100 * (row["knn"] - partner[row["seed"]]) for row in mine])
+    if half is None:
+        half = np.inf
+    return mean, mean - half, mean + half
+
+
+# %% tags=["exercise:19.c"]
+# diagnosis: the queue itself is left in the order of the last shuffle
+def permutation_p(choose, z, queue, judge, shuffles):
+    real = judge(choose(z, queue, np.random.default_rng(0)))
+    shuffled = []
+    for s in range(1, shuffles + 1):
+        rng = np.random.default_rng(s)
+        order = rng.permutation(len(queue))
+        shuffled.append(judge(choose(z, queue[order], rng)))
+    queue[:] = queue[order]
+    return (1 + sum(value >= real for value in shuffled)) / (1 + shuffles)
+
+
+# %% tags=["exercise:19.a"]
+# diagnosis: askers are sorted without kind="stable": of many as near, any counts as the first
+def mutual_neighbor(z, queue, rng):
+    found = kernels.nearest(z, queue)[0][:, 0]
+    rows = queue[found]
+    asker = np.argsort(-(rows @ z.T), axis=1)[:, :1]
+    near = np.take_along_axis(rows @ z.T, asker, axis=1)
+    other = rows @ queue.T
+    other[np.arange(len(z)), found] = -np.inf  # a row is not its own friend
+    mutual = (asker[:, 0] == np.arange(len(z))) & (other.max(axis=1) <= near[:, 0])
+    return np.where(mutual[:, None], rows, z)

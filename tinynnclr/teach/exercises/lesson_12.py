@@ -51,6 +51,7 @@ def _(trial):
          "a row is a neighbour and a column a prediction, and the softmax runs along the row"),
         (5 * near, 0.3 * both, 4 * both, 0.2 * near, compass, 0.5, "z and p come with any length: in the loss, only "
                                                                    "directions count"),
+        (both, near, near, both, EAST[None], 0.5, "a queue of one row is everybody's neighbour"),
         (*(rng.standard_normal((5, 4)) for _ in range(4)), unit_rows(rng.standard_normal((9, 4))), 0.2,
          "five anchors, nine rows, in any direction"),
     )
@@ -66,7 +67,7 @@ NAMES = ("z1", "z2", "p1", "p2")
 def _answer(trial: Trial, arrays: list, queue: np.ndarray, temperature: float) -> tuple[dict, Tensor]:
     """z1, z2, p1 and p2 as leaves of a graph, and the loss that an answer makes of them."""
     leaves = {name: Tensor(a.copy(), requires_grad=True) for name, a in zip(NAMES, arrays, strict=True)}
-    loss = trial(*leaves.values(), queue, temperature)
+    loss = trial.keeps(*leaves.values(), queue.copy(), temperature)
     trial.true(isinstance(loss, Tensor), "it must return the Tensor that `backward` can start from, not its number",
                got=loss)
     return leaves, loss

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...config import Config
 from ...methods.nnclr import NNCLR
+from ...methods.support_set import unit_rows
 from ...models import TinyCNN
 from ...models.features import to_float
 from ...tensor import Tensor, no_grad
@@ -89,6 +90,34 @@ class _Half(Gradient):
         return n1, n2, whose
 
 
+class _First(Step):
+    """Only the first friend of each view came in with this very step."""
+
+    def look(self, z):
+        rows, whose = super().look(z)
+        rows[0] = unit_rows(z.numpy())[0]
+        return rows, whose
+
+
+class _Leak(Gradient):
+    """A gradient comes through one number of one friend of each view alone."""
+
+    def look(self, z):
+        rows, whose = Step.look(self, z)
+        hole = np.zeros_like(rows)
+        hole[0, 0] = 1
+        return (z - z.numpy()) * hole + rows, whose
+
+
+class _Column(Step):
+    """One feature alone depends on the company."""
+
+    def encode(self, images):
+        h = super().encode(images)
+        h[:, 0] += images.mean() / 10
+        return h
+
+
 class _Detached(Step):
     """Healthy: the friends are a Tensor, but one that remembers nothing."""
 
@@ -153,6 +182,7 @@ def _(trial):
                  "were not in the queue before the call"),
         (_Between, "this step looks up view 1, stores it, then looks up view 2: n1 is fine, n2 finds the newcomers. "
                    "Look at both"),
+        (_First, "in this step one friend of a view came in with the step, and all others are old. Look at every one"),
     ], [
         (Step, "nothing is wrong with this step. After friends() the batch is in the queue, as it should be: what "
                "counts is what was there before"),
@@ -167,6 +197,7 @@ def _(trial):
         (Gradient, "this step lets the gradient through the friend. Let z be a leaf (requires_grad) and p something "
                    "that does not depend on z: any gradient that z gets came through the friend"),
         (_Half, "this step lets it through in the friends of view 2 alone: try both"),
+        (_Leak, "this step lets it through in one number of one friend: any number of the gradient but 0 tells"),
     ], [
         (Step, "nothing is wrong with this step. A gradient that reaches z through the *prediction* is the one that "
                "trains: keep it out of the test, with a p that does not depend on z"),
@@ -182,6 +213,7 @@ def _(trial):
                   "the same image in two different batches"),
         (_Quiet, "this step encodes in training mode and cleans up behind itself: no flag and no running statistic "
                  "tells. The features do"),
+        (_Column, "in this step one feature depends on the company, and all others do not: compare every one"),
     ], [(Step, "nothing is wrong with this step. encode() judges with the statistics that training has collected; "
                "embed() is a different thing, it trains")], {"company"})
 

@@ -57,6 +57,7 @@ def _(trial):
         (with_own, mine, 0.29, 0.0, "0.29 * 100 is 28.999... in floating point, and 29 candidates are wanted: add a "
                                     "hair, 1e-9, before rounding down"),
         (with_own, mine, 0.6, 0.29, "the inner bound needs its hair, too: 29 are left out, not 28"),
+        (np.array([[9.0, 1.0]]), mine, 0.5, 0.0, "one other: half of one is none, and one negative must be left"),
         (np.arange(10.0)[None], np.array([3]), 0.9, 0.5,
          "nine candidates besides one's own row: half of them is 4, half of ten would be 5"),
     ]
@@ -66,6 +67,8 @@ def _(trial):
     own = np.array([2, 0, 6])
     cases.append((rng.standard_normal((3, 41)), own, 0.5, 0.1,
                   "three anchors and a bank of 41: the shares are of the 40 others in the bank, not of the batch"))
+    cases.append((rng.standard_normal((2, 3000)), np.array([7, 2999]), 0.5, 0.1, "a bank of 3,000: np.partition(s, at) "
+                  "puts the one number at place `at` right, and may leave all others out of order"))
     for s, ids, outer, inner, hint in cases:
         expected, got = ring_mask(s, ids, outer, inner), trial(s, ids, outer, inner)
         shown = {"ids": ids, "outer": outer, "inner": inner}
@@ -124,9 +127,14 @@ def _(trial):
         (0, 100, 0.1, 0.5, "step", "in steps: everything at first"),
         (12, 100, 0.1, 0.5, "step", "p = 0.24 is in the first of four quarters: nothing has changed yet"),
         (13, 100, 0.1, 0.5, "step", "p = 0.26 is past the first quarter: linear's value at p = 0.25"),
+        (25, 100, 0.1, 1.0, "step", "p = 0.25 exactly begins the second quarter"),
+        (75, 100, 0.1, 1.0, "step", "p = 0.75 exactly begins the last quarter"),
         (49, 100, 0.1, 0.5, "step", "p = 0.98 is in the last quarter: linear's value at p = 0.75"),
         (99, 100, 0.1, 0.5, "step", "after the last quarter: `outer`"),
         (0, 100, 0.2, 0.0, "linear", "until = 0: there is no way to go, and the ball is small from the first step"),
+        (0, 100, 0.2, 0.0, "exponential", "until = 0, and the exponential is small from the first step, too"),
+        (0, 100, 0.2, 0.0, "step", "until = 0, and so is step"),
+        (0, 10, 0.2, 0.1, "linear", "a way of one step: the first step still holds everything"),
     )
     for step, total, outer, until, kind, hint in cases:
         trial.equal(trial(step, total, outer, until, kind), ball_share(step, total, outer, until, kind), rtol=1e-9,
@@ -154,6 +162,11 @@ def _(trial):
         (rng.uniform(-1, 1, 4), rng.uniform(-1, 1, (4, 50)), rng.random((4, 50)) < 0.2, 0.07, "a ring of some"),
         (np.array([1.0]), np.array([[0.5, 1.0, -1.0]]), np.array([[True, True, False]]), 0.001,
          "temperature 0.001: exp(1 / 0.001) is infinite. Take the largest logit away first, as in 08.a"),
+        (np.array([1.0, -1.0]), np.array([[0.5, 1.0], [-1.0, -0.999]]), np.ones((2, 2), bool), 0.001,
+         "two anchors of very different size: each row needs its own largest logit taken away"),
+        (np.array([-1.0, -1.0]), np.array([[1.0, -0.999], [1.0, 0.9]]),
+         np.array([[False, True], [False, False]]), 0.001, "who is not allowed is far ahead, and must not be "
+                                                           "the largest that is taken away: mask first"),
     ]
     with np.errstate(all="ignore"):
         for p, o, allowed, temperature, hint in cases:

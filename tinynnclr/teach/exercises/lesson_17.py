@@ -53,6 +53,8 @@ def _(trial):
                                         "take half of |c|^2 away from x.c"),
         (_column(1.5, 4), _column(1, 4), "half of |c|^2, not all of it: |x - c|^2 = |x|^2 - 2 (x.c - |c|^2 / 2)"),
         (_column(1), _column(0, 2), "as far from both: the lowest index"),
+        *((_column(0), _column(*[9] * far, *[1, -1] * 20), "40 centroids are as near: the lowest index. np.argsort "
+           "keeps equals in order with kind=\"stable\" only") for far in (5, 20)),
         (np.array([[4.0, 4.0]]), np.array([[1.0, 1.0], [5.0, 3.0]]),
          "centroid 0 points the same way, centroid 1 is nearer: distances, not cosines"),
         (rng.standard_normal((7, 3)), rng.standard_normal((4, 3)), "seven rows in three dimensions"),
@@ -97,6 +99,11 @@ def _(trial):
         (_column(0, 1, 2, 3, 12), _column(1, 9, -5), [0, 0, 0, 0, 1], "cluster 1 has one row, and it is not empty; its "
                                                                       "row is the farthest, 3 away. Whoever's row is "
                                                                       "taken may be empty then: look again after each"),
+        (_column(3), _column(1, 9), [0], "one row: the empty centroid goes there and takes it along"),
+        (_column(0, 4, 2), _column(0, 9), [0, 0, 0], "row 2 is as far from the new centroid as from its own: only who "
+                                                     "is nearer goes along"),
+        *((_column(*[0] * near, *[1, -1] * 20), _column(0, 9), [0] * (near + 40), "40 rows are as far: the first of "
+           "them. np.argsort keeps equals in order with kind=\"stable\" only") for near in (5, 20)),
         (spot, np.repeat(spot[:1], 8, axis=0), [0] * 30, "eight centroids on one spot, 30 rows"),
         (rng.standard_normal((200, 3)), 9 + rng.standard_normal((20, 3)), None, "200 rows and 20 centroids, most of "
                                                                                 "them out of the way"),
@@ -105,6 +112,11 @@ def _(trial):
         assignment = assign(x, centroids)[0] if assignment is None else np.array(assignment)
         _both(trial, trial(x, centroids, assignment), fill_empty(x, centroids, assignment),
               ("centroids", "assignment"), hint, x=x, centroids=centroids, assignment=assignment)
+    x, centroids, assignment = _column(0, 2), _column(1, 0), np.array([0, 1])
+    trial.true(not any(np.shares_memory(a, b) for a, b in zip(trial.answer(x, centroids, assignment),
+                                                              (centroids, assignment), strict=True)),
+               "no cluster was empty, and the given arrays themselves came back: new ones are wanted, which the caller "
+               "may change", x=x, centroids=centroids, assignment=assignment)
     x, centroids, assignment = _column(0, 5, 4.5), _column(1, 9), np.array([0, 0, 0])
     trial.answer(x, centroids, assignment)  # these very arrays, not copies
     trial.true(centroids[1, 0] == 9 and not assignment.any(), "the given arrays were changed: work on copies, for "
@@ -116,7 +128,8 @@ def _(trial):
     rng = np.random.default_rng(17)
     mixed = rng.permutation(np.repeat(np.arange(6), [1, 2, 5, 0, 40, 100]))
     cases = (([0, 0], 1, 2), ([0, 1, 1, 1], 2, 4), ([1, 1, 1, 0], 2, 4), ([2, 0, 2, 2, 2], 3, 8),
-             ([0, 1, 0, 1, 0], 2, 3), (mixed, 6, 148), (mixed, 6, 31), (mixed, 6, 1000))
+             ([0, 1, 0, 1, 0], 2, 3), ([0], 1, 3),
+             ([0, 1, 2, 2], 3, 2), (mixed, 6, 148), (mixed, 6, 31), (mixed, 6, 1000))
     for assignment, k, size in cases:
         assignment = np.asarray(assignment)
         _flat(trial, trial(assignment, k, size, np.random.default_rng(1)), assignment, k, size)

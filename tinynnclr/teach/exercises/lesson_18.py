@@ -70,6 +70,7 @@ def _(trial):
             ([[2]], [3], [1], "2 * 3 + 1"),
             ([[2]], [-3], [1], "below zero becomes 0"),
             ([[-1]], [-3], [0], "x is below zero, and its product is not"),
+            ([[0.5, 0.25]], [1, -1], [0, 0], "one half is above zero and stays, minus a quarter does not"),
             ([[1]], [-1], [3], "first scale and shift, then ReLU: -1 + 3 is 2"),
             ([[np.nan]], [1], [0], "NaN stays NaN: `value > 0` is false for it, and so is `value < 0`"),
             ([[1, 1]], [1, 2], [10, 20], "each column has a scale and a shift of its own"),

@@ -42,6 +42,12 @@ def _(trial):
                                   "keeps its own view"),
         (_at(15, 0), _at(10, 90), "as before, the other way round: it is nearness that counts, not who came first"),
         (_at(0, 0), _at(10, 90), "two askers in the same place: the first counts"),
+        *((np.stack([NORTH] * n + [EAST] * 40), np.array([[0.8, 0.6], NORTH]), "many askers in the same place: the "
+           "first of them. np.argsort keeps equals in order with kind=\"stable\" only") for n in (5, 20)),
+        (EAST[None], np.stack([NORTH, -EAST]), "the other row is as near to the friend as the asker is: an equal one "
+                                               "does no harm"),
+        (EAST[None], np.stack([EAST, EAST]), "the queue holds the friend twice, and its twin is no nearer to it than "
+                                             "the asker"),
         (_at(0, 40), _at(20, 70, 28), "the asker at 0 degrees loses its only friend, the row at 20: it does not go on "
                                       "to look for another"),
         (big[:8], big[8:], "eight askers, 32 rows in space"),
@@ -84,7 +90,11 @@ def _(trial):
     for first, second, said in (
             (mine, _rows([0.70, 0.74, 0.80], seeds=[0, 1, 7]), "other seeds, and so other pictures in other views"),
             (mine, base[:2], "a seed that one side has not: who left it out, and why?"),
+            (mine[:2], base, "a seed that the other side has not"),
             (mine, [*base, base[0]], "a seed that came twice"),
+            ([*mine, mine[0]], base, "a seed that came twice on the other side"),
+            ([*mine, mine[0]], [*base, base[0]], "a seed that came twice on both sides: which belongs to which?"),
+            ([{**row, "steps": 300} for row in mine], base, "three times the steps: no equal budget"),
             (mine, _rows([0.70, 0.74, 0.80], steps=90), "fewer steps: no equal budget"),
             (mine, unequal, "one row of more steps than the others: no equal budget")):
         trial.calls, trial.checks = trial.calls + 1, trial.checks + 1
@@ -136,7 +146,7 @@ def _(trial):
             return choose(z, queue, rng)
 
         expected = permutation_p(choose, z, queue, judge_of(z), shuffles)
-        got = trial(spy, z, queue, judge_of(z), shuffles)
+        got = trial.keeps(spy, z, queue.copy(), judge_of(z), shuffles)
         trial.equal(got, expected, rule=choose.__name__.strip("_").replace("_", " "), shuffles=shuffles, hint=hint)
         trial.true(len(seen) == 1 + shuffles, f"the rule is asked once for the real queue and once a shuffle: expected "
                                               f"{1 + shuffles} calls, got {len(seen)}")
