@@ -9,7 +9,7 @@ from tinynnclr.kernels import nearest
 # %% tags=["exercise:17.a"]
 def assign(x, centroids):
     half = (centroids ** 2).sum(axis=1, keepdims=True) / 2
-    queries = np.concatenate([x, np.ones((len(x), 1))], axis=1)
+    queries = np.concatenate([x, np.ones((len(x), 1), x.dtype)], axis=1)
     bank = np.concatenate([centroids, -half], axis=1)
     found = nearest(queries, bank)[0][:, 0]
     return found, ((x - centroids[found]) ** 2).sum(axis=1)

@@ -304,3 +304,19 @@ def ring_loss(positive, others, allowed, temperature):
     kept = np.insert(allowed, 0, True, axis=1)
     total = np.log((np.exp(logits - largest) * kept).sum(axis=1)) + largest[:, 0]
     return np.mean(total - positive / temperature)
+
+
+# %% tags=["exercise:15.a"]
+# diagnosis: np.partition puts one place right, and its neighbour is read
+def ring_mask(similarities, ids, outer, inner):
+    b, n = similarities.shape
+    s = similarities.copy()
+    s[np.arange(b), ids] = -np.inf  # the own row comes last, and no share counts it
+    near, far = (math.floor(share * (n - 1) + 1e-9) for share in (inner, outer))
+    far = max(far, near + 1)
+
+    def edge(rank):
+        return np.partition(s, max(n - 2 - rank, 0), axis=1)[:, n - 1 - rank, None]  # (b, 1)
+
+    ring = s >= edge(far - 1)
+    return ring & (s < edge(near - 1)) if near else ring

@@ -14,8 +14,9 @@ def knn_classes(train: np.ndarray, labels: np.ndarray, queries: np.ndarray, own:
                 temperature: float) -> np.ndarray:
     """Class (m,) of queries (m, d) by the votes of their k nearest rows of train (n, d), row own[i] left out."""
     rows, queries = centred_unit_rows(train, queries)
-    k = min(k, len(train) - int((own >= 0).any()))
-    return vote(*kernels.nearest(queries, rows, k, exclude=own), labels, temperature)
+    indices, cosines = kernels.nearest(queries, rows, min(k, len(train)), exclude=own)
+    cosines[np.isnan(cosines)] = -np.inf  # where all others are there already: no votes
+    return vote(indices, cosines, labels, temperature)
 
 
 def probe_probabilities(train: np.ndarray, labels: np.ndarray, test: np.ndarray, strength: float) -> np.ndarray:
@@ -76,6 +77,8 @@ def _(trial):
          np.full(12, -1), 7, 0.1, "twelve queries, thirty rows of five numbers"),
         (LINE, four, LINE, np.array([0, -1, 2, -1]), 1, 0.1, "two of the four queries are rows of train: ask own "
                                                              "query by query"),
+        (LINE, np.array([0, 0, 1, 1]), LINE[[3, 1]], np.array([-1, 1]), 20, 10.0,
+         "k is larger than the number of rows, and one query is a row of train: three vote there, all four elsewhere"),
         (np.tile([[1.0, 0], [-1, 0]], (2, 1)), np.array([3, 0, 1, 0]), east, nobody, 2, 0.1,
          "classes 1 and 3 have as many votes: the lower class"),
         *((np.tile([[1.0, 0], [-1, 0]], (30, 1)), np.arange(60)[::-1].copy(), east, nobody, k, 0.1,
