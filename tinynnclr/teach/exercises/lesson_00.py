@@ -102,7 +102,7 @@ def _(trial):
             trial.equal(trial(h, k), nearest_others(h, k), h=h, k=k, hint=f"{len(h)} rows, most of them equals, in "
                         "order of index: np.sort and np.argsort keep that order with kind=\"stable\", not without")
     rng = np.random.default_rng(0)
-    for n, d, k in ((5, 2, 1), (6, 3, 5), (40, 8, 5)):
+    for n, d, k in ((5, 2, 1), (6, 3, 5), (6, 3, 5), (40, 8, 5)):
         h = clear(rng, n, d)
         trial.equal(trial(h, k), nearest_others(h, k), hint="rows of any length in any direction, no ties", h=h, k=k)
 

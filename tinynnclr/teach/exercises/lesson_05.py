@@ -97,7 +97,8 @@ def _(trial):
           "without padding x is larger than y, 3 x 3 here: how far must the window hang over g?")
     rng = np.random.default_rng(5)
     for n, h, w, c, f, k, padding in ((1, 2, 2, 1, 1, 2, 0), (1, 3, 2, 1, 2, 2, 1), (2, 4, 5, 3, 2, 3, 1),
-                                      (1, 5, 4, 2, 3, 3, 2), (3, 6, 7, 2, 4, 5, 1), (1, 6, 5, 3, 2, 5, 4)):
+                                      (1, 5, 4, 2, 3, 3, 2), (3, 6, 7, 2, 4, 5, 1), (1, 6, 5, 3, 2, 5, 4),
+                                      (1, 6, 5, 3, 2, 5, 4)):
         size = h + 2 * padding - k + 1, w + 2 * padding - k + 1
         _once(trial, rng.integers(-9, 10, (n, *size, f)).astype(float),
               rng.integers(-9, 10, (k, k, c, f)).astype(float), padding, "random numbers, the same to no turning")

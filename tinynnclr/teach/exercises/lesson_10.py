@@ -108,7 +108,7 @@ def _(trial):
         expected = nearest_older(z, rows, born, clock, at_least)
         trial.equal(trial(z, rows, born, clock, at_least), expected, z=z, rows=rows, born=born, clock=clock,
                     at_least=at_least, hint=hint)
-    for size, dim, queries, at_least in ((3, 2, 1, 2), (9, 8, 5, 2), (50, 8, 5, 3), (50, 8, 5, 1)):
+    for size, dim, queries, at_least in ((3, 2, 1, 2), (9, 8, 5, 2), (50, 8, 5, 3), (50, 8, 5, 1), (50, 8, 5, 1)):
         rows, z = (entries(rng.standard_normal((n, dim)).astype(np.float32)) for n in (size, queries))
         born = 6 - np.arange(size) % 6
         rng.shuffle(born)

@@ -145,6 +145,7 @@ def _(trial):
             _within(trial, z, near, k, seed, hint)
     z, queue = rng.standard_normal((400, 6)), unit_rows(rng.standard_normal((50, 6)))
     for k in (2, 4):
+        _within(trial, -z, queue, k, 0, "400 anchors")
         places = _within(trial, z, queue, k, 0, "400 anchors")
         order = nearest(unit_rows(z), queue, k)[0]
         shares = np.array([(places == order[:, rank]).mean() for rank in range(k)])

@@ -81,6 +81,7 @@ def _(trial):
         (rng.standard_normal((5, 6)), rng.standard_normal((5, 4, 6)), rng.uniform(0, 1, (5, 4)), 0.2,
          "five anchors with four keys each, in any direction"),
     )
+    cases += ((-cases[-1][0], *cases[-1][1:]),)
     with np.errstate(all="ignore"):
         for p, keys, weights, temperature, hint in cases:
             trial.equal(trial(p, keys, weights, temperature), soft_loss(p, keys, weights, temperature), p=p, keys=keys,
