@@ -120,7 +120,12 @@ def _load(p):
     module.load_state_dict(module.state_dict())
 
 
-CHANGES = {"step": _step, "load": _load, "forget": lambda p: SGD([p], 0.1).forget([p]), "changed": Tensor.changed}
+def _in_place(p):
+    p.data -= 0.1
+
+
+CHANGES = {"step": _step, "in place": _in_place, "load": _load, "forget": lambda p: SGD([p], 0.1).forget([p]),
+           "changed": Tensor.changed}
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -135,6 +140,17 @@ def test_a_leaf_that_changed_since_the_forward_pass(change):
     (a * b).sum().backward()  # a new forward pass is fine
     np.testing.assert_array_equal(a.grad, b.data)
     np.testing.assert_array_equal(b.grad, a.data)
+
+
+def test_a_new_array_leaves_the_graph_its_old_one():
+    a = leaf(1.0, 2.0)
+    loss = (a * a).sum()
+    a.data = a.data - 5
+    loss.backward()
+    np.testing.assert_array_equal(a.grad, [2.0, 4.0])
+    for wrong in (None, "1", [None], 1j, a):
+        with fails(TypeError, "Tensor: expected real numbers"):
+            a.data = wrong
 
 
 def test_steps_that_change_no_leaf_of_the_graph_do_no_harm():

@@ -10,7 +10,7 @@ from tinynnclr.evaluate.fewshot import prototype_accuracy
 from tinynnclr.evaluate.frozen import choose_strength, nearest_centroid
 from tinynnclr.evaluate.geometry import alignment, effective_rank, uniformity
 from tinynnclr.evaluate.knn import knn_accuracy, leave_one_out_accuracy, nearest_others, whitened
-from tinynnclr.evaluate.linear import linear_accuracy
+from tinynnclr.evaluate.linear import fit_softmax, linear_accuracy
 from tinynnclr.evaluate.tsne import tsne
 from tinynnclr.models.features import encode
 from tinynnclr.train import Run
@@ -111,6 +111,7 @@ SCORES = {
     "knn, test": lambda: knn_accuracy(GOOD, LABELS, BAD, LABELS),
     "linear, train": lambda: linear_accuracy(BAD, LABELS, GOOD, LABELS),
     "linear, test": lambda: linear_accuracy(GOOD, LABELS, BAD, LABELS),
+    "softmax": lambda: fit_softmax(BAD, LABELS, 4, 1e-3),
     "weight decay": lambda: choose_strength(BAD, LABELS, np.random.default_rng(0)),
     "monitor": lambda: leave_one_out_accuracy(BAD, LABELS),
     "neighbours": lambda: nearest_others(BAD, 8, 3),

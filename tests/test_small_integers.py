@@ -8,6 +8,7 @@ from small_integers import INT8, KINDS, holds_integers, small
 from test_bad_arrays import call
 
 from tinynnclr import Tensor, datasets, distributed, kernels, models, nn
+from tinynnclr.bench import scaling, step
 from tinynnclr.config import Config
 from tinynnclr.datasets import digits, loader, playroom, toybox, views
 from tinynnclr.datasets.dataset import Dataset
@@ -105,6 +106,8 @@ FUNCTIONS = {  # of a function that makes a whole number what is tried
     "share": lambda w: ROWS[distributed.share(w(40))],
     "mine": lambda w: distributed.mine(w(40)),
     "config": lambda w: list(Config(epochs=w(100), width=w(100), seed=w(3)).to_dict().values())[5:12:2],
+    "flops": lambda w: step.flops(w(16), w(100)),
+    "bytes": lambda w: list(scaling.step_bytes(w(9), w(100), w(100), w(100), w(100)).values()),
     "parallel": lambda w: _covered(w(100), w(3)),
 }
 

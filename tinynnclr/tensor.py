@@ -98,18 +98,20 @@ class Tensor:
     a Tensor in any operator.
 
     Ops keep the arrays of the forward pass, not copies. Do not change an array in place before backward: the gradients
-    would be wrong. An optimiser's step notes the change, and backward raises RuntimeError; after a change of your own,
-    call `changed`. Pickle and `copy` keep data and requires_grad, not the graph; `copy` refuses what an op made.
+    would be wrong. An optimiser's step notes the change, and so does `w.data -= step`: backward raises RuntimeError.
+    After any other change, such as `w.data[0] = 1`, call `changed`. Pickle and `copy` keep data and requires_grad, not
+    the graph; `copy` refuses what an op made.
     """
 
-    __slots__ = ("data", "node")
+    __slots__ = ("_data", "node")
+    _data: np.ndarray
+    node: Node | None
     __array_priority__ = 1000  # array + Tensor asks Tensor.__radd__
     __array_ufunc__ = None
 
     def __init__(self, data, requires_grad: bool = False):
-        array = real("Tensor", data)
-        kept = isinstance(data, np.ndarray | np.generic) and array.dtype in (np.float32, np.float64)
-        self.data = array if kept else array.astype(np.float32)
+        self.node = None
+        self.data = data
         self.node = Node("leaf") if requires_grad else None
 
     def __getstate__(self):
@@ -128,6 +130,18 @@ class Tensor:
         other.__setstate__((copy.deepcopy(self.data, memo), self.requires_grad))
         other.grad = copy.deepcopy(self.grad, memo)
         return other
+
+    @property
+    def data(self) -> np.ndarray:
+        return self._data
+
+    @data.setter
+    def data(self, value):
+        array = real("Tensor", value)
+        if array is getattr(self, "_data", None):  # data += step assigns what it changed; a graph keeps its old array
+            self.changed()
+        kept = isinstance(value, np.ndarray | np.generic) and array.dtype in (np.float32, np.float64)
+        self._data = array if kept else array.astype(np.float32)
 
     @property
     def requires_grad(self) -> bool:

@@ -22,6 +22,7 @@ from .. import distributed, kernels
 from ..config import Config
 from ..console import escape_unprintable
 from ..datasets.dataset import Dataset
+from ..kernels.boundary import plain_numbers
 from ..methods import NNCLR, Method
 from ..nn import BatchNorm
 from ..train import Run, augmentation_pair, train
@@ -50,6 +51,7 @@ RESNET50 = Job("ResNet-50 at 224 pixels", 2 * 3.8e9, 23_500_000 + 11_000_000, 53
 TINY = Job("tiny_cnn of width 16 at 24 pixels", 5.1e6, 394_896, 4 + 4, 240 + 1_024, 4096, 98_304, 256)
 
 
+@plain_numbers
 def step_bytes(ranks: int, parameters: int, channels: int, batch: int, dim: int,
                neighbors: bool = True) -> dict[str, float]:
     """Bytes that each of R ranks sends in a step of NNCLR, by function of `distributed`, around a ring.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..config import Config
+from ..kernels.boundary import plain_numbers
 from ..kernels.memory import keep_freed_memory
 from ..methods import NNCLR, Method
 from ..models import TinyCNN
@@ -53,6 +54,7 @@ def make_step(width: int, batch: int = BATCH, method: Method | None = None) -> C
     return step
 
 
+@plain_numbers
 def flops(width: int, batch: int = BATCH) -> float:
     """Floating-point operations of the products in one step: three for every forward one, but for the first layer's."""
     sizes = [(32, 3, width), (16, width, 2 * width), (8, 2 * width, 4 * width), (4, 4 * width, 8 * width)]

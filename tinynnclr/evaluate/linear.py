@@ -49,7 +49,11 @@ def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 100, memory: int = 
 
 @plain_numbers
 def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float, iterations: int = 100) -> np.ndarray:
-    """Weights (d + 1, classes), the last row the bias, that minimise mean cross-entropy + strength/2 |weights|^2."""
+    """Weights (d + 1, classes), the last row the bias, that minimise mean cross-entropy + strength/2 |weights|^2.
+
+    Raises as `linear_accuracy` does.
+    """
+    expect_labelled("fit_softmax", x=(x, labels))
     x = np.column_stack([x, np.ones(len(x), x.dtype)])  # (n, d + 1)
     rows = np.arange(len(x))
 
