@@ -88,7 +88,7 @@ def test_the_same_bytes_for_any_number_of_threads(name, threads):
     states = []
     for n in (1, 2, 3):
         threads(n)
-        states.append(state_of(trained(config_of(name))))
+        states.append(state_of(trained(config_of(name, epochs=1))))
     assert states[0] == states[1] == states[2]
 
 
