@@ -181,7 +181,7 @@ def test_the_gradient_of_the_probe(monkeypatch, rng):
     """Caught on its way into lbfgs, and compared with the slope of an independent loss."""
     x, y = clusters(rng, 40)
     caught = []
-    monkeypatch.setattr("tinynnclr.evaluate.linear.lbfgs", lambda fn, start, iterations: caught.append(fn) or start)
+    monkeypatch.setattr("tinynnclr.evaluate.linear.lbfgs", lambda fn, start, *_, **__: caught.append(fn) or start)
     fit_softmax(x.astype(np.float64), y, 4, 0.3)
     w = rng.standard_normal((7, 4))
     value, grad = caught[0](w)
@@ -202,6 +202,21 @@ def test_the_probe_ends_where_plain_gradient_descent_ends(rng):
     assert found.dtype == np.float32
     np.testing.assert_allclose(found - found.mean(1, keepdims=True), w - w.mean(1, keepdims=True), atol=2e-3)
     assert softmax_loss(found, x, y, 0.05) == pytest.approx(softmax_loss(w, x, y, 0.05), rel=1e-6)
+
+
+def test_the_probe_of_neighbouring_pixels_converges(rng):
+    """Neighbouring pixels are nearly equal: with plain gradients the loss is still falling after 100 steps."""
+    x = rng.standard_normal((300, 60)).cumsum(axis=1)
+    x = ((x - x.mean(0)) / x.std(0)).astype(np.float32)
+    y = rng.integers(0, 3, 300)
+    w = fit_softmax(x, y, 3, 1e-3, iterations=100)
+    assert np.linalg.norm(slope(w, x, y, 1e-3)) < 2e-4 * np.linalg.norm(slope(np.zeros_like(w), x, y, 1e-3))
+
+
+def test_a_probe_that_did_not_converge_says_so(rng):
+    x, y = clusters(rng, 40)
+    with pytest.warns(RuntimeWarning, match="stopped after 2 steps, before it converged"):
+        fit_softmax(x, y, 4, 1e-3, iterations=2)
 
 
 def test_separable_classes_are_separated(rng):

@@ -97,7 +97,7 @@ FUNCTIONS = {  # of a function that makes a whole number what is tried
     "knn": lambda w: knn.knn_accuracy(ROWS, LABELS, ROWS[:9], LABELS[:9], w(3)),
     "leave_one_out": lambda w: knn.leave_one_out_accuracy(ROWS, LABELS, w(3)),
     "nearest_others": lambda w: knn.nearest_others(ROWS, w(9), w(3)),
-    "softmax": lambda w: linear.fit_softmax(ROWS, LABELS, w(4), 1e-2, w(5)),
+    "softmax": lambda w: linear.fit_softmax(ROWS, LABELS, w(4), 1e-2, w(100)),
     "label_list": lambda w: semi.label_list(LABELS, 0.5, w(1)),
     "tsne": lambda w: tsne.tsne(ROWS, perplexity=w(5), iterations=w(9), seed=w(1)),
     "centres": lambda w: np.stack(centre_head.centres(BOXES, w(16))),

@@ -17,7 +17,8 @@ def protocol(config: Config, train: Dataset, test: Dataset) -> dict:
     return {"features": "encoder output h, frozen, evaluation mode", "fitted_on": f"train, {len(train)} images",
             "measured_on": f"test, {len(test)} images", "selection": "last epoch, nothing chosen on test",
             "knn": f"cosine of centred features, k={config.knn_k}, votes exp(similarity / {config.knn_temperature})",
-            "linear": f"softmax on standardised features, L-BFGS, weight decay {config.probe_strength}",
+            "linear": f"softmax on standardised features, L-BFGS until it converges, weight decay "
+                      f"{config.probe_strength}",
             "chance": 1 / len(train.class_names)}
 
 

@@ -1,4 +1,6 @@
 """Judging frozen features: their neighbours, a linear classifier, and clusters. Only training images are fitted on."""
+import warnings
+
 import numpy as np
 
 from .. import kernels
@@ -12,6 +14,7 @@ from .linear import linear_accuracy
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # weight decays that the linear probe chooses from
 VALIDATION = 0.1  # the share of train on which it chooses
 CLUSTERED, RESTARTS = 4000, 5  # training images for k-means, at most, and its starts; that of least inertia counts
+ROUNDS = 1000  # of k-means, at most: it converges long before
 
 
 def knn(subject: Subject) -> Finding:
@@ -51,7 +54,10 @@ def clusters(subject: Subject) -> Finding:
         a, b = centred_unit_rows(a, b)
         rng = np.random.default_rng(subject.config.seed)
         a = a[rng.permutation(len(a))[:CLUSTERED]]
-        tries = [kernels.kmeans(a, len(train.class_names), 50, rng) for _ in range(RESTARTS)]
+        tries = [kernels.kmeans(a, len(train.class_names), ROUNDS, rng) for _ in range(RESTARTS)]
+        if any(len(inertias) == ROUNDS for *_, inertias in tries):
+            warnings.warn(f"clusters: k-means stopped after {ROUNDS} rounds, before it converged", RuntimeWarning,
+                          stacklevel=2)
         assignment = nearest_centroid(b, min(tries, key=lambda result: result[2][-1])[0])
         found.append({"encoder": name, "NMI": normalized_mutual_information(assignment, test.labels),
                       "purity": purity(assignment, test.labels)})
