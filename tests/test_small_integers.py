@@ -14,7 +14,7 @@ from tinynnclr.datasets import digits, loader, playroom, toybox, views
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.evaluate import fewshot, interval, knn, linear, semi, tsne
 from tinynnclr.evaluate.dense import centre_head, masks
-from tinynnclr.methods import clustering, memory_bank, negatives, support_set
+from tinynnclr.methods import clustering, losses, memory_bank, momentum_encoder, negatives, support_set
 from tinynnclr.tensor import OPS
 
 
@@ -124,6 +124,22 @@ def test_functions(name):
     for kind in KINDS:
         got = FUNCTIONS[name](kind)
         same(getattr(got, "data", got), getattr(wanted, "data", wanted))
+
+
+def test_numpys_floats_and_truth_values():
+    """A temperature of np.float16 or np.float64 beside float32 rows, and a flag of np.bool_, are Python's too."""
+    z, bank = Tensor(ROWS), support_set.SupportSet(20, 6, rng())
+    for kind in (np.float16, np.float64):
+        t, python = kind(0.5), 0.5
+        same(losses.nt_xent_loss(z, z, t).data, losses.nt_xent_loss(z, z, python).data)
+        same(losses.info_nce_loss(z, z, temperature=t).data, losses.info_nce_loss(z, z, python).data)
+        same(bank.soft_nearest(ROWS, t)[0], bank.soft_nearest(ROWS, python)[0])
+    same(OPS["sum"](z, axis=1, keepdims=np.bool_(True)).data, z.sum(1, keepdims=True).data)
+    assert Config(neighbors=np.bool_(False)).neighbors is False
+    for broken in (lambda: bank.soft_nearest(ROWS, None), lambda: memory_bank.MemoryBank(9, 6, None, rng()),
+                   lambda: momentum_encoder.MomentumEncoder(nn.ReLU(), momentum=None)):
+        with pytest.raises((TypeError, ValueError)):
+            broken()  # np.float32(None) is NaN
 
 
 def test_labels_of_a_small_type():

@@ -52,6 +52,13 @@ def test_the_forces_are_the_naive_ones(rng, n, threads):
         np.testing.assert_allclose(fast, naive, rtol=1e-4, atol=2e-6)
 
 
+@pytest.mark.parametrize(("at", "p"), [((1, 5), (5, 5)), ((2, 4), (5, 5)), ((2, 5), (5, 4)), ((2, 5), (4, 5))])
+def test_forces_of_shapes_that_do_not_fit(at, p):
+    """Compiled code would read or write outside of the arrays."""
+    with fails(ValueError, "forces", "expected shape"):
+        forces(np.zeros(at, np.float32), np.zeros(p, np.float32))
+
+
 def test_the_forces_are_the_gradient_of_the_divergence(rng):
     at, p = rng.standard_normal((2, 12)), rng.random((12, 12))
     np.fill_diagonal(p, 0)

@@ -2,7 +2,7 @@
 import numpy as np
 
 from .. import kernels
-from ..kernels.boundary import plain_numbers
+from ..kernels.boundary import expect_like, plain_numbers
 from ..kernels.compile import jit
 from ..models.features import expect_finite
 
@@ -37,6 +37,9 @@ def _forces(start, stop, at, p, pull, push, total):
 
 def forces(at: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`forces_naive` without its matrices: p (n, n) is read once, and only its sums are written."""
+    n = len(p)
+    expect_like("forces", (2, n), np.dtype(np.float32), at=at)
+    expect_like("forces", (n, n), np.dtype(np.float32), p=p)
     pull, push, total = np.empty_like(at), np.empty_like(at), np.empty_like(at[0])
     kernels.parallel(_forces, len(total), at, p, pull, push, total, grain=32)
     return pull, push / max(total.sum(), np.float32(1e-12))

@@ -15,10 +15,10 @@ LARGEST = 2**31 - 1  # of a number that counts or steps: larger ones could overf
 
 
 def plain(value: Any) -> Any:
-    """A number of NumPy as Python's, also in a tuple or a list; all else as it is."""
-    if type(value) in (tuple, list) and any(isinstance(v, (np.number, tuple, list)) for v in value):
+    """A number or truth value of NumPy as Python's, also in a tuple or a list; all else as it is."""
+    if type(value) in (tuple, list) and any(isinstance(v, (np.generic, tuple, list)) for v in value):
         return type(value)(map(plain, value))
-    return value.item() if isinstance(value, (np.integer, np.floating)) else value
+    return value.item() if isinstance(value, (np.integer, np.floating, np.bool_)) else value
 
 
 def plain_numbers(fn: F) -> F:

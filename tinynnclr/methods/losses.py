@@ -11,9 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import distributed, ops
+from ..kernels.boundary import plain_numbers
 from ..tensor import Tensor
 
 
+@plain_numbers
 def nnclr_loss(neighbors: np.ndarray | Tensor, p: Tensor, temperature: float, both_directions: bool = False) -> Tensor:
     """-mean_i log( exp(nn_i . p_i / t) / sum_j exp(nn_i . p_j / t) ), rows scaled to length 1.
 
@@ -30,6 +32,7 @@ def nnclr_loss(neighbors: np.ndarray | Tensor, p: Tensor, temperature: float, bo
     return (loss + ops.cross_entropy(logits, labels=own)) * 0.5
 
 
+@plain_numbers
 def nt_xent_loss(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
     """NT-Xent: each of 2b views must find its other view among the 2b - 1 others, all scaled to length 1.
 
@@ -44,6 +47,7 @@ def nt_xent_loss(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
     return ops.cross_entropy(logits, labels=np.concatenate([own + b, own]))
 
 
+@plain_numbers
 def mean_of_others_loss(views: Sequence[Tensor], temperature: float) -> Tensor:
     """-mean_vi log( exp(z_vi . m_vi / t) / sum_j exp(z_vi . m_vj / t) ), m_vi the mean of image i's other views.
 
@@ -60,6 +64,7 @@ def mean_of_others_loss(views: Sequence[Tensor], temperature: float) -> Tensor:
     return sum(losses[1:], losses[0]) * (1 / len(zs))
 
 
+@plain_numbers
 def info_nce_loss(positive: Tensor, negatives: Tensor, temperature: float, allowed: np.ndarray | None = None) -> Tensor:
     """-mean_i log( exp(s_i / t) / (exp(s_i / t) + sum_j exp(s_ij / t)) ), from similarities s.
 
@@ -72,6 +77,7 @@ def info_nce_loss(positive: Tensor, negatives: Tensor, temperature: float, allow
     return ops.cross_entropy(logits, labels=np.zeros(len(logits), np.int64))
 
 
+@plain_numbers
 def nce_loss(positive: Tensor, negatives: Tensor, temperature: float, ratio: float,
              allowed: np.ndarray | None = None) -> Tensor:
     """-mean_i ( log P_i / (P_i + r) + sum_j log r / (P_ij + r) ), P = exp(s / t) / Z: data or noise, pair by pair.
@@ -87,6 +93,7 @@ def nce_loss(positive: Tensor, negatives: Tensor, temperature: float, ratio: flo
     return ops.log(1 + ratio / data).mean() + losses.sum(axis=1).mean()
 
 
+@plain_numbers
 def soft_neighbor_loss(p: Tensor, keys: np.ndarray, weights: np.ndarray, temperature: float,
                        inside: bool = True) -> Tensor:
     """-mean_i log sum_k w_ik P_ik, or with inside=False -mean_i sum_k w_ik log P_ik; P: softmax of p_i . keys / t.

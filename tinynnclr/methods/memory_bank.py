@@ -1,7 +1,7 @@
 """The memory bank: one embedding of every training image, as it was when the image last came by."""
 import numpy as np
 
-from ..kernels.boundary import plain_numbers
+from ..kernels.boundary import expect_numbers, plain_numbers
 from ..nn import Module
 from .support_set import unit_rows
 
@@ -15,6 +15,7 @@ class MemoryBank(Module):
 
     @plain_numbers
     def __init__(self, size: int, dim: int, momentum: float, rng: np.random.Generator):
+        expect_numbers("MemoryBank", momentum=momentum)
         self.rows = unit_rows(rng.standard_normal((size, dim), np.float32))  # (size, dim)
         self.momentum = momentum
 

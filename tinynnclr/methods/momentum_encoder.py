@@ -4,6 +4,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ..kernels.boundary import expect_numbers
 from ..nn import Module
 
 Network = TypeVar("Network", bound=Module)
@@ -17,6 +18,7 @@ class MomentumEncoder(Module):
     """
 
     def __init__(self, *modules: Module, momentum: float):
+        expect_numbers("MomentumEncoder", momentum=momentum)
         self.copies = [frozen_copy(module) for module in modules]
         self.momentum = momentum
 

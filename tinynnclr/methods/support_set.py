@@ -48,7 +48,7 @@ class SupportSet(Module):
         """The mean of all rows, weighed by softmax(cosine / temperature) (b, dim), and the nearest's index (b,)."""
         similarities = kernels.matmul(unit_rows(z), self.rows.T)  # (b, size)
         nearest = similarities.argmax(axis=1)
-        weights = np.exp((similarities - similarities.max(axis=1, keepdims=True)) / z.dtype.type(temperature))
+        weights = np.exp((similarities - similarities.max(axis=1, keepdims=True)) / float(temperature))
         weights /= weights.sum(axis=1, keepdims=True)
         return kernels.matmul(weights, self.rows), nearest
 
