@@ -60,11 +60,12 @@ MISTAKES = {
     "a flag of evaluate": ([*TRAIN, "--protocol=knn"], "unknown flag --protocol=knn, which belongs to `evaluate`\n"),
     "a flag's beginning": ([*TRAIN, "--queue", "3"], "unknown flag --queue, did you mean --queue-size?\n"),
     "a name that is near": (["compare", "--seed", "3"], "unknown flag --seed, did you mean --seeds?\n"),
-    "a huge seed": ([*TRAIN, "--seed", str(10**30)], "--seed: expected a smaller number, got 1.000e+30"),
-    "a huge epoch": ([*TRAIN, "--epochs", "9" * 400], "--epochs: expected a smaller number", "300 digits"),
-    "a huge width": ([*TRAIN, "--width", str(2**31)], "--width: expected a smaller number, got 2.147e+09"),
+    "a huge seed": ([*TRAIN, "--seed", str(10**30)],
+                    "--seed: expected a number below 9223372036854775808, got 1.000e+30"),
+    "a huge epoch": ([*TRAIN, "--epochs", "9" * 400], "--epochs: expected a number below 2147483648", "300 digits"),
+    "a huge width": ([*TRAIN, "--width", str(2**31)], "--width: expected a number below 2147483648, got 2.147e+09"),
     "more digits than Python reads": ([*TRAIN, "--dim", "9" * 5000], "--dim"),
-    "many threads": (["evaluate", "run", "--threads", "9" * 40], "expected 1 to 1024"),
+    "many threads": (["evaluate", "run", "--threads", "9" * 40], "--threads: expected 1 to 1024"),
     "too many seeds": (["compare", "--seeds", "99999999999999999999999"], "--seeds: expected how many, 1 to 10000"),
     "a large range": (["compare", "--seeds", "1000000000"], "--seeds: expected how many, 1 to 10000"),
     "a long seed": (["compare", "--seeds", "0," + "9" * 5000], "--seeds: expected how many", "..."),
@@ -81,6 +82,13 @@ MISTAKES = {
     "negative": ([*TRAIN, "--warmup", "-1"], "warmup: expected 0 to 1, got -1.0"),
     "nan": ([*TRAIN, "--lr", "nan"], "lr: expected above 0, got nan"),
     "no threads": ([*TRAIN, "--threads", "0"], "threads: expected at least 1, got 0"),
+    "one pixel": ([*TRAIN, "--view-size", "1"], "--view-size: expected at least 2, or no standardize"),
+    "half a patch": ([*TRAIN, "--encoder", "vit", "--view-size", "18"], "--view-size: expected a multiple of 4"),
+    "one image": ([*TRAIN, "--train-size", "1"],
+                  "expected at least 2 training images, got 1; add images, or use a larger --train-size"),
+    "no out": ([*TRAIN, "--out", ""], "--out: expected a path, got nothing; for the current folder, type ."),
+    "no folder": (["evaluate", ""], "DIR: expected a path, got nothing"),
+    "no protocol": (["evaluate", "run", "--protocol", ""], "--protocol: expected all or some of", "got ''"),
     "no value": ([*TRAIN, "--seed"], "--seed", "expected one argument"),
     "unknown data": (["train", "--dataset", "cifar"], "got 'cifar'", "did you mean cifar10?", "folder:PATH"),
     "data not there": (["train", "--dataset", "cifar10"], "not found", "tinynnclr download cifar10"),
@@ -117,6 +125,13 @@ def test_one_line(name, here, capsys):
     before, names = files(here), tree(here)
     one_line(run(capsys, *arguments), *words)
     assert (files(here), tree(here)) == (before, names)
+
+
+@pytest.mark.parametrize("error", [MemoryError("Unable to allocate 9 GiB"), MemoryError(),
+                                   ValueError("array is too big; `arr.size * arr.dtype.itemsize` is larger ...")])
+def test_more_than_memory(error, monkeypatch, capsys):
+    monkeypatch.setattr("tinynnclr.cli.run_plot", lambda options: (_ for _ in ()).throw(error))
+    one_line(run(capsys, "plot", "r"), "plot: not enough memory", str(error), "; choose smaller sizes: --width")
 
 
 def test_one_line_from_a_process(here):

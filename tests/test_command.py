@@ -1,4 +1,6 @@
 """The command in a process of its own: odd environments, closed or full streams; and the words it advises."""
+import errno
+import io
 import os
 import re
 import shlex
@@ -10,6 +12,7 @@ import pytest
 from command_line import ENVIRONMENT
 
 from tinynnclr import console
+from tinynnclr.__main__ import main as start
 from tinynnclr.config import flag_names
 from tinynnclr.console import nearest, one_line, shell_words
 
@@ -75,6 +78,34 @@ def test_an_interrupt_or_a_missing_module_during_the_imports(capsys):
     err = capsys.readouterr().err
     assert err == ("\nstopped\ntinynnclr: cannot start: No module named 'matplotlib'; install it again, with its "
                    "requirements\n")
+
+
+def test_a_variable_of_tqdm_during_the_imports(capsys, monkeypatch):
+    monkeypatch.setenv("TQDM_MININTERVAL", "abc")
+    console.report_in_one_line(ValueError, ValueError("could not convert string to float: 'abc'"), None)
+    assert capsys.readouterr().err == ("tinynnclr: cannot start: could not convert string to float: 'abc'; unset "
+                                       "TQDM_MININTERVAL\n")
+
+
+class Full(io.StringIO):
+    """A standard stream on a full disk."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(("stream", "arguments"), [("stdout", ["--version"]), ("stdout", ["train", "--help"]),
+                                                   ("stderr", ["evaluate", "nowhere"]), ("stderr", ["evaluate"])])
+def test_a_stream_that_is_full_at_once(stream, arguments, monkeypatch, capsys):
+    """As with PYTHONUNBUFFERED: what cannot be written is no success."""
+    monkeypatch.setattr(sys, stream, Full())
+    monkeypatch.setattr(sys, "argv", ["tinynnclr", *arguments])
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    with pytest.raises(SystemExit) as end:
+        start()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == ("" if stream == "stderr" else "tinynnclr: standard output cannot be written: No "
+                                       "space left on device\n")
 
 
 @pytest.mark.parametrize("name", ["KeyboardInterrupt", "ImportError"])

@@ -103,6 +103,34 @@ def test_finite_weights_whose_features_overflow(tmp_path):
           "the encoder: features: 16 of 16 rows are not finite", data=data)
 
 
+def test_an_embedding_that_cannot_enter_the_queue(folder):
+    """Weights of zero make embeddings of length 0: the step is named, and what may help."""
+    run = continued(folder)
+    run.method.projector.layers[-1].weight.data[:] = 0
+    run.method.projector.layers[-1].bias.data[:] = 0
+    stops(folder, run, "step 5, epoch 2: SupportSet.enqueue: a row has no direction", "try a smaller --lr")
+
+
+def test_stored_statistics_that_no_run_can_have(folder):
+    """Without the check, they are exported, and their features are NaN."""
+    run = continued(folder)
+    next(m for m in run.method.encoder.modules() if hasattr(m, "running_var")).running_var[0] = -0.5
+    run.save(folder / "checkpoint.npz")
+    for load in (continued, run_dir.load_encoder):
+        with fails(ValueError, "checkpoint.npz: .*running_var holds a variance below 0, so the file was changed"):
+            load(folder)
+
+
+@pytest.mark.parametrize("change", [list.clear, lambda rows: rows.append(rows[0]),
+                                    lambda rows: rows[0].update(epoch=9)])
+def test_stored_metrics_of_other_epochs(folder, change):
+    run = continued(folder)
+    change(run.metrics)
+    run.save(folder / "checkpoint.npz")
+    with fails(ValueError, "metrics: expected a row for each of 1 epochs, got [012] rows"):
+        continued(folder)
+
+
 BAD = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
 GOOD, LABELS = BAD.copy(), np.arange(40) % 4
 BAD[7, 2], BAD[9, 0], BAD[30, 4] = np.nan, -np.inf, 1e30  # whose square is infinite

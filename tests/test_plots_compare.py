@@ -1,9 +1,10 @@
-"""The dot plot of a comparison: a whole PNG of a sensible size from whatever a comparison may hold."""
+"""The dot plot of a comparison, a whole PNG from whatever it may hold; and texts that stay where they can be read."""
 import numpy as np
 import pytest
 from one_line import fails
-from test_plots import _quiet, check, out  # noqa: F401
+from test_plots import _quiet, check, out, pictures, rows  # noqa: F401
 
+from tinynnclr.plots import draw_curves, draw_embedding, draw_neighbors
 from tinynnclr.plots_compare import _parts, draw_comparison
 
 FLOORS = [("raw pixels", 0.346), ("random weights", 0.456)]
@@ -48,3 +49,27 @@ def test_errors(out):  # noqa: F811
     with fails(ValueError, "draw_comparison: nnclr: expected finite"):
         draw_comparison([("nnclr", [])], FLOORS, out)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("letter", ["W", "i", "$", "\\"])
+def test_no_text_is_cut_off_at_an_edge(rng, out, monkeypatch, letter):  # noqa: F811
+    figures = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda self, *_, **__: figures.append(self))
+    images, name = pictures(rng, 22), letter * 300
+    draw_neighbors([np.arange(22).reshape(11, 2)], images, np.arange(22) % 2, (name, name), out, title=name)
+    draw_comparison([(f"nnclr:{name}", [0.5, 0.6]), (name, [0.1, 0.2])], [(name, 0.3)], out, title=name)
+    draw_embedding(rng.standard_normal((22, 2)), np.arange(22) % 2, (name, name), out, title=name)
+    for fig in figures:
+        for text in [*fig.texts, *fig.axes[0].texts]:
+            box = text.get_window_extent()
+            assert 0 <= box.x0 <= box.x1 <= fig.bbox.width, text.get_text()
+
+
+def test_curves_of_small_numbers_have_no_factor_above_the_axis(out, monkeypatch):  # noqa: F811
+    """Matplotlib's own, "1e-5", lies on the line that says what is drawn."""
+    figures = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda self, *_, **__: figures.append(self))
+    draw_curves([{**row, "lr": 5.45e-5, "loss": 1e9} for row in rows(2)], out)
+    for ax in figures[0].axes[1:]:
+        ax.get_tightbbox()
+        assert ax.yaxis.get_offset_text().get_text() == ""

@@ -2,7 +2,7 @@
 import os
 import sys
 
-from .console import escape_unprintable, flush_output, open_missing_streams
+from .console import escape_unprintable, flush_output, open_missing_streams, unwritable
 
 
 def main() -> None:
@@ -19,6 +19,8 @@ def main() -> None:
         status = end.code
     except BrokenPipeError:
         status = 141  # as a shell says it of a program whose reader went away
+    except OSError as error:  # other errors of files have become a line, so this stream or standard error is full
+        status = unwritable(error)
     sys.exit(flush_output(status))  # type: ignore[arg-type]
 
 

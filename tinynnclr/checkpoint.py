@@ -47,7 +47,7 @@ def expect_honest(file: IO[bytes]) -> None:
 def load(path: str | Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
     """(groups, info) as `save` took them. Raises FileNotFoundError, or ValueError where it is not one of ours."""
     if not Path(path).is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}")
+        raise FileNotFoundError(f"no checkpoint at {path}; expected the folder of a run, as `tinynnclr train` makes it")
     with open(path, "rb") as file:  # opened here, for NumPy leaves it open where the archive is damaged
         try:
             expect_honest(file)

@@ -146,7 +146,7 @@ def run_reproduce(options: argparse.Namespace) -> None:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """Judge the last checkpoint: write result.json anew, or the files of the protocols that are named."""
-    names = parse_protocols(options.protocol) if options.protocol else []
+    names = parse_protocols(options.protocol) if options.protocol is not None else []
     to = parse_others(options.to) if options.to is not None else None
     if to and not {"transfer", "fewshot"} & set(names):
         raise ValueError(f"--to {options.to}: it is for --protocol transfer and fewshot; add one of them")
@@ -240,6 +240,10 @@ def run_command(options: argparse.Namespace) -> None:
         message = str(error)
         if isinstance(error, OSError) and error.strerror:
             message = f"{error.strerror}: {error.filename or 'standard output, or a working directory that is gone'}"
+        if isinstance(error, MemoryError) or "too big" in message:  # NumPy's words for more than 2**63 bytes
+            message = (f"not enough memory{message and f' ({message})'}; choose smaller sizes: --width, --dim, "
+                       "--queue-size, --batch-size")
+        message = message.replace("set_num_threads: expected", "--threads: expected")
         message = flag_names(message) if options.command in ("train", "reproduce") else message
         print(f"tinynnclr {options.command}: {one_line(message) or type(error).__name__}", file=sys.stderr)
         raise SystemExit(2) from None

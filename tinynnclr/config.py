@@ -110,9 +110,10 @@ class Config:
             if choices and value not in choices:
                 raise ValueError(f"{f.name}: expected one of {', '.join(choices)}; "
                                  f"got {value!r}{nearest(value, choices)}")
-            if type(value) is int and value >= (LONGEST if f.name == "seed" else LARGEST):
-                raise ValueError(f"{f.name}: expected a smaller number, got {value:.3e}" if value < 10**300 else
-                                 f"{f.name}: expected a smaller number, got one of more than 300 digits")
+            most = LONGEST if f.name == "seed" else LARGEST
+            if type(value) is int and value >= most:
+                got = f"{value:.3e}" if value < 10**300 else "one of more than 300 digits"
+                raise ValueError(f"{f.name}: expected a number below {most}, got {got}")
         for name in ("epochs", "view_size", "width", "dim", "projector_hidden", "predictor_hidden", "queue_size",
                      "top_k", "bank_negatives", "pca", "kmeans_steps", "knn_k"):
             self._expect(name, getattr(self, name) >= 1, "at least 1")
@@ -128,6 +129,10 @@ class Config:
         for name in ("told_agreement", "warmup", "neighbors_after", "ema", "bank_momentum", "ring_outer",
                      "ring_inner", "anneal_until"):
             self._expect(name, 0 <= getattr(self, name) <= 1, "0 to 1")
+        self._expect("view_size", self.view_size > 1 or not self.standardize,
+                     "at least 2, or no standardize, which makes a view of one pixel zero")
+        self._expect("view_size", self.view_size % 4 == 0 or not self.encoder.startswith("vit"),
+                     "a multiple of 4, the patches of a vit")
         self._expect("views", self.views >= 2 and self.views % 2 == 0, "an even number from 2 on")
         self._expect("views", self.views == 2 or METHODS[self.method].many_views, "2 with this method")
         self._expect("top_k", self.top_k <= (self.prototypes or self.queue_size), "no more than there are rows")

@@ -1,4 +1,5 @@
 """What a command line needs of its console: text it can show, words it can read again, streams that are there."""
+import contextlib
 import difflib
 import io
 import os
@@ -67,17 +68,24 @@ def flush_output(status: object) -> object:
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
-        if not isinstance(error, BrokenPipeError) and not status:
-            print(f"tinynnclr: standard output cannot be written: {error.strerror}", file=sys.stderr)
-        return status or (141 if isinstance(error, BrokenPipeError) else 2)
+        return status or (141 if isinstance(error, BrokenPipeError) else unwritable(error))
     return status
 
 
+def unwritable(error: OSError) -> int:
+    """Report, where that is possible, that a standard stream cannot be written; returns the exit status, 2."""
+    with contextlib.suppress(OSError):
+        print(f"tinynnclr: standard output cannot be written: {error.strerror}", file=sys.stderr)
+    return 2
+
+
 def report_in_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """A `sys.excepthook`: Ctrl-C or a missing module, while a command is imported, end in one line."""
+    """A `sys.excepthook`: Ctrl-C, a missing module or a variable of tqdm, during the imports, ends in one line."""
     if issubclass(kind, KeyboardInterrupt):
         print("\nstopped", file=sys.stderr)
     elif issubclass(kind, ImportError):
         print(f"tinynnclr: cannot start: {one_line(error)}; install it again, with its requirements", file=sys.stderr)
+    elif issubclass(kind, ValueError) and (names := [name for name in os.environ if name.startswith("TQDM_")]):
+        print(f"tinynnclr: cannot start: {one_line(error)}; unset {' '.join(names)}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)

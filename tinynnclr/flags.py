@@ -1,6 +1,7 @@
 """Every command's flags, and how a mistake in them is told. Those of training are `Config`'s fields."""
 import argparse
 import dataclasses
+import sys
 import typing
 from pathlib import Path
 
@@ -38,8 +39,19 @@ class Parser(argparse.ArgumentParser):
         names = [name for name, parser in commands.items() if flag in parser._option_string_actions]
         return f", which belongs to {' and '.join(f'`{name}`' for name in names)}" if names else ""
 
+    def _print_message(self, message, file=None):
+        """As argparse's, which drops what cannot be written without a word."""
+        print(message, end="", file=file or sys.stderr)
+
     def error(self, message):
         self.exit(2, f"{self.prog}: {one_line(message)}\n")
+
+
+def given_path(text: str) -> Path:
+    """A path; not an empty one, such as of a shell variable that is not set, which would be the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, got nothing; for the current folder, type .")
+    return Path(text)
 
 
 def add_config_flags(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
@@ -77,7 +89,7 @@ def build_parser() -> Parser:
     sub.add_argument("--preset", choices=tuple(TRAIN_PRESETS), help="a recipe, whose knobs give way to flags: " +
                      "; ".join(f"{name}: {preset.meaning}" for name, preset in TRAIN_PRESETS.items()))
     add_config_flags(sub)
-    sub.add_argument("--out", type=Path, metavar="DIR", help="folder of the run [runs/METHOD-DATASET-SEED]")
+    sub.add_argument("--out", type=given_path, metavar="DIR", help="folder of the run [runs/METHOD-DATASET-SEED]")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out from its last checkpoint")
     sub.add_argument("--detect-anomaly", action="store_true", help="stop at the first gradient that is not finite, and "
                      "name its op; the loss is always watched")
@@ -94,7 +106,7 @@ def build_parser() -> Parser:
     sub.add_argument("--methods", default="all", metavar="ARMS",
                      help=f"arms with commas between; all: {', '.join(parse_arms('all'))} [all]")
     sub.add_argument("--seeds", default="5", metavar="SEEDS", help="how many (0, 1, ...), or a list: 0,3,7 [5]")
-    sub.add_argument("--out", type=Path, metavar="DIR", help="folder of the comparison [runs/compare-DATASET]")
+    sub.add_argument("--out", type=given_path, metavar="DIR", help="folder of the comparison [runs/compare-DATASET]")
     add_config_flags(sub, without=("method", "seed"))
 
     sub = commands.add_parser("reproduce", help="make a small version of a paper's table", allow_abbrev=False,
@@ -109,14 +121,14 @@ def build_parser() -> Parser:
     sub.add_argument("--budget", choices=tuple(BUDGETS), default="small", help="how much it may cost [small]")
     sub.add_argument("--epochs", type=int, metavar="N", help="of all runs, instead of the budget's: a table that costs "
                      "less, or more, and says so")
-    sub.add_argument("--out", type=Path, default=Path("runs") / "reproduce", metavar="DIR",
+    sub.add_argument("--out", type=given_path, default=Path("runs") / "reproduce", metavar="DIR",
                      help="folder of the tables, and of the runs [runs/reproduce]")
     sub.add_argument("--data-dir", help="where downloaded data sets lie [data]")
     sub.add_argument("--threads", type=int, help="threads of the kernels (all cores)")
 
     for name, text in (("evaluate", "judge a run's last checkpoint again"), ("plot", "draw a run's pictures again")):
         sub = commands.add_parser(name, help=text, allow_abbrev=False)
-        sub.add_argument("dir", type=Path, metavar="DIR", help="folder of the run")
+        sub.add_argument("dir", type=given_path, metavar="DIR", help="folder of the run")
         sub.add_argument("--threads", type=int, help="threads of the kernels (all cores)")
         sub.add_argument("--data-dir", metavar="DIR",
                          help="where downloaded data sets are now [as in training]")
@@ -130,15 +142,15 @@ def build_parser() -> Parser:
                              f"{', '.join(OTHERS)}, folder:PATH [all that are there]")
 
     sub = commands.add_parser("export", help="write a run's encoder for PyTorch", allow_abbrev=False)
-    sub.add_argument("dir", type=Path, metavar="DIR", help="folder of the run")
+    sub.add_argument("dir", type=given_path, metavar="DIR", help="folder of the run")
     sub.add_argument("--format", choices=tuple(FORMATS), default="npz", help="of the file [npz]")
-    sub.add_argument("--out", type=Path, metavar="FILE", help="the file [DIR/encoder.FORMAT]")
+    sub.add_argument("--out", type=given_path, metavar="FILE", help="the file [DIR/encoder.FORMAT]")
 
     sub = commands.add_parser("download", help="fetch a data set from its official address", allow_abbrev=False)
     sub.add_argument("name", choices=tuple(SOURCES), help="which")
-    sub.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where to put it [data]")
+    sub.add_argument("--data-dir", type=given_path, default=Path("data"), metavar="DIR", help="where to put it [data]")
     sub.add_argument("--url", help="another address (or the environment variable TINYNNCLR_<NAME>_URL)")
-    sub.add_argument("--from", dest="archive", type=Path, metavar="FILE", help="a local archive instead")
+    sub.add_argument("--from", dest="archive", type=given_path, metavar="FILE", help="a local archive instead")
     sub.add_argument("--allow-http", action="store_true", help="accept an address of http, which anyone on the way can "
                      "change")
     sub.add_argument("--no-checksum", action="store_true", help="accept other bytes than the official ones")
@@ -148,8 +160,8 @@ def build_parser() -> Parser:
     sub.add_argument("--against", type=lambda text: text.split(","), metavar="PEERS",
                      help="numpy,torch,torch.compile,faiss,kornia,albumentations [those installed]")
     sub.add_argument("--only", default="*", metavar="PATTERN", help="only measures whose name holds this, such as conv")
-    sub.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
-    sub.add_argument("--roofline", type=Path, metavar="FILE", help="draw them there, as a PNG")
+    sub.add_argument("--json", type=given_path, metavar="FILE", help="write the numbers there")
+    sub.add_argument("--roofline", type=given_path, metavar="FILE", help="draw them there, as a PNG")
     sub.add_argument("--threads", type=int, help="threads of both sides (all cores)")
     sub.add_argument("--quick", action="store_true", help="a few small cases: to see that it works, not how fast")
     return parser

@@ -93,8 +93,7 @@ def _panel(ax, epochs, series, percent):
     ax.set_xlim(first - 0.05 * span, last + 0.3 * span)
     ax.set_xticks(np.unique([first, (first + last) // 2, last]))
     ax.yaxis.set_major_locator(MaxNLocator(4))
-    if percent:
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.4g} %" if percent else f"{y:.4g}"))
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines["bottom"].set_bounds(first, last)
     ax.spines[["left", "bottom"]].set_color(GREY)

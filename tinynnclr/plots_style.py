@@ -46,10 +46,21 @@ def _glyphs():
     return frozenset(get_font(findfont(FontProperties())).get_charmap())
 
 
+def keep_inside(fig: Figure) -> None:
+    """Shorten each text that would be cut off at the left or right edge: how wide a letter is depends on the letter."""
+    for text in [*fig.texts, *(text for ax in fig.axes for text in ax.texts)]:
+        while len(words := text.get_text()) > 2:
+            box = text.get_window_extent()
+            if box.x0 >= 0 and box.x1 <= fig.bbox.width:
+                break
+            text.set_text(words.rstrip("…")[:-1].rstrip("\\ ") + "…")
+
+
 def write_picture(fig: Figure, path: str | Path) -> Path:
     """The figure as a PNG, whole or not at all, in a folder that is made if need be; returns its path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    keep_inside(fig)
     write_whole(path, lambda f: fig.savefig(f, format="png", facecolor="white", metadata={"Software": None}))
     return path
 

@@ -110,7 +110,11 @@ def _config(folder, info) -> Config:
     """The configuration in what a checkpoint says of itself."""
     if not {"config", "epoch", "step"} <= info.keys():
         raise ValueError(f"{folder / CHECKPOINT} holds no run")
-    return Config.from_dict(info["config"])
+    try:
+        return Config.from_dict(info["config"])
+    except ValueError as error:
+        raise ValueError(f"{folder / CHECKPOINT}: {error}; the file was changed, or another version of tinynnclr wrote "
+                         "it: use that version, or train a new run with another --out") from None
 
 
 def load_encoder(folder: Path) -> tuple[Encoder, Config, dict]:
@@ -232,7 +236,8 @@ def table(result: dict) -> str:
               for name, key in (("raw pixels", "pixels"), ("random weights", "random"))),
             (result["method"], f"{result['knn']:.1%}", f"{result['linear']:.1%}")]
     lines = [f"{name:<15} {knn:>7} {linear:>7}" for name, knn, linear in rows]
-    return "\n".join([*lines, f"test accuracy on {result['dataset']} after {result['epochs']} epochs "
+    return "\n".join([*lines, f"test accuracy on {result['dataset']} after {result['epochs']} "
+                              f"epoch{'s' * (result['epochs'] != 1)} "
                               f"({result['steps']} steps), seed {result['seed']}, last epoch"])
 
 
@@ -242,7 +247,7 @@ def draw_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> list[Pat
     from .evaluate.tsne import tsne
 
     config, (train_data, test) = run.config, data
-    title = f"{config.method} on {config.dataset}, {run.epoch} epochs"
+    title = f"{config.method} on {config.dataset}, {run.epoch} epoch{'s' * (run.epoch != 1)}"
     shown = test.take(MAP_SIZE)
     few = train_data.images[:6]
     rows = views_example(train_data, augmentation_pair(config.augmentation), len(few), 8)

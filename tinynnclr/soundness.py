@@ -50,10 +50,12 @@ def expect_progress(run: Any, columns: tuple[str, ...]) -> None:
         expect(found, row, f"metrics.{i}")
         if found.keys() != run.metrics[0].keys() or not all(_fits(v, NUMBER) for v in found.values()):
             raise ValueError(f"metrics.{i}: expected the columns {', '.join(run.metrics[0])}")
+    if [found["epoch"] for found in run.metrics] != [*range(1, run.epoch + 1)]:
+        raise ValueError(f"metrics: expected a row for each of {run.epoch} epochs, got {len(run.metrics)} rows")
     _expect_integers("order", run.order, 1, run.images)
     for i, shown in enumerate(run.gallery):
         _expect_integers(f"gallery.{i}", shown, 2, run.images)
-        if shown.shape != run.gallery[0].shape:
+        if shown.shape != run.gallery[0].shape or not shown.size:
             raise ValueError(f"gallery.{i}: expected shape {run.gallery[0].shape}, got {shown.shape}")
     for part in run.method.modules():
         for name, (found, low, high) in part.ranges(run.images).items() if hasattr(part, "ranges") else ():
@@ -83,10 +85,13 @@ def not_finite(arrays: dict[str, np.ndarray]) -> str | None:
 
 
 def expect_finite_arrays(where: Any, arrays: dict[str, np.ndarray]) -> None:
-    """Raises ValueError, which names the array, where one of a stored run's holds NaN or infinity."""
+    """Raises ValueError, which names the array, where one of a stored run's holds NaN, infinity, or a variance < 0."""
     if name := not_finite(arrays):
         raise ValueError(f"{where}: {name} holds NaN or infinity, so this run has failed; train a new one with a "
                          "smaller --lr")
+    for name, a in arrays.items():
+        if name.endswith("running_var") and a.min(initial=0) < 0:
+            raise ValueError(f"{where}: {name} holds a variance below 0, so the file was changed; train a new run")
 
 
 class Bounded(np.random.Generator):

@@ -32,6 +32,9 @@ class Run:
 
     def __init__(self, config: Config, train: Dataset, test: Dataset | None = None, limit: int | None = None):
         """A run at its beginning. limit: how many numbers its weights may have, where they are to be loaded."""
+        if len(train) < 2:
+            raise ValueError(f"expected at least 2 training images, got {len(train)}; add images, or use a larger "
+                             "train_size")
         if len(train) < config.batch_size:
             raise ValueError(f"batch_size: {config.batch_size} is more than the {len(train)} training images; use "
                              f"batch_size {len(train)} or fewer")
@@ -138,7 +141,12 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
                                               if p.grad is not None):
                     explain("a gradient", method, x1, x2, indices[mine], run)
                 optimizer.step()
-                run.log.append([value, *health(method.after_step(), data.labels)])
+                try:
+                    found = method.after_step()
+                except FloatingPointError as error:  # an embedding of length 0 cannot enter a queue
+                    raise FloatingPointError(f"step {run.step + 1}, epoch {run.epoch + 1}: {error}: "
+                                             f"{advice(config)}") from None
+                run.log.append([value, *health(found, data.labels)])
                 run.step += 1
                 run.epoch_seconds += time.perf_counter() - started
                 bar.update()
