@@ -7,7 +7,8 @@ import pytest
 from one_line import fails
 
 from tinynnclr.cli import build_parser, given_knobs, main
-from tinynnclr.config import Config, nearest
+from tinynnclr.config import Config
+from tinynnclr.console import nearest
 from tinynnclr.presets import TRAIN_PRESETS
 
 FIELDS = dataclasses.fields(Config)

@@ -10,8 +10,8 @@ from one_line import fails
 from small import random_data, small_config
 
 from tinynnclr import cli, compare, disk, run_dir
-from tinynnclr.bench import drawn, measured
-from tinynnclr.disk import write_text
+from tinynnclr.bench import drawn
+from tinynnclr.disk import rows_with, write_text
 from tinynnclr.evaluate.collect import collect
 from tinynnclr.evaluate.protocols import judge_into
 from tinynnclr.export import export_run, exported
@@ -94,7 +94,7 @@ def test_export_replaces_an_export_only(tmp_path):
 def test_bench_replaces_its_own_files_only(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("ours.json").write_text('[{"measure": "matmul"}]', encoding="utf-8")
-    assert measured(Path("ours.json"))
+    assert rows_with("measure")(Path("ours.json"))
     Path("ours.png").write_bytes(b"\x89PNG tEXtSoftware\0tinynnclr bench")
     assert drawn(Path("ours.png"))
     Path("photo.png").write_bytes(b"\x89PNG of a cat")
@@ -124,7 +124,7 @@ def test_a_protocol_and_a_comparison_replace_no_file_of_others(tmp_path):
     (tmp_path / "compare.csv").write_text("mine", encoding="utf-8")
     (tmp_path / "compare.json").write_text('{"arm": 1}', encoding="utf-8")
     with fails(ValueError, "compare.json: there is a file that this command did not write"):
-        disk.expect_ours([tmp_path / name for name in compare.OUTPUTS], compare.written, "--out ")
+        disk.expect_ours([tmp_path / name for name in compare.OUTPUTS], rows_with("arm"), "--out ")
 
 
 # ---------------------------------------------------------------- held open by another program

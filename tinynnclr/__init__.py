@@ -1,10 +1,9 @@
 """Nearest-neighbour contrastive learning from nothing but NumPy and Numba, for people who want to understand it."""
-import os
 import sys
 
 from . import console
 
-if os.path.basename((sys.argv or [""])[0]) in console.PROGRAMS:
+if console.is_command():
     sys.excepthook = console.report_in_one_line  # before the imports, which take a second
 
 from . import kernels, nn, ops

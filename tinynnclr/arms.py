@@ -1,7 +1,8 @@
 """The arms of a comparison, as a command names them: moco:negatives=ring:anneal=linear is a method with knobs."""
 import typing
 
-from .config import Config, nearest
+from .config import Config
+from .console import nearest
 from .methods import METHODS
 
 MOST_SEEDS = 10_000

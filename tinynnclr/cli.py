@@ -20,7 +20,7 @@ from .compare import OUTPUTS, Comparison  # noqa: E402
 from .config import Config, flag_names  # noqa: E402
 from .console import escape_unprintable, one_line, shell_words  # noqa: E402
 from .datasets.download import DownloadError, download  # noqa: E402
-from .disk import expect_ours  # noqa: E402
+from .disk import expect_ours, rows_with  # noqa: E402
 from .evaluate.finding import Subject, table  # noqa: E402
 from .evaluate.others import parse_others  # noqa: E402
 from .evaluate.protocols import judge_into, parse_protocols  # noqa: E402
@@ -186,7 +186,8 @@ def run_bench(options: argparse.Namespace) -> None:
     if options.threads is not None:
         kernels.set_num_threads(options.threads)
     bench.expect_measure(options.only)
-    for flag, path, ours in (("--json", options.json, bench.measured), ("--roofline", options.roofline, bench.drawn)):
+    for flag, path, ours in (("--json", options.json, rows_with("measure")),
+                             ("--roofline", options.roofline, bench.drawn)):
         if path:
             expect_ours([path], ours, f"{flag} ")
     against = bench.installed(options.against)
@@ -236,7 +237,7 @@ def run_command(options: argparse.Namespace) -> None:
             command[options.command](options)
     except BrokenPipeError:
         raise  # nobody reads on; `__main__` ends the command
-    except (ValueError, OSError, ArithmeticError, DownloadError, MemoryError) as error:
+    except (ValueError, OSError, FloatingPointError, OverflowError, DownloadError, MemoryError) as error:
         message = str(error)
         if isinstance(error, OSError) and error.strerror:
             message = f"{error.strerror}: {error.filename or 'standard output, or a working directory that is gone'}"

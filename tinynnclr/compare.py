@@ -12,7 +12,7 @@ from .config import Config, flag_names
 from .console import shell_words
 from .datasets.dataset import Dataset
 from .datasets.dataset import digests as data_digests
-from .disk import HeldOpen, expect_ours
+from .disk import HeldOpen, expect_ours, rows_with
 from .evaluate.collect import stamped
 from .evaluate.comparison import csv_table, markdown, summary, title
 from .evaluate.floor_cache import FloorCache
@@ -120,11 +120,6 @@ def go_on(job: Job, run: Run, data: Data) -> None:
         run_dir.expect_free(job.folder)
 
 
-def written(path: Path) -> bool:
-    """Whether a compare.json holds results, as a comparison writes it."""
-    return all(result["arm"] for result in json.loads(path.read_text(encoding="utf-8")))
-
-
 def command_line(methods: str, seeds: str, knobs: dict, out: Path | None = None) -> str:
     """The command that makes a comparison."""
     words = ["tinynnclr", "compare", "--methods", methods, "--seeds", seeds]
@@ -188,7 +183,7 @@ class Comparison:
         run_dir.open_dir(self.out)  # last: a mistake leaves no folder behind
         with sole_owner(self.out):
             self.look(data)  # once more: another process may have been at work there until now
-            expect_ours([self.out / name for name in OUTPUTS], written, "--out ")
+            expect_ours([self.out / name for name in OUTPUTS], rows_with("arm"), "--out ")
             print(f"{len(self.jobs)} runs on {config.dataset}, {len(self.done)} of them done before, "
                   f"{kernels.get_num_threads()} threads, into {self.out}", flush=True)
             self.write()

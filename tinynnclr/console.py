@@ -13,6 +13,11 @@ from types import TracebackType
 PROGRAMS = ("-m", "tinynnclr", "tinynnclr.exe", "tinynnclr-script.py")  # sys.argv[0] while a command is imported
 
 
+def is_command() -> bool:
+    """Whether this process runs the command tinynnclr, and not a program that imports the package."""
+    return os.path.basename((sys.argv or [""])[0]) in PROGRAMS
+
+
 def escape_unprintable() -> None:
     r"""From now on, print characters that the encoding lacks as escapes (\u25cb) instead of raising an error."""
     for stream in (sys.stdout, sys.stderr):

@@ -3,6 +3,7 @@
 Until a file is whole it has a name that no one else gives: .NAME.tinynnclr-PID.tmp, beside its place.
 """
 import contextlib
+import json
 import os
 import re
 import time
@@ -93,6 +94,11 @@ def expect_ours(paths: Sequence[Path], ours: Callable[[Path], bool], name: str =
         if ours(paths[0]):
             return
     raise ValueError(f"{name}{there}: there is a file that this command did not write: move it away, or name another")
+
+
+def rows_with(key: str) -> Callable[[Path], bool]:
+    """For `expect_ours`: whether a file holds a JSON list of rows that have this key."""
+    return lambda path: all(row[key] for row in json.loads(path.read_text(encoding="utf-8")))
 
 
 def remove_left_behind(folder: Path) -> None:

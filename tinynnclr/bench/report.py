@@ -1,17 +1,15 @@
 """Run the cases, print a table as it grows, and sum up."""
 import contextlib
-import difflib
 import fnmatch
 import importlib.util
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from .. import kernels
+from ..console import nearest
 from ..kernels.memory import keep_freed_memory
 from . import machine, process
 from .cases import KERNELS, Case
@@ -32,9 +30,7 @@ def installed(wanted: Sequence[str] | None = None) -> set[str]:
     """
     for name in wanted or ():
         if name not in PEERS:
-            near = difflib.get_close_matches(name, PEERS, 1)
-            raise ValueError(f"--against {name}: expected some of {', '.join(PEERS)}"
-                             + (f"; did you mean {near[0]}?" if near else ""))
+            raise ValueError(f"--against {name}: expected some of {', '.join(PEERS)}{nearest(name, PEERS)}")
     found = set()
     for name in wanted or PEERS:
         if importlib.util.find_spec(PEERS[name]):
@@ -152,11 +148,6 @@ def expect_measure(only: str) -> None:
     """Raises ValueError where no measure's name matches."""
     if not any(_matches(name, only) for name in NAMES):
         raise ValueError(f"--only {only}: expected part of {', '.join(NAMES)}")
-
-
-def measured(path: Path) -> bool:
-    """Whether a JSON file holds rows of `bench`. May raise any error where it does not."""
-    return all(row["measure"] for row in json.loads(path.read_text(encoding="utf-8")))
 
 
 def bench(against: set[str], only: str = "*", quick: bool = False) -> tuple[list[dict], float, float]:

@@ -9,7 +9,7 @@ import platform
 from pathlib import Path
 
 from .. import __version__
-from ..disk import expect_ours, write_text
+from ..disk import expect_ours, rows_with, write_text
 from ..soundness import expect_same_data
 from .interval import mean_and_interval
 
@@ -70,8 +70,7 @@ if __name__ == "__main__":
     parser.add_argument("out", type=Path, help="the file to write")
     parser.add_argument("run", type=Path, nargs="+", help="folders of runs")
     options = parser.parse_args()
-    expect_ours([options.out],
-                lambda path: all(row["arm"] for row in json.loads(path.read_text(encoding="utf-8"))))
+    expect_ours([options.out], rows_with("arm"))
     found = collect(options.run)
     write_text(options.out, json.dumps(found, indent=1) + "\n")
     print(table(found))

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import datasets
-from ..config import Config, nearest
+from ..config import Config
+from ..console import nearest
 from ..datasets import digits, toybox
 from ..datasets.dataset import Dataset
 from ..kernels.boundary import plain_numbers

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ..config import nearest
+from ..console import nearest
 from ..datasets.dataset import digests
 from ..disk import expect_ours, write_text
 from .collect import stamped

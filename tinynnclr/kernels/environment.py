@@ -3,6 +3,8 @@ import os
 import re
 import sys
 
+from ..console import is_command
+
 MOST_THREADS = 1024  # more than any machine has cores; a system refuses to start too many
 
 
@@ -24,7 +26,7 @@ def check(variables: "os._Environ[str] | dict[str, str]" = os.environ) -> None:
 try:
     check()
 except ImportError as problem:
-    if os.path.basename((sys.argv or [""])[0]) not in ("-m", "tinynnclr", "tinynnclr.exe", "tinynnclr-script.py"):
+    if not is_command():
         raise
     print(f"tinynnclr: {problem}", file=sys.stderr)  # a command, whose own code is not imported yet
     raise SystemExit(2) from None

@@ -7,8 +7,8 @@ from tqdm import tqdm
 
 from .. import kernels, run_dir
 from ..compare import Job
-from ..config import Config, nearest
-from ..console import shell_words
+from ..config import Config
+from ..console import nearest, shell_words
 from ..disk import expect_ours
 from ..evaluate import protocol as judging
 from .friends import FRIENDS, answer, elsewhere
