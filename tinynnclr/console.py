@@ -90,7 +90,9 @@ def report_in_one_line(kind: type[BaseException], error: BaseException, trace: T
         print("\nstopped", file=sys.stderr)
     elif issubclass(kind, ImportError):
         print(f"tinynnclr: cannot start: {one_line(error)}; install it again, with its requirements", file=sys.stderr)
+        sys.exit(2)
     elif issubclass(kind, ValueError) and (names := [name for name in os.environ if name.startswith("TQDM_")]):
         print(f"tinynnclr: cannot start: {one_line(error)}; unset {' '.join(names)}", file=sys.stderr)
+        sys.exit(2)
     else:
         sys.__excepthook__(kind, error, trace)
