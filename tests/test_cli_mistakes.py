@@ -99,7 +99,7 @@ MISTAKES = {
     "too many images wanted": ([*TRAIN, "--train-size", "99"], "--train-size: expected at most 32", "got 99"),
     "too large a batch": ([*TRAIN, "--batch-size", "33"],
                           "--batch-size: 33 is more than the 32 training images; use --batch-size 32 or fewer"),
-    "a run is there": ([*TRAIN, "--out", "run"], "--out run: a run is there already; add --resume"),
+    "a run is there": ([*TRAIN, "--out", "run"], "--out run already contains a run; add --resume"),
     "a file is there": ([*TRAIN, "--out", "a-file"], "--out a-file: cannot write there"),
     "a file is on the way": ([*TRAIN, "--out", "a-file/run"], "a-file", "cannot write there"),
     "nothing to resume": ([*TRAIN, "--resume", "--out", "nowhere"], "no checkpoint at nowhere"),

@@ -54,7 +54,7 @@ def test_only_files_are_replaced(kind, tmp_path):
     path = tmp_path / "it"
     make(kind, path)
     before = os.lstat(path)
-    with fails(OSError, "it: cannot be written", "expected a file", "name another file"):
+    with fails(OSError, "it: cannot be written", "expected a file", "choose another file"):
         disk.write_whole(path, lambda file: file.write(b"new"))
     after = os.lstat(path)
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
@@ -86,7 +86,7 @@ def test_export_replaces_an_export_only(tmp_path):
     for name, text in (("result.json", "{}"), ("notes.md", "mine"), ("encoder.npz", "mine"), ("empty", ""),
                        ("weights.safetensors", "\x02\0\0\0\0\0\0\0{}")):
         (tmp_path / name).write_text(text, encoding="utf-8")
-        with fails(ValueError, f"--out .*{name}: there is a file that this command did not write"):
+        with fails(ValueError, f"--out .*{name}: this command did not write the existing file"):
             export_run(tmp_path, out=tmp_path / name)
         assert (tmp_path / name).read_text(encoding="utf-8") == text
 
@@ -111,7 +111,7 @@ def test_a_run_replaces_no_file_of_others(tmp_path):
         folder.mkdir()
         run_dir.expect_free(folder)
         (folder / name).write_text("mine", encoding="utf-8")
-        with fails(ValueError, f"{name}: there is a file that this command did not write"):
+        with fails(ValueError, f"{name}: this command did not write the existing file"):
             run_dir.expect_free(folder)
         saved(folder)
         run_dir.expect_free(folder)  # of a run that has begun nothing
@@ -119,11 +119,11 @@ def test_a_run_replaces_no_file_of_others(tmp_path):
 
 def test_a_protocol_and_a_comparison_replace_no_file_of_others(tmp_path):
     (tmp_path / "knn.md").write_text("mine", encoding="utf-8")
-    with fails(ValueError, "knn.md: there is a file that this command did not write"):
+    with fails(ValueError, "knn.md: this command did not write the existing file"):
         judge_into(tmp_path, "knn", SimpleNamespace(config=small_config()))
     (tmp_path / "compare.csv").write_text("mine", encoding="utf-8")
     (tmp_path / "compare.json").write_text('{"arm": 1}', encoding="utf-8")
-    with fails(ValueError, "compare.json: there is a file that this command did not write"):
+    with fails(ValueError, "compare.json: this command did not write the existing file"):
         disk.expect_ours([tmp_path / name for name in compare.OUTPUTS], rows_with("arm"), "--out ")
 
 
@@ -210,7 +210,7 @@ def test_a_folder_that_cannot_be_opened(tmp_path, monkeypatch, error, words):
         raise error
 
     monkeypatch.setattr(os, "open", fail)
-    with fails(type(error), words, "name another folder"), sole_owner(tmp_path):
+    with fails(type(error), words, "choose another folder"), sole_owner(tmp_path):
         pass
 
 
@@ -240,7 +240,7 @@ def test_a_run_that_finished_meanwhile_is_kept(tmp_path, monkeypatch, capsys):
              for word in (f"--{k.replace('_', '-')}", str(v))]
     with pytest.raises(SystemExit):
         cli.main(["train", *flags, "--out", str(tmp_path / "out")])
-    assert "a run is there already" in capsys.readouterr().err
+    assert "already contains a run" in capsys.readouterr().err
     assert cli.begun(tmp_path / "out")
     assert sorted(os.listdir(tmp_path / "out")) == ["checkpoint.npz"]
 
@@ -251,7 +251,7 @@ def test_evaluate_and_plot_wait_for_training(tmp_path, capsys):
         for command in ("evaluate", "plot"):
             with pytest.raises(SystemExit):
                 cli.main([command, str(tmp_path)])
-            assert "another process is at work there" in capsys.readouterr().err
+            assert "another process is using it" in capsys.readouterr().err
 
 
 def test_results_of_other_data_are_not_collected(tmp_path):

@@ -64,8 +64,8 @@ def test_a_second_process_is_refused(tmp_path, monkeypatch, capsys):
                           ["compare", *TRAIN[1:], "--methods", "simclr", "--seeds", "1", "--out", "out"]):
             status, _, err = run(capsys, *arguments)
             assert status == 2
-            assert err == f"tinynnclr {arguments[0]}: out: another process is at work there; wait for it, or " \
-                          "name another folder\n"
+            assert err == f"tinynnclr {arguments[0]}: out: another process is using it; wait until it ends, or " \
+                          "choose another folder\n"
         assert [path.name for path in (tmp_path / "out").iterdir() if path.name != ".owner"] == []
     finally:
         holder.kill()

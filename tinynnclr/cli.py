@@ -57,9 +57,9 @@ def begun(folder: Path) -> bool:
 
 
 def expect_free(folder: Path) -> None:
-    """Raises ValueError where a new run would overwrite one that has begun, or files that are not a run's."""
+    """Raise ValueError if the folder contains a run with at least one step, or files that no run wrote."""
     if begun(folder):
-        raise ValueError(f"--out {folder}: a run is there already; add --resume to go on with it, or name another")
+        raise ValueError(f"--out {folder} already contains a run; add --resume or choose another --out")
     run_dir.expect_free(folder)
 
 
@@ -91,7 +91,7 @@ def run_train(options: argparse.Namespace) -> None:
         run, data = begin(options, given, folder)
         if not there:
             held.enter_context(sole_owner(folder))
-            expect_free(folder)  # another process may have made and filled it meanwhile
+            expect_free(folder)  # another process may have made and filled it in the meantime
         train_and_judge(options, folder, run, data)
 
 
@@ -103,9 +103,8 @@ def train_and_judge(options: argparse.Namespace, folder: Path, run: run_dir.Run,
           f"into {folder}", flush=True)
     queues = [len(m) for m in run.method.modules() if isinstance(m, SupportSet)]
     if config.neighbors and queues and queues[0] > len(data[0]) / 4:
-        print(f"note: a queue of {queues[0]} is more than a quarter of {len(data[0])} images: what is found there may "
-              "be the image itself, an epoch ago (of neighbours, self_match in metrics.csv tells how often); "
-              "try a smaller --queue-size")
+        print(f"note: a queue of {queues[0]} is more than a quarter of the {len(data[0])} training images, so a "
+              "neighbour may be the image itself (self_match in metrics.csv is the share); use a smaller --queue-size")
     try:
         run_dir.train_into(folder, run, data[0], detect_anomaly=options.detect_anomaly)
     except KeyboardInterrupt:
@@ -215,7 +214,7 @@ class Announce(event.Listener):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. A user's mistake ends as one line on standard error and exit status 2, never a traceback."""
-    escape_unprintable()  # a path may hold any character, or bytes that are no text at all
+    escape_unprintable()  # a path may contain any character, and bytes that are not text
     try:
         distributed.start()
     except ValueError as error:
@@ -236,11 +235,11 @@ def run_command(options: argparse.Namespace) -> None:
         with event.install_listener("numba:compile", Announce()), np.errstate(all="ignore"):  # `train` finds NaN
             command[options.command](options)
     except BrokenPipeError:
-        raise  # nobody reads on; `__main__` ends the command
+        raise  # the reader has closed the pipe; `__main__` ends the command
     except (ValueError, OSError, FloatingPointError, OverflowError, DownloadError, MemoryError) as error:
         message = str(error)
         if isinstance(error, OSError) and error.strerror:
-            message = f"{error.strerror}: {error.filename or 'standard output, or a working directory that is gone'}"
+            message = f"{error.strerror}: {error.filename or 'standard output, or a removed working directory'}"
         if isinstance(error, MemoryError) or "too big" in message:  # NumPy's words for more than 2**63 bytes
             message = (f"not enough memory{message and f' ({message})'}; choose smaller sizes: --width, --dim, "
                        "--queue-size, --batch-size")

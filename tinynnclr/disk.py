@@ -1,6 +1,6 @@
-"""Files that are written whole or not at all, and never over something that is no plain file.
+"""Files that are written whole or not at all, and never over a folder, a link or a device.
 
-Until a file is whole it has a name that no one else gives: .NAME.tinynnclr-PID.tmp, beside its place.
+Until a file is whole, it has a name that other programs do not use: .NAME.tinynnclr-PID.tmp, in the same folder.
 """
 import contextlib
 import json
@@ -17,19 +17,19 @@ PATIENCE = 1.0  # seconds that a rename waits for another program to close the f
 
 
 class HeldOpen(PermissionError):
-    """A file that cannot be replaced now, as on Windows one that another program holds open."""
+    """A file that cannot be replaced now, for example because another program holds it open on Windows."""
 
 
 def temporary(path: Path) -> Path:
-    """The name of a file of this process that is to become path."""
-    return path.with_name(f".{path.name}.tinynnclr-{os.getpid()}.tmp")  # mkstemp's may be read by their owner only
+    """The temporary name that this process gives a file until it is renamed to path."""
+    return path.with_name(f".{path.name}.tinynnclr-{os.getpid()}.tmp")  # only the owner may read mkstemp's files
 
 
 def write_whole(path: str | Path, write: Callable) -> None:
-    """write(file) into a temporary neighbour, flush it to the disk, then rename it onto path in one step.
+    """Call write(file) with a temporary file in the same folder, flush it to the disk, then rename it to path.
 
-    Raises OSError, and leaves what was at path before, where it cannot be written: no space, no right, no folder, or
-    no regular file at path; HeldOpen where another program holds that file. Of several ranks, rank 0 alone writes.
+    Raises OSError if it cannot be written (no space, no permission, no folder, or path is not a regular file), and
+    HeldOpen if another program holds path open. The old file is kept then. Of several ranks, only rank 0 writes.
     """
     if distributed.rank():
         return
@@ -52,14 +52,14 @@ def write_whole(path: str | Path, write: Callable) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """The text as UTF-8, whole or not at all; bytes of a path that are no UTF-8 are spelled out."""
+    """Write text as UTF-8, whole or not at all; bytes of a path that are not UTF-8 are written as escapes."""
     write_whole(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def replace(source: Path, target: Path) -> None:
-    """os.replace, of a file or a folder, that waits up to a second while another program holds one of the two open.
+    """Rename a file or a folder as os.replace does; wait up to a second while another program holds it open.
 
-    Raises HeldOpen where it still does, or where this user has no right to rename there; other OSErrors at once.
+    Raises HeldOpen if it is still open then, or if this user may not rename it. Other OSErrors are raised at once.
     """
     until = time.monotonic() + PATIENCE
     while True:
@@ -67,33 +67,34 @@ def replace(source: Path, target: Path) -> None:
             return os.replace(source, target)
         except PermissionError as error:
             if time.monotonic() >= until:
-                raise HeldOpen(error.errno, f"{error.strerror}: no right to replace it, or another program "
-                                            "holds it open") from error
+                raise HeldOpen(error.errno, f"{error.strerror}: no permission to replace it, or another "
+                                            "program holds it open") from error
         time.sleep(0.05)
 
 
 def expect_file_or_nothing(path: Path, name: str = "") -> None:
-    """Raises OSError, which begins with name, where path is a folder, a link, a device or anything else but a file."""
+    """Raise OSError, whose message begins with name, if path exists and is not a regular file."""
     if path.is_symlink() or path.exists() and not path.is_file():
         kind = "link" if path.is_symlink() else "folder" if path.is_dir() else "device or pipe"
-        raise OSError(f"{name}{path}: cannot be written (it is a {kind}; expected a file, or nothing "
-                      "there); name another file")
+        raise OSError(f"{name}{path}: cannot be written (it is a {kind}; expected a file or a new "
+                      "name); choose another file")
 
 
 def expect_ours(paths: Sequence[Path], ours: Callable[[Path], bool], name: str = "") -> None:
-    """Raises ValueError where one of the paths is there, and the first of them is nothing that we wrote.
+    """Raise ValueError if one of the paths exists and this command did not write the first one.
 
-    ours(path) says whether we wrote it; an error in it counts as no.
+    ours(path) returns whether it did; an error in it counts as False. The message begins with name.
     """
     for path in paths:
         expect_file_or_nothing(path, name)
     there = next((path for path in paths if path.exists()), None)
     if there is None:
         return
-    with contextlib.suppress(Exception):  # what cannot be read is not ours
+    with contextlib.suppress(Exception):  # a file that cannot be read is not ours
         if ours(paths[0]):
             return
-    raise ValueError(f"{name}{there}: there is a file that this command did not write: move it away, or name another")
+    raise ValueError(f"{name}{there}: this command did not write the existing file; move it away, or choose another "
+                     "name")
 
 
 def rows_with(key: str) -> Callable[[Path], bool]:
@@ -102,7 +103,7 @@ def rows_with(key: str) -> Callable[[Path], bool]:
 
 
 def remove_left_behind(folder: Path) -> None:
-    """Remove the temporary files in the folder whose processes are no more; what cannot be removed stays."""
+    """Remove temporary files of processes that have ended from the folder; ignore files that cannot be removed."""
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             found = TEMPORARY.fullmatch(path.name)
@@ -112,21 +113,21 @@ def remove_left_behind(folder: Path) -> None:
 
 
 def _lives(process):
-    """Whether a process of that number may be at work here."""
-    if os.name == "nt":  # where os.kill ends the process
+    """Whether a process with this number may still be running."""
+    if os.name == "nt":  # os.kill would end the process
         import ctypes
 
         kernel, code = ctypes.windll.kernel32, ctypes.c_uint32()  # type: ignore[attr-defined]
-        handle = kernel.OpenProcess(0x1000, False, ctypes.c_uint32(process))  # may be asked about
+        handle = kernel.OpenProcess(0x1000, False, ctypes.c_uint32(process))  # the right to query it
         if not handle:
-            return kernel.GetLastError() == 5  # another user's
+            return kernel.GetLastError() == 5  # it belongs to another user
         kernel.GetExitCodeProcess(handle, ctypes.byref(code))
         kernel.CloseHandle(handle)
-        return code.value == 259  # it runs
+        return code.value == 259  # it is running
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:
-        return True  # another user's
+        return True  # it belongs to another user
     return True

@@ -10,21 +10,22 @@ from .disk import remove_left_behind
 
 @contextlib.contextmanager
 def sole_owner(folder: Path) -> Iterator[None]:
-    """Hold an existing folder for this process, and remove what one that was killed had half written there.
+    """Lock an existing folder for this process, and remove the temporary files of processes that were killed.
 
-    Raises ValueError where another process holds it, OSError where it cannot be opened. Nothing is left in the folder
-    afterwards, not even by a process that is killed.
+    Raises ValueError if another process has locked it, OSError if it cannot be opened. The lock leaves no file in the
+    folder, even if the process is killed.
     """
-    if distributed.rank():  # rank 0 owns it for all
+    if distributed.rank():  # rank 0 locks it for all
         yield
         return
     try:
         held = _hold(folder)
     except BlockingIOError:
-        raise ValueError(f"{folder}: another process is at work there; wait for it, or name another folder") from None
+        raise ValueError(f"{folder}: another process is using it; wait until it ends, or choose another "
+                         "folder") from None
     except OSError as error:
-        raise type(error)(f"{folder}: cannot be opened ({error.strerror}{_rights(folder)}); change that, or name "
-                          "another folder") from None
+        raise type(error)(f"{folder}: cannot be opened ({error.strerror}{_rights(folder)}); change its "
+                          "permissions, or choose another folder") from None
     try:
         remove_left_behind(folder)
         yield
@@ -33,17 +34,17 @@ def sole_owner(folder: Path) -> Iterator[None]:
 
 
 def _rights(folder):
-    """Whose folder it is and what its rights are, where the system tells."""
+    """The permissions and the owner of the folder, as text; "" on systems that do not report them."""
     with contextlib.suppress(ImportError, KeyError, OSError, NotImplementedError):
         import stat
 
         found = folder.stat()
-        return f"; its rights are {stat.filemode(found.st_mode)}, its owner is {folder.owner()}"
+        return f"; its mode is {stat.filemode(found.st_mode)}, its owner is {folder.owner()}"
     return ""
 
 
 def _hold(folder):
-    """A descriptor whose closing, by whatever cause, frees the folder. Raises BlockingIOError where another has it."""
+    """A file descriptor that holds the lock until it is closed. Raises BlockingIOError if another process has it."""
     if os.name == "nt":  # a folder cannot be opened there, but a file can vanish with the process that opened it
         import msvcrt
 
@@ -51,7 +52,7 @@ def _hold(folder):
         try:
             held = os.open(folder / ".owner", flags)
         except PermissionError:
-            if ".owner" in os.listdir(folder):  # held, and marked for deletion by another process that was refused
+            if ".owner" in os.listdir(folder):  # locked, and marked for deletion by a process that did not get the lock
                 raise BlockingIOError from None
             raise
         try:
