@@ -80,20 +80,28 @@ def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float
         grad[:-1] += x.dtype.type(strength) * w[:-1]
         return float(value), grad
 
-    inverse = inverse_curvature(x, strength)
     return lbfgs(value_and_grad, np.zeros((x.shape[1], classes), x.dtype), iterations, tolerance=1e-4,
-                 precondition=lambda grad: kernels.matmul(inverse, grad))
+                 precondition=inverse_curvature(x, strength))
 
 
-def inverse_curvature(x: np.ndarray, strength: float) -> np.ndarray:
-    """(x^T x / 2n + strength)^-1 (d, d): the inverse of a bound on the loss's curvature, for rows x (n, d).
+def inverse_curvature(x: np.ndarray, strength: float) -> Callable:
+    """grad (d, classes) -> (x^T x / 2n + strength)^-1 grad: a bound on the loss's curvature, inverted, for x (n, d).
 
     Neighbouring pixels are nearly equal, so the loss is a thousand times steeper in one direction than in another, and
     plain gradients would need thousands of steps. Source: Böhning 1992, "Multinomial logistic regression algorithm".
     """
-    curvature = kernels.matmul(x.T, x).astype(np.float64) / (2 * len(x))
-    curvature[np.diag_indices(len(curvature))] += strength + 1e-6  # the bias has no weight decay
-    return np.linalg.inv(curvature).astype(x.dtype)
+    n, d = x.shape
+    ridge, scaled = x.dtype.type(strength + 1e-6), x * x.dtype.type(1 / np.sqrt(2 * n))  # the bias has no weight decay
+    small = kernels.matmul(scaled, scaled.T) if n < d else kernels.matmul(scaled.T, scaled)
+    inverse = np.linalg.inv(small + np.eye(len(small)) * ridge).astype(x.dtype)  # in float64
+
+    def apply(grad):
+        if n >= d:
+            return kernels.matmul(inverse, grad)
+        seen = kernels.matmul(inverse, kernels.matmul(scaled, grad))  # (n, classes); the Woodbury identity
+        return (grad - kernels.matmul(scaled.T, seen)) / ridge
+
+    return apply
 
 
 def linear_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray,
