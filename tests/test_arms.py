@@ -54,5 +54,5 @@ def test_seeds():
 
 @pytest.mark.parametrize("text", ["", "0", "00", "-1", "1.5", "many", "1,1", "1,,2", ",", "3,01,1"])
 def test_bad_seeds(text):
-    with fails(ValueError, "--seeds: expected how many", "0,3,7", "got "):
+    with fails(ValueError, "--seeds: expected a count", "0,3,7", "got "):
         parse_seeds(text)

@@ -244,7 +244,7 @@ MISTAKES = {
     "bad choice": (["--methods", "nnclr:anneal=liner"], "expected one of none, linear", "did you mean linear?"),
     "a knob of all": (["--methods", "nnclr:seed=3"], "seed is the same for all arms"),
     "the same twice": (["--methods", "nnclr,nnclr:top_k=1"], "nnclr and nnclr:top_k=1 are the same run"),
-    "no seeds": (["--seeds", "0"], "--seeds: expected how many", "got '0'"),
+    "no seeds": (["--seeds", "0"], "--seeds: expected a count", "got '0'"),
     "method": (["--method", "nnclr"], "tinynnclr compare: unknown flag --method, did you mean --methods?"),
     "seed": (["--seed", "1"], "unknown flag --seed, did you mean --seeds?"),
     "unknown data": (["--dataset", "toybix"], "got 'toybix', did you mean toybox?"),

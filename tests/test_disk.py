@@ -188,7 +188,7 @@ def test_training_continues(name, tmp_path, held, monkeypatch, capsys):
     run_dir.train_into(tmp_path, run, DATA[0], progress=False)
     lines = [line for line in capsys.readouterr().err.splitlines() if name in line]
     assert run.epoch == 3
-    assert [line.partition(":")[0] for line in lines] == ["epoch 1", "epoch 3", "the run is through, but " +
+    assert [line.partition(":")[0] for line in lines] == ["epoch 1", "epoch 3", "training is complete, but " +
                                                           str(tmp_path / name).partition(":")[0]]
     assert "training continues, and the next save tries again" in lines[0]
     held.clear()
@@ -222,7 +222,7 @@ def test_out_is_no_folder(tmp_path):
         run_dir.open_dir(tmp_path / ("x" * 300))
     if hasattr(os, "mkfifo"):
         (tmp_path / "link").symlink_to(tmp_path / "gone")
-        with fails(OSError, "cannot write there", "a link that leads to no folder"):
+        with fails(OSError, "cannot write there", "a link to a folder that does not exist"):
             run_dir.open_dir(tmp_path / "link")
 
 

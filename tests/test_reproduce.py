@@ -210,7 +210,7 @@ def test_evenly_keeps_every_class():
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (("queue_size",), ("TABLE: expected all or some of linear", "did you mean queue-size?")),
-    (("top-k", "--seeds", "0"), ("--seeds: expected how many",)),
+    (("top-k", "--seeds", "0"), ("--seeds: expected a count",)),
     (("top-k", "--budget", "large"), ("invalid choice: 'large'",)),
     (("top-k", "--budget", "medium", "--data-dir", "nowhere"), ("nowhere",)),
 ])

@@ -6,7 +6,7 @@ from .console import escape_unprintable, flush_output, open_missing_streams, unw
 
 
 def main() -> None:
-    """Run one command in a process of its own, whatever its environment and standard streams are."""
+    """Run one command in its own process, in any environment, with any standard streams."""
     open_missing_streams()
     escape_unprintable()
     os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)  # pictures are files, in our own style
@@ -18,7 +18,7 @@ def main() -> None:
     except SystemExit as end:
         status = end.code
     except BrokenPipeError:
-        status = 141  # as a shell says it of a program whose reader went away
+        status = 141  # a shell's status for a program that SIGPIPE ended
     except OSError as error:  # other errors of files have become a line, so this stream or standard error is full
         status = unwritable(error)
     sys.exit(flush_output(status))  # type: ignore[arg-type]

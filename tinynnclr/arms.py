@@ -53,5 +53,5 @@ def parse_seeds(text: str) -> list[int]:
             return numbers
         if "," not in text and 0 < numbers[0] <= MOST_SEEDS:
             return list(range(numbers[0]))
-    raise ValueError(f"--seeds: expected how many, 1 to {MOST_SEEDS}, or different seeds of at most 18 digits such as "
-                     f"0,3,7; got {text if len(text) < 60 else text[:57] + '...'!r}")
+    raise ValueError(f"--seeds: expected a count from 1 to {MOST_SEEDS}, or different seeds of at most 18 digits, such "
+                     f"as 0,3,7; got {text if len(text) < 60 else text[:57] + '...'!r}")

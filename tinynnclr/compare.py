@@ -56,9 +56,9 @@ def plan(arms: dict[str, dict], seeds: list[int], given: dict, out: Path) -> lis
 
 
 def expect_same(job: Job, found: dict, digests: object, data: Data | None) -> None:
-    """Raises ValueError where a folder holds a run of other knobs or, with its digests, of other data than the job's.
+    """Raise ValueError if the folder holds a run with other options or, by its digests, with other data than the job's.
 
-    A folder of images may have moved where the run has stored digests of them, which `data` are then compared with.
+    A folder of images may have moved if the run stored digests of them: `data` are compared with these.
     """
     try:
         before = Config.from_dict(found).to_dict()
@@ -86,7 +86,7 @@ def complete(job: Job, result: dict) -> dict:
 
 
 def finished(job: Job, data: Data | None = None) -> dict | None:
-    """The complete result of a job that is done; None where there is more to do.
+    """The complete result of a finished job; None if the job is not finished.
 
     Raises ValueError as `expect_same` does.
     """
@@ -113,7 +113,7 @@ def begun(job: Job, data: Data | None = None) -> bool:
 
 
 def go_on(job: Job, run: Run, data: Data) -> None:
-    """Load the run as far as it was trained; raises ValueError for files in its folder that are not a run's."""
+    """Load the run's checkpoint if there is one; raise ValueError if its folder contains files that no run wrote."""
     if begun(job, data):
         run.load(job.folder / CHECKPOINT)
     else:
@@ -163,7 +163,7 @@ class Comparison:
         self.shown = command_line(methods, seeds, {knob: v for knob, v in given.items() if knob != "data_dir"})
 
     def look(self, data: Data | None = None) -> None:
-        """Which jobs are done, and which are left. Raises ValueError for a folder of another run, or of other data."""
+        """Find the jobs that are done and those that are left. Raises ValueError as `expect_same` does."""
         self.done = {job: result for job in self.jobs if (result := finished(job, data))}
         self.left = [job for job in self.jobs if job not in self.done]
         for job in self.left:
@@ -182,7 +182,7 @@ class Comparison:
             self.expect_fit(data[0])
         run_dir.open_dir(self.out)  # last: a mistake leaves no folder behind
         with sole_owner(self.out):
-            self.look(data)  # once more: another process may have been at work there until now
+            self.look(data)  # again: another process may have changed the folders in the meantime
             expect_ours([self.out / name for name in OUTPUTS], rows_with("arm"), "--out ")
             print(f"{len(self.jobs)} runs on {config.dataset}, {len(self.done)} of them done before, "
                   f"{kernels.get_num_threads()} threads, into {self.out}", flush=True)
@@ -192,13 +192,13 @@ class Comparison:
         return [str(job) for job in self.failed]
 
     def load_data(self, config: Config) -> Data | None:
-        """The data, also to see that stored runs are of the same; None where nothing is left and they are gone."""
+        """The data, to train with and to check stored runs; None if they are missing and no run is left to train."""
         try:
             return run_dir.load_data(config)
         except (FileNotFoundError, NotADirectoryError) as error:
             if self.left:
                 raise
-            print(f"note: {error}; so the stored runs are not compared with their data", file=sys.stderr)
+            print(f"note: {error}; the stored runs are not compared with their data", file=sys.stderr)
             return None
 
     def expect_fit(self, train_data: Dataset) -> None:
@@ -220,7 +220,7 @@ class Comparison:
                 except HeldOpen as error:
                     if not self.left:
                         raise
-                    said += f"; {error}, and is written again after the next run"
+                    said += f"; {error}; the next run writes it again"
                 rest = f"; about {duration(time_left(self.left, [*self.done.values()]))} left"
                 print(said + (rest if self.left and self.done else ""), flush=True)
         except KeyboardInterrupt:
@@ -235,7 +235,7 @@ class Comparison:
         run_dir.open_dir(job.folder)
         try:
             with sole_owner(job.folder):
-                result = finished(job, data)  # another process may have trained it until now
+                result = finished(job, data)  # another process may have finished it in the meantime
                 if result is None:
                     go_on(job, run, data)
                     run_dir.train_into(job.folder, run, data[0])

@@ -14,7 +14,7 @@ from .kernels.boundary import plain
 from .methods import METHODS
 from .models import ENCODERS, encoder_defaults
 
-LARGEST, LONGEST = 2**31, 2**63  # what a whole number must be below; a seed is an int64 in files
+LARGEST, LONGEST = 2**31, 2**63  # a whole number must be smaller than this; a seed is stored as int64
 
 
 def knob(default: Any, meaning: str, choices: tuple[str, ...] | None = None) -> Any:
@@ -164,7 +164,7 @@ class Config:
 
 
 def flag_names(message: str, own: Container[str] = ()) -> str:
-    """A message with the names of fields as flags, --batch-size for batch_size, but those of an arm's `own` knobs."""
+    """The message with field names as flags, --batch-size for batch_size, except the `own` options of an arm."""
     for f in dataclasses.fields(Config):
         if f.name not in own and ("_" in f.name or message.startswith(f"{f.name}: ")):
             message = re.sub(rf"(?<![\w'-]){f.name}(?![\w'])", f"--{f.name.replace('_', '-')}", message)

@@ -1,4 +1,4 @@
-"""What a command line needs of its console: text it can show, words it can read again, streams that are there."""
+"""Text for a terminal: characters that it can print, quoting for its shell, and streams that may be closed."""
 import contextlib
 import difflib
 import io
@@ -26,9 +26,9 @@ def escape_unprintable() -> None:
 
 
 def shell_words(*words: object) -> str:
-    """Words as a line that the user's shell reads again: quoted for sh, on Windows for both cmd and PowerShell.
+    """The words as one command line for the user's shell: quoted for sh, on Windows for both cmd and PowerShell.
 
-    A path that begins with a hyphen begins with ./ instead, so that it is not read as a flag.
+    A path that begins with a hyphen gets ./ in front, so that it is not read as a flag.
     """
     texts = [f".{os.sep}{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
              for word in words]
@@ -40,12 +40,12 @@ def shell_words(*words: object) -> str:
 
 
 def one_line(message: object) -> str:
-    """A message without line breaks; spaces inside a line, of a path for example, stay as they are."""
+    """The message without line breaks; other spaces, for example in a path, are kept."""
     return re.sub(r"\s*\n\s*", " ", str(message)).strip()
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
-    """", did you mean X?" where a known name is close to the word, or the only one, or root, that begins with it."""
+    """", did you mean X?" if a known name is close to the word, or all that begin with it begin with X; else ""."""
     low, names = str(word).lower().lstrip("-"), {name.lower().lstrip("-"): name for name in known}
     begun = sorted((name for name in names if name.startswith(low) and len(low) > 2), key=len)
     root = bool(begun) and all(name.startswith(begun[0]) for name in begun)
@@ -54,7 +54,7 @@ def nearest(word: object, known: Iterable[str]) -> str:
 
 
 def open_missing_streams() -> None:
-    """Give a process that was started with closed standard streams null devices, so that no file takes their place."""
+    """Open the null device for each closed standard stream, so that no other file gets its number."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -65,14 +65,14 @@ def open_missing_streams() -> None:
 
 
 def flush_output(status: object) -> object:
-    """Write out what is left of standard output; returns the exit status, 2 where that fails and all else went well.
+    """Flush standard output; return the exit status, which becomes 2 if this fails after a success.
 
-    A reader that went away, such as `head`, is no failure to report.
+    A pipe that its reader has closed, as `head` does, is not reported as an error.
     """
     try:
         sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes again at exit
         return status or (141 if isinstance(error, BrokenPipeError) else unwritable(error))
     return status
 
@@ -89,7 +89,7 @@ def report_in_one_line(kind: type[BaseException], error: BaseException, trace: T
     if issubclass(kind, KeyboardInterrupt):
         print("\nstopped", file=sys.stderr)
     elif issubclass(kind, ImportError):
-        print(f"tinynnclr: cannot start: {one_line(error)}; install it again, with its requirements", file=sys.stderr)
+        print(f"tinynnclr: cannot start: {one_line(error)}; install it again with its requirements", file=sys.stderr)
         sys.exit(2)
     elif issubclass(kind, ValueError) and (names := [name for name in os.environ if name.startswith("TQDM_")]):
         print(f"tinynnclr: cannot start: {one_line(error)}; unset {' '.join(names)}", file=sys.stderr)

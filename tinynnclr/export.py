@@ -79,7 +79,7 @@ FORMATS: dict[str, Callable] = {"npz": npz_bytes, "safetensors": safetensors_byt
 
 
 def exported(path: Path) -> bool:
-    """Whether `export_run` wrote the file. May raise any error where it did not."""
+    """Whether `export_run` wrote the file. May raise any error if it did not."""
     with open(path, "rb") as file:
         start = file.read(8)
         if start.startswith(b"PK"):
@@ -94,8 +94,8 @@ def exported(path: Path) -> bool:
 def export_run(folder: Path, kind: str = "npz", out: Path | None = None) -> Path:
     """Write the encoder of a run's last checkpoint, for torch, and return the file: `out`, or FOLDER/encoder.KIND.
 
-    Raises FileNotFoundError or ValueError as `load_encoder` does, ValueError where there is another file than an
-    earlier export, OSError where nothing can be written.
+    Raises FileNotFoundError or ValueError as `load_encoder` does, ValueError if the existing file is not an earlier
+    export, OSError if the file cannot be written.
     """
     path = out or folder / f"encoder.{kind}"
     encoder, config, info = load_encoder(folder)

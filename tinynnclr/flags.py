@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         return namespace, unknown
 
     def owners(self, flag):
-        """", which belongs to `train`" where other commands have the flag."""
+        """", which belongs to `train`" if other commands have the flag, else ""."""
         commands = next(a.choices for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
         names = [name for name, parser in commands.items() if flag in parser._option_string_actions]
         return f", which belongs to {' and '.join(f'`{name}`' for name in names)}" if names else ""

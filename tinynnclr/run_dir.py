@@ -46,17 +46,17 @@ def open_dir(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         there = os.path.lexists(folder) and not os.path.isdir(folder)
-        why = "it is a file, or a link that leads to no folder" if there else error.strerror
+        why = "it is a file, or a link to a folder that does not exist" if there else error.strerror
         raise OSError(f"--out {folder}: cannot write there ({why})") from None
 
 
 def expect_free(folder: Path) -> None:
-    """Raises ValueError where a new run would overwrite files that no run of ours has left: a checkpoint is missing."""
+    """Raise ValueError if the folder has no checkpoint, but files that a new run would overwrite."""
     expect_ours([folder / name for name in (CHECKPOINT, METRICS, RESULT, *PICTURES)], Path.is_file, "--out ")
 
 
 def write_metrics(folder: Path, rows: list[dict]) -> None:
-    """metrics.csv, a row an epoch, from the first; a number that does not exist, such as an age, is left empty."""
+    """Write metrics.csv, one row per epoch, if there is an epoch; a number that does not exist is left empty."""
     if not rows:
         return
     text = io.StringIO(newline="")
@@ -71,9 +71,9 @@ def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = No
                detect_anomaly: bool = False, saved: Callable[[Run], None] = lambda run: None) -> None:
     """Train on, with a checkpoint and metrics.csv after every epoch, and a checkpoint on Ctrl-C; then saved(run).
 
-    Where another program holds one of the two files open, a line says so, and the next save tries again.
+    If another program holds one of the two files open, one line reports it, and the next save tries again.
     """
-    held: list[str] = []  # what the last save could not replace
+    held: list[str] = []  # an error for each file that the last save could not replace
 
     def write(run):
         held.clear()
@@ -92,8 +92,8 @@ def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = No
 
     augmentations = augmentation_pair(run.config.augmentation)
     if run.target != kernels.target():
-        print(f"note: this run was begun with kernels for {run.target}, and resumes with kernels for "
-              f"{kernels.target()}: its numbers may differ in their last digits", file=sys.stderr)
+        print(f"note: this run was begun with kernels for {run.target} and resumes with kernels for "
+              f"{kernels.target()}; the results may differ in their last digits", file=sys.stderr)
     if run.step == 0:
         run.save(folder / CHECKPOINT)
     else:
@@ -103,7 +103,7 @@ def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = No
     if held:
         write(run)
     for error in held:
-        print(f"the run is through, but {error}, and is older than the run", file=sys.stderr)
+        print(f"training is complete, but {error}; train with --resume to write it", file=sys.stderr)
 
 
 def _config(folder, info) -> Config:
@@ -139,7 +139,7 @@ def restore(folder: Path, threads: int | None = None, data_dir: str | None = Non
             dataset: str | None = None) -> tuple[Run, tuple[Dataset, Dataset]]:
     """The run as its checkpoint holds it, and its data. Raises FileNotFoundError or ValueError.
 
-    data_dir and dataset, a folder:PATH for another folder:PATH, say where the same data are now.
+    data_dir and dataset (folder:PATH) are where the same data are now, if they have moved.
     """
     path = folder / CHECKPOINT
     groups, info = checkpoint.load(path)
@@ -152,7 +152,7 @@ def restore(folder: Path, threads: int | None = None, data_dir: str | None = Non
         data = load_data(config)
     except (FileNotFoundError, NotADirectoryError) as error:
         where = "--dataset folder:PATH" if config.dataset.startswith("folder:") else "--data-dir DIR"
-        raise type(error)(f"{error}; where the data of this run have moved, add {where}") from None
+        raise type(error)(f"{error}; if the data of this run have moved, add {where}") from None
     expect_same_data(path, info.get("data"), digests(*data))
     try:
         run = Run(config, *data, limit=_limit(groups.get("method", {})))
@@ -163,14 +163,14 @@ def restore(folder: Path, threads: int | None = None, data_dir: str | None = Non
 
 
 def moved(config: Config, info: dict, data_dir: str | None, dataset: str | None) -> Config:
-    """The configuration of a stored run with the place where its data are now.
+    """The configuration of a stored run, with the folder that contains its data now.
 
     Raises ValueError for another data set than the run's.
     """
     if dataset is not None and dataset != config.dataset:
         if not (dataset.startswith("folder:") and config.dataset.startswith("folder:")):
-            raise ValueError(f"--dataset {dataset}: the run was begun with {config.dataset}; only "
-                             "folder:PATH can change, where the same images have moved")
+            raise ValueError(f"--dataset {dataset}: the run was begun with {config.dataset}; expected "
+                             "that, or folder:PATH if the images of a folder have moved")
         if not info.get("data"):
             raise ValueError(f"--dataset {dataset}: an earlier version began this run and stored "
                              f"no digest of its data; move the images back to {config.dataset}")
@@ -179,20 +179,20 @@ def moved(config: Config, info: dict, data_dir: str | None, dataset: str | None)
 
 
 def _limit(arrays):
-    """How many numbers a network may have that is to hold these arrays: a few more, for a better message."""
+    """How many numbers a network for these arrays may have: a few more, so that a shape error names the array."""
     return sum(a.size for a in arrays.values()) + (1 << 18)
 
 
 def _expect_size(path, config, state, stored):
-    """Refuse, before any data are drawn, a train_size that the stored arrays or digests contradict."""
+    """Raise ValueError, before any data are drawn, if train_size contradicts the stored arrays or digests."""
     sizes = {str(len(a)) for name, a in state.items()
              if a.ndim and (name.endswith("bank.rows") or name == "assignment")}
     if isinstance(stored, dict):
         sizes |= set(str(stored.get("training images", "")).split()[:1])
     wrong = ", ".join(sorted(sizes - {str(config.train_size)}))
     if config.train_size is not None and wrong:
-        raise ValueError(f"{path} does not fit this run (its train_size is {config.train_size}, "
-                         f"and it was trained on {wrong} images)")
+        raise ValueError(f"{path} does not fit this run (expected train_size {wrong}, as in its arrays, "
+                         f"got {config.train_size})")
 
 
 def judge_floors(config: Config, data: tuple[Dataset, Dataset]) -> dict[str, dict[str, float]]:

@@ -67,9 +67,9 @@ def expect_progress(run: Any, columns: tuple[str, ...]) -> None:
 
 
 def expect_same_data(where: Any, before: Any, now: dict[str, str]) -> None:
-    """Raises ValueError where the digests of a stored run's data (`datasets.dataset.digests`) are not those of now.
+    """Raise ValueError if the digests of a run's data (`datasets.dataset.digests`) have changed since it began.
 
-    before: what the run has stored; None, of an earlier version, is not compared.
+    before: the digests that the run stored; None, from an earlier version, is not compared.
     """
     if before is not None and not (isinstance(before, dict) and all(isinstance(v, str) for v in before.values())):
         raise ValueError(f"{where}: data: expected a table of digests, got {_short(before)}")
@@ -80,12 +80,12 @@ def expect_same_data(where: Any, before: Any, now: dict[str, str]) -> None:
 
 
 def not_finite(arrays: dict[str, np.ndarray]) -> str | None:
-    """The name of the first array that holds NaN or infinity."""
+    """The name of the first array that contains NaN or infinity; None if there is none."""
     return next((name for name, a in arrays.items() if a.dtype.kind in "fc" and not np.isfinite(a).all()), None)
 
 
 def expect_finite_arrays(where: Any, arrays: dict[str, np.ndarray]) -> None:
-    """Raises ValueError, which names the array, where one of a stored run's holds NaN, infinity, or a variance < 0."""
+    """Raise ValueError, which names the array, if one of a stored run's holds NaN, infinity or a variance below 0."""
     if name := not_finite(arrays):
         raise ValueError(f"{where}: {name} holds NaN or infinity, so this run has failed; train a new one with a "
                          "smaller --lr")
@@ -95,10 +95,10 @@ def expect_finite_arrays(where: Any, arrays: dict[str, np.ndarray]) -> None:
 
 
 class Bounded(np.random.Generator):
-    """np.random.default_rng(seed) that draws at most so many normal numbers, and raises ValueError before any more.
+    """np.random.default_rng(seed) that draws at most `limit` normal numbers; it raises ValueError before it draws more.
 
-    A network that is drawn with it takes no more memory than the arrays that it will be loaded from, whatever a
-    configuration claims.
+    A network that is drawn with it needs no more memory than the arrays that it will be loaded from, even if the
+    configuration of a damaged file claims a larger network.
     """
 
     def __init__(self, seed: Any, limit: int):
@@ -109,7 +109,7 @@ class Bounded(np.random.Generator):
         """As NumPy's."""
         self.left -= math.prod(size) if isinstance(size, tuple) else size or 1
         if self.left < 0:
-            raise ValueError("its configuration claims a larger network than its arrays make up")
+            raise ValueError("its configuration claims a larger network than its arrays hold")
         return super().standard_normal(size, dtype, out)
 
 

@@ -31,7 +31,7 @@ class Run:
     """The state of a run: what a checkpoint holds, and so all that decides how it goes on."""
 
     def __init__(self, config: Config, train: Dataset, test: Dataset | None = None, limit: int | None = None):
-        """A run at its beginning. limit: how many numbers its weights may have, where they are to be loaded."""
+        """A run at its first step. limit: how many weights may be drawn, for a run that will be loaded from a file."""
         if len(train) < 2:
             raise ValueError(f"expected at least 2 training images, got {len(train)}; add images, or use a larger "
                              "train_size")
@@ -45,7 +45,7 @@ class Run:
         seed, other = np.random.SeedSequence(config.seed).spawn(2)
         weights = np.random.default_rng(seed) if limit is None else Bounded(seed, limit)
         self.rng = np.random.default_rng(other)
-        self.data, self.target = digests(train, test), target()  # what it learns from; what the kernels are made for
+        self.data, self.target = digests(train, test), target()  # its data; its processor
         kind = METHODS[config.method]
         self.method: Method = kind(kind.make_encoder(config, weights), config, weights, train)
         self.optimizer = make_optimizer(config, self.method)
@@ -68,7 +68,7 @@ class Run:
                                        "metrics": self.metrics, "data": self.data, "target": target()})
 
     def state(self) -> dict[str, np.ndarray]:
-        """Every array that must be finite: weights, buffers and the optimiser's memory."""
+        """Every array that must be finite: weights, buffers and the optimiser's state."""
         optimizer = {f"optimizer {name}": a for name, a in self.optimizer.state_dict().items()}
         return {**{name: a for name, a in self.method.state_dict().items() if name not in self.method.undefined},
                 **optimizer}
@@ -245,7 +245,7 @@ def look(run: Run, data: Dataset) -> dict[str, float]:
     watched = data.take(GALLERY)
     try:
         h = encode(run.method.encoder, watched.images)
-    except FloatingPointError as error:  # finite weights can be so large that features overflow
+    except FloatingPointError as error:  # features can overflow although the weights are finite
         raise FloatingPointError(f"step {run.step}, epoch {run.epoch}: {error}: {advice(run.config)}") from None
     run.gallery.append(nearest_others(h, QUERIES, SHOWN))
     return {"monitor_knn": leave_one_out_accuracy(h, watched.labels, run.config.knn_k, run.config.knn_temperature)}
@@ -254,8 +254,7 @@ def look(run: Run, data: Dataset) -> dict[str, float]:
 def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: np.ndarray, run: Run) -> None:
     """Walk the step again, watched, and stop with the name of the first op whose value or gradient is not finite."""
     where = f"step {run.step + 1}, epoch {run.epoch + 1}: {what} is not finite"
-    expect_sound({name: p.data for name, p in method.named_parameters().items()}, where,
-                 run.config)
+    expect_sound({name: p.data for name, p in method.named_parameters().items()}, where, run.config)
     for view in (x1, x2):
         broken = ~np.isfinite(view).all(axis=(1, 2, 3))
         if broken.any():
@@ -271,7 +270,7 @@ def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: 
 
 
 def advice(config: Config) -> str:
-    """What to change in a run whose numbers became too large, by the settings that are far from usual ones."""
+    """Advice for a run whose numbers became too large: the options that are far from their usual values."""
     found = [f"a larger --{name.replace('_', '-')} than {value:g}" for name in ("temperature", "soft_temperature")
              if (value := getattr(config, name)) < 0.01]
     found += [f"a smaller --weight-decay than {config.weight_decay:g}"] * (config.weight_decay > 0.1)
@@ -280,7 +279,7 @@ def advice(config: Config) -> str:
 
 
 def expect_sound(arrays: dict[str, np.ndarray], where: str, config: Config) -> None:
-    """Raises FloatingPointError with the name of the first array that holds NaN or infinity."""
+    """Raise FloatingPointError with the name of the first array that contains NaN or infinity."""
     if name := not_finite(arrays):
         raise FloatingPointError(f"{where}; {name} holds NaN or infinity: {advice(config)}")
 

@@ -22,11 +22,11 @@ class Dataset:
             raise ValueError(f"labels: expected shape ({len(self.images)},), got {self.labels.shape}")
         if self.labels.dtype.kind not in "iu":
             raise ValueError(f"labels: expected integers, got {self.labels.dtype}")
-        object.__setattr__(self, "labels", self.labels.astype(np.int64, copy=False))  # sums of an int8 wrap around
+        object.__setattr__(self, "labels", self.labels.astype(np.int64, copy=False))  # sums of int8 would overflow
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """{"images", "labels", "class names"}: how many there are, and a digest of their bytes in this order."""
+        """{"images", "labels", "class names"}: for each, the count and a digest of the bytes in their order."""
         names = np.array(json.dumps([str(name) for name in self.class_names]).encode())
         return {name: f"{count} {_digest(array)}" for name, count, array in (
             ("images", len(self), self.images), ("labels", len(self), self.labels.astype("<i8")),
@@ -41,7 +41,7 @@ class Dataset:
 
 
 def digests(train: Dataset, test: Dataset | None = None) -> dict[str, str]:
-    """What a run stores of its data: {"training images", "training labels", "class names", "test images", ...}."""
+    """The digests that a run stores: {"training images", "training labels", "class names", "test images", ...}."""
     found = {name if name == "class names" else f"training {name}": text for name, text in train.digests.items()}
     if test:
         found |= {f"test {name}": test.digests[name] for name in ("images", "labels")}
@@ -49,13 +49,13 @@ def digests(train: Dataset, test: Dataset | None = None) -> dict[str, str]:
 
 
 def changes(before: dict[str, str], now: dict[str, str]) -> str:
-    """Which of the digests that both have are not equal, in words; "" where all are."""
+    """The digests that both have and that differ, as text; "" if they are all equal."""
     found = []
     for name in before:
         if before[name] != now.get(name, before[name]):
             then, count = (str(digest).partition(" ")[0] for digest in (before[name], now[name]))
             found.append(f"{name} ({then} then, {count} now)" if then != count else
-                         f"{name} (still {count}, but others or in another order)")
+                         f"{name} (still {count}, but different ones or another order)")
     return ", ".join(found)
 
 

@@ -115,7 +115,7 @@ def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any]
 
 
 def expect_free(out: Path, name: str, budget: str) -> None:
-    """Raises ValueError where files that are no table would be overwritten."""
+    """Raise ValueError if a file that this command did not write would be overwritten."""
     expect_ours([out / f"{name}-{budget}.{ending}" for ending in ("csv", "md", "png")],
                 lambda path: path.read_text(encoding="utf-8").startswith("table,budget,"),
                 "--out ")

@@ -105,7 +105,7 @@ class Store:
         below = floors.of(job.config, run.method.encoder)  # now, while its weights are the first ones
         run_dir.open_dir(job.folder)
         with sole_owner(job.folder):
-            if result := finished(job, data):  # another process may have trained it until now
+            if result := finished(job, data):  # another process may have finished it in the meantime
                 return result
             go_on(job, run, data)
             run_dir.train_into(job.folder, run, data[0], progress=False,
