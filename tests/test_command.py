@@ -77,7 +77,7 @@ def test_an_interrupt_or_a_missing_module_during_the_imports(capsys):
     with pytest.raises(SystemExit, match="2"):
         console.report_in_one_line(ImportError, ModuleNotFoundError("No module named 'matplotlib'"), None)
     err = capsys.readouterr().err
-    assert err == ("\nstopped\ntinynnclr: cannot start: No module named 'matplotlib'; install it again, with its "
+    assert err == ("\nstopped\ntinynnclr: cannot start: No module named 'matplotlib'; install it again with its "
                    "requirements\n")
 
 
