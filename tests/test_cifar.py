@@ -104,5 +104,5 @@ def test_cifar_wrong_number_of_names(cifar10):
 def test_cifar_files_that_are_far_too_large(cifar10, monkeypatch):
     """Their size is compared before they are read."""
     monkeypatch.setattr(cifar, "MAX_COUNT", 1)
-    with fails(ValueError, "data_batch_1.bin", "expected a multiple of 3073 bytes", "at most 1 times"):
+    with fails(ValueError, "data_batch_1.bin", "expected a multiple of 3073 bytes", "at most 1 records"):
         load_cifar10(cifar10[0])

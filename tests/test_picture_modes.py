@@ -129,7 +129,7 @@ def test_values_without_a_fixed_range_are_refused(tmp_path, name):
 
 def test_16_bit_colour_with_a_transparent_one_is_refused(tmp_path):
     (tmp_path / "x.png").write_bytes(png(16, 2, words(40000, 2, 3) * 2, words(40000, 2, 3)))
-    with fails(ValueError, "x.png", "mode RGB of 16 bits with one transparent colour", "convert"):
+    with fails(ValueError, "x.png", "mode RGB with 16 bits and a transparent colour", "convert"):
         _decode(tmp_path / "x.png", 2)
 
 

@@ -107,7 +107,7 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
     """Queries and their nearest neighbours after the first, the middle and the last epoch; returns the path of the PNG.
 
     gallery: indices (q, s) into images (n, h, w, 3) uint8, one array an epoch; the queries are the first q images.
-    note: a sentence below the pictures.
+    note: a sentence below the images.
     """
     expect(len(gallery) > 0, "draw_neighbors: gallery: expected at least one epoch, got none")
     labels = np.asarray(labels)

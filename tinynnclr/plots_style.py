@@ -19,7 +19,7 @@ HALO = [withStroke(linewidth=3, foreground="white")]
 
 @contextlib.contextmanager
 def own_style() -> Iterator[None]:
-    """Matplotlib's defaults instead of the reader's own settings (matplotlibrc, rcParams); also a decorator."""
+    """Use Matplotlib's defaults instead of the user's settings (matplotlibrc, rcParams); also a decorator."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield

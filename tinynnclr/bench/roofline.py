@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from ..disk import write_whole
 from ..plots_style import own_style
 
-MARK = "tinynnclr bench"  # in the PNG's metadata
+MARK = "tinynnclr bench"  # in the metadata of the PNG
 MARKS = {"matmul": ("o", "#0072B2"), "conv forward": ("s", "#D55E00"), "conv grad_input": ("^", "#009E73"),
          "conv grad_weight": ("v", "#CC79A7"), "search": ("D", "#E69F00")}  # colours: Okabe and Ito
 

@@ -7,7 +7,7 @@ from tinynnclr.console import shell_words
 from tinynnclr.datasets.dataset import Dataset
 
 SIDE = 32
-MAX_COUNT = 50_000  # records of a file
+MAX_COUNT = 50_000  # records in a file, at most
 PIXELS = 3 * SIDE * SIDE  # 1024 red bytes, 1024 green, 1024 blue, each plane row by row
 
 
@@ -48,7 +48,7 @@ def _read(path, class_counts) -> tuple[np.ndarray, np.ndarray]:
     n_labels = len(class_counts)
     record, size = n_labels + PIXELS, path.stat().st_size
     if size == 0 or size % record or size > MAX_COUNT * record:
-        raise ValueError(f"{path}: expected a multiple of {record} bytes (one record), at most {MAX_COUNT} times, "
+        raise ValueError(f"{path}: expected a multiple of {record} bytes (one record), at most {MAX_COUNT} records, "
                          f"got {size} bytes")
     rows = np.fromfile(path, np.uint8).reshape(-1, record)
     labels, planes = rows[:, :n_labels], rows[:, n_labels:]

@@ -13,7 +13,7 @@ from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.kernels.boundary import plain_numbers
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
-# No other format is opened: Pillow hands PostScript, for example, to another program.
+# Pillow opens no other format: it would start another program for PostScript, for example.
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 EIGHT_BIT = {"1", "L", "La", "LA", "P", "PA", "RGB", "RGBa", "RGBA", "CMYK", "YCbCr"}
 CONVERTIBLE = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".jfif", ".psd", ".tga", ".ico", ".svg", ".nef"}
@@ -24,10 +24,10 @@ CONVERT = "; convert such images to .png or .jpg"
 def load_folder(path: str | Path, size: int = 32, test_fraction: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
     """(train, test) of images (n, size, size, 3) from PATH/CLASS/IMAGE, classes sorted by name, order shuffled.
 
-    Where PATH holds train/ and test/ (or val/), these are the splits; else test_fraction of every class is drawn for
-    the test by seed. Other files, hidden files and deeper folders are skipped; one line on stderr counts them. Of an
-    image with several frames the first one is read. Raises FileNotFoundError or NotADirectoryError for the path,
-    ValueError for an empty class, an image that cannot be decoded or whose values have no fixed range, a bad argument.
+    If PATH contains train/ and test/ (or val/), these are the splits; otherwise test_fraction of each class is drawn
+    for the test set by seed. Other files, hidden files and deeper folders are skipped; one line on stderr counts them.
+    Only the first frame of an image is read. Raises FileNotFoundError or NotADirectoryError for the path, ValueError
+    for an empty class, an image that cannot be decoded, pixel values without a fixed range, or a bad argument.
     """
     if size < 1:
         raise ValueError(f"size: expected at least 1, got {size}")
@@ -55,11 +55,11 @@ def load_folder(path: str | Path, size: int = 32, test_fraction: float = 0.2, se
 
 
 def _list_images(path, skipped):
-    """{class name: its image paths}, both sorted by name; counts in `skipped` what is left out, by its reason."""
+    """{class name: its image paths}, both sorted by name; counts the skipped files by reason in `skipped`."""
     classes, entries = {}, _sorted(path)
     for entry in entries:
         if entry.is_dir() and not entry.name.startswith("."):
-            name = os.fsencode(entry.name).decode(errors="backslashreplace")  # a name may be no text
+            name = os.fsencode(entry.name).decode(errors="backslashreplace")  # its bytes may not be text
             classes[name], left_out = _list_class(entry)
             if not classes[name]:
                 found = f"; skipped {_summary(left_out)}" if left_out else ""
@@ -72,7 +72,7 @@ def _list_images(path, skipped):
 
 
 def _list_class(folder):
-    """(the images of one class, how many other files by reason)."""
+    """(image paths of one class, counts of the skipped files by reason)."""
     images, left_out = [], Counter()
     for entry in _sorted(folder):
         if entry.is_dir():
@@ -89,12 +89,12 @@ def _list_class(folder):
 
 
 def _count(entry):
-    """The files below a folder, links to folders not followed; 1 for a file."""
+    """The number of files below a folder, without following links to folders; 1 for a file."""
     return sum(len(files) for _, _, files in os.walk(entry)) if entry.is_dir() and not entry.is_symlink() else 1
 
 
 def _summary(skipped):
-    """"3 files: 2 .heic, 1 in deeper folders", the most frequent first, and what to do."""
+    """"3 files: 2 .heic, 1 in deeper folders", the most frequent first, and how to convert images."""
     total, counts = skipped.total(), (+skipped).most_common()
     parts = [f"{n} {reason or 'without a suffix'}" for reason, n in counts[:5]]
     if counts[5:]:
@@ -104,7 +104,7 @@ def _summary(skipped):
 
 
 def _sorted(path):
-    """In the order of the names; paths themselves sort differently on Windows."""
+    """The entries of a folder, sorted by name; paths sort differently on Windows."""
     return sorted(path.iterdir(), key=lambda p: p.name)
 
 
@@ -150,18 +150,18 @@ def _decode(file, size):
 
 
 def _upright(image):
-    """An opened image -> RGBA, turned by its EXIF tag. Raises ValueError for values without a fixed range."""
+    """An opened image -> RGBA, rotated as its EXIF tag says. Raises ValueError for values without a fixed range."""
     mode, key = image.mode, image.info.get("transparency")
-    tags = getattr(image, "tag_v2", {})  # TIFF's: 258 bits per sample, 262 is 0 where 0 is white, 339 is 2 for signed
+    tags = getattr(image, "tag_v2", {})  # of TIFF: 258 is bits per sample, 262 is 0 if 0 is white, 339 is 2 if signed
     bits, white, signed = tags.get(258, (16,))[0], tags.get(262), 2 in tags.get(339, ())
-    layout = str(image.tile[0][3]) if image.tile else ""  # of the pixels in the file
+    layout = str(image.tile[0][3]) if image.tile else ""  # how the file stores the pixels
     known = mode in EIGHT_BIT or mode.startswith("I;16") or mode == "I" and image.format == "PPM"
     if signed or not known:
         raise ValueError(f"the values of mode {mode}{', signed,' if signed else ''} have no fixed range; convert it to "
                          "8-bit gray or RGB, or to 16-bit gray with values from 0 to 65535")
     if key is not None and "RGB;16" in layout:
-        raise ValueError(f"mode {mode} of 16 bits with one transparent colour; convert it to 8-bit RGBA")
-    if mode == "L" and key is not None:  # of 2 or 4 bits, Pillow scales the gray levels, but not the transparent one
+        raise ValueError(f"mode {mode} with 16 bits and a transparent colour cannot be read; convert it to 8-bit RGBA")
+    if mode == "L" and key is not None:  # with 2 or 4 bits, Pillow scales the gray levels, but not the transparent one
         image.info["transparency"] = key * {"L;2": 85, "L;4": 17}.get(layout, 1)
     image = ImageOps.exif_transpose(image)
     if not mode.startswith("I"):

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 CHUNK = 1 << 20
 TIMEOUT = 30  # seconds without a byte
-WINDOW, SLOWEST = 60, 1000  # in each such number of seconds, at least so many bytes a second
-HEADERS = 1 << 20  # bytes before the file's first one
-MOST = 1 << 30  # bytes of a file whose size is not known
+WINDOW, SLOWEST = 60, 1000  # s, bytes/s: a transfer that is slower over a window is aborted
+HEADERS = 1 << 20  # bytes of all headers, at most
+MOST = 1 << 30  # bytes of a file of unknown size, at most
 RANGE = re.compile("bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 
 
@@ -27,13 +27,12 @@ class DownloadError(Exception):
 
 
 def transfer(url: str, part: Path, size: int | None, most: int = MOST, allow_http: bool = False) -> None:
-    """Bring the file part up to the whole of url; size is its bytes, None where any number up to `most` will do.
+    """Bring the file part up to the whole of url; size is its bytes, or None for any number up to `most`.
 
     A broken part carries the server's Last-Modified as its own time and sends it back as If-Range: a server that holds
     the same file sends the rest (206); one whose file changed, or that cannot resume, sends everything (200).
-    Each redirect must lead to https, or with allow_http (or from a url of http) to http.
-    Raises DownloadError: no such address, no connection, another size, too slow, broken off (part is kept for the next
-    try).
+    Each redirect must lead to https, or to http with allow_http or for an http url. Raises DownloadError: no such
+    address, no connection, another size, too slow, or interrupted (part is kept for the next try).
     """
     have, most = part.stat().st_size if part.exists() else 0, most if size is None else size
     headers = {"User-Agent": "tinynnclr", "Accept-Encoding": "identity"}
@@ -76,7 +75,7 @@ def transfer(url: str, part: Path, size: int | None, most: int = MOST, allow_htt
 
 
 class _Watched(io.RawIOBase):
-    """What comes over a connection, which is given up where it is too slow or too much: headers can be endless, too."""
+    """The bytes of a connection; raises OSError if they are too slow or too many, headers included."""
 
     def __init__(self, raw):
         self.raw, self.left = raw, HEADERS
@@ -110,7 +109,7 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self):
         super().begin()
-        self.watched.left += 2 * self.most  # with room for the lengths of chunks
+        self.watched.left += 2 * self.most  # twice: the lengths of chunks count as well
 
 
 class _Connect(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
@@ -135,7 +134,7 @@ class _Redirect(urllib.request.HTTPRedirectHandler):
         self.allowed = allowed
 
     def http_error_302(self, request, response, *reason):
-        response.close()  # or its page is read to the end, which may never come
+        response.close()  # otherwise the page is read to its end, and it may be endless
         return super().http_error_302(request, response, *reason)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302

@@ -11,7 +11,7 @@ from typing import IO
 PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE)
 HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
            tarfile.GNUTYPE_LONGLINK)
-LONGEST = 1 << 14  # bytes of such a header, which holds a name and a few dates, and is read as a whole
+LONGEST = 1 << 14  # bytes of one such header: it holds a name and a few dates, and is read as a whole
 ALL_HEADERS = 1 << 16  # bytes of all of them together
 DEEPEST = 4  # such headers in a row for one member
 MOST = 1000  # headers of any kind
@@ -33,7 +33,7 @@ def unpack(archive: Path, members: dict[str, int], into: Path) -> None:
             _Archive.open(fileobj=_Bounded(unzipped, limit), mode="r|", tarinfo=_Member) as tar,
         ):
             while (member := tar.next()) is not None:
-                tar.members.clear()  # type: ignore[attr-defined]  # which it keeps
+                tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep all of them in memory
                 _refuse_unsafe(member)
                 name = str(PurePosixPath(member.name))  # ./a is a
                 if member.isreg() and name in missing:
@@ -41,7 +41,7 @@ def unpack(archive: Path, members: dict[str, int], into: Path) -> None:
                     if not 0 <= member.size <= expected:
                         raise _Refused(f"{name!r} claims {member.size} bytes, expected at most {expected}")
                     write_whole(tar.extractfile(member), into / name)  # type: ignore[arg-type]  # None for links only
-                elif not 0 <= member.size <= limit:  # or it is skipped block by block
+                elif not 0 <= member.size <= limit:  # a member of any size would be skipped block by block
                     raise _Refused(TOO_LARGE)
     except _Refused as error:
         raise ValueError(f"{archive}: refused: {error}") from error
@@ -70,7 +70,7 @@ class _Archive(tarfile.TarFile):
 
 class _Member(tarfile.TarInfo):
     def _proc_member(self, tar):
-        """Check a header before what belongs to it is read; this calls itself for the header that follows it."""
+        """Check a header before its content is read; tarfile calls this again for the header that follows it."""
         extends = self.type in HEADERS
         if extends and not 0 <= self.size <= LONGEST:
             raise _Refused(f"a header claims {self.size} bytes, expected at most {LONGEST}")

@@ -30,7 +30,7 @@ def stamped(result: dict, name: str) -> dict:
 def collect(folders: list[Path]) -> list[dict]:
     """The results of the runs, stamped."""
     results = [json.loads((folder / "result.json").read_text(encoding="utf-8")) for folder in folders]
-    first: dict[str, tuple[Path, dict]] = {}  # of each data set, the first run that stored its digests
+    first: dict[str, tuple[Path, dict]] = {}  # for each data set, the first run that stored digests
     for folder, result in zip(folders, results, strict=True):
         if "data" in result:
             other, data = first.setdefault(result["dataset"], (folder, result["data"]))

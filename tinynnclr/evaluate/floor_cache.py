@@ -43,7 +43,7 @@ class FloorCache:
     def _look_up(self, key, judge):
         if key not in self.known:
             self.known[key] = judge()
-            with contextlib.suppress(HeldOpen):  # it is only a cache
+            with contextlib.suppress(HeldOpen):  # it is a cache: the next run writes it
                 write_text(self.path, json.dumps(self.known, indent=1) + "\n")
         return self.known[key]
 

@@ -14,7 +14,7 @@ from .linear import linear_accuracy
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # weight decays that the linear probe chooses from
 VALIDATION = 0.1  # the share of train on which it chooses
 CLUSTERED, RESTARTS = 4000, 5  # training images for k-means, at most, and its starts; that of least inertia counts
-ROUNDS = 1000  # of k-means, at most: it converges long before
+ROUNDS = 1000  # of k-means, at most; it converges much earlier
 
 
 def knn(subject: Subject) -> Finding:

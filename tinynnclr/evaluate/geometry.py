@@ -1,7 +1,7 @@
 """How embeddings lie on the sphere: are pairs together, is the whole spread out, and in how many directions?
 
-None of these looks at a label; together they see a collapse that a falling loss hides. All raise FloatingPointError for
-rows that are not finite.
+None of these looks at a label; together they see a collapse that a falling loss hides. All raise FloatingPointError if
+rows are not finite.
 """
 import numpy as np
 

@@ -14,11 +14,11 @@ def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 1000, memory: int =
           precondition: Callable = np.copy) -> np.ndarray:
     """Minimise fn(w) -> (value, gradient) from `start`, until the gradient is `tolerance` times its first.
 
-    It also ends where the value no longer falls by more than the rounding of the gradient's float type.
+    It also stops when the value decreases by no more than the rounding error of the gradient's float type.
 
-    Each step divides the gradient by the curvature seen in the last `memory` steps (two-loop recursion), then goes
-    half as far until the value falls enough. `precondition` maps a gradient to a step, a first estimate of the inverse
-    curvature times the gradient. Warns after `iterations` steps. Source: Nocedal & Wright 2006, algorithm 7.4.
+    Each step divides the gradient by the curvature of the last `memory` steps (two-loop recursion), then halves the
+    step until the value decreases enough. `precondition` maps a gradient to a step: it multiplies it by a first
+    estimate of the inverse curvature. Warns after `iterations` steps. Source: Nocedal & Wright 2006, algorithm 7.4.
     """
     w, (value, grad) = start, fn(start)
     steps: list[tuple] = []  # (change of w, change of gradient, 1 / their product)

@@ -13,13 +13,13 @@ class Method(Module):
     """An encoder with what a paper puts on top of it; its banks are arrays, so they are saved with the weights.
 
     Made as METHODS[name](encoder, config, rng, data). data is the training set: its size is that of a memory bank, its
-    images are what DeepCluster clusters, and its labels are for the methods that say `uses_labels`.
+    images are what DeepCluster clusters, and its labels are for the methods with `uses_labels`.
     """
 
     experiment: ClassVar[bool] = False  # it shows something and is no method of its own: no part of "all"
-    uses_labels: ClassVar[bool] = False  # the labels of the training images take part in the training
+    uses_labels: ClassVar[bool] = False  # training uses the labels of the training images
     many_views: ClassVar[bool] = False  # it takes more than two views of an image: x1 and x2 are then half of them each
-    undefined: ClassVar[tuple[str, ...]] = ()  # arrays of its state that may hold NaN
+    undefined: ClassVar[tuple[str, ...]] = ()  # arrays of its state that may contain NaN
     defaults: ClassVar[dict[str, Any]] = {}  # knobs of Config that this method sets otherwise, unless they are given
 
     def __init__(self, encoder: Encoder, config: Any, rng: np.random.Generator, data: Dataset):

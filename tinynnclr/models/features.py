@@ -16,8 +16,8 @@ def to_float(images: np.ndarray) -> np.ndarray:
 def encode(encoder: Module, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
     """h (n, d) of uint8 images (n, h, w, 3), in evaluation mode; the encoder's mode is put back afterwards.
 
-    Of several ranks each encodes its share, and all get everything. Raises FloatingPointError where a row of h is not
-    finite, because no score of such features means anything.
+    Of several ranks, each encodes its share, and all get every row. Raises FloatingPointError if a row of h is not
+    finite: a score of such features is meaningless.
     """
     before, mine = encoder.training, images[distributed.share(len(images))]
     encoder.eval()
@@ -38,7 +38,7 @@ def pixels(images: np.ndarray) -> np.ndarray:
 
 
 def expect_finite(who: str, **features: np.ndarray) -> None:
-    """Raise FloatingPointError for rows (n, d) that hold NaN, infinity, or numbers whose squares are infinite."""
+    """Raise FloatingPointError if rows (n, d) contain NaN, infinity, or numbers too large to square."""
     for name, rows in features.items():
         if np.ndim(rows) != 2:
             raise ValueError(f"{who}: {name}: expected rows (n, d), got shape {np.shape(rows)}")
@@ -46,7 +46,7 @@ def expect_finite(who: str, **features: np.ndarray) -> None:
             bad = np.count_nonzero(~np.isfinite(np.einsum("ij,ij->i", rows, rows)))
         if bad:
             raise FloatingPointError(f"{who}: {name}: {bad} of {len(rows)} rows are not finite (NaN, infinity, or too "
-                                     "large to square), so no score is given: look at the weights that made them")
+                                     "large to square), so no score is computed; check the weights that made them")
 
 
 def expect_labelled(who: str, **sets: tuple[np.ndarray, np.ndarray]) -> None:
@@ -58,5 +58,5 @@ def expect_labelled(who: str, **sets: tuple[np.ndarray, np.ndarray]) -> None:
         expect_finite(who, **{name: rows})
         labels = np.asarray(labels)
         if len(rows) == 0 or labels.shape != (len(rows),) or labels.dtype.kind not in "iu" or labels.min() < 0:
-            raise ValueError(f"{who}: {name}: expected at least 1 row and, for each, a class number from 0 on; got "
+            raise ValueError(f"{who}: {name}: expected at least 1 row and, for each, a class number of at least 0; got "
                              f"{len(rows)} rows and {labels.dtype} labels of shape {labels.shape}")

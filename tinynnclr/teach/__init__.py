@@ -11,4 +11,4 @@ __all__ = ["Timing", "Trial", "WrongAnswer", "bench", "check", "draw_guess", "ex
            "show",
            "stored"]
 
-escape_unprintable()  # lessons print marks and formulas, which a lesson run as a script must survive
+escape_unprintable()  # lessons print symbols that not every console can show

@@ -49,13 +49,13 @@ class Trial:
         return self._call(_copies(args), kwargs)
 
     def keeps(self, *args: Any) -> Any:
-        """The answer's value, given these very arguments: no array may be changed."""
+        """The answer's value for these arguments themselves, not copies; fails if the answer changes an array."""
         self.checks += 1
         before = _copies(args)
         value = self._call(args, {})
         for i, (old, new) in enumerate(zip(before, args, strict=True)):
             if isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=True):
-                self.fail(f"argument {i + 1} was changed, and it belongs to the caller", before=old, afterwards=new)
+                self.fail(f"argument {i + 1} was changed; return a new array instead", before=old, afterwards=new)
         return value
 
     def _call(self, args, kwargs):
@@ -72,7 +72,7 @@ class Trial:
               **inputs: Any) -> None:
         """got must be `expected`: the same shape, and the same numbers within rtol and atol; NaN equals NaN.
 
-        Where integers are expected, integers must come: floats are no indices and no counts.
+        If `expected` holds integers, got must hold integers: floats are not valid indices or counts.
         """
         self.checks += 1
         try:
@@ -84,7 +84,7 @@ class Trial:
         if not fine:
             self.fail(hint, expected=expected, got=got, **inputs)
         if np.asarray(expected).dtype.kind in "iu" and value.dtype.kind not in "iu":
-            self.fail(f"right numbers, but integers are wanted, and these are {value.dtype}", expected=expected,
+            self.fail(f"the numbers are right, but expected integers, got {value.dtype}", expected=expected,
                       got=got, **inputs)
 
     def true(self, fine: bool, said: str, **inputs: Any) -> None:
