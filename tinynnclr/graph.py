@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 creation = itertools.count()
-recording = ContextVar("recording", default=(True,))  # a stack, the top first; each thread or asyncio task has its own
+recording = ContextVar("recording", default=(True,))  # a stack, its top first; one per thread or asyncio task
 watching = ContextVar("watching", default=(False,))
 _adding = threading.Lock()  # threads may share leaves
 
@@ -24,7 +24,7 @@ class Node:
         self.order = next(creation)  # a leaf gets a new one when its array changes, see Tensor.changed
 
     def __reduce__(self):
-        raise TypeError("Node: a graph cannot be copied or pickled; copy or pickle the Tensor, which leaves it behind")
+        raise TypeError("Node: a graph cannot be copied or pickled; copy or pickle the Tensor instead")
 
 
 class _Switch(contextlib.ContextDecorator):
@@ -48,7 +48,7 @@ class _Switch(contextlib.ContextDecorator):
 def no_grad() -> _Switch:
     """In `with no_grad():`, or in a function decorated by @no_grad(), this thread records no nodes and saves no arrays.
 
-    Other threads and asyncio tasks go on as they are. Do not yield from a generator inside the block.
+    Other threads and asyncio tasks are not affected. Do not yield from a generator inside the block.
     """
     return _Switch(recording, False)
 
@@ -59,7 +59,7 @@ def watch() -> _Switch:
 
 
 def _reachable(root):
-    """All nodes below root, itself included. Raises RuntimeError where the graph is used up or out of date."""
+    """All nodes below root, and root. Raises RuntimeError if the graph was used already or an input has changed."""
     seen, stack = {root}, [root]
     while stack:
         node = stack.pop()
@@ -70,22 +70,22 @@ def _reachable(root):
                 seen.add(parent)
                 stack.append(parent)
             if parent is not None and parent.order > node.order:
-                raise RuntimeError(f"backward: an input of {node.name} changed after the forward pass, as by an "
-                                   "optimiser's step; run the forward pass again")
+                raise RuntimeError(f"backward: an input of {node.name} changed after the forward pass, for example "
+                                   "in an optimiser's step; run the forward pass again")
     return seen
 
 
 def backward(root: Node, g: np.ndarray) -> None:
     """Add dL/d(leaf) to the grad of every leaf below root, given g = dL/d(root); frees the graph as it goes.
 
-    Raises RuntimeError for a graph that was walked already or has a leaf that changed since, TypeError where a vjp
-    returns anything but an array of its input's shape and type.
+    Raises RuntimeError if the graph was used already or a leaf has changed since, TypeError if a vjp does not return
+    an array of its input's shape and type.
     """
     grads: dict[Node, Any] = {root: g}
     # An input is always older than its output, so newest first is an order in which every g is complete.
     for node in sorted(_reachable(root), key=lambda n: n.order, reverse=True):
         g = grads.pop(node)
-        if not node.parents:  # a leaf owns its gradient, never an alias of somebody else's
+        if not node.parents:  # a leaf owns its gradient, never another array's memory
             with _adding:
                 node.grad = np.array(g if node.grad is None else node.grad + g, order="C")
             continue

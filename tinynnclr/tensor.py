@@ -45,7 +45,7 @@ def op(fn: Callable) -> Callable:
 
     Positional arguments are differentiable, keyword-only ones are not. A vjp must return an array of its input's shape
     and type. Raises TypeError for mixed float types or a value of another type than the inputs, ValueError where the
-    number of vjps is not the number of inputs, or where a function of another place already has this name.
+    number of vjps is not the number of inputs, or if another function already has this name.
     """
     name, place = fn.__name__, (fn.__module__, fn.__qualname__)
     if name in OPS and (OPS[name].__module__, OPS[name].__qualname__) != place:
@@ -121,7 +121,7 @@ class Tensor:
         Tensor.__init__(self, *state)
 
     def __copy__(self):
-        return self.__deepcopy__({id(self.data): self.data})  # shares the array
+        return self.__deepcopy__({id(self.data): self.data})  # the copy shares the array
 
     def __deepcopy__(self, memo):
         if not self.is_leaf:
@@ -138,7 +138,7 @@ class Tensor:
     @data.setter
     def data(self, value):
         array = real("Tensor", value)
-        if array is getattr(self, "_data", None):  # data += step assigns what it changed; a graph keeps its old array
+        if array is getattr(self, "_data", None):  # `data += step` assigns the array that it changed
             self.changed()
         kept = isinstance(value, np.ndarray | np.generic) and array.dtype in (np.float32, np.float64)
         self._data = array if kept else array.astype(np.float32)
@@ -149,11 +149,11 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded op made it: it is a weight or a constant."""
+        """Whether it is a weight or a constant, and not the result of a recorded op."""
         return self.node is None or self.node.vjps == ()
 
     def changed(self) -> None:
-        """Note that data was changed in place: backward through a graph recorded before raises RuntimeError."""
+        """Note that data was changed in place: backward through an older graph raises RuntimeError."""
         if self.node is not None:
             self.node.order = next(creation)
 

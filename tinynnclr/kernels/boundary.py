@@ -22,7 +22,7 @@ def plain(value: Any) -> Any:
 
 
 def plain_numbers(fn: F) -> F:
-    """fn, which gets numbers of Python for those of NumPy: sums and products of int8 would wrap around at 127."""
+    """Decorate fn to convert NumPy numbers in its arguments with `plain`: int8 arithmetic would overflow at 127."""
     @functools.wraps(fn)
     def given_plain(*args, **kwargs):
         return fn(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
@@ -56,7 +56,7 @@ def expect_eps(kernel: str, eps: Any) -> None:
 
 
 def expect_arrays(kernel: str, **arrays: Any) -> None:
-    """NumPy arrays, not of the two kinds that reckon by other rules."""
+    """NumPy arrays, but not matrices or masked arrays, which compute by other rules."""
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray) or isinstance(array, (np.matrix, np.ma.MaskedArray)):
             raise ValueError(f"{kernel}: {name}: expected a NumPy array, got {type(array).__name__}")

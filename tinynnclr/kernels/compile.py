@@ -1,7 +1,7 @@
 """`jit` compiles a kernel and stores the machine code in the user's cache folder, so that only the first run waits.
 
 Numba's own `cache=True` stores it beside the source, checks one source file only, and fails on a damaged cache file.
-Here the folder is named by a digest of all that decides the machine code: the sources, the versions, the processor.
+Here a digest of the sources, the versions and the processor, which determine the machine code, names the folder.
 """
 import contextlib
 import functools
@@ -27,7 +27,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 PACKAGE = Path(__file__).resolve().parents[1]
-MARK = "tinynnclr-kernels.txt"  # a folder without this file is not ours, and is never removed
+MARK = "tinynnclr-kernels.txt"  # a folder without this file is never removed
 UNUSED = 30 * 24 * 3600  # seconds after which an unused folder is removed
 _SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "USING_SVML", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
 _reported: list[str] = []
@@ -58,7 +58,7 @@ _KERNELS = _sources(PACKAGE / "kernels")
 
 
 def _cache_root() -> Path | None:
-    """NUMBA_CACHE_DIR or the platform's cache folder, with our name; None where there is no home folder."""
+    """The folder tinynnclr in NUMBA_CACHE_DIR or the platform's cache folder; None if there is no home folder."""
     home = os.path.expanduser("~")
     if config.CACHE_DIR:
         parent = os.path.abspath(config.CACHE_DIR)
@@ -73,7 +73,7 @@ def _cache_root() -> Path | None:
 
 
 def _temporary_root() -> Path | None:
-    """A folder in the system's temporary folder; None where another user could have put files into it."""
+    """A folder in the system's temporary folder; None if another user could have put files into it."""
     user = os.getuid() if hasattr(os, "getuid") else None  # Windows: the temporary folder is the user's own
     folder = Path(tempfile.gettempdir(), "tinynnclr-kernels" + ("" if user is None else f"-{user}"))
     with contextlib.suppress(FileExistsError):
@@ -95,7 +95,7 @@ def _folder(root: Path, processor: tuple) -> Path:
 
 
 def _open_folder(folder: Path, processor: tuple) -> None:
-    """Make the folder and mark it as ours; a new one replaces those of the same package with other sources."""
+    """Make the folder and mark it; a new folder replaces those of the same package with other sources."""
     folder.mkdir(parents=True, exist_ok=True)
     text = f"Compiled kernels of tinynnclr. You may delete this folder.\n{str(PACKAGE)!r}\n{_description(processor)}"
     if (folder / MARK).is_file():
@@ -107,7 +107,7 @@ def _open_folder(folder: Path, processor: tuple) -> None:
             if other == folder or other.is_symlink() or not re.fullmatch("[0-9a-f]{32}", other.name):
                 continue
             if mark.read_text(encoding="utf-8") == text or time.time() - mark.stat().st_mtime > UNUSED:
-                for path in (*other.glob("*.nb[ic]*"), mark):  # a process that still uses them compiles again
+                for path in (*other.glob("*.nb[ic]*"), mark):  # processes that still use them compile again
                     path.unlink()
                 other.rmdir()
 
@@ -129,7 +129,7 @@ def _report(message: str) -> None:
 
 
 def _whole(path: str) -> bool:
-    """Whether a regular file ends with the checksum of what stands before it."""
+    """Whether a regular file ends with the checksum of the bytes before it."""
     if not os.path.isfile(path):
         return False
     content = Path(path).read_bytes()
@@ -168,7 +168,7 @@ class _Files(caching.IndexDataCacheFile):
 
 
 class KernelCache(caching.NullCache):
-    """The machine code of one kernel on disk. Where a file is missing or damaged, the kernel is compiled again."""
+    """The machine code of one kernel on disk. If a file is missing or damaged, the kernel is compiled again."""
 
     def __init__(self, function: Callable) -> None:
         code = function.__code__
@@ -212,7 +212,7 @@ class KernelCache(caching.NullCache):
                     files.save(key, reduced)
                     break
                 failures.append("no cache folder is known")
-            except Exception as error:  # the kernel is compiled already: a run never ends here
+            except Exception as error:  # the kernel is compiled: an error here must not end the run
                 reason = getattr(error, "strerror", None) or error
                 failures.append(f"cannot write to the cache folder {root or ''} ({reason})")
         if failures:

@@ -1,4 +1,4 @@
-"""Check the environment variables of Numba before it is imported: it ends in a traceback, or ends the process."""
+"""Check Numba's environment variables before Numba is imported, as it would raise or exit for wrong values."""
 import os
 import re
 import sys
@@ -28,5 +28,5 @@ try:
 except ImportError as problem:
     if not is_command():
         raise
-    print(f"tinynnclr: {problem}", file=sys.stderr)  # a command, whose own code is not imported yet
+    print(f"tinynnclr: {problem}", file=sys.stderr)  # the command cannot report it: its code is not imported yet
     raise SystemExit(2) from None

@@ -37,7 +37,7 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n: int) -> None:
-    """Use n threads from now on, whichever thread calls a kernel. Raises ValueError unless 1 <= n <= MOST_THREADS."""
+    """Use n threads from now on, for calls from any thread. Raises ValueError unless 1 <= n <= MOST_THREADS."""
     global _num_threads
     if not is_whole(n, 1, MOST_THREADS):
         raise ValueError(f"set_num_threads: expected 1 to {MOST_THREADS}, got {n}")
@@ -69,46 +69,46 @@ def _take_a_core(taken):
 class _Launch:
     """One call of `parallel`, in which idle workers may take part until it is closed.
 
-    The caller waits only for workers that take part. A worker that never comes, because it has ended, could not be
-    started or is busy (with the very kernel that made this call), costs time and nothing else.
+    The caller waits only for workers that take part. A worker that has ended, could not be started or is busy (for
+    example with the kernel that made this call) makes the call slower, but does not block it.
     """
 
     def __init__(self, run):
         self.run, self.closed = run, False
         self.entered: list[bool] = []
-        self.errors: list[BaseException | None] = []  # one for each worker that has entered, once it has finished
+        self.errors: list[BaseException | None] = []  # an entry for each worker that has finished
         self.wake: queue.SimpleQueue = queue.SimpleQueue()
-        self.done = np.zeros(1, np.int64)  # the same number, for a caller that spins
+        self.done = np.zeros(1, np.int64)  # their number, for a caller that spins
         self.cores: list[int] = []
 
     def help(self):
-        """Take part, in a worker. The order of the first two steps is what `close` relies on."""
+        """Take part, in a worker. `close` relies on the order of the first two steps."""
         self.entered.append(True)
         error = None
         try:
             if not self.closed:
                 _take_a_core(self.cores)
                 self.run()
-        except BaseException as e:  # handed to the thread that is waiting for us
+        except BaseException as e:  # the caller raises it
             error = e
         self.errors.append(error)
         self.wake.put(None)
         return self.done
 
     def close(self):
-        """Wait until no worker is inside, then return their errors, and a KeyboardInterrupt that came meanwhile."""
+        """Wait until no worker takes part, then return their errors and a KeyboardInterrupt of the meantime."""
         interrupt = None
         while True:
             try:
                 self.closed = True
-                if len(self.errors) >= len(self.entered):  # not: so many out of `wake`; an interrupt may swallow one
+                if len(self.errors) >= len(self.entered):  # do not count items of `wake`: an interrupt may lose one
                     break
                 self.wake.get(timeout=0.2)  # Windows notices Ctrl-C only after a wait
             except queue.Empty:
                 pass
             except KeyboardInterrupt as e:
                 interrupt = e
-        errors, self.run, self.errors = self.errors, None, []  # a worker that comes late holds on to no array
+        errors, self.run, self.errors = self.errors, None, []  # a late worker must not keep arrays alive
         return [interrupt, *errors]
 
 
@@ -118,7 +118,7 @@ def _work():
         try:
             seen = _launches[0]
             spinning = spin(done, _launches, seen + 1 if _tasks.empty() else seen, LOOKS, GRACE)
-        except BaseException:  # the caller spins, too, and reports it
+        except BaseException:  # the caller spins as well, and raises it
             spinning = False
         if not spinning:
             _asleep.add(me)
@@ -129,14 +129,14 @@ def _work():
 
 
 def _start_workers(count):
-    """How many workers there are, at most `count`, after those that are missing were started."""
+    """Start missing workers; return how many there are, at most `count`."""
     if not all(worker.is_alive() for worker in _workers):
         _workers[:] = [worker for worker in _workers if worker.is_alive()]
     while len(_workers) < count:
         worker = threading.Thread(target=_work, name=f"kernels-{len(_workers)}", daemon=True)
         try:
             worker.start()
-        except RuntimeError:  # the system starts no more threads: go on with those that there are
+        except RuntimeError:  # no more threads can be started: use those that exist
             break
         _workers.append(worker)  # two callers may both come here: a worker too many does no harm
     return min(count, len(_workers))
@@ -175,7 +175,7 @@ def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
     try:
         _take_a_core(launch.cores)
         helpers = _start_workers(min(_num_threads, pieces) - 1)
-        for _ in range(helpers if _tasks.qsize() < MOST_THREADS else 0):  # many that wait: all workers are busy
+        for _ in range(helpers if _tasks.qsize() < MOST_THREADS else 0):  # a long queue: all workers are busy
             _tasks.put(launch)
         _launches[0] += 1
         if _asleep and _linux is not None:

@@ -72,7 +72,7 @@ def _update(kernel, weight, arrays, numbers, *flags):
         if not array.flags.writeable:
             raise ValueError("update: expected weights and memory that can be written, got a read-only array")
     if any(np.may_share_memory(a, b) for a, b in itertools.combinations((weight, *memory, grad), 2)):
-        raise ValueError("update: expected weight, gradient and memory in places of their own, got two that overlap")
+        raise ValueError("update: expected a weight, gradient and state that share no memory, got two that do")
     parallel(kernel, weight.size, weight.reshape(-1), np.ascontiguousarray(grad).reshape(-1),
              *(m.reshape(-1) for m in memory), *(weight.dtype.type(x) for x in numbers), *flags, grain=GRAIN)
 

@@ -12,10 +12,10 @@ class Module:
     """Attributes decide: a Tensor is a parameter, an ndarray a buffer, a Module a child.
 
     Lists, tuples and dicts, also nested ones, may hold Tensors and Modules; arrays in them are not saved. A Tensor made
-    without requires_grad is a frozen weight: saved with the rest, but no parameter. What an op made is neither.
+    without requires_grad is a frozen weight: it is saved, but is no parameter. The result of an op is neither.
 
-    Names are dotted paths in the order of definition, such as "layers.0.weight". What stands in two places (a tied
-    weight) has two names in a state, and is one parameter, by its first name.
+    Names are dotted paths in the order of definition, such as "layers.0.weight". A tied weight (one Tensor in two
+    places) has two names in a state, but is one parameter, under its first name.
     """
 
     training = True
@@ -81,7 +81,7 @@ class Module:
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         """Put copies of the arrays in place. Raises KeyError or ValueError where names, shapes or types differ.
 
-        What is tied stays tied: ValueError where one weight would get two values.
+        Tied weights stay tied: ValueError if one weight would get two values.
         """
         entries = {name: (value, attribute, owner) for name, value, attribute, owner in self._entries()}
         missing, unknown = entries.keys() - state.keys(), state.keys() - entries.keys()
@@ -97,7 +97,8 @@ class Module:
                                  f"got {new.dtype} {new.shape}")
             first, copy = loaded.setdefault(id(value), (name, np.array(new, order="C")))
             if copy.tobytes() != new.tobytes():
-                raise ValueError(f"state_dict: {first} and {name} are one array, and their values differ")
+                raise ValueError(f"state_dict: {first} and {name} are one tied array; expected equal values, got "
+                                 "different ones")
         for value, attribute, owner in entries.values():
             new = loaded[id(value)][1]
             if isinstance(value, Tensor):

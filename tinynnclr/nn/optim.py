@@ -13,10 +13,10 @@ from ..tensor import Tensor
 
 
 class Optimizer:
-    """What SGD, LARS and AdamW share: the parameters, each with its number of steps and named arrays of memory.
+    """The base of SGD, LARS and AdamW: the parameters, each with its number of steps and named arrays of state.
 
-    A parameter that is given twice counts once. Raises TypeError or ValueError for what is no leaf Tensor. Copy or
-    pickle an optimiser together with its module, as one tuple: alone, it takes copies of the parameters along.
+    A parameter that is given twice counts once. Raises TypeError or ValueError for a parameter that is not a leaf
+    Tensor. Copy or pickle an optimiser together with its module, as one tuple: alone, it copies the parameters.
     """
 
     memory: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Optimizer:
             if not isinstance(p, Tensor):
                 raise TypeError(f"optimiser: expected Tensors, as from module.parameters(), got {type(p).__name__}")
             if not p.is_leaf:
-                raise ValueError("optimiser: expected leaves, got the result of an op")
+                raise ValueError("optimiser: expected leaf Tensors, got the result of an op")
         self.lr, self.weight_decay, self.steps = lr, weight_decay, np.zeros(len(self.parameters), np.int64)
         self.arrays = {name: [np.zeros_like(p.data) for p in self.parameters] for name in self.memory}
 
@@ -41,7 +41,7 @@ class Optimizer:
                 p.changed()
 
     def forget(self, parameters: Iterable[Tensor]) -> None:
-        """Clear the memory and the step counts of these parameters, which have new values."""
+        """Clear the state and the step counts of these parameters, for example after they were drawn again."""
         renewed = {id(p) for p in parameters}
         for i, p in enumerate(self.parameters):
             if id(p) in renewed:
