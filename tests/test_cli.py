@@ -200,7 +200,7 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(here, capsys):
     saved, epoch = (checkpoint.load("cut/checkpoint.npz")[1][key] for key in ("step", "epoch"))
     assert 4 <= saved < 16 * 4
     assert [line for line in done.stderr.replace(COMPILING, "").splitlines() if line and WORRY not in line] == [
-        f"stopped; {saved} of 64 steps are saved. Go on with:",
+        f"stopped; {saved} of 64 steps are saved. Resume with:",
         "  tinynnclr train --resume --out cut"]
     assert sorted(os.listdir("cut")) == ["checkpoint.npz", "metrics.csv"]
     status, out, err = run(capsys, "train", "--resume", "--out", "cut", "--no-plots")

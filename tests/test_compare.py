@@ -177,7 +177,7 @@ def test_stopped_and_gone_on_with(name, here, capsys, monkeypatch, trained):
         stops(patch, *where)
         status, out, err = run(capsys, *COMPARE, "--out", "new")
     assert status == 130
-    assert f"stopped; {done} of 6 runs are done{more}. Go on with:\n  tinynnclr compare " in err
+    assert f"stopped; {done} of 6 runs are done{more}. Resume with:\n  tinynnclr compare " in err
     assert out.splitlines()[-1].startswith(f"[{done}/6] {ARMS[done - 1]}, seed 0: kNN ")
     assert "; about " in out.splitlines()[-1]
     assert len(rows(Path("new"))) == done

@@ -109,7 +109,7 @@ def train_and_judge(options: argparse.Namespace, folder: Path, run: run_dir.Run,
         run_dir.train_into(folder, run, data[0], detect_anomaly=options.detect_anomaly)
     except KeyboardInterrupt:
         saved = checkpoint.load(folder / CHECKPOINT)[1]["step"]
-        print(f"\nstopped; {saved} of {config.epochs * run.steps_per_epoch} steps are saved. Go on with:\n"
+        print(f"\nstopped; {saved} of {config.epochs * run.steps_per_epoch} steps are saved. Resume with:\n"
               f"  {shell_words('tinynnclr', 'train', '--resume', '--out', folder)}", file=sys.stderr)
         raise SystemExit(130) from None
     print(run_dir.table(run_dir.evaluate_into(folder, run, data)), flush=True)

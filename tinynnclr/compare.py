@@ -255,7 +255,7 @@ class Comparison:
         if self.left and begun(self.left[0]):
             step = checkpoint.load(self.left[0].folder / CHECKPOINT)[1]["step"]
             said += f", {step} steps of {self.left[0]}, are saved"
-        print(f"{said}. Go on with:\n  {self.command}", file=sys.stderr)
+        print(f"{said}. Resume with:\n  {self.command}", file=sys.stderr)
 
     def write(self) -> None:
         """compare.csv, compare.json, compare.md and compare.png of what is done so far."""
