@@ -214,6 +214,13 @@ def test_the_probe_of_neighbouring_pixels_converges(n, rng):
     assert np.linalg.norm(slope(w, x, y, 1e-3)) < 2e-4 * np.linalg.norm(slope(np.zeros_like(w), x, y, 1e-3))
 
 
+@pytest.mark.parametrize("copies", [1, 30])
+def test_a_probe_of_fewer_images_than_numbers(copies, rng):
+    """Also of rows that are all one of two, of which everything but one direction cancels."""
+    x = np.repeat(np.where(rng.random((2, 500)) < 0.5, -1, 1), copies, axis=0).astype(np.float32)
+    assert linear_accuracy(x, np.repeat([0, 1], copies), x, np.repeat([0, 1], copies), 1e-4) == 1
+
+
 def test_a_probe_that_did_not_converge_says_so(rng):
     x, y = clusters(rng, 40)
     with pytest.warns(RuntimeWarning, match="stopped after 2 steps, before it converged"):

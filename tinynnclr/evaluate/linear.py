@@ -14,7 +14,7 @@ def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 1000, memory: int =
           precondition: Callable = np.copy) -> np.ndarray:
     """Minimise fn(w) -> (value, gradient) from `start`, until the gradient is `tolerance` times its first.
 
-    It also stops when the value decreases by no more than the rounding error of the gradient's float type.
+    It also stops when a step lowers the value by less than the rounding error of the first value.
 
     Each step divides the gradient by the curvature of the last `memory` steps (two-loop recursion), then halves the
     step until the value decreases enough. `precondition` maps a gradient to a step: it multiplies it by a first
@@ -22,7 +22,7 @@ def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 1000, memory: int =
     """
     w, (value, grad) = start, fn(start)
     steps: list[tuple] = []  # (change of w, change of gradient, 1 / their product)
-    first = float(np.linalg.norm(grad))
+    first, rounding = float(np.linalg.norm(grad)), np.finfo(grad.dtype).eps * abs(value)
     for _ in range(iterations):
         if np.linalg.norm(grad) <= tolerance * first:
             break
@@ -45,7 +45,7 @@ def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 1000, memory: int =
             rate *= 0.5
         else:
             break  # no smaller value along this line
-        if value - new_value <= np.finfo(grad.dtype).eps * abs(value):
+        if value - new_value <= rounding:
             return candidate
         s, y = candidate - w, new_grad - grad
         if (s * y).sum() > 1e-10:
@@ -91,15 +91,17 @@ def inverse_curvature(x: np.ndarray, strength: float) -> Callable:
     plain gradients would need thousands of steps. Source: Böhning 1992, "Multinomial logistic regression algorithm".
     """
     n, d = x.shape
-    ridge, scaled = x.dtype.type(strength + 1e-6), x * x.dtype.type(1 / np.sqrt(2 * n))  # the bias has no weight decay
+    scaled = x * x.dtype.type(1 / np.sqrt(2 * n))
+    scaled = scaled.astype(np.float64) if n < d else scaled  # of few rows: the Woodbury identity cancels digits
     small = kernels.matmul(scaled, scaled.T) if n < d else kernels.matmul(scaled.T, scaled)
-    inverse = np.linalg.inv(small + np.eye(len(small)) * ridge).astype(x.dtype)  # in float64
+    ridge = strength + np.finfo(x.dtype).eps * np.trace(small)  # with rounding errors, too, all curvature is above 0
+    inverse = np.linalg.inv(small + np.eye(len(small)) * ridge)  # in float64
 
     def apply(grad):
         if n >= d:
-            return kernels.matmul(inverse, grad)
-        seen = kernels.matmul(inverse, kernels.matmul(scaled, grad))  # (n, classes); the Woodbury identity
-        return (grad - kernels.matmul(scaled.T, seen)) / ridge
+            return kernels.matmul(inverse, grad.astype(np.float64)).astype(grad.dtype)
+        seen = kernels.matmul(inverse, kernels.matmul(scaled, grad.astype(np.float64)))  # (n, classes)
+        return ((grad - kernels.matmul(scaled.T, seen)) / ridge).astype(grad.dtype)
 
     return apply
 
