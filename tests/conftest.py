@@ -36,6 +36,14 @@ def interrupts():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """Run the whole suite in two processes; a selection of files, and `pytest -n 0`, in one."""
+    if config.pluginmanager.hasplugin("xdist") and config.args_source == config.ArgsSource.TESTPATHS:
+        if config.option.numprocesses is None and not config.option.usepdb:
+            config.option.numprocesses, config.option.dist = 2, "loadfile"
+
+
 @pytest.fixture
 def count(request):
     """count(few, many, most): how many cases; many with --all, most of them under `docs/promises.py --full`."""

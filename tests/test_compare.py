@@ -125,14 +125,16 @@ def test_a_finished_comparison_trains_nothing(here, capsys, trained):
     assert files(OUT) == before
 
 
-def test_more_arms_and_seeds(here, capsys, trained):
-    flags = ["--methods", "all,simclr:lr=0.1", "--seeds", "3", "--data-dir", "elsewhere", "--threads", "2"]
+def test_more_arms_and_seeds(here, capsys, trained, count):
+    seeds = count(2, 3)
+    flags = ["--methods", "all,simclr:lr=0.1", "--seeds", str(seeds), "--data-dir", "elsewhere", "--threads", "2"]
     status, out, err = run(capsys, "compare", *KNOBS, *flags)
     assert status == 0
     arms = [*(name for name in METHODS if name != "dial"), "simclr-lr_0.1"]
-    assert trained == [name for seed in "012" for name in (f"{arm}-{seed}" for arm in arms) if name not in FOLDERS]
-    assert len(rows()) == 3 * len(METHODS)
-    assert f"[{len(rows())}/{len(rows())}] simclr:lr=0.1, seed 2: kNN " in out
+    names = [f"{arm}-{seed}" for seed in range(seeds) for arm in arms]
+    assert trained == [name for name in names if name not in FOLDERS]
+    assert len(rows()) == seeds * len(METHODS)
+    assert f"[{len(rows())}/{len(rows())}] simclr:lr=0.1, seed {seeds - 1}: kNN " in out
     assert "elsewhere" not in (OUT / "compare.md").read_text(encoding="utf-8")
 
 

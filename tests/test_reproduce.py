@@ -45,7 +45,10 @@ def lines_of(path):
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
-@pytest.mark.parametrize("name", TABLES)
+QUICK = ("crop-only", "queue-size", "ring")  # the other tables are made with --all
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in QUICK)) for n in TABLES])
 def test_each_table(name, runs, tmp_path):
     paths = make(name, runs, tmp_path)
     assert [path.name for path in paths] == [f"{name}-tiny.{ending}" for ending in ("csv", "md", "png")]
