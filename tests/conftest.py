@@ -39,6 +39,8 @@ def interrupts():
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
     """Run the whole suite in two processes; a selection of files, and `pytest -n 0`, in one."""
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one of the two: it must not start others
+        return
     if config.pluginmanager.hasplugin("xdist") and config.args_source == config.ArgsSource.TESTPATHS:
         if config.option.numprocesses is None and not config.option.usepdb:
             config.option.numprocesses, config.option.dist = 2, "loadfile"
