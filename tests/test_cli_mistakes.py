@@ -72,7 +72,7 @@ MISTAKES = {
     "a range": (["reproduce", "all", "--seeds", "0-1e12"], "--seeds: expected a count", "'0-1e12'"),
     "an arm's own knob": (["compare", "--methods", "simclr:batch_size=0"], "arm simclr:batch_size=0: batch_size: "),
     "an arm's knob by a flag": (["compare", "--methods", "moco", "--top-k", "0"], "arm moco: --top-k: expected at l"),
-    "nobody's home": (["train", "--dataset", "folder:~nosuchuser/x"], "~nosuchuser", "expected a folder"),
+    "nobody's home": (["train", "--dataset", "folder:~nosuchuser/x"], "nosuchuser", "expected a folder"),
     "a word too many": ([*TRAIN, "toybox"], "unexpected toybox"),
     "bad choice": ([*TRAIN, "--method", "swav"], "--method", "'swav'", "nnclr", "simclr"),
     "bad augmentation": ([*TRAIN, "--augmentation", "strong"], "--augmentation", "'strong'", "crop-only"),
