@@ -3,6 +3,7 @@
 `pytest` runs what finds most faults per second; `pytest --all` also runs the tests that are marked slow, and the others
 with more cases. `python docs/promises.py --full` sets FULL_COUNTS, and the tests of promises then run with most cases.
 """
+import gc
 import os
 import signal
 
@@ -30,6 +31,11 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason="needs --all"))
 
 
+def pytest_collection_finish():
+    gc.collect()
+    gc.freeze()  # thousands of tests are objects that stay: the collector need not look at them again and again
+
+
 @pytest.fixture(autouse=True, scope="session")
 def interrupts():
     """A shell may start us with Ctrl-C ignored, as it does in the background; the tests of interrupts send it."""
@@ -44,6 +50,7 @@ def pytest_cmdline_main(config):
     if config.pluginmanager.hasplugin("xdist") and config.args_source == config.ArgsSource.TESTPATHS:
         if config.option.numprocesses is None and not config.option.usepdb:
             config.option.numprocesses, config.option.dist = 2, "loadfile"
+            os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # two processes of two threads would wait for each other
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from small import random_data, small_config
 from tinynnclr import run_dir
 from tinynnclr.train import Run
 
-PER_EPOCH = 100
+PER_EPOCH = 50
 
 
 def resident():

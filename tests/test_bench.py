@@ -46,9 +46,14 @@ def test_spread_is_the_middle_half_over_the_median():
     assert spread(np.array([1.0, 2.0, 3.0, 4.0, 5.0])) == pytest.approx(2 / 3)
 
 
-def test_rows_hold_together(tmp_path, capsys, monkeypatch):
-    for name in ("WARM", "SHORTEST", "BUDGET"):  # what is measured does not matter here
+@pytest.fixture
+def short(monkeypatch):
+    """What is measured does not matter here."""
+    for name in ("WARM", "SHORTEST", "BUDGET"):
         monkeypatch.setattr(timing, name, 0)
+
+
+def test_rows_hold_together(tmp_path, capsys, short):
     out, picture = tmp_path / "bench.json", tmp_path / "roofline.png"
     status, printed, _ = run(capsys, "bench", "--quick", "--against", "numpy", "--json", out, "--roofline", picture)
     assert status == 0
@@ -69,7 +74,7 @@ def test_rows_hold_together(tmp_path, capsys, monkeypatch):
     assert picture.read_bytes().startswith(PNG)
 
 
-def test_only_some_measures(tmp_path, capsys):
+def test_only_some_measures(tmp_path, capsys, short):
     status, _, _ = run(capsys, "bench", "--quick", "--only", "search", "--against", "numpy", "--json", tmp_path / "b")
     assert status == 0
     assert {row["measure"] for row in json.loads((tmp_path / "b").read_bytes())} == {"search"}

@@ -136,7 +136,7 @@ def test_the_bytes_of_a_step_are_those_of_the_formula(count, tmp_path):
         assert sent["scatter_sum"] == 2 * 8 * 8 * 4
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
+@pytest.mark.parametrize(("before", "after"), [(2, 1), pytest.param(1, 2, marks=pytest.mark.slow)])
 def test_resume_with_another_number_of_ranks(before, after, tmp_path):
     whole, = on_ranks(1, "train", tmp_path, {})
     on_ranks(before, "train", tmp_path, {"until": 1, "save": str(tmp_path / "c.npz")})
@@ -153,8 +153,9 @@ def test_ctrl_c_on_one_rank_stops_all_at_one_step(tmp_path):
     assert (resumed.step, resumed.epoch, len(resumed.log)) == (30, 1, 5)
 
 
-@pytest.mark.parametrize("how", ["killed", "failed"])
-@pytest.mark.parametrize("who", [0, 1])
+@pytest.mark.parametrize(("who", "how"), [(0, "killed"), (1, "failed"),
+                                          pytest.param(0, "failed", marks=pytest.mark.slow),
+                                          pytest.param(1, "killed", marks=pytest.mark.slow)])
 def test_a_rank_that_dies_ends_the_run(who, how, tmp_path):
     started = time.monotonic()
     done = mpiexec(2, ranks.__file__, "train", tmp_path / "d.npz", json.dumps({"end": [who, 3, how]}), timeout=60)

@@ -55,6 +55,21 @@ def test_the_nearest_centroid(rng):
     assert len(set(wanted)) > 2
 
 
+@pytest.mark.parametrize("n", [2, 4, 5, 6])
+def test_whitened_rows_of_few_images_meet_as_through_the_inverse_covariance(n, rng):
+    """With fewer rows than directions, also for rows outside of the space that the training rows span."""
+    x, y = (rng.standard_normal((m, 5)) @ rng.standard_normal((5, 5)) + 3 for m in (n, 7))
+    a, b = whitened(x, y)
+    covariance = np.cov(x.T, bias=True)
+    inverse = np.linalg.inv(covariance + RIDGE * np.linalg.norm(covariance, 2) * np.eye(5))
+    x, y = x - x.mean(axis=0), y - x.mean(axis=0)
+    for one, other in ((a, x), (b, y)):
+        np.testing.assert_allclose(one @ b.T, other @ inverse @ y.T, rtol=1e-8, atol=1e-8)
+    single = whitened((x + 3).astype(np.float32), (y + 3).astype(np.float32))[1]
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single @ single.T, b @ b.T, rtol=1e-3, atol=1e-2)
+
+
 def test_whitened_rows_meet_as_through_the_inverse_covariance(rng):
     """a . b = (x - mean)' (C + ridge)^-1 (y - mean), by loops in float64; the rows that are fitted spread evenly."""
     x, y = (rng.standard_normal((n, 5)) @ rng.standard_normal((5, 5)) + 3 for n in (60, 7))
@@ -70,6 +85,7 @@ def test_whitened_rows_meet_as_through_the_inverse_covariance(rng):
     assert np.diag(spread)[-1] == pytest.approx(1 / (1 + RIDGE))
     same = np.ones((4, 3), np.float32)
     assert whitened(same, 2 * same)[0].tolist() == np.zeros((4, 3)).tolist()
+    assert not whitened(same[:2], same[:2])[1].any()
     with fails(FloatingPointError, "whitened: train: 4 of 4 rows are not finite"):
         whitened(same * np.nan)
     single, double = whitened(x.astype(np.float32), y.astype(np.float32))[1], b

@@ -10,7 +10,7 @@ from test_killed import start
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's /proc")
 def test_nothing_grows(count, tmp_path, record_property):
-    steps = count(1200, 2400, 20_000)
+    steps = count(600, 2400, 20_000)
     process = start(Path(__file__).parent / "long_run.py", steps, cwd=tmp_path)
     out, err = process.communicate(timeout=1200)
     assert process.returncode == 0, err[-2000:]

@@ -54,7 +54,7 @@ def one_step(name, data=DATA):
 
 @each
 def test_resumed_in_the_middle_of_an_epoch_and_at_its_end(name, tmp_path):
-    config = config_of(name, epochs=4)
+    config = config_of(name, epochs=3)
     whole = state_of(trained(config))
     for step in (6, 8):
 
@@ -86,10 +86,10 @@ def test_resumed_in_the_middle_of_an_epoch_and_at_its_end(name, tmp_path):
 @each
 def test_the_same_bytes_for_any_number_of_threads(name, threads):
     states = []
-    for n in (1, 2, 3):
+    for n in (1, 3):
         threads(n)
         states.append(state_of(trained(config_of(name, epochs=1))))
-    assert states[0] == states[1] == states[2]
+    assert states[0] == states[1]
 
 
 @each

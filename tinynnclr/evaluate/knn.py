@@ -22,14 +22,28 @@ def whitened(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     """Turn rows (n, d) to the principal axes of the training rows, and divide by the spread along each of them.
 
     (x - mean) V (L + RIDGE max(L))^(-1/2) with the covariance V diag(L) V': the ridge keeps what hardly varies small.
+    Of fewer training rows than directions, the axes in which they do not vary stay as they lie: d more columns.
     Raises FloatingPointError where a row is not finite.
     """
     expect_finite("whitened", train=train, **{f"others {i}": rows for i, rows in enumerate(others)})
     mean = train.mean(axis=0)
-    centred = train - mean
-    values, axes = np.linalg.eigh(kernels.matmul(np.ascontiguousarray(centred.T), centred) / len(train))
-    scaled = axes / np.sqrt(np.maximum(values, 0) + max(RIDGE * values[-1], np.finfo(axes.dtype).tiny))
-    return [kernels.matmul(centred, scaled), *(kernels.matmul(rows - mean, scaled) for rows in others)]
+    centred, (n, d) = train - mean, train.shape
+    if n < d:  # the eigenvectors of (n, n) products of rows give the axes in which the rows vary
+        values, mixes = np.linalg.eigh(kernels.matmul(centred, np.ascontiguousarray(centred.T)) / n)
+        kept = values > n * np.finfo(values.dtype).eps * values[-1]
+        values, axes = values[kept], kernels.matmul(centred.T, mixes[:, kept] / np.sqrt(n * values[kept]))
+    else:
+        values, axes = np.linalg.eigh(kernels.matmul(np.ascontiguousarray(centred.T), centred) / n)
+    ridge = max(RIDGE * values.max(initial=0), np.finfo(axes.dtype).tiny)
+    scaled = axes / np.sqrt(np.maximum(values, 0) + ridge)
+    out = []
+    for rows in (centred, *(rows - mean for rows in others)):
+        turned = kernels.matmul(rows, scaled)
+        if n < d:
+            rest = rows - kernels.matmul(kernels.matmul(rows, axes), np.ascontiguousarray(axes.T))
+            turned = np.column_stack([turned, rest / np.sqrt(ridge)])
+        out.append(turned)
+    return out
 
 
 def vote(indices: np.ndarray, similarities: np.ndarray, labels: np.ndarray, temperature: float) -> np.ndarray:
