@@ -6,6 +6,10 @@ import pytest
 from kernel_cases import ALL, CASES, public_kernels
 from spoiled import COMPILED_ANEW, emptied, spoils
 
+from tinynnclr import Tensor, kernels, ops
+from tinynnclr.datasets.views import Augmentation, two_views
+from tinynnclr.evaluate.knn import knn_accuracy
+
 KERNELS = public_kernels()
 REFUSED = (ValueError, TypeError, FloatingPointError, MemoryError)
 # Winograd's sums and differences, a softmax's row and a scale times infinity carry NaN further than definitions do, and
@@ -117,3 +121,19 @@ def test_one_argument_spoiled(name, i, count, record_property):
                 faults += [f"{np.dtype(dtype)} {what}: {wrong}"] if wrong else []
     record_property("cases", cases)
     assert not faults, f"{len(faults)} of {cases}\n" + "\n".join(faults)
+
+
+MASKED = np.ma.masked_array([0, 1], [False, True])
+X = np.ones((2, 3), np.float32)
+
+
+@pytest.mark.parametrize("call", [
+    lambda m: kernels.cross_entropy(X, m), lambda m: ops.cross_entropy(Tensor(X), labels=m),
+    lambda m: ops.masked_fill(Tensor(X[:, :2]), mask=m > 0, value=0), lambda m: kernels.nearest(X, X, exclude=m),
+    lambda m: kernels.nearest(X, X, exclude=np.zeros(2, int), ids=m),
+    lambda m: knn_accuracy(X, m, X, np.arange(2), k=1),
+    lambda m: two_views(np.zeros((2, 8, 8, 3), np.uint8), m, Augmentation(), np.random.default_rng(0))])
+def test_a_mask_is_not_ignored(call):
+    """A masked array computes by other rules: what it hides would come in."""
+    with pytest.raises((TypeError, ValueError), match="MaskedArray"):
+        call(MASKED)

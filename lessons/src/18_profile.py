@@ -170,7 +170,8 @@ print(f"wall {in_units(time.perf_counter() - wall)}, this thread {in_units(time.
 # is what remains of the step.
 
 # %%
-KERNELS = [name for name in kernels.__all__ if name not in ("parallel", "get_num_threads", "set_num_threads")]
+NO_KERNELS = ("parallel", "get_num_threads", "set_num_threads", "target")
+KERNELS = [name for name in kernels.__all__ if name not in NO_KERNELS]
 
 def traced(function, name, trace):
     def call(*args, **kwargs):

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .boundary import is_whole, plain_numbers
+from .boundary import as_array, is_whole, plain_numbers
 from .compile import jit
 from .parallel import parallel as share_out
 
@@ -279,7 +279,7 @@ def _checked(images, indices, params, size):
         got = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
         raise ValueError(f"images: expected C-contiguous uint8 (n, h, w, 3) with h, w >= 1, got {got}")
     n, h, w, _ = images.shape
-    indices, params = np.asarray(indices), np.asarray(params)
+    indices, params = as_array("augment", "indices", indices), as_array("augment", "params", params)
     if indices.ndim != 1 or not (np.issubdtype(indices.dtype, np.integer) or indices.size == 0):
         raise ValueError(f"indices: expected integers (b,), got {indices.dtype} {indices.shape}")
     if indices.size and (indices.min() < 0 or indices.max() >= n):

@@ -62,6 +62,13 @@ def expect_arrays(kernel: str, **arrays: Any) -> None:
             raise ValueError(f"{kernel}: {name}: expected a NumPy array, got {type(array).__name__}")
 
 
+def as_array(kernel: str, name: str, value: Any) -> np.ndarray:
+    """Value as an array, such as a list of labels; refused as by `expect_arrays`."""
+    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    expect_arrays(kernel, **{name: array})
+    return array
+
+
 def expect_floats(kernel: str, **arrays: Any) -> None:
     """NumPy arrays of float32 or float64 in this machine's byte order, not necessarily all the same."""
     expect_arrays(kernel, **arrays)

@@ -1,7 +1,7 @@
 """Exact nearest-neighbour search that keeps the best rows of the bank and forgets every other similarity at once."""
 import numpy as np
 
-from .boundary import expect_arrays, is_whole, plain_numbers
+from .boundary import as_array, expect_arrays, is_whole, plain_numbers
 from .compile import jit
 from .parallel import get_num_threads, parallel
 from .simd import KC, column_max, contract, pack, panel_width
@@ -77,7 +77,7 @@ def _integers(name, values, size, exclude):
     """int64 (size,), or empty where nothing is excluded; row numbers where ids are not given."""
     if exclude is None and values is None:
         return np.empty(0, np.int64)
-    values = np.arange(size, dtype=np.int64) if values is None else np.asarray(values)
+    values = np.arange(size, dtype=np.int64) if values is None else as_array("nearest", name, values)
     if values.shape != (size,) or values.dtype.kind not in "iu":
         raise ValueError(f"nearest: {name}: expected {size} integers, got shape {values.shape} {values.dtype}")
     if values.max(initial=0) >= 2**63:

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from .boundary import expect_floats, expect_like
+from .boundary import as_array, expect_floats, expect_like
 from .compile import jit
 from .parallel import parallel
 
@@ -45,7 +45,7 @@ def _checked(name, logits, labels):
     expect_floats(name, logits=logits)
     if logits.ndim != 2 or logits.shape[1] == 0:
         raise ValueError(f"{name}: logits: expected (n, classes) with a class, got shape {logits.shape}")
-    labels, (n, classes) = np.asarray(labels), logits.shape
+    labels, (n, classes) = as_array(name, "labels", labels), logits.shape
     if labels.shape != (n,) or labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(f"{name}: expected {n} labels in 0 to {classes - 1}, got shape {labels.shape}"
                          + (f", {labels.min()} to {labels.max()}" if labels.size else ""))

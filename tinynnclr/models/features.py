@@ -2,7 +2,7 @@
 import numpy as np
 
 from .. import distributed
-from ..kernels.boundary import plain_numbers
+from ..kernels.boundary import as_array, plain_numbers
 from ..nn import Module
 from ..tensor import no_grad
 
@@ -56,7 +56,7 @@ def expect_labelled(who: str, **sets: tuple[np.ndarray, np.ndarray]) -> None:
     """
     for name, (rows, labels) in sets.items():
         expect_finite(who, **{name: rows})
-        labels = np.asarray(labels)
+        labels = as_array(who, f"{name}: labels", labels)
         if len(rows) == 0 or labels.shape != (len(rows),) or labels.dtype.kind not in "iu" or labels.min() < 0:
             raise ValueError(f"{who}: {name}: expected at least 1 row and, for each, a class number of at least 0; got "
                              f"{len(rows)} rows and {labels.dtype} labels of shape {labels.shape}")

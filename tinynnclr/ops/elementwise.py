@@ -2,6 +2,7 @@
 import numpy as np
 
 from .. import kernels
+from ..kernels.boundary import as_array
 from ..tensor import op, unbroadcast
 
 
@@ -98,7 +99,8 @@ def gelu(a):
 @op
 def masked_fill(a, *, mask, value):
     """`value` where the boolean mask is true, a elsewhere (they broadcast); filled places pass no gradient."""
-    mask, value, shape = np.asarray(mask), a.dtype.type(_number("masked_fill: value", value)), a.shape
+    mask, shape = as_array("masked_fill", "mask", mask), a.shape
+    value = a.dtype.type(_number("masked_fill: value", value))
     if mask.dtype != bool:
         raise TypeError(f"masked_fill: mask: expected a boolean array, got {mask.dtype} {mask.shape}")
     return np.where(mask, value, a), (lambda g: unbroadcast(np.where(mask, g.dtype.type(0), g), shape),)

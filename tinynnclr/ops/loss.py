@@ -2,6 +2,7 @@
 import numpy as np
 
 from .. import kernels
+from ..kernels.boundary import as_array
 from ..tensor import op
 
 
@@ -23,7 +24,7 @@ def cross_entropy(logits, *, labels):
 
     dlogits = (softmax - one-hot) / n: push the wrong classes down by what they took, pull the right one up.
     """
-    labels, n = np.asarray(labels), len(logits)
+    labels, n = as_array("cross_entropy", "labels", labels), len(logits)
     if n == 0:
         raise ValueError(f"cross_entropy: expected at least one row of logits, got shape {logits.shape}")
     losses, log_sums = kernels.cross_entropy(logits, labels)
