@@ -10,6 +10,7 @@ from one_line import fails
 
 from tinynnclr import run_dir
 from tinynnclr.config import Config
+from tinynnclr.console import shell_words
 from tinynnclr.evaluate.interval import mean_and_interval
 from tinynnclr.plots_style import DPI
 from tinynnclr.reproduce import BUDGETS, command, parse_tables, reproduce, tables_of
@@ -61,7 +62,7 @@ def test_each_table(name, runs, tmp_path):
     assert all(line["machine"] and line["version"] and line["date"] for line in lines)
     page = paths[1].read_text(encoding="utf-8")
     assert table.question in page
-    assert f"tinynnclr reproduce {name} --budget tiny --seeds 0,1" in page
+    assert shell_words("tinynnclr", "reproduce", name, "--budget", "tiny", "--seeds", "0,1") in page
     for contrast in table.contrasts:
         assert any(line.startswith(f"- {contrast.words}: ") for line in page.splitlines())
     if table.paper:
@@ -229,7 +230,7 @@ def test_the_command_and_its_help(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     status, out, _ = run(capsys, "reproduce", "predictor", "--budget", "tiny", "--seeds", "1", "--out", "t")
     assert status == 0
-    assert out.split() == [f"t/predictor-tiny.{ending}" for ending in ("csv", "md", "png")]
+    assert out.split() == [str(Path("t", f"predictor-tiny.{ending}")) for ending in ("csv", "md", "png")]
     status, out, _ = run(capsys, "reproduce", "--help")
     assert all(table.question in out for table in SMALL.values())
     assert [table.name for table in parse_tables("all", "small")] == list(SMALL)

@@ -46,11 +46,11 @@ def _checked(name, logits, labels):
     if logits.ndim != 2 or logits.shape[1] == 0:
         raise ValueError(f"{name}: logits: expected (n, classes) with a class, got shape {logits.shape}")
     labels, (n, classes) = as_array(name, "labels", labels), logits.shape
+    if labels.size and labels.dtype.kind not in "iu":
+        raise ValueError(f"{name}: labels: expected integers, got {labels.dtype}")
     if labels.shape != (n,) or labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(f"{name}: expected {n} labels in 0 to {classes - 1}, got shape {labels.shape}"
                          + (f", {labels.min()} to {labels.max()}" if labels.size else ""))
-    if labels.size and labels.dtype.kind not in "iu":
-        raise ValueError(f"{name}: labels: expected integers, got {labels.dtype}")
     return np.ascontiguousarray(labels, np.int64)
 
 
