@@ -2,7 +2,8 @@
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+root = Path(__file__).parents[1]
+sys.path[:0] = [str(root / "docs"), str(root), str(root / "tools"), str(root / "lessons")]
 
 import docstrings  # noqa: E402
 import formulas  # noqa: E402

@@ -9,18 +9,16 @@ from pathlib import Path
 import mutants
 import nbformat
 import promises
+from support.notebook import exercise_cells
+from support.table import exercise_answers
 
 import tinynnclr
-from tinynnclr.teach.notebook import exercise_cells
-from tinynnclr.teach.table import exercise_answers
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {  # what a reader may import, from the ground up
-    "tinynnclr": ["distributed", "tensor", "gradcheck", "config", "presets", "train", "checkpoint", "run_dir",
-                  "compare", "export", "plots"],
-    "kernels": None, "ops": None, "nn": None, "models": None, "datasets": None, "methods": None, "evaluate": None,
-    "reproduce": None,
-    "teach": ["check", "predict", "bench", "show", "report", "stored", "notebook", "table"],
+    "tinynnclr": ["distributed", "tensor", "gradcheck", "config", "evaluate"],
+    "kernels": None, "ops": None, "nn": None, "models": None, "datasets": None, "metrics": None, "methods": None,
+    "train": None, "storage": None, "lab": None,
 }
 
 

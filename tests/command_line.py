@@ -1,13 +1,16 @@
 """Commands as a user gives them: a folder of small pictures, a run on it that takes a second, and what was printed."""
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from places import TESTS
 from small import SMALL
 
 import tinynnclr
-from tinynnclr.cli import main
+from tinynnclr.cli.commands import main
 
 TRAIN = ["train", "--dataset", "folder:pictures",
          *(word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value)))]
@@ -39,3 +42,11 @@ def run(capsys, *arguments):
 
 def files(folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}
+
+
+def start(*words, cwd, **options):
+    """A Python process with one thread that finds the package and the tests' own files."""
+    environment = {**ENVIRONMENT, "NUMBA_NUM_THREADS": "1",
+                   "PYTHONPATH": f"{ENVIRONMENT['PYTHONPATH']}{os.pathsep}{TESTS}"}
+    return subprocess.Popen([sys.executable, *map(str, words)], cwd=cwd, env=environment,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options, encoding="utf-8")

@@ -1,7 +1,7 @@
 """What every test shares: one thread for NumPy's BLAS, no windows, a seeded generator, --all.
 
 `pytest` runs what finds most faults per second; `pytest --all` also runs the tests that are marked slow, and the others
-with more cases. `python docs/promises.py --full` sets FULL_COUNTS, and the tests of promises then run with most cases.
+with more cases. `python tools/promises.py --full` sets FULL_COUNTS, and the tests of promises then run with most cases.
 """
 import gc
 import os
@@ -55,7 +55,7 @@ def pytest_cmdline_main(config):
 
 @pytest.fixture
 def count(request):
-    """count(few, many, most): how many cases; many with --all, most of them under `docs/promises.py --full`."""
+    """count(few, many, most): how many cases; many with --all, most of them under `tools/promises.py --full`."""
     def choose(few, many, most=None):
         chosen = many if request.config.getoption("--all") else few
         return most if most and os.environ.get("FULL_COUNTS") else chosen

@@ -6,7 +6,7 @@ from needed import need
 from small import random_data, small_config
 
 from tinynnclr.nn import BatchNorm
-from tinynnclr.train import Run
+from tinynnclr.train.run import Run
 
 
 def as_trained(module, rng):

@@ -18,8 +18,12 @@ from types import SimpleNamespace
 from command_line import TRAIN, write_pictures
 from tqdm import tqdm
 
-from tinynnclr import checkpoint, cli, disk, run_dir, train
+from tinynnclr.cli import commands as cli
 from tinynnclr.nn import SGD
+from tinynnclr.storage import atomic as disk
+from tinynnclr.storage import checkpoint
+from tinynnclr.train import loop as train
+from tinynnclr.train import run_dir
 
 ARGUMENTS = [*TRAIN, "--no-plots", "--threads", "1"]
 MADE = {"checkpoint.npz", "metrics.csv", "result.json"}

@@ -1,12 +1,12 @@
 """The lessons as tests see them: their sources, the code in the cells of exercises, and answers kept beside them."""
 import ast
 import functools
-from pathlib import Path
 
-from tinynnclr.teach.notebook import exercise_cells, read_source
-from tinynnclr.teach.table import exercise_answers
+from places import ROOT, TESTS
+from support.notebook import exercise_cells, read_source
+from support.table import exercise_answers
 
-ROOT = Path(__file__).resolve().parents[1] / "lessons"
+ROOT = ROOT / "lessons"
 SOURCES = sorted((ROOT / "src").glob("[0-9][0-9]_*.py"))
 
 
@@ -15,8 +15,9 @@ def number(source):
 
 
 def answers(kind, source):
-    """[(exercise, code)] of lessons/KIND/NN.py, KIND being solutions or wrong."""
-    return exercise_answers(ROOT / kind / f"{number(source)}.py")
+    """[(exercise, code)] of lessons/solutions/NN.py or of tests/lessons/wrong/NN.py."""
+    folder = TESTS / "lessons" / "wrong" if kind == "wrong" else ROOT / kind
+    return exercise_answers(folder / f"{number(source)}.py")
 
 
 def function_of(code):

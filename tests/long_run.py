@@ -12,8 +12,8 @@ from pathlib import Path
 
 from small import random_data, small_config
 
-from tinynnclr import run_dir
-from tinynnclr.train import Run
+from tinynnclr.train import run_dir
+from tinynnclr.train.run import Run
 
 PER_EPOCH = 50
 

@@ -10,9 +10,11 @@ from op_cases import REFERENCES
 from small import easy_data, small_config
 
 from tinynnclr import distributed, gradcheck, kernels, ops
-from tinynnclr import train as train_module
-from tinynnclr.models import features
+from tinynnclr.datasets.views import augmentation_pair
+from tinynnclr.models import encode as features
 from tinynnclr.tensor import Tensor, op
+from tinynnclr.train import loop as train_module
+from tinynnclr.train.run import Run, make_optimizer
 
 DATA = easy_data(400)  # an epoch has 25 batches of 16
 
@@ -37,7 +39,7 @@ def in_float64(run):
             value.data = value.data.astype(np.float64)
         elif value.dtype == np.float32:
             setattr(owner, attribute, value.astype(np.float64))
-    run.optimizer = train_module.make_optimizer(run.config, run.method)
+    run.optimizer = make_optimizer(run.config, run.method)
     views = train_module.two_views
     return ((train_module, "two_views", lambda *a: tuple(x.astype(np.float64) for x in views(*a))),
             (features, "to_float", lambda images: images / 255.0))
@@ -49,7 +51,7 @@ def train(out, double=True, until=2, resume=None, save=None, press=None, end=Non
     until: stop after so many epochs; resume, save: checkpoints; press: the step in which the last rank gets Ctrl-C;
     end: [rank, step, how], where that rank dies.
     """
-    run = train_module.Run(small_config(**changes), DATA)
+    run = Run(small_config(**changes), DATA)
     log, sent, end_epoch, step = [], [], train_module.end_epoch, run.optimizer.step
     last = distributed.rank() == distributed.size() - 1
 
@@ -80,7 +82,7 @@ def train(out, double=True, until=2, resume=None, save=None, press=None, end=Non
         run.load(resume)
     with replaced((train_module, "end_epoch", note_epoch), *doubled), \
             contextlib.suppress(StopIteration, KeyboardInterrupt):
-        train_module.train(run, DATA, train_module.augmentation_pair("simclr"), save=keep, progress=False)
+        train_module.train(run, DATA, augmentation_pair("simclr"), save=keep, progress=False)
     state = run.method.state_dict()
     for name, array in {**state, "step": np.array(run.step)}.items():  # every rank holds the same bytes
         own = np.frombuffer(array.tobytes(), np.uint8)

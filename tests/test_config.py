@@ -6,10 +6,10 @@ import typing
 import pytest
 from one_line import fails
 
-from tinynnclr.cli import build_parser, given_knobs, main
+from tinynnclr.cli.commands import build_parser, given_knobs, main
+from tinynnclr.cli.presets import TRAIN_PRESETS
 from tinynnclr.config import Config
-from tinynnclr.console import nearest
-from tinynnclr.presets import TRAIN_PRESETS
+from tinynnclr.storage.messages import nearest
 
 FIELDS = dataclasses.fields(Config)
 NAMES = [f.name for f in FIELDS]

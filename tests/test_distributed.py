@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ranks
+import scaling
 from command_line import ENVIRONMENT, TRAIN, write_pictures
 from one_line import fails
+from places import TESTS
 from small import random_data, small_config
 
 from tinynnclr import Tensor, distributed, ops
-from tinynnclr.bench import scaling
-from tinynnclr.train import Run
+from tinynnclr.train.run import Run
 
 BESIDE = Path(sys.executable).with_name("mpiexec")
 MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
@@ -44,7 +45,7 @@ def mpiexec(count, *arguments, timeout=300, **environment):
     flags = [] if "HYDRA" in version.stdout.upper() else ["--oversubscribe"]
     patient = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1", "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1"}  # MPICH: leave others the core
     root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # as Open MPI asks of a container
-    paths = os.pathsep.join([str(Path(__file__).parent), ENVIRONMENT["PYTHONPATH"]])
+    paths = os.pathsep.join([str(TESTS), ENVIRONMENT["PYTHONPATH"]])
     return subprocess.run([MPIEXEC, *flags, "-n", str(count), sys.executable, *map(str, arguments)], timeout=timeout,
                           capture_output=True, check=False,
                           env={**ENVIRONMENT, **patient, **root, "PYTHONPATH": paths, **environment}, encoding="utf-8")
@@ -224,7 +225,7 @@ def test_without_mpi4py_the_command_says_so_once(monkeypatch):
     said = ""
     for number in ("0", "1"):
         done = subprocess.run([sys.executable, "-c", "import sys; sys.modules['mpi4py'] = None\n"
-                               "from tinynnclr.cli import main; main(['train'])"], capture_output=True,
+                               "from tinynnclr.cli.commands import main; main(['train'])"], capture_output=True,
                               env={**ENVIRONMENT, "PMI_SIZE": "2", "PMI_RANK": number}, timeout=60, check=False,
                               encoding="utf-8")
         assert done.returncode == 2
@@ -234,7 +235,7 @@ def test_without_mpi4py_the_command_says_so_once(monkeypatch):
 
 
 def test_alone_nothing_is_imported_and_everything_is_itself():
-    done = subprocess.run([sys.executable, "-c", "import sys, tinynnclr.cli as c\ntry: c.main(['--version'])\n"
+    done = subprocess.run([sys.executable, "-c", "import sys, tinynnclr.cli.commands as c\ntry: c.main(['--version'])\n"
                            "finally: print('mpi4py' in sys.modules)"], capture_output=True, env=ENVIRONMENT,
                           timeout=60, check=False, encoding="utf-8")
     assert done.stdout.endswith("False\n")

@@ -1,18 +1,16 @@
 """The faults that the tests were tried on: every file has some, and each that no test saw has its reason."""
 import json
 import sqlite3
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "docs"))
-import mutants  # noqa: E402
+import mutants
+from places import ROOT
 
 STORED = json.loads(mutants.STORED.read_text(encoding="utf-8"))
 
 
 def test_every_file_is_tried_by_tests_that_exist():
-    files = {f"{floor}/{path.stem}" for floor in mutants.COUNTS for path in (ROOT / "tinynnclr" / floor).glob("*.py")}
+    files = {path.relative_to(ROOT / "tinynnclr").with_suffix("").as_posix()
+             for folder in mutants.COUNTS for path in (ROOT / "tinynnclr" / folder).rglob("*.py")}
     assert set(mutants.TESTS) == {name for name in files if not name.endswith("__init__")}
     for name in mutants.TESTS:
         files = [word for word in mutants.words(name) if word.endswith(".py")]

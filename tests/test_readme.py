@@ -4,16 +4,15 @@ import io
 import json
 import re
 import shlex
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
-from tinynnclr import cli
-from tinynnclr.bench.report import summary
-from tinynnclr.evaluate.collect import table
-from tinynnclr.evaluate.comparison import markdown
+from tinynnclr.cli import commands as cli
+from tinynnclr.lab.bench.report import summary
+from tinynnclr.lab.sweep.collect import table
+from tinynnclr.lab.sweep.report import markdown
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.S)
 

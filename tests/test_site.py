@@ -6,17 +6,16 @@ import shutil
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 from needed import need
+from places import ROOT
 
 for name in ("sphinx", "myst_nb", "furo", "latex2mathml"):
     need(name)
 
 from lesson_files import SOURCES, exercises  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 
 

@@ -1,10 +1,13 @@
 """Nearest-neighbour contrastive learning from nothing but NumPy and Numba, for people who want to understand it."""
+import os
 import sys
 
-from . import console
+from .cli import console
 
 if console.is_command():
     sys.excepthook = console.report_in_one_line  # before the imports, which take a second
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # before NumPy is imported: the only thread pool is ours
 
 from . import kernels, nn, ops
 from .gradcheck import gradcheck

@@ -2,7 +2,7 @@
 import os
 import sys
 
-from .console import escape_unprintable, flush_output, open_missing_streams, unwritable
+from .cli.console import escape_unprintable, flush_output, open_missing_streams, unwritable
 
 
 def main() -> None:
@@ -10,7 +10,7 @@ def main() -> None:
     open_missing_streams()
     escape_unprintable()
     os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)  # pictures are files, in our own style
-    from .cli import main as run_command_line
+    from .cli.commands import main as run_command_line
 
     status: object = 0
     try:

@@ -9,10 +9,10 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
-from .console import nearest
-from .kernels.boundary import plain
+from .kernels.engine.checks import plain
 from .methods import METHODS
 from .models import ENCODERS, encoder_defaults
+from .storage.messages import nearest
 
 LARGEST, LONGEST = 2**31, 2**63  # a whole number must be smaller than this; a seed is stored as int64
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernels.boundary import plain_numbers
+from .kernels.engine.checks import plain_numbers
 
 LAUNCHERS = {"OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK", "PMI_SIZE": "PMI_RANK",  # Open MPI; MPICH and its kin
              "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_RANK", "SLURM_STEP_NUM_TASKS": "SLURM_PROCID"}  # MVAPICH; srun

@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .kernels.boundary import plain_numbers
+from .kernels.engine.checks import plain_numbers
 from .tensor import Tensor, real
 
 

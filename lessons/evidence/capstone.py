@@ -5,8 +5,8 @@ import numpy as np
 from networks import RESULTS
 
 from tinynnclr.methods.nnclr import NNCLR
-from tinynnclr.teach.capstone import RULES, knn, score
-from tinynnclr.teach.stored import stored
+from support.capstone import RULES, knn, score
+from support.stored import stored
 
 DIGITS = {"knn": 4, "match": 4, "distance": 4, "choosing": 5, "seconds": 2}
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from networks import RESULTS
 
-from tinynnclr.evaluate.geometry import alignment, effective_rank, uniformity
-from tinynnclr.teach.notebook import read_source
+from tinynnclr.metrics.geometry import alignment, effective_rank, uniformity
+from support.notebook import read_source
 
 
 def cells(lesson: str, tag: str) -> dict[str, Any]:

@@ -6,12 +6,15 @@ from networks import RESULTS
 
 from tinynnclr.config import Config
 from tinynnclr.datasets import load
-from tinynnclr.evaluate.knn import knn_accuracy
-from tinynnclr.methods.clustering import normalized_mutual_information, pca_whiten
+from tinynnclr.metrics.knn import knn_accuracy
+from tinynnclr.metrics.nmi import normalized_mutual_information
+from tinynnclr.methods.clustering import pca_whiten
 from tinynnclr.models import TinyCNN
-from tinynnclr.models.features import encode
-from tinynnclr.teach.exercises.lesson_17 import lloyd
-from tinynnclr.train import Run, augmentation_pair, train
+from tinynnclr.models.encode import encode
+from support.exercises.lesson_17 import lloyd
+from tinynnclr.train.run import Run
+from tinynnclr.datasets.views import augmentation_pair
+from tinynnclr.train.loop import train
 
 CLUSTERINGS = {"package": {"whiten": True, "carry": False}, "raw": {"whiten": False, "carry": False},
                "carried, repair": {"whiten": False, "carry": True},

@@ -3,10 +3,12 @@ from pathlib import Path
 
 from tinynnclr.config import Config
 from tinynnclr.datasets import load
-from tinynnclr.evaluate.knn import knn_accuracy
-from tinynnclr.models.features import encode
-from tinynnclr.teach.stored import store, stored
-from tinynnclr.train import Run, augmentation_pair, train
+from tinynnclr.metrics.knn import knn_accuracy
+from tinynnclr.models.encode import encode
+from support.stored import store, stored
+from tinynnclr.train.run import Run
+from tinynnclr.datasets.views import augmentation_pair
+from tinynnclr.train.loop import train
 
 RESULTS = Path(__file__).parents[1] / "results"
 SMALL = {"width": 8, "dim": 32, "projector_hidden": 64, "predictor_hidden": 64, "queue_size": 2048, "seed": 12}

@@ -7,10 +7,10 @@ from networks import RESULTS
 
 from tinynnclr.datasets import load
 from tinynnclr.datasets.views import PRESETS, two_views
-from tinynnclr.evaluate.knn import knn_accuracy
+from tinynnclr.metrics.knn import knn_accuracy
 from tinynnclr.methods.losses import nt_xent_loss
 from tinynnclr.models import TinyCNN, projector
-from tinynnclr.models.features import encode
+from tinynnclr.models.encode import encode
 from tinynnclr.nn.optim import AdamW
 
 TOYBOX = PRESETS["toybox"]

@@ -5,11 +5,11 @@ import numpy as np
 from networks import RESULTS
 
 from tinynnclr.datasets import load
-from tinynnclr.evaluate.knn import knn_accuracy
+from tinynnclr.metrics.knn import knn_accuracy
 from tinynnclr.models import TinyCNN
-from tinynnclr.models.features import encode
-from tinynnclr.teach.stored import stored
-from tinynnclr.teach.zoo import ZOO
+from tinynnclr.models.encode import encode
+from support.stored import stored
+from support.zoo import ZOO
 
 
 def zoo(steps: int = 312, seeds: tuple[int, ...] = (0, 1, 2)) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinynnclr.kernels import nearest
 from tinynnclr.methods import losses
-from tinynnclr.methods.support_set import unit_rows
+from tinynnclr.kernels.l2_normalize import unit_rows
 
 # %% tags=["exercise:12.a"]
 def symmetric_loss(z1, z2, p1, p2, queue, temperature):

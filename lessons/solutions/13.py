@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tinynnclr.evaluate import interval, linear
+from tinynnclr.metrics import confidence as interval, linear_probe as linear
 
 # %% tags=["exercise:13.a"]
 def knn_classes(train, labels, queries, own, k, temperature):

@@ -5,7 +5,7 @@
 import numpy as np
 
 from tinynnclr import kernels
-from tinynnclr.evaluate.interval import mean_and_interval
+from tinynnclr.metrics.confidence import mean_and_interval
 
 # %% tags=["exercise:19.a"]
 def mutual_neighbor(z, queue, rng):

@@ -36,10 +36,10 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from tinynnclr.datasets import toybox
 from tinynnclr.kernels import nearest
-from tinynnclr.methods.support_set import unit_rows
+from tinynnclr.kernels.l2_normalize import unit_rows
 from tinynnclr.models import TinyCNN
-from tinynnclr.models.features import encode, pixels
-from tinynnclr.teach import WrongAnswer, check, draw_guess, predict, report, show, stored
+from tinynnclr.models.encode import encode, pixels
+from support import WrongAnswer, check, draw_guess, predict, report, show, stored
 
 # %% [markdown]
 # ## Two thousand toys

@@ -34,7 +34,7 @@ import numpy as np
 
 from tinynnclr import ops, tensor
 from tinynnclr.gradcheck import gradcheck as package_gradcheck
-from tinynnclr.teach import check, draw_guess, predict, show
+from support import check, draw_guess, predict, show
 
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 

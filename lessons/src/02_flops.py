@@ -27,10 +27,10 @@ import os
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tinynnclr.kernels.ladder import RUNGS
-from tinynnclr.teach import bench, check, draw_guess, predict, show
-from tinynnclr.teach.bench import in_units
-from tinynnclr.teach.exercises.lesson_02 import instructions
+from support.ladder import RUNGS
+from support import bench, check, draw_guess, predict, show
+from support.bench import in_units
+from support.exercises.lesson_02 import instructions
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 

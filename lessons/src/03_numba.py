@@ -33,9 +33,11 @@ import numpy as np
 from numba import njit
 from numba.core.errors import TypingError
 
-from tinynnclr.kernels import get_num_threads, ladder, parallel, set_num_threads
-from tinynnclr.teach import bench, check, draw_guess, predict, show
-from tinynnclr.teach.bench import in_units
+from tinynnclr.kernels import get_num_threads, set_num_threads
+from support import ladder
+from tinynnclr.kernels import parallel
+from support import bench, check, draw_guess, predict, show
+from support.bench import in_units
 
 rng = np.random.default_rng(3)
 
@@ -452,7 +454,7 @@ set_num_threads(threads)
 # %% [markdown]
 # That number depends on the machine and the minute, and 0 would prove nothing. (Numba's own `prange` has the same
 # rule: it gives each thread its own copy of a plain variable that is summed up, and not of an element of an array. The
-# package does without it for its compile time and its threads; `kernels/parallel.py` tells the story.)
+# package does without it for its compile time and its threads; `kernels/engine/parallel.py` tells the story.)
 #
 # ## Exercise 03.c · A sum that nobody can spoil
 #

@@ -34,13 +34,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from numba import njit
 
-from tinynnclr.bench.machine import peak
-from tinynnclr.kernels import matmul, parallel, set_num_threads
-from tinynnclr.kernels.cache import cache_bytes
-from tinynnclr.kernels.ladder import RUNGS
-from tinynnclr.kernels.simd import MR, VECTOR_BYTES
-from tinynnclr.teach import bench, check, draw_guess, predict, show
-from tinynnclr.teach.exercises.lesson_04 import Counted
+from tinynnclr.lab.bench.machine import peak
+from tinynnclr.kernels import matmul, set_num_threads
+from tinynnclr.kernels import parallel
+from tinynnclr.kernels.engine.cache import cache_bytes
+from support.ladder import RUNGS
+from tinynnclr.kernels.engine.simd import MR, VECTOR_BYTES
+from support import bench, check, draw_guess, predict, show
+from support.exercises.lesson_04 import Counted
 
 BLUE, VERMILION, GREEN, ORANGE, PINK = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7"
 set_num_threads(1)  # the package's kernels too, until the last section
@@ -461,7 +462,7 @@ plt.close(fig)
 #
 # Why not closer, then? The blue cross does not ask L1 for its sums at all. It stands to the right of the L1 slope,
 # where only the arithmetic limits it. The package gets there with a few hundred harder lines, and so does BLAS. (The
-# grey triangles are the package's own attempts on the way, from `kernels/ladder.py`: one step and four steps at a
+# grey triangles are the package's own attempts on the way, from `support/ladder.py`: one step and four steps at a
 # time.)
 
 # %% [markdown]

@@ -31,7 +31,7 @@ from numba import njit
 
 from tinynnclr import ops
 from tinynnclr.kernels import conv, conv2d, matmul
-from tinynnclr.teach import bench, check, draw_guess, predict, show
+from support import bench, check, draw_guess, predict, show
 from tinynnclr.tensor import Tensor
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"

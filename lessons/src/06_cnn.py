@@ -36,7 +36,7 @@ from tinynnclr.datasets import toybox
 from tinynnclr.gradcheck import gradcheck
 from tinynnclr.models import TinyCNN
 from tinynnclr.nn import init
-from tinynnclr.teach import bench, check, draw_guess, predict, show
+from support import bench, check, draw_guess, predict, show
 from tinynnclr.tensor import Tensor, no_grad
 
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"

@@ -34,10 +34,10 @@ from numba import njit
 
 from tinynnclr import kernels
 from tinynnclr.datasets import load, views
-from tinynnclr.evaluate.floors import colour_histogram
+from support.histogram import colour_histogram
 from tinynnclr.models import TinyCNN
-from tinynnclr.models.features import encode
-from tinynnclr.teach import bench, check, draw_guess, guess, predict, report, show, stored
+from tinynnclr.models.encode import encode
+from support import bench, check, draw_guess, guess, predict, report, show, stored
 
 # %% [markdown]
 # ## The recipe

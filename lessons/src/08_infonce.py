@@ -34,7 +34,7 @@ from tinynnclr.datasets import load
 from tinynnclr.datasets.views import PRESETS, two_views
 from tinynnclr.methods import losses
 from tinynnclr.models import TinyCNN, projector
-from tinynnclr.teach import check, draw_guess, predict, show
+from support import check, draw_guess, predict, show
 from tinynnclr.tensor import Tensor, no_grad
 
 # %% [markdown]

@@ -34,13 +34,13 @@ from matplotlib.colors import hsv_to_rgb, rgb_to_hsv
 
 from tinynnclr.datasets import load
 from tinynnclr.datasets.views import PRESETS, two_views
-from tinynnclr.evaluate import geometry
-from tinynnclr.evaluate.knn import knn_accuracy
+from tinynnclr.metrics import geometry
+from tinynnclr.metrics.knn import knn_accuracy
 from tinynnclr.methods.losses import cosine_loss, nt_xent_loss
 from tinynnclr.models import TinyCNN, projector
-from tinynnclr.models.features import encode
+from tinynnclr.models.encode import encode
 from tinynnclr.nn import AdamW, warmup_cosine
-from tinynnclr.teach import check, draw_guess, predict, report, show
+from support import check, draw_guess, predict, report, show
 from tinynnclr.tensor import Tensor, no_grad
 
 # %% [markdown]

@@ -34,7 +34,7 @@ from tinynnclr.datasets.views import PRESETS, two_views
 from tinynnclr.methods.losses import nt_xent_loss
 from tinynnclr.models import TinyCNN, projector
 from tinynnclr.nn import SGD, Sequential
-from tinynnclr.teach import bench, check, draw_guess, predict, show
+from support import bench, check, draw_guess, predict, show
 from tinynnclr.tensor import no_grad
 
 # %% [markdown]

@@ -37,11 +37,11 @@ from numba import njit
 
 from tinynnclr.datasets import toybox
 from tinynnclr.kernels import get_num_threads, nearest, set_num_threads
-from tinynnclr.methods.support_set import unit_rows
+from tinynnclr.kernels.l2_normalize import unit_rows
 from tinynnclr.models import TinyCNN, projector
-from tinynnclr.models.features import to_float
-from tinynnclr.teach import bench, check, draw_guess, predict, show
-from tinynnclr.teach.bench import in_units
+from tinynnclr.models.encode import to_float
+from support import bench, check, draw_guess, predict, show
+from support.bench import in_units
 from tinynnclr.tensor import no_grad
 
 # %% [markdown]

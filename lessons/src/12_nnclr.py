@@ -34,9 +34,9 @@ from tinynnclr.datasets import load
 from tinynnclr.datasets.views import PRESETS, two_views
 from tinynnclr.kernels import nearest
 from tinynnclr.methods import NNCLR, SupportSet, losses
-from tinynnclr.methods.support_set import unit_rows
+from tinynnclr.kernels.l2_normalize import unit_rows
 from tinynnclr.nn import SGD
-from tinynnclr.teach import check, draw_guess, predict, report, show, stored
+from support import check, draw_guess, predict, report, show, stored
 from tinynnclr.tensor import Tensor, no_grad
 
 # %% [markdown]

@@ -30,11 +30,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tinynnclr.datasets import load
-from tinynnclr.evaluate import interval, knn, linear
+from tinynnclr.metrics import confidence as interval, knn, linear_probe as linear
 from tinynnclr.models import TinyCNN
-from tinynnclr.models.features import encode, pixels
+from tinynnclr.models.encode import encode, pixels
 from tinynnclr.nn import schedule
-from tinynnclr.teach import check, draw_guess, predict, report, show, stored
+from support import check, draw_guess, predict, report, show, stored
 
 # %% [markdown]
 # The repository keeps what its long runs found, one record a run, with every knob. We read the records rather than

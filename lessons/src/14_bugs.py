@@ -34,13 +34,13 @@ import numpy as np
 
 from tinynnclr.datasets import load
 from tinynnclr.datasets.views import PRESETS, two_views
-from tinynnclr.evaluate.knn import knn_accuracy
+from tinynnclr.metrics.knn import knn_accuracy
 from tinynnclr.kernels import nearest
 from tinynnclr.methods.losses import nnclr_loss
-from tinynnclr.methods.support_set import unit_rows
-from tinynnclr.teach import check, draw_guess, predict, report, show, stored
-from tinynnclr.teach.exercises.lesson_13 import conclude
-from tinynnclr.teach.zoo import ZOO, patient
+from tinynnclr.kernels.l2_normalize import unit_rows
+from support import check, draw_guess, predict, report, show, stored
+from support.exercises.lesson_13 import conclude
+from support.zoo import ZOO, patient
 from tinynnclr.tensor import Tensor, no_grad  # noqa: F401 - for your answers
 
 # %% [markdown]
@@ -82,7 +82,7 @@ assert np.allclose(queue[-128:], theirs.support_set.rows[:128], atol=1e-6)
 # %% [markdown]
 # ## The same step in parts, and eight ways to get a part wrong
 #
-# To plant a bug, `tinynnclr/teach/zoo.py` cuts this step into methods that can be replaced one at a time:
+# To plant a bug, `support/zoo.py` cuts this step into methods that can be replaced one at a time:
 #
 # - `step.batch()` gives ids, in the order of `step.order()`; `step.views(ids)` their two views;
 # - `step.embed(x)` is $z$; `step.friends(z1, z2, ids)` looks up $n_1, n_2$, stores $z_1$, and says whose $n_1$ are;

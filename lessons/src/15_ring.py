@@ -36,7 +36,7 @@ from tinynnclr.datasets.views import PRESETS, two_views
 from tinynnclr.methods import losses, negatives
 from tinynnclr.models import TinyCNN, projector
 from tinynnclr.nn import AdamW
-from tinynnclr.teach import bench, check, draw_guess, predict, show
+from support import bench, check, draw_guess, predict, show
 from tinynnclr.tensor import Tensor, no_grad
 
 # %% [markdown]

@@ -36,7 +36,7 @@ from tinynnclr.methods import SNCLR, losses
 from tinynnclr.methods.support_set import SupportSet
 from tinynnclr.models import TinyCNN, projector
 from tinynnclr.nn.optim import AdamW
-from tinynnclr.teach import check, draw_guess, predict, show
+from support import check, draw_guess, predict, show
 from tinynnclr.tensor import Tensor, no_grad
 
 # %% [markdown]

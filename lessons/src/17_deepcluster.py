@@ -36,16 +36,16 @@ from numba import njit
 
 from tinynnclr import kernels, ops
 from tinynnclr.datasets import load
-from tinynnclr.datasets.loader import batches
+from tinynnclr.datasets.dataset import batches
 from tinynnclr.datasets.views import PRESETS, two_views
 from tinynnclr.kernels import get_num_threads, nearest, set_num_threads
-from tinynnclr.kernels.parallel import parallel
+from tinynnclr.kernels.engine.parallel import parallel
 from tinynnclr.methods import clustering
 from tinynnclr.methods.clustering import pca_whiten
 from tinynnclr.models import TinyCNN
-from tinynnclr.models.features import encode
+from tinynnclr.models.encode import encode
 from tinynnclr.nn import SGD, BatchNorm, Linear, warmup_cosine
-from tinynnclr.teach import bench, check, draw_guess, predict, report, show
+from support import bench, check, draw_guess, predict, report, show
 
 # %% [markdown]
 # ## What there is before anything is learned

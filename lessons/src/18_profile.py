@@ -35,15 +35,15 @@ import numpy as np
 from numba import njit  # noqa: F401 (yours, for exercise 18.b)
 
 from tinynnclr import kernels, nn
-from tinynnclr.bench.step import views
+from tinynnclr.lab.bench.step import views
 from tinynnclr.config import Config
-from tinynnclr.kernels.memory import keep_freed_memory
+from tinynnclr.kernels.engine.malloc import keep_freed_memory
 from tinynnclr.kernels.norm import batch_norm_grad_naive
 from tinynnclr.methods import NNCLR
-from tinynnclr.methods.support_set import unit_rows
+from tinynnclr.kernels.l2_normalize import unit_rows
 from tinynnclr.models import TinyCNN
-from tinynnclr.teach import check, draw_guess, predict, show
-from tinynnclr.teach.bench import in_units
+from support import check, draw_guess, predict, show
+from support.bench import in_units
 from tinynnclr.tensor import Tensor
 
 BLUE, VERMILION, ORANGE, GREY = "#0072B2", "#D55E00", "#E69F00", "#BBBBBB"
@@ -53,7 +53,7 @@ kernels.set_num_threads(1)  # one thread until we ask for two
 # ## One step
 #
 # This is all that a step does, for 64 images in two views each. The views are noise: the arithmetic takes as long
-# whatever they show. (`bench/step.py` has the same step at the package's full size.)
+# whatever they show. (`lab/bench/step.py` has the same step at the package's full size.)
 
 # %%
 x1, x2 = views(64)  # (64, 32, 32, 3) each

@@ -31,10 +31,10 @@ import numpy as np
 
 from tinynnclr import kernels
 from tinynnclr.datasets.views import PRESETS, two_views
-from tinynnclr.evaluate.interval import mean_and_interval
-from tinynnclr.methods.support_set import unit_rows
-from tinynnclr.teach import capstone, check, draw_guess, guess, predict, report, show, stored
-from tinynnclr.teach.capstone import RULES, expect_positives, score
+from tinynnclr.metrics.confidence import mean_and_interval
+from tinynnclr.kernels.l2_normalize import unit_rows
+from support import capstone, check, draw_guess, guess, predict, report, show, stored
+from support.capstone import RULES, expect_positives, score
 from tinynnclr.tensor import Tensor, no_grad
 
 BUDGET = "smoke"  # or "full": about five minutes on one core

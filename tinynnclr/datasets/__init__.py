@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tinynnclr.console import nearest
-from tinynnclr.datasets.dataset import Dataset
-from tinynnclr.kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
+from ..storage.messages import nearest
+from .dataset import Dataset
 
 DATASETS = ("toybox", "toybox-night", "toybox-sketch", "toybox-fog", "toybox-neon", "cifar10", "cifar100",
             "fashion_mnist")
@@ -25,7 +25,7 @@ def load(
         raise ValueError(f"train_size: expected at least 1, got {train_size}")
     kind, _, path = name.partition(":")
     if kind == "folder" and path:
-        from tinynnclr.datasets.folder import load_folder  # imported here, as all below: each loader on demand
+        from .folder import load_folder  # imported here, as all below: each loader on demand
 
         train, test = load_folder(path, size=size, seed=seed)
     elif name not in DATASETS:
@@ -34,16 +34,16 @@ def load(
     elif size != 32:
         raise ValueError(f"size: expected 32, the only size {name} has, got {size}")
     elif name.partition("-")[0] == "toybox":
-        from tinynnclr.datasets import toybox
+        from . import toybox
 
         style = name.partition("-")[2] or "day"
         return toybox.load(**({} if train_size is None else {"train_size": train_size}), seed=seed, style=style)
     elif name == "fashion_mnist":
-        from tinynnclr.datasets.fashion_mnist import load_fashion_mnist
+        from .fashion_mnist import load_fashion_mnist
 
         train, test = load_fashion_mnist(data_dir)
     else:
-        from tinynnclr.datasets import cifar
+        from . import cifar
 
         train, test = (cifar.load_cifar10 if name == "cifar10" else cifar.load_cifar100)(data_dir)
     return (train if train_size is None else balanced(train, train_size, seed)), test

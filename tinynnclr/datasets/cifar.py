@@ -3,8 +3,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tinynnclr.console import shell_words
-from tinynnclr.datasets.dataset import Dataset
+from ..storage.messages import shell_words
+from .dataset import Dataset
 
 SIDE = 32
 MAX_COUNT = 50_000  # records in a file, at most

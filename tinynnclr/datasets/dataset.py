@@ -1,10 +1,14 @@
 """What every data set is once it is loaded: images, labels and the names of the classes."""
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+
+from ..kernels.engine.checks import plain_numbers
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,23 @@ def _digest(array):
     blake = hashlib.blake2b(repr(array.shape).encode(), digest_size=12)
     blake.update(np.ascontiguousarray(array).data.cast("B") if array.size and array.ndim else array.tobytes())
     return blake.hexdigest()
+
+
+@plain_numbers
+def batches(order: np.ndarray, batch_size: int, first: int = 0) -> Iterator[np.ndarray]:
+    """The whole batches of an order of samples, from batch number `first` on; a short rest is left out."""
+    for start in range(first * batch_size, len(order) - batch_size + 1, batch_size):
+        yield order[start:start + batch_size]
+
+
+def expect_same_data(where: Any, before: Any, now: dict[str, str]) -> None:
+    """Raise ValueError if the digests of a run's data (`datasets.dataset.digests`) have changed since it began.
+
+    before: the digests that the run stored; None, from an earlier version, is not compared.
+    """
+    if before is not None and not (isinstance(before, dict) and all(isinstance(v, str) for v in before.values())):
+        raise ValueError(f"{where}: data: expected a table of digests, got {repr(before)[:60]}")
+    changed = changes(before or {}, now)
+    if changed:
+        raise ValueError(f"{where}: the data are not those of this run: {changed}; restore the data, or train a new "
+                         "run with another --out")

@@ -1,8 +1,8 @@
 """The ten digits, drawn as pen strokes with random pose, weight, colours and noise: small, free, from one seed."""
 import numpy as np
 
-from tinynnclr.datasets.dataset import Dataset
-from tinynnclr.kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
+from .dataset import Dataset
 
 CLASS_NAMES = tuple("0123456789")
 BLOCK = 100  # pictures are drawn in whole blocks, so that picture i never depends on how many follow

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tinynnclr.console import shell_words
-from tinynnclr.datasets.dataset import Dataset
+from ..storage.messages import shell_words
+from .dataset import Dataset
 
 FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 CLASS_NAMES = (

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
-from tinynnclr.datasets.dataset import Dataset
-from tinynnclr.kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
+from .dataset import Dataset
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 # Pillow opens no other format: it would start another program for PostScript, for example.

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tinynnclr.kernels.augment import COLUMNS, ORDERS, augment, identity_params
-from tinynnclr.kernels.boundary import plain_numbers
+from ..kernels.augment import COLUMNS, ORDERS, augment, identity_params
+from ..kernels.engine.checks import plain_numbers
+from .dataset import Dataset
 
 _PROBABILITIES = ("flip", "jitter", "gray", "blur", "solarize")
 _TRIES = 10  # as torchvision: so many boxes are drawn before the crop in the middle is taken
@@ -146,3 +147,21 @@ def two_views(images: np.ndarray, indices: np.ndarray,
     both = np.concatenate([indices[rows]] * 2)  # one launch makes the views of both
     views = augment(images, both, params, height if size is None else size, parallel=parallel)
     return views[:len(both) // 2], views[len(both) // 2:]
+
+
+Views = Augmentation | tuple[Augmentation, Augmentation]  # one for both views, or one each
+
+
+def augmentation_pair(name: str) -> Views:
+    """The Augmentation (or the pair) that a preset's name stands for."""
+    known: dict[str, Views] = {**PRESETS, "byol": (PRESETS["byol-1"], PRESETS["byol-2"])}
+    if name not in known:
+        raise ValueError(f"augmentation: expected one of {', '.join(known)}; got {name!r}")
+    return known[name]
+
+
+def views_example(data: Dataset, augmentations: Views, count: int, columns: int) -> np.ndarray:
+    """(count, columns, h, w, 3) random views of the first images, for a picture; always the same."""
+    rng = np.random.default_rng(0)
+    views = [two_views(data.images, np.arange(count), augmentations, rng) for _ in range(columns // 2)]
+    return np.stack([v for pair in views for v in pair], axis=1)

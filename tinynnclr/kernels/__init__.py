@@ -1,29 +1,21 @@
 """Arrays in, arrays out: the fast loops under everything else, each with its naive twin in the same file."""
-from . import environment as environment  # first: it checks what Numba reads on import
 from .attention import attention, attention_grad
 from .augment import augment
+from .color import rgb_to_lab
 from .conv import conv2d, conv2d_grad_input, conv2d_grad_weight
+from .engine.parallel import get_num_threads, parallel, set_num_threads
+from .engine.target import target
 from .gelu import gelu
 from .kmeans import cluster_sums, kmeans
 from .l2_normalize import l2_normalize, l2_normalize_grad
-from .lab import rgb_to_lab
 from .layer_norm import layer_norm, layer_norm_grad
 from .matmul import matmul
 from .nearest import nearest
 from .norm import coefficients, moments, normalize, normalize_grad
-from .parallel import get_num_threads, parallel, set_num_threads
-from .pool import (
-    avg_pool2d,
-    avg_pool2d_grad,
-    global_avg_pool,
-    global_avg_pool_grad,
-    max_pool2d,
-    max_pool2d_grad,
-)
+from .pool import avg_pool2d, avg_pool2d_grad, global_avg_pool, global_avg_pool_grad, max_pool2d, max_pool2d_grad
 from .roi_align import roi_align, roi_align_grad
 from .softmax import cross_entropy, cross_entropy_grad
 from .standardize import standardize, standardize_grad
-from .target import target
 
 __all__ = ["attention", "attention_grad", "augment", "avg_pool2d", "avg_pool2d_grad", "cluster_sums", "coefficients",
            "conv2d", "conv2d_grad_input", "conv2d_grad_weight", "cross_entropy", "cross_entropy_grad", "gelu",

@@ -3,11 +3,11 @@ import math
 
 import numpy as np
 
-from .boundary import expect_arrays, is_whole, plain_numbers
-from .compile import jit
-from .exp import exp
-from .parallel import parallel
-from .simd import contract, pack, panel_width
+from .engine.checks import expect_arrays, is_whole, plain_numbers
+from .engine.compile import jit
+from .engine.exp import exp
+from .engine.parallel import parallel
+from .engine.simd import contract, pack, panel_width
 
 REORDER = {"reassoc"}  # sums along a row may be taken several numbers at a time; NaN and infinity stay what they are
 

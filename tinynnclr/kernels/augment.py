@@ -11,9 +11,9 @@ import math
 import numpy as np
 from numba import njit
 
-from .boundary import as_array, is_whole, plain_numbers
-from .compile import jit
-from .parallel import parallel as share_out
+from .engine.checks import as_array, is_whole, plain_numbers
+from .engine.compile import jit
+from .engine.parallel import parallel as share_out
 
 COLUMNS = ("crop_y", "crop_x", "crop_h", "crop_w",  # pixels, real numbers: the box is not rounded
            "flip", "order",                         # 1 mirrors left and right; row of ORDERS

@@ -9,12 +9,12 @@ Layout: images (n, h, w, c), weights (kh, kw, c, f), as in every file of this pa
 """
 import numpy as np
 
-from . import winograd
-from .boundary import FLOATS, expect_arrays, expect_floats, expect_sizes, is_whole, plain_numbers
-from .compile import jit
-from .parallel import parallel
-from .rows import load_row
-from .simd import KC, contract, copy, pack, panel_width
+from .engine import winograd
+from .engine.checks import FLOATS, expect_arrays, expect_floats, expect_sizes, is_whole, plain_numbers
+from .engine.compile import jit
+from .engine.load_row import load_row
+from .engine.parallel import parallel
+from .engine.simd import KC, contract, copy, pack, panel_width
 
 LARGEST = 1 << 15  # stride and padding: the padded image's size must not overflow
 PARTIAL_SUMS = 8  # grad_weight adds up this many parts for any number of threads, so its bytes do not depend on it

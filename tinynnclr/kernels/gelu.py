@@ -5,10 +5,10 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from .boundary import expect_floats
-from .compile import jit
-from .exp import exp
-from .parallel import parallel
+from .engine.checks import expect_floats
+from .engine.compile import jit
+from .engine.exp import exp
+from .engine.parallel import parallel
 
 ROOT_HALF, DENSITY = math.sqrt(1 / 2), 1 / math.sqrt(2 * math.pi)
 ERF = tuple(map(np.float32, (0.3275911, 0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)))

@@ -1,10 +1,10 @@
 """k-means: rows in k groups, each about its own mean. Who is nearest is the neighbour search's work."""
 import numpy as np
 
-from .boundary import expect_arrays, expect_floats, expect_indices, expect_whole, is_whole, plain_numbers
-from .compile import jit
+from .engine.checks import expect_arrays, expect_floats, expect_indices, expect_whole, is_whole, plain_numbers
+from .engine.compile import jit
+from .engine.parallel import parallel
 from .nearest import nearest
-from .parallel import parallel
 
 
 def kmeans_naive(x, k, steps, rng):

@@ -3,9 +3,9 @@ import math
 
 import numpy as np
 
-from .boundary import expect_eps, expect_floats, expect_like, plain_numbers
-from .compile import jit
-from .parallel import parallel
+from .engine.checks import expect_eps, expect_floats, expect_like, plain_numbers
+from .engine.compile import jit
+from .engine.parallel import parallel
 
 
 def l2_normalize_naive(x, eps=1e-12):
@@ -67,3 +67,9 @@ def l2_normalize_grad(g: np.ndarray, y: np.ndarray, lengths: np.ndarray, eps: fl
     dx = np.empty(y.shape, y.dtype)
     parallel(_l2_normalize_grad, len(y), *map(np.ascontiguousarray, (g, y, lengths)), y.dtype.type(eps), dx, grain=64)
     return dx
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Each row divided by its length."""
+    length = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+    return rows / np.maximum(length, rows.dtype.type(1e-12))

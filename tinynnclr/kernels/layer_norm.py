@@ -3,9 +3,9 @@ import math
 
 import numpy as np
 
-from .boundary import expect_eps, expect_floats, expect_like, plain_numbers
-from .compile import jit
-from .parallel import parallel
+from .engine.checks import expect_eps, expect_floats, expect_like, plain_numbers
+from .engine.compile import jit
+from .engine.parallel import parallel
 
 PARTS = 64  # partial sums over rows, however many threads there are, so that their bytes do not depend on them
 

@@ -1,11 +1,11 @@
 """Matrix product: cut C into blocks, pack a block of B into panels, let the micro-kernel do the rest."""
 import numpy as np
 
-from .boundary import expect_arrays
-from .cache import SECOND, THIRD
-from .compile import jit
-from .parallel import get_num_threads, parallel
-from .simd import KC, MR, contract, copy, pack, panel_width
+from .engine.cache import SECOND, THIRD
+from .engine.checks import expect_arrays
+from .engine.compile import jit
+from .engine.parallel import get_num_threads, parallel
+from .engine.simd import KC, MR, contract, copy, pack, panel_width
 
 # A block of C: KC x ROWS numbers of A fill half of the second-level cache, KC x COLUMNS of B a sixteenth of the third.
 ROWS = max(120, SECOND // 2 // (4 * KC) // MR * MR)

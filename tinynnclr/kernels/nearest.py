@@ -1,10 +1,10 @@
 """Exact nearest-neighbour search that keeps the best rows of the bank and forgets every other similarity at once."""
 import numpy as np
 
-from .boundary import as_array, expect_arrays, is_whole, plain_numbers
-from .compile import jit
-from .parallel import get_num_threads, parallel
-from .simd import KC, column_max, contract, pack, panel_width
+from .engine.checks import as_array, expect_arrays, is_whole, plain_numbers
+from .engine.compile import jit
+from .engine.parallel import get_num_threads, parallel
+from .engine.simd import KC, column_max, contract, pack, panel_width
 
 BLOCK = 24  # bank rows compared at a time, whole tiles: they and a panel of queries fit the first-level cache
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .boundary import expect_eps, expect_floats, expect_like, plain_numbers
-from .compile import jit
-from .parallel import parallel
+from .engine.checks import expect_eps, expect_floats, expect_like, plain_numbers
+from .engine.compile import jit
+from .engine.parallel import parallel
 
 PARTS = 64  # partial sums, however many threads there are, so that their bytes do not depend on them
 LANE = 256  # short rows are taken several at a time, so that the inner loop is about this long

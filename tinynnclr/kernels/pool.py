@@ -1,9 +1,9 @@
 """Max and average pooling over windows of an image, and their gradients."""
 import numpy as np
 
-from .boundary import expect_arrays, expect_floats, expect_indices, expect_sizes, is_whole, plain_numbers
-from .compile import jit
-from .parallel import parallel
+from .engine.checks import expect_arrays, expect_floats, expect_indices, expect_sizes, is_whole, plain_numbers
+from .engine.compile import jit
+from .engine.parallel import parallel
 
 
 def max_pool2d_naive(x, size, stride=None, padding=0):

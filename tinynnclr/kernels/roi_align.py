@@ -2,9 +2,9 @@
 import numpy as np
 from numba import njit
 
-from .boundary import expect_arrays, expect_floats, expect_indices, expect_sizes, expect_whole, plain_numbers
-from .compile import jit
-from .parallel import parallel
+from .engine.checks import expect_arrays, expect_floats, expect_indices, expect_sizes, expect_whole, plain_numbers
+from .engine.compile import jit
+from .engine.parallel import parallel
 
 
 def roi_align_naive(x, boxes, image, size, samples):

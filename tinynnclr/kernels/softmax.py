@@ -3,9 +3,9 @@ import math
 
 import numpy as np
 
-from .boundary import as_array, expect_floats, expect_like
-from .compile import jit
-from .parallel import parallel
+from .engine.checks import as_array, expect_floats, expect_like
+from .engine.compile import jit
+from .engine.parallel import parallel
 
 
 def cross_entropy_naive(logits, labels):

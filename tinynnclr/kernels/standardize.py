@@ -1,9 +1,9 @@
 """Take the light away: the plane that fits a colour channel best, then its spread; an image at a time, in cache."""
 import numpy as np
 
-from .boundary import expect_eps, expect_floats, expect_like, plain_numbers
-from .compile import jit
-from .parallel import parallel
+from .engine.checks import expect_eps, expect_floats, expect_like, plain_numbers
+from .engine.compile import jit
+from .engine.parallel import parallel
 
 
 def standardize_naive(x, eps=1e-4):

@@ -28,11 +28,12 @@ import numpy as np
 
 from .. import distributed, kernels, ops
 from ..datasets.dataset import Dataset
+from ..metrics.nmi import normalized_mutual_information
 from ..models import Encoder
-from ..models.features import encode
+from ..models.encode import encode
 from ..nn import BatchNorm, Linear
 from ..tensor import Tensor
-from .clustering import balanced_order, normalized_mutual_information, pca_whiten
+from .clustering import balanced_order, pca_whiten
 from .method import Method
 
 

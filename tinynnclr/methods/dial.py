@@ -10,10 +10,10 @@ import numpy as np
 
 from .. import kernels
 from ..datasets.dataset import Dataset
+from ..kernels.l2_normalize import unit_rows
 from ..models import Encoder
 from ..tensor import Tensor
 from .nnclr import NNCLR
-from .support_set import unit_rows
 
 
 class Dial(NNCLR):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import distributed, ops
-from ..kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
 from ..tensor import Tensor
 
 

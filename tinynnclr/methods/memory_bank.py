@@ -1,9 +1,9 @@
 """The memory bank: one embedding of every training image, as it was when the image last came by."""
 import numpy as np
 
-from ..kernels.boundary import expect_numbers, plain_numbers
+from ..kernels.engine.checks import expect_numbers, plain_numbers
+from ..kernels.l2_normalize import unit_rows
 from ..nn import Module
-from .support_set import unit_rows
 
 
 class MemoryBank(Module):

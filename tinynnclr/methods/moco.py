@@ -17,13 +17,14 @@ import numpy as np
 
 from .. import distributed, ops
 from ..datasets.dataset import Dataset
+from ..kernels.l2_normalize import unit_rows
 from ..models import Encoder, linear_head
 from ..tensor import Tensor
 from .losses import info_nce_loss
 from .method import Method
 from .momentum_encoder import MomentumEncoder
 from .negatives import Negatives
-from .support_set import SupportSet, unit_rows
+from .support_set import SupportSet
 
 
 class MoCo(Method):

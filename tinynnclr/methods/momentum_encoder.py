@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..kernels.boundary import expect_numbers
+from ..kernels.engine.checks import expect_numbers
 from ..nn import Module
 
 Network = TypeVar("Network", bound=Module)

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from ..kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
 
 
 @plain_numbers

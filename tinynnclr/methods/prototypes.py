@@ -7,7 +7,8 @@ CIFAR-100 and finds it level with a queue 250 times as long). The centres follow
 """
 import numpy as np
 
-from .support_set import SupportSet, unit_rows
+from ..kernels.l2_normalize import unit_rows
+from .support_set import SupportSet
 
 RESET = 3  # epochs
 

@@ -18,12 +18,13 @@ import numpy as np
 
 from .. import distributed
 from ..datasets.dataset import Dataset
+from ..kernels.l2_normalize import unit_rows
 from ..models import Encoder, predictor, projector
 from ..tensor import Tensor
 from .losses import soft_neighbor_loss
 from .method import Method
 from .momentum_encoder import MomentumEncoder
-from .support_set import SupportSet, unit_rows
+from .support_set import SupportSet
 
 
 class SNCLR(Method):

@@ -2,7 +2,8 @@
 import numpy as np
 
 from .. import kernels
-from ..kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
+from ..kernels.l2_normalize import unit_rows
 from ..nn import Module
 
 
@@ -73,9 +74,3 @@ class SupportSet(Module):
             raise FloatingPointError("SupportSet.enqueue: a row has no direction: it is zero, NaN or infinite")
         self.rows[places], self.ids[places], self.born[places] = rows, ids[len(z) - kept:], clock + 1
         self.counts[:] = (pointer + len(z)) % size, min(filled + kept, size), clock + 1
-
-
-def unit_rows(rows: np.ndarray) -> np.ndarray:
-    """Each row divided by its length."""
-    length = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-    return rows / np.maximum(length, rows.dtype.type(1e-12))

@@ -1,7 +1,7 @@
 """The heads on top of an encoder: the projector h -> z and the predictor z -> p."""
 import numpy as np
 
-from ..kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
 from ..nn import BatchNorm, Linear, Module, Sequential
 
 

@@ -2,7 +2,7 @@
 import numpy as np
 
 from .. import ops
-from ..kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
 from ..nn import BatchNorm, Conv2d, GlobalAvgPool, Module, Sequential, Standardize
 from .encoder import Encoder
 

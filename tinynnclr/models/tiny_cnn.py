@@ -1,7 +1,7 @@
 """The default encoder: four 3 x 3 convolutions, each with batch norm and ReLU, then the mean over all pixels."""
 import numpy as np
 
-from ..kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
 from ..nn import BatchNorm, Conv2d, GlobalAvgPool, Module, Sequential, Standardize
 from .encoder import Encoder
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import ops
-from ..kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
 from ..nn import GELU, Conv2d, LayerNorm, Linear, Module, MultiHeadAttention, Sequential, Standardize
 from ..tensor import Tensor
 from .encoder import Encoder

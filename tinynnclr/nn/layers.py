@@ -2,7 +2,7 @@
 import numpy as np
 
 from .. import ops
-from ..kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
 from ..tensor import Tensor
 from .init import kaiming_normal
 from .module import Module

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..kernels import update
+from ..kernels import optim as update
 from ..tensor import Tensor
 
 

@@ -1,7 +1,7 @@
 """How the learning rate moves over a run."""
 import math
 
-from ..kernels.boundary import plain_numbers
+from ..kernels.engine.checks import plain_numbers
 
 
 @plain_numbers

@@ -2,7 +2,7 @@
 import numpy as np
 
 from .. import kernels
-from ..kernels.boundary import as_array
+from ..kernels.engine.checks import as_array
 from ..tensor import op, unbroadcast
 
 

@@ -1,0 +1,201 @@
+"""Lesson 19's judge: train by any rule that chooses positives, all else equal, and say what became of it.
+
+A rule is a function choose(z, queue, rng) -> positives: z (b, d) are the embeddings of a batch, queue (q, d) those of
+pictures seen a moment ago, all of length 1; rng is for what it draws. Row i of the positives (b, d) is what the other
+view of picture i is pulled to. A rule sees neither labels nor pictures, and what it returns is a constant.
+"""
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from tinynnclr import kernels
+from tinynnclr.datasets import Dataset, load
+from tinynnclr.datasets.views import PRESETS, two_views
+from tinynnclr.metrics.confidence import mean_and_interval
+from tinynnclr.metrics.knn import knn_accuracy
+from tinynnclr.methods.losses import nnclr_loss
+from tinynnclr.methods.nnclr import NNCLR
+from tinynnclr.methods.support_set import SupportSet
+from tinynnclr.kernels.l2_normalize import unit_rows
+from tinynnclr.models.encode import encode
+from tinynnclr.nn import warmup_cosine
+from tinynnclr.tensor import no_grad
+from tinynnclr.train.run import make_optimizer
+from .stored import stored
+
+Rule = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+BATCH = 128
+
+# ---------------------------------------------------------------- rules
+
+
+def own_view(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Yourself: what NNCLR does while neighbours are off, and the idea of SimCLR."""
+    return z
+
+
+def nearest_row(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The most similar row: NNCLR."""
+    return queue[kernels.nearest(z, queue)[0][:, 0]]
+
+
+def random_of_five(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One of the five most similar rows, each as likely as the others: NNCLR with --top-k 5."""
+    found = kernels.nearest(z, queue, 5)[0]
+    return queue[found[np.arange(len(z)), rng.integers(0, 5, len(z))]]
+
+
+def soft_mean(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The mean of all rows, weighed by softmax(cosine / 0.15), scaled to length 1: NNCLR with --soft-neighbor."""
+    cosines = kernels.matmul(z, np.ascontiguousarray(queue.T))  # (b, q)
+    weights = np.exp((cosines - cosines.max(axis=1, keepdims=True)) / z.dtype.type(0.15))
+    return unit_rows(kernels.matmul(weights, queue))
+
+
+def mutual_neighbor(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The nearest row r where nobody, no other asker in z and no other row of the queue, is nearer to r than you are.
+
+    Your own view where somebody is. Of equal askers the first counts. The reference of exercise 19.a.
+    """
+    found = kernels.nearest(z, queue)[0][:, 0]
+    rows = queue[found]
+    asker, similarity = kernels.nearest(rows, z)
+    _, other = kernels.nearest(rows, queue, exclude=found)  # a row is nearest to itself; NaN where there is no other
+    mutual = (asker[:, 0] == np.arange(len(z))) & ~(other[:, 0] > similarity[:, 0])
+    return np.where(mutual[:, None], rows, z)
+
+
+def random_row(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Any row at all: the floor."""
+    return queue[rng.integers(0, len(queue), len(z))]
+
+
+RULES: dict[str, Rule] = {"own view": own_view, "nearest": nearest_row, "random of five": random_of_five,
+                          "soft mean": soft_mean, "mutual": mutual_neighbor, "random row": random_row}
+
+
+# ---------------------------------------------------------------- the judge
+
+
+def expect_positives(positives: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """The positives, if they keep the contract: an array like z, (b, d) of its dtype, whose rows have length 1.
+
+    Raises ValueError for what does not.
+    """
+    if not isinstance(positives, np.ndarray):
+        raise ValueError(f"choose: expected an array, a constant, got {type(positives).__name__}")
+    if positives.shape != z.shape or positives.dtype != z.dtype:
+        raise ValueError(f"choose: expected {z.dtype} {z.shape}, got {positives.dtype} {positives.shape}")
+    lengths = np.sqrt((positives * positives).sum(axis=1))
+    if not np.abs(lengths - 1).max() < 1e-3:  # NaN fails too
+        worst = int(np.nan_to_num(np.abs(lengths - 1), nan=np.inf).argmax())
+        raise ValueError(f"choose: expected rows of length 1; row {worst} has length {lengths[worst]:.3g}")
+    return positives
+
+
+def label_match(positives: np.ndarray, z: np.ndarray, labels: np.ndarray, queue: np.ndarray,
+                queue_labels: np.ndarray) -> float:
+    """The share of positives (b, d) that are of the class of their asker: z (b, d), labels (b,).
+
+    A positive counts as the picture that it lies nearest to: the asker itself or a row of the queue (q, d), whose
+    classes are queue_labels (q,). So a mixture has a class, too, and the own view is always right.
+    """
+    found, similarity = kernels.nearest(positives, queue)
+    own = (positives * z).sum(axis=1) >= similarity[:, 0]
+    return float((own | (queue_labels[found[:, 0]] == labels)).mean())
+
+
+def train_by(choose: Rule, method: NNCLR, data: Dataset, seed: int, steps: int) -> dict[str, float]:
+    """Train `method`, in place, for so many steps of 128 pictures, its positives chosen by the rule.
+
+    The seed decides which pictures come when, and in which views, whatever the rule draws. Before the first step the
+    queue is filled. Returns means over steps and views: "match" (`label_match`), "distance" (1 - the cosine of the
+    positive and its asker), and "choosing", CPU seconds of a step that the rule took.
+    """
+    order, draws, lots = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
+    config = replace(method.config, batch_size=BATCH)
+    queue = SupportSet(config.queue_size, config.dim, order)
+    optimizer = make_optimizer(config, method)
+    base, filling = optimizer.lr, -(-len(queue) // BATCH)
+    needed = (filling + steps) * BATCH
+    ids = np.concatenate([order.permutation(len(data)) for _ in range(-(-needed // len(data)))])
+    seen: list[tuple[float, float, float]] = []
+
+    def chosen(z, labels):
+        z, rows = unit_rows(z), queue.rows.copy()  # copies: the rule may scribble on them
+        started = time.process_time()
+        positives = expect_positives(choose(z.copy(), rows.copy(), lots), z)
+        seconds = time.process_time() - started
+        match = label_match(positives, z, labels, rows, data.labels[queue.ids])
+        seen.append((match, float(1 - (positives * z).sum(axis=1).mean()), seconds))
+        return positives
+
+    for step in range(-filling, steps):
+        batch = ids[(filling + step) * BATCH:(filling + step + 1) * BATCH]
+        x1, x2 = two_views(data.images, batch, PRESETS[config.augmentation], draws, config.view_size)
+        if step < 0:  # no training yet: fill the queue
+            with no_grad():
+                queue.enqueue(method.projector(method.encoder(x1)).numpy(), batch)
+            continue
+        z1, z2 = method.projector(method.encoder(x1)), method.projector(method.encoder(x2))
+        n1, n2 = (chosen(z.numpy(), data.labels[batch]) for z in (z1, z2))
+        p1, p2 = method.predictor(z1), method.predictor(z2)
+        loss = (nnclr_loss(n1, p2, config.temperature) + nnclr_loss(n2, p1, config.temperature)) * 0.5
+        optimizer.lr = warmup_cosine(step, steps, round(config.warmup * steps), base)
+        method.zero_grad()
+        loss.backward()
+        optimizer.step()
+        queue.enqueue(z1.numpy(), batch)
+    match, distance, seconds = np.mean(seen, axis=0)
+    return {"match": float(match), "distance": float(distance), "choosing": float(2 * seconds)}
+
+
+@cache
+def pictures() -> tuple[Dataset, Dataset]:
+    """6,144 pictures of the toybox to train on, and 4,000 held out."""
+    return load("toybox", "data", train_size=6144)
+
+
+def knn(method: NNCLR) -> float:
+    """kNN accuracy on the held-out pictures: those of training vote, by the encoder's features."""
+    data, test = pictures()
+    return knn_accuracy(encode(method.encoder, data.images), data.labels,
+                        encode(method.encoder, test.images), test.labels)
+
+
+def score(choose: Rule, seeds: Iterable[int], steps: int, warm: str = "results/warm.npz") -> list[dict]:
+    """Train the stored network by the rule, anew for each seed, and judge it: a row a seed.
+
+    A row holds "seed", "steps", "knn" (on held-out pictures, after training), "seconds" (CPU, of the training), and
+    what `train_by` returns. Raises ValueError where the rule breaks the contract.
+    """
+    rows = []
+    for seed in seeds:
+        method, (data, _) = stored(warm), pictures()
+        started = time.process_time()
+        found = train_by(choose, method, data, seed, steps)
+        seconds = time.process_time() - started
+        rows.append({"seed": seed, "steps": steps, "knn": knn(method), **found, "seconds": seconds})
+    return rows
+
+
+def paired(mine: Sequence[Mapping], base: Sequence[Mapping]) -> tuple[float, float, float]:
+    """kNN of mine minus that of base, seed by seed, in points: the mean and the ends of its 95 % interval (Student's).
+
+    Rows as `score` returns them, in any order. The ends of a single seed are -inf and inf. Raises ValueError unless
+    both have the same seeds, each once, and all rows the same steps: the reference of exercise 19.b.
+    """
+    seeds = sorted(row["seed"] for row in mine)
+    if not seeds or seeds != sorted(row["seed"] for row in base) or len(set(seeds)) < len(seeds):
+        raise ValueError(f"paired: expected the same seeds, each once, got {seeds} and "
+                         f"{sorted(row['seed'] for row in base)}")
+    steps = {row["steps"] for row in [*mine, *base]}
+    if len(steps) > 1:
+        raise ValueError(f"paired: expected equal steps, got {sorted(steps)}")
+    before = {row["seed"]: row["knn"] for row in base}
+    mean, half = mean_and_interval([100 * (row["knn"] - before[row["seed"]]) for row in mine])
+    half = float("inf") if half is None else half
+    return mean, mean - half, mean + half

@@ -1,0 +1,37 @@
+"""A small network that was trained before the lesson began: the lesson starts where the interesting part does."""
+from pathlib import Path
+
+import numpy as np
+
+from tinynnclr.storage import checkpoint
+from tinynnclr.config import Config
+from tinynnclr.methods.nnclr import NNCLR
+
+PARTS = ("encoder.", "projector.", "predictor.")  # what is kept: the queue fills in a few steps
+
+
+def store(path: str | Path, method: NNCLR, **facts) -> int:
+    """Write the networks of NNCLR as float16, with its configuration and `facts` of its making; returns the bytes."""
+    kept = {name: half(a) for name, a in method.state_dict().items() if name.startswith(PARTS)}
+    checkpoint.save(path, {"method": kept}, {"config": method.config.to_dict(), **facts})
+    return Path(path).stat().st_size
+
+
+def stored(path: str | Path) -> NNCLR:
+    """What `store` wrote, in float32; its queue is filled with random directions.
+
+    Raises FileNotFoundError, or ValueError where the file is not one of ours.
+    """
+    groups, info = checkpoint.load(path)
+    config = Config.from_dict(info["config"])
+    rng = np.random.default_rng(config.seed)
+    method = NNCLR(NNCLR.make_encoder(config, rng), config, rng)
+    state = method.state_dict()
+    state.update({name: a.astype(state[name].dtype) for name, a in groups["method"].items()})
+    method.load_state_dict(state)
+    return method
+
+
+def half(a: np.ndarray) -> np.ndarray:
+    """A float array as float16; others as they are."""
+    return a.astype(np.float16) if a.dtype.kind == "f" else a

@@ -1,0 +1,189 @@
+"""The bug zoo of lesson 14: one step of NNCLR, cut into parts, and eight steps of which one part each is wrong.
+
+Every bug has been seen in somebody's code; none raises an error, and each changes one method of Step.
+"""
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinynnclr.datasets.views import PRESETS, two_views
+from tinynnclr.kernels import nearest
+from tinynnclr.methods.losses import nnclr_loss
+from tinynnclr.methods.nnclr import NNCLR
+from tinynnclr.kernels.l2_normalize import unit_rows
+from tinynnclr.models.encode import encode, to_float
+from tinynnclr.nn import SGD
+from tinynnclr.ops import l2_normalize
+from tinynnclr.tensor import Tensor, no_grad
+
+
+class Step:
+    """A training step of `method` on images (n, h, w, 3); labels (n,) are for the watching alone.
+
+    rows (q, d) is the queue, oldest first, and ids (q,) says whose they are (-1: nobody's, random directions).
+    """
+
+    def __init__(self, method: NNCLR, images: np.ndarray, labels: np.ndarray, queue_size: int = 1024,
+                 batch_size: int = 128, seed: int = 0):
+        self.method, self.images, self.labels, self.batch_size = method, images, labels, batch_size
+        self.encoder, self.rng = method.encoder, np.random.default_rng(seed)
+        self.rows = unit_rows(self.rng.standard_normal((queue_size, method.config.dim), np.float32))
+        self.ids = np.full(queue_size, -1)
+        self._batches = self._epochs()
+
+    def order(self) -> np.ndarray:
+        """The images (n,) in the order of an epoch."""
+        return self.rng.permutation(len(self.images))
+
+    def views(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Two random views, each (b, h, w, 3), of the images ids (b,)."""
+        return two_views(self.images, ids, PRESETS["toybox"], self.rng, self.method.config.view_size)
+
+    def embed(self, x: np.ndarray) -> Tensor:
+        """Views x (b, h, w, 3) -> embeddings z (b, d), of any length."""
+        return self.method.projector(self.encoder(x))
+
+    def look(self, z: Tensor) -> tuple[np.ndarray | Tensor, np.ndarray]:
+        """The row of the queue nearest to each of z (b, d): rows (b, d), and whose they are (b,)."""
+        found = nearest(unit_rows(z.numpy()), self.rows)[0][:, 0]
+        return self.rows[found], self.ids[found]
+
+    def store(self, z: np.ndarray, ids: np.ndarray) -> None:
+        """Let z (b, d) of the images ids (b,) into the queue; the oldest b rows go."""
+        self.rows = np.concatenate([self.rows[len(z):], unit_rows(z)])
+        self.ids = np.concatenate([self.ids[len(z):], ids])
+
+    def friends(self, z1: Tensor, z2: Tensor, ids: np.ndarray) -> tuple:
+        """Look up the friends of both views, then store view 1: n1, n2, each (b, d), and whose n1 are (b,)."""
+        n1, whose = self.look(z1)
+        n2, _ = self.look(z2)
+        self.store(z1.numpy(), ids)
+        return n1, n2, whose
+
+    def loss(self, n: np.ndarray | Tensor, p: Tensor) -> Tensor:
+        """Each friend n (b, d) must find the prediction p (b, d) of its own row: one number, in nats."""
+        return nnclr_loss(n, p, self.method.config.temperature)
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Features h (n, f) of uint8 images (n, h, w, 3), for judging the encoder."""
+        return encode(self.encoder, images)
+
+    def __call__(self, ids: np.ndarray) -> tuple[Tensor, np.ndarray]:
+        """The loss of the images ids (b,), symmetric in the views, and whose the friends of view 1 are (b,)."""
+        z1, z2 = (self.embed(x) for x in self.views(ids))
+        n1, n2, whose = self.friends(z1, z2, ids)
+        p1, p2 = self.method.predictor(z1), self.method.predictor(z2)
+        return (self.loss(n1, p2) + self.loss(n2, p1)) * 0.5, whose
+
+    def batch(self) -> np.ndarray:
+        """The next batch of the epoch: ids (b,)."""
+        return next(self._batches)
+
+    def _epochs(self) -> Iterator[np.ndarray]:
+        while True:
+            order = self.order()
+            yield from order[:len(order) // self.batch_size * self.batch_size].reshape(-1, self.batch_size)
+
+    def fill(self) -> "Step":
+        """Real embeddings take the random rows' place; no weight changes. Returns itself."""
+        with no_grad():
+            for _ in range(-(-len(self.rows) // self.batch_size)):
+                self(self.batch())
+        return self
+
+    def train(self, steps: int, lr: float = 0.24) -> tuple[np.ndarray, np.ndarray]:
+        """Train so many steps: the loss of each (steps,), and the share of friends of the anchor's class (steps,).
+
+        SGD, whose rate falls from lr to 0 along half a cosine.
+        """
+        parameters = self.method.parameters()
+        optimizer, seen = SGD(parameters, lr), []
+        for step in range(steps):
+            optimizer.lr = lr * (1 + np.cos(np.pi * step / steps)) / 2
+            ids = self.batch()
+            loss, whose = self(ids)
+            for p in parameters:
+                p.grad = None
+            loss.backward()
+            optimizer.step()
+            seen.append((loss.item(), (self.labels[whose] == self.labels[ids]).mean()))
+        losses, agreement = np.array(seen).T
+        return losses, agreement
+
+
+class Gradient(Step):
+    """No stop-gradient: the friend's value, with the gradient of z (Keras' example of NNCLR does it on purpose)."""
+
+    def look(self, z):
+        rows, whose = super().look(z)
+        z = l2_normalize(z)
+        return z + (rows - z.numpy()), whose
+
+
+class Itself(Step):
+    """Stores before it looks: everybody's nearest friend is themselves."""
+
+    def friends(self, z1, z2, ids):
+        self.store(z1.numpy(), ids)
+        (n1, whose), (n2, _) = self.look(z1), self.look(z2)
+        return n1, n2, whose
+
+
+class Lengths(Step):
+    """The queue is not scaled to length 1: the longest win."""
+
+    def store(self, z, ids):
+        self.rows = np.concatenate([self.rows[len(z):], z])
+        self.ids = np.concatenate([self.ids[len(z):], ids])
+
+
+class Rotated(Step):
+    """Positives are off by one: each prediction must find its neighbour's friend."""
+
+    def loss(self, n, p):
+        return nnclr_loss(np.roll(n, 1, axis=0), p, self.method.config.temperature)
+
+
+class Inverted(Step):
+    """Similarities are multiplied by the temperature, where they should be divided."""
+
+    def loss(self, n, p):
+        return nnclr_loss(n, p, 1 / self.method.config.temperature)
+
+
+class Company(Step):
+    """The encoder is judged in training mode: its batch norms measure the batch, whoever is in it."""
+
+    def encode(self, images):
+        self.encoder.train()
+        with no_grad():
+            return np.concatenate([self.encoder(to_float(images[i:i + 500])).numpy()
+                                   for i in range(0, len(images), 500)])
+
+
+class Twins(Step):
+    """One seed for both views: they are the same picture."""
+
+    def views(self, ids):
+        seed, size = self.rng.integers(2**32), self.method.config.view_size
+        x1, x2 = (two_views(self.images, ids, PRESETS["toybox"], np.random.default_rng(seed), size)[0]
+                  for _ in range(2))
+        return x1, x2
+
+
+class Sorted(Step):
+    """Nobody shuffles: images come class by class, as folders list them, and fill the queue with one class."""
+
+    def order(self):
+        return np.argsort(self.labels, kind="stable")
+
+
+ZOO: dict[str, type[Step]] = {"healthy": Step, "gradient": Gradient, "itself": Itself, "lengths": Lengths,
+                              "rotated": Rotated, "inverted": Inverted, "company": Company, "twins": Twins,
+                              "sorted": Sorted}
+
+
+def patient(seed: int, *given, **knobs) -> Step:
+    """One of ZOO, chosen by the seed, whose class does not tell which; other arguments are Step's."""
+    kind = list(ZOO.values())[np.random.default_rng((14, seed)).integers(len(ZOO))]
+    return type("Step", (kind,), {"__doc__": Step.__doc__})(*given, seed=seed, **knobs)

@@ -1,0 +1,233 @@
+"""The command line as a user meets it: a whole run, going on with it, and one line for every mistake."""
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import COMPILING, ENVIRONMENT, TRAIN, files, run, write_pictures
+from small import random_data, small_config
+
+from tinynnclr.cli.commands import Announce, main
+from tinynnclr.datasets.views import augmentation_pair
+from tinynnclr.storage import checkpoint
+from tinynnclr.train.loop import train
+from tinynnclr.train.run import Run
+from tinynnclr.train.run_dir import PICTURES, restore
+
+PRESS_CTRL_C = """import os, signal, sys, threading, time
+from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background may have ignored it
+
+def press():
+    while not Path("cut/metrics.csv").exists():
+        time.sleep(0.005)
+    if sys.platform == "win32":
+        os.kill(0, signal.CTRL_C_EVENT)  # to all processes of this console
+    else:
+        os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=press, daemon=True).start()
+from tinynnclr.cli.commands import main
+main()
+"""
+OWN_CONSOLE = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
+KEYS = ["method", "dataset", "seed", "epochs", "steps", "encoder", "parameters", "seconds", "views_per_second", "knn",
+        "linear", "baselines", "protocol", "evaluation_seconds", "threads", "ranks", "data", "target", "config"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with pictures, and a finished run in runs/nnclr-folder-pictures-0."""
+    home, before = tmp_path_factory.mktemp("home"), Path.cwd()
+    write_pictures(home / "pictures")
+    os.chdir(home)
+    try:
+        main(TRAIN)
+    finally:
+        os.chdir(before)
+    return home
+
+
+@pytest.fixture
+def here(home, tmp_path, monkeypatch, threads):
+    """Copies of them in an empty folder, the working directory of the test."""
+    for name in ("pictures", "runs"):
+        shutil.copytree(home / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+RUN = Path("runs") / "nnclr-folder-pictures-0"
+
+
+def rows(folder):
+    with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def timeless(folder):
+    """All that a finished run leaves, apart from times and speeds."""
+    groups, info = checkpoint.load(folder / "checkpoint.npz")
+    arrays = {f"{g}/{k}": v.tobytes() for g, members in groups.items() for k, v in members.items()}
+    clock = ("seconds", "views_per_second", "evaluation_seconds")
+    return {**arrays, "rng": info["rng"], "epoch": info["epoch"], "step": info["step"],
+            "metrics": [{k: v for k, v in row.items() if k not in clock} for row in rows(folder)],
+            "result": {k: v for k, v in json.loads((folder / "result.json").read_bytes()).items() if k not in clock}}
+
+
+# ---------------------------------------------------------------- a whole run
+
+
+def test_what_a_run_leaves(here):
+    assert sorted(os.listdir(RUN)) == sorted(["checkpoint.npz", "metrics.csv", "result.json", *PICTURES])
+    assert all((RUN / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for name in PICTURES)
+    result = json.loads((RUN / "result.json").read_bytes())
+    assert list(result) == KEYS
+    assert {k: list(v) for k, v in result["baselines"].items()} == {"pixels": ["knn", "linear"],
+                                                                    "random": ["knn", "linear"]}
+    assert (result["method"], result["dataset"], result["seed"]) == ("nnclr", "folder:pictures", 0)
+    assert (result["epochs"], result["steps"], result["encoder"]) == (2, 8, "tiny_cnn, width 2")
+    assert result["config"] == small_config(dataset="folder:pictures").to_dict()
+    accuracies = [part[key] for part in (result, *result["baselines"].values()) for key in ("knn", "linear")]
+    assert all(0 <= accuracy <= 1 and round(accuracy * 20, 6) % 1 == 0 for accuracy in accuracies)  # of 20 images
+    assert result["protocol"]["fitted_on"] == "train, 76 images"
+    assert result["seconds"] > 0
+    metrics = rows(RUN)
+    assert [(row["epoch"], row["step"]) for row in metrics] == [("1", "4"), ("2", "8")]
+    assert all(row["loss"] and row["age"] and row["views_per_second"] for row in metrics)
+
+
+def test_a_run_in_a_process_of_its_own(here):
+    """Quiet where no terminal listens: the table on standard output, nothing on standard error; the same numbers."""
+    done = subprocess.run([sys.executable, "-m", "tinynnclr", *TRAIN, "--no-plots", "--out", "mine"], env=ENVIRONMENT,
+                          capture_output=True, timeout=300, encoding="utf-8")
+    assert (done.returncode, done.stderr.replace(COMPILING, "")) == (0, "")
+    assert sorted(os.listdir("mine")) == ["checkpoint.npz", "metrics.csv", "result.json"]
+    mine, theirs = timeless(Path("mine")), timeless(RUN)
+    for found in (mine, theirs):
+        del found["result"]["threads"]  # is the process's own
+    assert mine == theirs
+    lines = done.stdout.splitlines()
+    assert "76 training images" in lines[0]
+    result = json.loads(Path("mine/result.json").read_bytes())
+    assert f"nnclr           {result['knn']:>7.1%} {result['linear']:>7.1%}" in lines
+    assert all(any(line.startswith(name) for line in lines) for name in ("chance", "raw pixels", "random weights"))
+    assert lines[-1] == "in mine: result.json, metrics.csv"
+
+
+def test_simclr_leaves_the_columns_of_neighbours_empty(here, capsys):
+    status, out, err = run(capsys, *TRAIN, "--method", "simclr", "--epochs", "1", "--out", "s/deep/er")
+    assert (status, err) == (0, "")
+    assert "simclr" in out
+    (row,) = rows(Path("s/deep/er"))
+    assert [k for k, v in row.items() if v == ""] == ["self_match", "age", "distinct", "agreement", "entropy", "nmi",
+                                                       "drift"]
+    assert set(PICTURES) < set(os.listdir("s/deep/er"))
+
+
+def test_a_queue_that_is_long_for_its_images_is_noted(here, capsys):
+    """What is found in it may be the image itself; where nothing is sought there, nothing is said."""
+    note = "note: a queue of 32 is more than a quarter of"
+    for i, (flags, said) in enumerate([(["--method", "nnclr"], True), (["--method", "moco"], True),
+                                       (["--method", "simclr"], False), (["--queue-size", "8"], False),
+                                       (["--no-neighbors"], False)]):
+        status, out, _ = run(capsys, *TRAIN, *flags, "--epochs", "1", "--no-plots", "--out", f"q{i}")
+        assert (status, note in out) == (0, said), flags
+
+
+def test_evaluate_says_the_same_again(here, capsys):
+    before, result = timeless(RUN), (RUN / "result.json").read_text(encoding="utf-8")
+    (RUN / "result.json").unlink()
+    status, out, err = run(capsys, "evaluate", RUN, "--threads", "1")
+    assert (status, err) == (0, "")
+    assert "random weights" in out
+    after = timeless(RUN)
+    assert after["result"].pop("threads") == 1
+    before["result"].pop("threads")
+    assert after == before
+    assert json.loads(result)["seconds"] == json.loads((RUN / "result.json").read_bytes())["seconds"]  # of training
+
+
+def test_before_training_a_run_is_its_own_floor(here, capsys):
+    start, _ = restore(RUN)
+    fresh = Run(start.config, restore(RUN)[1][0])
+    os.mkdir("fresh")
+    fresh.save(Path("fresh/checkpoint.npz"))
+    assert run(capsys, "evaluate", "fresh")[::2] == (0, "")
+    result = json.loads(Path("fresh/result.json").read_bytes())
+    assert {k: result[k] for k in ("knn", "linear")} == result["baselines"]["random"]
+    status, out, err = run(capsys, "plot", "fresh")
+    assert (status, out.split(), err) == (0, [str(Path("fresh") / n) for n in ("views.png", "embedding.png")], "")
+
+
+def test_plot_draws_again(here, capsys):
+    before = files(RUN)
+    for name in PICTURES:
+        (RUN / name).unlink()
+    status, out, err = run(capsys, "plot", RUN)
+    assert (status, err) == (0, "")
+    assert sorted(out.split()) == sorted(str(RUN / name) for name in PICTURES)
+    assert files(RUN) == before
+
+
+def test_progress_is_shown_where_it_is_wanted(capsys):
+    data = random_data(160)
+    for progress, words in ((True, ("epoch 2/2", "loss", "views/s", "20/20")), (False, ()), (None, ())):
+        train(Run(small_config(), data), data, augmentation_pair("simclr"), progress=progress)
+        out, err = capsys.readouterr()
+        err = err.replace(COMPILING, "")
+        assert out == ""
+        assert all(word in err for word in words) and bool(err) == bool(words)  # noqa: PT018
+
+
+def test_compilation_is_announced_once(capsys):
+    announce = Announce()
+    for _ in range(3):
+        announce.on_start(None)
+        announce.on_end(None)
+    assert capsys.readouterr() == ("", COMPILING)
+
+
+# ---------------------------------------------------------------- going on
+
+WORRY = "nothing is told apart"  # which is true of pictures of noise
+
+
+def test_interrupted_and_resumed_is_the_uninterrupted_run(here, capsys):
+    flags = [*TRAIN, "--no-plots", "--epochs", "16"]
+    done = subprocess.run([sys.executable, "-c", PRESS_CTRL_C, *flags, "--out", "cut"], env=ENVIRONMENT,
+                          capture_output=True, timeout=300, encoding="utf-8", **OWN_CONSOLE)
+    assert done.returncode == 130, done.stderr
+    saved, epoch = (checkpoint.load("cut/checkpoint.npz")[1][key] for key in ("step", "epoch"))
+    assert 4 <= saved < 16 * 4
+    assert [line for line in done.stderr.replace(COMPILING, "").splitlines() if line and WORRY not in line] == [
+        f"stopped; {saved} of 64 steps are saved. Resume with:",
+        "  tinynnclr train --resume --out cut"]
+    assert sorted(os.listdir("cut")) == ["checkpoint.npz", "metrics.csv"]
+    status, out, err = run(capsys, "train", "--resume", "--out", "cut", "--no-plots")
+    assert status == 0
+    assert f"epoch {epoch} of 16" in out.splitlines()[0]
+    status, _, err = run(capsys, *flags, "--out", "whole")
+    assert (status, [line for line in err.splitlines() if WORRY not in line]) == (0, [])
+    assert timeless(Path("cut")) == timeless(Path("whole"))
+
+
+def test_resuming_a_finished_run_changes_nothing(here, capsys):
+    before = timeless(RUN)
+    (RUN / "metrics.csv").unlink()  # as if the interrupt had come between the two files
+    assert run(capsys, "train", "--resume", "--out", RUN, "--no-plots", "--epochs", "2", "--width", "2")[::2] == (0, "")
+    assert timeless(RUN) == before
+
+
+def test_an_interrupt_while_judging(here, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tinynnclr.evaluate.judge_encoder", interrupt)
+    before = files(".")
+    assert run(capsys, "evaluate", RUN) == (130, "", "\nstopped\n")
+    assert files(".") == before

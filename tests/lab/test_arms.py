@@ -1,0 +1,58 @@
+"""The arms and the seeds that a command names."""
+import pytest
+from one_line import fails
+
+from tinynnclr.config import Config
+from tinynnclr.lab.sweep.arms import SHARED, parse_arms, parse_seeds
+from tinynnclr.methods import METHODS
+
+
+def test_all_is_every_method():
+    assert parse_arms("all") == {name: {"method": name} for name in METHODS if name != "dial"}
+
+
+def test_arms_have_the_types_of_their_knobs():
+    arms = parse_arms(" nnclr:neighbors=false:lr=1:anneal=linear, simclr:queue-size=64:lr=5e-2:nesterov=True")
+    assert arms == {"nnclr:neighbors=false:lr=1:anneal=linear": {"method": "nnclr", "neighbors": False, "lr": 1.0,
+                                                                  "anneal": "linear"},
+                    "simclr:queue-size=64:lr=5e-2:nesterov=True": {"method": "simclr", "queue_size": 64, "lr": 0.05,
+                                                                    "nesterov": True}}
+    assert type(arms["nnclr:neighbors=false:lr=1:anneal=linear"]["lr"]) is float
+    assert all(Config.of(knobs) for knobs in arms.values())
+
+
+def test_the_first_mention_gives_the_place():
+    names = list(parse_arms("simclr,all,simclr:lr=1,simclr"))
+    assert (names[0], names[-1]) == ("simclr", "simclr:lr=1")
+    assert sorted([*names[:-1], "dial"]) == sorted(METHODS)
+
+
+MISTAKES = {
+    "": ("got ''", "nnclr"), "nnclr,": ("got ''",), "nnclr simclr": ("got 'nnclr simclr'",),
+    "simclear": ("got 'simclear', did you mean simclr\\?",),
+    "nnclr:quue_size=3": ("nnclr:quue_size=3: unknown knob 'quue_size', did you mean queue_size\\?",),
+    "nnclr:": ("unknown knob ''",),
+    "nnclr:epochs": ("expected epochs=VALUE, once; got 'epochs'",),
+    "nnclr:lr=1:lr=2": ("expected lr=VALUE, once; got 'lr=2'",),
+    "nnclr:lr=fast": ("lr: expected float, got 'fast'",), "nnclr:top_k=1.5": ("top_k: expected int, got '1.5'",),
+    "nnclr:neighbors=1": ("neighbors: expected true or false, got '1'",),
+    **{f"nnclr:{name}=1": (f"{name} is the same for all arms",) for name in SHARED},
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_a_mistake_is_one_line(text):
+    with fails(ValueError, "--methods", *MISTAKES[text]):
+        parse_arms(text)
+
+
+def test_seeds():
+    assert parse_seeds("3") == [0, 1, 2]
+    assert parse_seeds("0,3, 7") == [0, 3, 7]
+    assert parse_seeds("3,") == [3]
+
+
+@pytest.mark.parametrize("text", ["", "0", "00", "-1", "1.5", "many", "1,1", "1,,2", ",", "3,01,1"])
+def test_bad_seeds(text):
+    with fails(ValueError, "--seeds: expected a count", "0,3,7", "got "):
+        parse_seeds(text)

@@ -1,0 +1,296 @@
+"""`tinynnclr compare` as a user meets it: all it leaves, stopped and gone on with, and one line for every mistake."""
+import csv
+import json
+import os
+import shlex
+import shutil
+import signal
+import struct
+from pathlib import Path
+
+import pytest
+from command_line import TRAIN, files, run, write_pictures
+
+from tinynnclr import kernels
+from tinynnclr.cli.commands import main
+from tinynnclr.lab.sweep import baseline_cache as floor_cache
+from tinynnclr.lab.sweep import comparison
+from tinynnclr.lab.sweep.comparison import OUTPUTS, duration
+from tinynnclr.methods import METHODS, SimCLR
+from tinynnclr.storage import checkpoint
+from tinynnclr.train import loop, run_dir
+
+KNOBS = [*TRAIN[1:], "--threads", "1", "--clusters", "5"]  # the data set, and what makes a run take a part of a second
+ARMS = ["nnclr", "simclr:lr=0.1", "simclr"]
+COMPARE = ["compare", *KNOBS, "--methods", ",".join(ARMS), "--seeds", "2"]
+OUT = Path("runs") / "compare-folder-pictures"
+FOLDERS = ["nnclr-0", "nnclr-1", "simclr-0", "simclr-1", "simclr-lr_0.1-0", "simclr-lr_0.1-1"]
+CLOCK = ("seconds", "views_per_second")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with pictures, and a finished comparison in runs/compare-folder-pictures."""
+    home, before, threads = tmp_path_factory.mktemp("home"), Path.cwd(), kernels.get_num_threads()
+    write_pictures(home / "pictures")
+    os.chdir(home)
+    try:
+        main(COMPARE)
+    finally:
+        os.chdir(before)
+        kernels.set_num_threads(threads)
+    return home
+
+
+@pytest.fixture
+def here(home, tmp_path, monkeypatch, threads):
+    """Copies of them in an empty folder, the working directory of the test."""
+    for name in ("pictures", "runs"):
+        shutil.copytree(home / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The folders of the runs that were trained."""
+    found, train_into = [], run_dir.train_into
+    monkeypatch.setattr(run_dir, "train_into", lambda folder, *a: found.append(folder.name) or train_into(folder, *a))
+    return found
+
+
+def rows(out=OUT):
+    with open(out / "compare.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def timeless(out=OUT):
+    """compare.csv without the columns of times, and the two tables' columns that tell none."""
+    table = [line.split("|")[:-2] for line in (out / "compare.md").read_text(encoding="utf-8").splitlines()
+             if line.startswith("| ")]
+    return [[v for k, v in row.items() if k not in CLOCK] for row in rows(out)], table
+
+
+def test_what_it_leaves(here):
+    assert sorted(os.listdir(OUT)) == sorted([*OUTPUTS, "floors.json", *FOLDERS])
+    assert all(sorted(os.listdir(OUT / name)) == ["checkpoint.npz", "metrics.csv", "result.json"] for name in FOLDERS)
+    results = {name: json.loads((OUT / name / "result.json").read_bytes()) for name in FOLDERS}
+    table, listed = rows(), json.loads((OUT / "compare.json").read_bytes())
+    assert [(row["arm"], row["seed"]) for row in table] == [(arm, seed) for seed in "01" for arm in ARMS]  # balanced
+    for row, item in zip(table, listed, strict=True):
+        result = results[f"{row['arm'].replace(':', '-').replace('=', '_')}-{row['seed']}"]
+        for key in ("method", "dataset", "encoder", "seed", "epochs", "steps", "knn", "linear", *CLOCK):
+            assert row[key] == str(result[key])
+        assert item["arm"] == row["arm"]
+        assert {k: v for k, v in item.items() if k in result and k != "config"} == {
+            k: v for k, v in result.items() if k != "config"}
+        assert item["config"] == {k: v for k, v in result["config"].items() if k != "data_dir"}
+        assert bool(row["agreement"]) == (row["method"] == "nnclr")
+        assert row["spread"] == f"{item['last_epoch']['spread']:.6g}"
+    assert results["simclr-lr_0.1-1"]["config"]["lr"] == 0.1
+    assert results["simclr-1"]["config"]["lr"] is None
+    assert results["nnclr-1"]["config"]["seed"] == 1
+    width, height = struct.unpack(">II", (OUT / "compare.png").read_bytes()[16:24])
+    assert (width, 250 < height < 700) == (1170, True)
+
+
+def test_the_page(here):
+    page = (OUT / "compare.md").read_text(encoding="utf-8")
+    means = [100 * sum(float(row["knn"]) for row in rows() if row["arm"] == arm) / 2 for arm in ARMS]
+    lines = [line for line in page.splitlines() if line.startswith("| ") and "%" in line]
+    assert len(lines) == len(ARMS) + 2
+    shown = {line.split("|")[1].strip(): float(line.split("|")[4].split("%")[0]) for line in lines}
+    assert [shown[arm] for arm in ARMS] == [pytest.approx(mean, abs=0.05) for mean in means]
+    assert list(shown.values()) == sorted(shown.values(), reverse=True)
+    assert "*raw pixels* (floor)" in shown
+    assert "kNN against nnclr, seed by seed" in page
+    assert "--seeds 2 --dataset folder:pictures" in page
+    assert str(here) not in page
+    assert "train, 76 images" in page
+    assert "So far" not in page
+
+
+def test_a_run_in_it_is_one_of_train(here, capsys):
+    """And so can be drawn, or judged again."""
+    assert run(capsys, "train", *KNOBS, "--method", "simclr", "--seed", "1", "--no-plots", "--out", "alone")[0] == 0
+    alone, ours = (json.loads((folder / "result.json").read_bytes()) for folder in (Path("alone"), OUT / "simclr-1"))
+    timeless_keys = [k for k in alone if k not in (*CLOCK, "evaluation_seconds")]
+    assert list(alone) == list(ours)
+    assert [alone[k] for k in timeless_keys] == [ours[k] for k in timeless_keys]
+
+
+def test_a_finished_comparison_trains_nothing(here, capsys, trained):
+    before = files(OUT)
+    status, out, err = run(capsys, *COMPARE)
+    assert (status, err, trained) == (0, "", [])
+    assert out.splitlines()[0].startswith("6 runs on folder:pictures, 6 of them done before")
+    assert files(OUT) == before
+
+
+def test_more_arms_and_seeds(here, capsys, trained, count):
+    methods = count(["nnclr", "byol"], [name for name in METHODS if name != "dial"])
+    given = count("nnclr,byol", "all")
+    flags = ["--methods", f"{given},simclr:lr=0.1", "--seeds", "3", "--data-dir", "elsewhere", "--threads", "2"]
+    status, out, err = run(capsys, "compare", *KNOBS, *flags)
+    assert status == 0
+    names = [f"{arm}-{seed}" for seed in range(3) for arm in (*methods, "simclr-lr_0.1")]
+    assert trained == [name for name in names if name not in FOLDERS]
+    assert len(rows()) == len(names)
+    assert f"[{len(rows())}/{len(rows())}] simclr:lr=0.1, seed 2: kNN " in out
+    assert "elsewhere" not in (OUT / "compare.md").read_text(encoding="utf-8")
+
+
+def test_floors_are_judged_once(here, capsys, monkeypatch):
+    calls = []
+    for name in ("judge_pixels", "judge_encoder"):
+        judge = getattr(floor_cache, name)
+        monkeypatch.setattr(floor_cache, name, lambda *a, judge=judge, name=name: calls.append(name) or judge(*a))
+    assert run(capsys, *COMPARE, "--out", "new")[0] == 0
+    assert sorted(calls) == ["judge_encoder", "judge_encoder", "judge_pixels"]  # two seeds
+    shutil.rmtree("new/simclr-1")
+    assert run(capsys, *COMPARE, "--out", "new")[0] == 0
+    assert len(calls) == 3
+
+
+# ---------------------------------------------------------------- stopped, and gone on with
+
+
+def stops(monkeypatch, where, name, count):
+    """Ctrl-C at the count-th call of a function."""
+    original, calls = getattr(where, name), []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == count:
+            signal.raise_signal(signal.SIGINT)
+        return original(*arguments)
+
+    monkeypatch.setattr(where, name, interrupted)
+
+
+STOPS = {"after the second run": (run_dir, "train_into", 3, 2, ""),
+         "inside the second run": (loop, "health", 8 + 6, 1, ", 6 steps of simclr:lr=0.1, seed 0, are saved"),
+         "while the second is judged": (comparison, "evaluate_into", 2, 1,
+                                        ", 8 steps of simclr:lr=0.1, seed 0, are saved")}
+
+
+@pytest.mark.parametrize("name", STOPS)
+def test_stopped_and_gone_on_with(name, here, capsys, monkeypatch, trained):
+    *where, done, more = STOPS[name]
+    with monkeypatch.context() as patch:
+        stops(patch, *where)
+        status, out, err = run(capsys, *COMPARE, "--out", "new")
+    assert status == 130
+    assert f"stopped; {done} of 6 runs are done{more}. Resume with:\n  tinynnclr compare " in err
+    assert out.splitlines()[-1].startswith(f"[{done}/6] {ARMS[done - 1]}, seed 0: kNN ")
+    assert "; about " in out.splitlines()[-1]
+    assert len(rows(Path("new"))) == done
+    assert f"So far: {done} of 6 runs." in Path("new/compare.md").read_text(encoding="utf-8")
+    told = shlex.split(err.splitlines()[-1])
+    assert told[0] == "tinynnclr"
+    del trained[:]
+    status, out, err = run(capsys, *told[1:])
+    assert status == 0
+    assert f"{done} of them done before" in out.splitlines()[0]
+    assert len(trained) == 6 - done
+    assert timeless(Path("new")) == timeless()
+
+
+def test_judged_before_it_was_through(here, capsys, trained):
+    """`tinynnclr evaluate` after an interrupt leaves a result.json that is not the last; lost metrics come back."""
+    before = timeless()
+    path = OUT / "simclr-0" / "result.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "epochs": 1, "knn": 0.0}), encoding="utf-8")
+    (OUT / "nnclr-1" / "metrics.csv").unlink()
+    assert run(capsys, *COMPARE)[0] == 0
+    assert trained == ["simclr-0", "nnclr-1"]
+    assert timeless() == before
+
+
+def test_an_arm_that_diverges(here, capsys):
+    flags = [*COMPARE, "--methods", f"simclr:lr=1e30,{','.join(ARMS)}"]
+    status, out, err = run(capsys, *flags)
+    assert status == 1
+    assert err.splitlines()[-1] == ("tinynnclr compare: 2 of 8 runs failed, as told above: simclr:lr=1e30, seed 0; "
+                                    "simclr:lr=1e30, seed 1")
+    assert "] simclr:lr=1e30, seed 0: failed: step 2, epoch 1: the loss is not finite" in out
+    assert [row["arm"] for row in rows()] == 2 * ARMS
+    page = (OUT / "compare.md").read_text(encoding="utf-8")
+    assert "\nFailed: simclr:lr=1e30, seed 1: step 2, epoch 1: the loss is not finite" in page
+    assert "So far" not in page
+    status, out, err = run(capsys, *COMPARE, "--methods", "simclr", "--lr", "1e30", "--seeds", "1", "--out", "wild")
+    assert (status, os.listdir("wild/simclr-0")) == (1, ["checkpoint.npz"])
+    assert "compare.md" not in out
+    assert sorted(os.listdir("wild")) == ["floors.json", "simclr-0"]
+    assert run(capsys, *COMPARE, "--methods", "simclr", "--seeds", "1", "--out", "wild")[0] == 0  # no step was saved
+
+
+def test_a_methods_own_defaults_and_whose_knob_wins(here, capsys, monkeypatch):
+    monkeypatch.setattr(SimCLR, "defaults", {"temperature": 0.5, "warmup": 0.1})
+    flags = ["--methods", "nnclr,simclr,simclr:temperature=0.3", "--warmup", "0.2", "--seeds", "5,", "--out", "new"]
+    assert run(capsys, "compare", *KNOBS, *flags)[0] == 0
+    configs = [item["config"] for item in json.loads(Path("new/compare.json").read_bytes())]
+    assert [(c["temperature"], c["warmup"], c["seed"]) for c in configs] == [(t, 0.2, 5) for t in (0.15, 0.5, 0.3)]
+
+
+def test_durations():
+    assert [duration(s) for s in (0.04, 9.94, 9.96, 59.4, 59.6, 62, 3599.6, 7512)] == [
+        "0.0 s", "9.9 s", "10 s", "59 s", "1 min 0 s", "1 min 2 s", "1 h 0 min", "2 h 5 min"]
+
+
+# ---------------------------------------------------------------- mistakes
+
+MISTAKES = {
+    "unknown method": (["--methods", "nnclr,simclear"], "got 'simclear', did you mean simclr?"),
+    "unknown knob": (["--methods", "nnclr:neighbours=false"], "unknown knob 'neighbours', did you mean neighbors?"),
+    "bad value": (["--methods", "nnclr:lr=fast"], "nnclr:lr=fast: lr: expected float, got 'fast'"),
+    "out of range": (["--methods", "nnclr:temperature=0"], "arm nnclr:temperature=0: temperature: expected above 0"),
+    "bad choice": (["--methods", "nnclr:anneal=liner"], "expected one of none, linear", "did you mean linear?"),
+    "a knob of all": (["--methods", "nnclr:seed=3"], "seed is the same for all arms"),
+    "the same twice": (["--methods", "nnclr,nnclr:top_k=1"], "nnclr and nnclr:top_k=1 are the same run"),
+    "no seeds": (["--seeds", "0"], "--seeds: expected a count", "got '0'"),
+    "method": (["--method", "nnclr"], "tinynnclr compare: unknown flag --method, did you mean --methods?"),
+    "seed": (["--seed", "1"], "unknown flag --seed, did you mean --seeds?"),
+    "unknown data": (["--dataset", "toybix"], "got 'toybix', did you mean toybox?"),
+    "too large a batch": (["--methods", "nnclr,nnclr:batch_size=99", "--out", "new"],
+                          "arm nnclr:batch_size=99: batch_size", "76"),
+    "another knob": (["--epochs", "3"], "nnclr-0 holds a run with epochs 2, and now it is 3: give 2 again, name"),
+    "another judge": (["--knn-k", "4"], "with knn_k 3, and now it is 4"),
+    "a file": (["--out", "pictures/class0/0.png"], "--out", "cannot write there"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_one_line(name, here, capsys, trained):
+    arguments, *words = MISTAKES[name]
+    before = files(here)
+    status, out, err = run(capsys, *COMPARE, *arguments)
+    assert (status, out, err.count("\n"), trained) == (2, "", 1, [])
+    assert err.startswith("tinynnclr compare: ")
+    assert [word for word in words if word not in err] == []
+    assert files(here) == before
+    assert sorted(os.listdir(here)) == ["pictures", "runs"]
+
+
+def test_what_is_in_a_folder(here, capsys):
+    """A run that was begun with another knob, one of another version, and things that are no run: a line each."""
+    (OUT / "simclr-1" / "result.json").unlink()
+    assert "simclr-1 holds a run with warmup 0.05, and now it is 0.5" in run(
+        capsys, *COMPARE, "--methods", "simclr", "--seeds", "1,", "--warmup", "0.5")[2]
+    result = json.loads((OUT / "nnclr-0" / "result.json").read_bytes())
+    for text, words in ((json.dumps({**result, "config": {"gone": 1}}), "nnclr-0: a run of another version"),
+                        ("{", "result.json is damaged: delete it"), ("[]", "result.json is damaged: delete it")):
+        (OUT / "nnclr-0" / "result.json").write_text(text, encoding="utf-8")
+        status, out, err = run(capsys, *COMPARE)
+        assert (status, out, err.count("\n"), words in err) == (2, "", 1, True)
+    (OUT / "nnclr-0" / "result.json").unlink()
+    checkpoint.save(OUT / "nnclr-0" / "checkpoint.npz", {}, {"step": 3})
+    status, out, err = run(capsys, *COMPARE)
+    assert (status, out, err) == (2, "", f"tinynnclr compare: {OUT / 'nnclr-0' / 'checkpoint.npz'} holds no run\n")
+
+
+def test_help(capsys):
+    status, out, _ = run(capsys, "compare", "--help")
+    assert status == 0
+    assert all(word in out for word in ("--methods ARMS", "--seeds SEEDS", "--epochs INT", *METHODS))
+    assert "--seed INT" not in out

@@ -1,0 +1,164 @@
+"""Exporting an encoder: names, shapes and layouts, files that run no code, and one line for every mistake."""
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import files, run
+from exported import read, write_run
+from needed import need
+from one_line import fails
+
+from tinynnclr import __version__
+from tinynnclr.lab.export import FORMATS, export_run, torch_state
+from tinynnclr.nn import Linear, ReLU, Sequential
+from tinynnclr.storage import checkpoint
+from tinynnclr.train import run_dir
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_names_and_shapes(standardize, tmp_path, rng):
+    encoder = write_run(tmp_path / "run", rng, width=2, standardize=standardize)
+    state, wanted = torch_state(encoder), {}
+    for place, inputs, outputs in ((0, 3, 2), (3, 2, 4), (6, 4, 8), (9, 8, 16)):
+        place += standardize
+        norm = dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (outputs,))
+        wanted[f"{place}.weight"] = (outputs, inputs, 3, 3)
+        wanted |= {f"{place + 1}.{name}": shape for name, shape in {**norm, "num_batches_tracked": ()}.items()}
+    assert {name: a.shape for name, a in state.items()} == wanted
+    assert list(state) == list(wanted)
+    assert all(a.dtype == (np.int64 if "num" in name else np.float32) for name, a in state.items())
+    assert all(a.flags.c_contiguous and a.flags.owndata for name, a in state.items())
+    conv, norm = encoder.body.layers[standardize:standardize + 2]
+    first = state[f"{int(standardize)}.weight"]
+    for o, i, y, x in np.ndindex(first.shape):
+        assert first[o, i, y, x] == conv.weight.data[y, x, i, o]
+    assert state[f"{standardize + 1}.running_var"].tobytes() == norm.running_var.tobytes() != np.ones(2, "f").tobytes()
+    first[...] = 0  # a copy: the network keeps its own
+    assert conv.weight.data.any()
+
+
+def test_linear_is_turned_round(rng):
+    layer = Linear(3, 5, rng)
+    state = torch_state(layer)
+    assert {name: a.shape for name, a in state.items()} == {"weight": (5, 3), "bias": (5,)}
+    assert all(state["weight"][o, i] == layer.weight.data[i, o] for o, i in np.ndindex(5, 3))
+    assert list(torch_state(Sequential(ReLU(), layer))) == ["1.weight", "1.bias"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_is_in_the_file(kind, tmp_path, rng):
+    if kind == "safetensors":
+        need("safetensors")
+    encoder = write_run(tmp_path / "run", rng, width=3, method="simclr", standardize=False)
+    arrays, info = read(export_run(tmp_path / "run", kind))
+    state = torch_state(encoder)
+    assert {name: (a.dtype, a.shape, a.tobytes()) for name, a in arrays.items()} == {
+        name: (a.dtype, a.shape, a.tobytes()) for name, a in state.items()}
+    assert info == {"method": "simclr", "dataset": "folder:gone", "epochs": "7", "seed": "3", "encoder": "tiny_cnn",
+                    "width": "3", "standardize": "False", "version": __version__}
+    assert sorted(files(tmp_path / "run")) == ["checkpoint.npz", f"encoder.{kind}"]
+
+
+def test_an_npz_holds_no_pickle(tmp_path, rng):
+    write_run(tmp_path / "run", rng)
+    with zipfile.ZipFile(export_run(tmp_path / "run")) as archive:
+        for name in archive.namelist():
+            assert name.endswith(".npy")
+            with archive.open(name) as file:
+                assert np.lib.format.read_magic(file) == (1, 0)
+                assert not np.lib.format.read_array_header_1_0(file)[2].hasobject
+
+
+def test_no_data_are_loaded_and_no_first_weights_exported(tmp_path, rng, monkeypatch):
+    """The checkpoint's weights, not those that its seed begins with."""
+    def loaded(*_, **__):
+        raise AssertionError("data")
+
+    monkeypatch.setattr(run_dir.datasets, "load", loaded)
+    encoder = write_run(tmp_path / "run", rng)
+    for p in encoder.parameters():
+        p.data += 1
+    groups, info = checkpoint.load(tmp_path / "run" / "checkpoint.npz")
+    groups["method"] |= {f"encoder.{name}": a for name, a in encoder.state_dict().items()}
+    checkpoint.save(tmp_path / "run" / "checkpoint.npz", groups, info)
+    restored, config, info = run_dir.load_encoder(tmp_path / "run")
+    assert {k: v.tobytes() for k, v in restored.state_dict().items()} == {
+        k: v.tobytes() for k, v in encoder.state_dict().items()}
+    assert (config.dataset, info["epoch"], restored.features) == ("folder:gone", 7, 16)
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_the_command(tmp_path, rng, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_run(Path("run"), rng)
+    assert run(capsys, "export", "run") == (0, f"{Path('run/encoder.npz')}\n", "")
+    assert run(capsys, "export", "run", "--format", "npz", "--out", "mine.bin") == (0, "mine.bin\n", "")
+    once = Path("mine.bin").read_bytes()
+    assert once == Path("run/encoder.npz").read_bytes()
+    assert run(capsys, "export", "run", "--out", "mine.bin")[0] == 0  # over the old one
+    assert Path("mine.bin").read_bytes() == once
+
+
+MISTAKES = {
+    "no run": (["nowhere"], "no checkpoint at nowhere"),
+    "nothing": ([], "required: DIR"),
+    "damaged": (["bad"], "checkpoint.npz is damaged or not a tinynnclr checkpoint"),
+    "something else": (["foreign"], "checkpoint.npz holds no run"),
+    "half a run": (["half"], "checkpoint.npz does not fit this run", "missing"),
+    "another width": (["wide"], "checkpoint.npz does not fit this run", "expected float32"),
+    "no such folder": (["run", "--out", "gone/x.npz"], "x.npz: cannot be written (No such file or directory)"),
+    "a folder": (["run", "--out", "bad"], "bad: cannot be written"),
+    "a file on the way": (["run", "--out", "a-file/x.npz"], "x.npz: cannot be written"),
+    "the checkpoint": (["run", "--out", "bad/../run/checkpoint.npz"], "that is the run's checkpoint"),
+    "unknown format": (["run", "--format", "onnx"], "--format", "'onnx'", "npz", "safetensors"),
+    "unknown flag": (["run", "--formats", "npz"], "unknown flag --formats, did you mean --format?"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes(name, tmp_path, rng, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_run(Path("run"), rng)
+    groups, info = checkpoint.load("run/checkpoint.npz")
+    for folder in ("bad", "foreign", "half", "wide"):
+        Path(folder).mkdir()
+    Path("a-file").write_text("hello", encoding="utf-8")
+    Path("bad/checkpoint.npz").write_bytes(b"PK\x03\x04 and then nothing")
+    checkpoint.save("foreign/checkpoint.npz", {"a": {"b": np.ones(3)}}, {"epoch": 3})
+    checkpoint.save("half/checkpoint.npz", {"optimizer": groups["optimizer"]}, info)
+    checkpoint.save("wide/checkpoint.npz", groups, {**info, "config": {**info["config"], "width": 3}})
+    before, (arguments, *words) = files("."), MISTAKES[name]
+    status, out, err = run(capsys, "export", *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("tinynnclr export: ")
+    assert [word for word in words if word not in err] == []
+    assert files(".") == before
+
+
+def test_without_safetensors(tmp_path, rng, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_run(Path("run"), rng)
+    for name in ("safetensors", "safetensors.numpy"):
+        monkeypatch.setitem(sys.modules, name, None)
+    status, out, err = run(capsys, "export", "run", "--format", "safetensors")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert 'pip install "tinynnclr[export]"' in err
+    assert list(files("run")) == ["checkpoint.npz"]
+    with fails(ValueError, "the package is not installed", "--format npz"):
+        export_run(Path("run"), "safetensors")
+    assert run(capsys, "export", "run")[0] == 0
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, rng, monkeypatch):
+    def fsync(_):
+        raise OSError(28, "No space left on device")
+
+    write_run(tmp_path / "run", rng)
+    monkeypatch.setattr("os.fsync", fsync)
+    with fails(OSError, "encoder.npz: cannot be written", "No space left on device"):
+        export_run(tmp_path / "run")
+    assert list(files(tmp_path / "run")) == ["checkpoint.npz"]

@@ -1,0 +1,215 @@
+"""DeepCluster: clusters as labels, an epoch flat over them, a head that begins anew, and none of it lost on resume."""
+import math
+import signal
+
+import numpy as np
+import pytest
+from one_line import fails
+from small import easy_data, random_data, small_config, state_of
+
+from tinynnclr.datasets.dataset import Dataset, batches
+from tinynnclr.datasets.views import augmentation_pair
+from tinynnclr.kernels import kmeans
+from tinynnclr.methods import METHODS, DeepCluster
+from tinynnclr.methods.clustering import pca_whiten
+from tinynnclr.metrics.nmi import normalized_mutual_information
+from tinynnclr.models import TinyCNN
+from tinynnclr.models.encode import encode
+from tinynnclr.train.loop import train
+from tinynnclr.train.run import Run
+
+B, DATA = 16, random_data(70)  # 4 batches of 16 and a rest of 6
+
+
+def config(**changes):
+    return small_config(**{"method": "deepcluster", "clusters": 6, "pca": 8, "kmeans_steps": 5, **changes})
+
+
+def build(data=DATA, **changes):
+    rng = np.random.default_rng(1)
+    return DeepCluster(TinyCNN(3, rng), config(**changes), rng, data)
+
+
+def views(rng, b=B):
+    return rng.random((2, b, 16, 16, 3), np.float32)
+
+
+def trained(data=DATA, augmentation="simclr", **changes):
+    run = Run(config(**changes), data)
+    train(run, data, augmentation_pair(augmentation), progress=False)
+    return run
+
+
+def test_the_labels_are_the_clusters_of_all_images():
+    """By number, whatever the order: whole images, in evaluation mode, whitened, then k-means."""
+    method = build()
+    assert (method.assignment == -1).all()
+    method.start_epoch(70, np.random.default_rng(4))
+    rows = pca_whiten(encode(method.encoder, DATA.images), 8)
+    _, wanted, _ = kmeans(rows, 6, 5, np.random.default_rng(4))
+    np.testing.assert_array_equal(method.assignment, wanted)
+    assert np.bincount(method.assignment, minlength=6).min() >= 1
+    for i in (0, 33, 69):  # and the same image by itself has the same features: no row was swapped
+        np.testing.assert_allclose(encode(method.encoder, DATA.images[i:i + 1])[0],
+                                   encode(method.encoder, DATA.images)[i], atol=1e-6)
+
+
+def test_clustering_moves_no_running_statistic(rng):
+    method = build()
+    before = method.encoder.state_dict()
+    method.start_epoch(70, rng)
+    assert all(v.tobytes() == before[k].tobytes() for k, v in method.encoder.state_dict().items())
+    assert method.encoder.training
+
+
+@pytest.mark.parametrize("clusters", [2, 6, 25])
+def test_one_epoch_is_flat_over_the_clusters(clusters):
+    method = build(clusters=clusters)
+    for seed in range(3):
+        order, _ = method.start_epoch(70, np.random.default_rng(seed))
+        assert len(order) == 64  # whole batches
+        seen = np.concatenate(list(batches(order, B)))
+        counts = np.bincount(method.assignment[seen], minlength=clusters)
+        assert np.ptp(counts) <= 1
+        assert counts.sum() == 64
+
+
+def test_the_loss_is_the_formula(rng):
+    method = build()
+    method.start_epoch(70, rng)
+    x1, x2 = views(rng)
+    ids, total = rng.integers(0, 70, B), 0.0
+    method.head.weight.data[...] = rng.standard_normal(method.head.weight.shape)
+    for x in (x1, x2):
+        h = method.encoder(x).numpy().astype(np.float64)
+        logits = (h - h.mean(axis=0)) / np.sqrt(h.var(axis=0) + 1e-5) @ method.head.weight.data
+        for row, i in zip(logits, ids, strict=True):  # the label of image i is assignment[i]
+            total += (np.log(np.exp(row).sum()) - row[method.assignment[i]]) / (2 * B)
+    assert method.loss(x1, x2, ids).item() == pytest.approx(total, rel=1e-4)
+    found = method.after_step()
+    assert found.keys() == {"z", "nmi"}
+    np.testing.assert_array_equal(found["z"], method.encoder(x1).numpy())
+    method.loss(x1, x2, ids).backward()
+    assert all(p.grad is not None and np.abs(p.grad).max() > 0 for p in method.parameters())
+
+
+def test_a_head_of_zeros_guesses(rng):
+    method = build()
+    method.start_epoch(70, rng)
+    for p in method.head.parameters():
+        p.data[...] = 0
+    assert method.loss(*views(rng), np.arange(B)).item() == pytest.approx(math.log(6), rel=1e-6)
+    assert method.guess() == math.log(6)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lars", "adamw"])
+def test_the_head_begins_anew_and_its_memory_with_it(optimizer):
+    run = Run(config(optimizer=optimizer, clusters=40, width=4), DATA)
+    order, _ = run.method.start_epoch(70, run.rng)
+    for indices in batches(order, B):
+        run.method.loss(*views(run.rng), indices).backward()
+        run.optimizer.step()
+        run.method.zero_grad()
+    named = run.method.named_parameters()
+    before = {name: p.data.copy() for name, p in named.items()}
+    memory = {f"{kind} {name}": (a, a.copy()) for kind, arrays in run.optimizer.arrays.items()
+              for name, a in zip(named, arrays, strict=True)}
+    assert all(old.any() for _, old in memory.values())
+    _, renewed = run.method.start_epoch(70, run.rng)
+    run.optimizer.forget(renewed)
+    assert [p is q for p, q in zip(renewed, run.method.head.parameters(), strict=True)] == [True, True]
+    for name, (now, old) in memory.items():
+        if "head" in name:
+            assert not now.any(), name
+        else:
+            np.testing.assert_array_equal(now, old)
+    for name, p in named.items():
+        assert np.array_equal(p.data, before[name]) == ("head" not in name), name
+    weight, bias = run.method.head.weight.data, run.method.head.bias.data
+    assert not bias.any()
+    assert weight.std() == pytest.approx(0.01, rel=0.1)  # 32 x 40 numbers
+    assert abs(weight.mean()) < 0.002
+
+
+def test_nmi_is_that_of_two_epochs_in_a_row(rng):
+    method = build()
+    method.start_epoch(70, rng)
+    method.loss(*views(rng), np.arange(B))
+    assert math.isnan(method.after_step()["nmi"])
+    first = method.assignment.copy()
+    method.start_epoch(70, rng)
+    method.loss(*views(rng), np.arange(B))
+    assert method.after_step()["nmi"] == normalized_mutual_information(first, method.assignment)
+    run = trained(epochs=3)
+    nmi = [row["nmi"] for row in run.metrics]
+    assert math.isnan(nmi[0])
+    assert all(0 < value <= 1 for value in nmi[1:])
+    assert nmi[2] == pytest.approx(run.method.nmi[0], abs=1e-12)
+
+
+def test_labels_do_not_reach_the_training():
+    permuted = Dataset(DATA.images, np.random.default_rng(0).permutation(DATA.labels), DATA.class_names)
+    gradients = []
+    for data in (DATA, permuted):
+        method, rng = build(data), np.random.default_rng(5)
+        method.start_epoch(70, rng)
+        method.loss(*views(rng), np.arange(B)).backward()
+        gradients.append([p.grad.tobytes() for p in method.parameters()])
+    assert gradients[0] == gradients[1]
+    ours, theirs = (state_of(trained(data, epochs=3)) for data in (DATA, permuted))
+    assert [name for name in ours if ours[name] != theirs[name]] == ["metrics"]  # monitor_knn shows the labels
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("step", [4, 6, 8, 11])  # an epoch has 4 steps
+def test_a_resumed_run_is_the_uninterrupted_one(step, optimizer, tmp_path, monkeypatch):
+    run, whole = Run(config(epochs=3, optimizer=optimizer), DATA), trained(epochs=3, optimizer=optimizer)
+    after_step = run.method.after_step
+
+    def press():
+        if run.step + 1 == step:
+            signal.raise_signal(signal.SIGINT)
+        return after_step()
+
+    monkeypatch.setattr(run.method, "after_step", press)
+    with pytest.raises(KeyboardInterrupt):
+        train(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"), progress=False)
+    resumed = Run(config(epochs=3, optimizer=optimizer), DATA)
+    resumed.load(tmp_path / "c.npz")
+    assert (resumed.step, resumed.epoch, len(resumed.order)) == (step, step // 4, 64 if step % 4 else 0)
+    np.testing.assert_array_equal(resumed.method.assignment, run.method.assignment)
+    train(resumed, DATA, augmentation_pair("simclr"), progress=False)
+    ours, theirs = state_of(whole), state_of(resumed)
+    assert ours == theirs
+    assert {"method.assignment", "method.nmi", "method.head.weight"} < ours.keys()
+
+
+def test_the_images_are_not_saved():
+    assert {v.shape for v in build().state_dict().values()}.isdisjoint({DATA.images.shape})
+
+
+def test_the_number_of_threads_does_not_matter(threads):
+    states = []
+    for n in (1, 2, 3):
+        threads(n)
+        states.append(state_of(trained(width=4, epochs=2)))
+    assert states[0] == states[1] == states[2]
+
+
+def test_training_leaves_the_guess_behind():
+    """Within an epoch, for each begins with a new head, and from one to the next."""
+    data = easy_data(320)
+    run = trained(data, "crop-only", epochs=5, width=4, lr=1.0, clusters=8, standardize=False)
+    assert METHODS["deepcluster"] is DeepCluster
+    losses = [row["loss"] for row in run.metrics]
+    assert min(losses) < 0.8 * math.log(8)
+    assert losses[0] > losses[1] > losses[2]
+    run.order, _ = run.method.start_epoch(320, run.rng)
+    x = data.images[run.order[:256]] / np.float32(255)
+    assert run.method.loss(x, x, run.order[:256]).item() == pytest.approx(math.log(8), rel=0.02)  # small new weights
+
+
+def test_more_clusters_than_images():
+    with fails(ValueError, "clusters: 71 is more than the 70 training images"):
+        Run(config(clusters=71), DATA)
+    assert Run(config(clusters=70), DATA).method.clusters == 70

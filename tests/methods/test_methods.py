@@ -1,0 +1,219 @@
+"""What holds for every method: it resumes bit for bit, needs no labels, keeps its banks out of reach of gradients."""
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from one_line import fails
+from small import easy_data, random_data, small_config, state_of
+
+import tinynnclr
+from tinynnclr.config import Config
+from tinynnclr.datasets.dataset import Dataset
+from tinynnclr.datasets.views import augmentation_pair
+from tinynnclr.methods import METHODS
+from tinynnclr.models import ENCODERS
+from tinynnclr.models.encode import encode
+from tinynnclr.train.loop import train
+from tinynnclr.train.run import Run
+
+DATA = random_data(70)  # 4 batches of 16 and a rest of 6
+VARIANTS = {**{name: {"method": name} for name in METHODS},
+            "top-k": {"top_k": 3}, "soft": {"soft_neighbor": True}, "ema": {"momentum_encoder": True},
+            "prototypes": {"prototypes": 20}, "no predictor": {"predictor": False}, "both": {"both_directions": True},
+            "ring": {"method": "instance_discrimination", "negatives": "ring", "anneal": "linear"},
+            "sampled": {"method": "instance_discrimination", "bank_loss": "sampled", "bank_negatives": 30},
+            "nce": {"method": "cmc", "bank_loss": "nce", "bank_negatives": 30},
+            "ball": {"method": "moco", "negatives": "ball", "anneal": "step", "symmetric": True, "head": "v1"},
+            "neighbours of BYOL": {"method": "byol", "neighbors": True},
+            "four views": {"method": "simclr", "views": 4},
+            "outside": {"method": "snclr", "soft_weights": "outside", "soft_k": 2}}
+each = pytest.mark.parametrize("name", VARIANTS)
+LEARNING = [name for name in METHODS if name not in ("random", "deepcluster")]  # whose head begins anew every epoch
+
+
+def config_of(name, **changes):
+    sizes = {"queue_size": 40, "clusters": 5, "pca": 6, "kmeans_steps": 3}  # 40 rows: not a multiple of 16
+    return small_config(**{**METHODS[VARIANTS[name].get("method", "nnclr")].defaults, **sizes, **VARIANTS[name],
+                           **changes})
+
+
+def trained(config, data=DATA, augmentation="simclr", **options):
+    run = Run(config, data)
+    train(run, data, augmentation_pair(augmentation), progress=False, **options)
+    return run
+
+
+def one_step(name, data=DATA):
+    """A run after one epoch, with the loss of the next step and the samples of that step."""
+    run = trained(config_of(name, epochs=1), data)
+    rng = np.random.default_rng(3)
+    x1, x2 = rng.random((2, 16 * run.config.views // 2, 16, 16, 3), np.float32)
+    ids = rng.permutation(len(data))[:16]
+    return run, run.method.loss(x1, x2, ids), ids
+
+
+@each
+def test_resumed_in_the_middle_of_an_epoch_and_at_its_end(name, tmp_path):
+    config = config_of(name, epochs=3)
+    whole = state_of(trained(config))
+    for step in (6, 8):
+
+        class Stop(Exception):
+            pass
+
+        run = Run(config, DATA)
+        real = run.method.after_step
+
+        def stop(run=run, real=real, step=step):
+            out = real()
+            if run.step + 1 == step:
+                import signal
+                signal.raise_signal(signal.SIGINT)
+            return out
+
+        run.method.after_step = stop
+        with pytest.raises(KeyboardInterrupt):
+            train(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"), progress=False)
+        assert run.step == step
+        resumed = Run(config, DATA)
+        resumed.load(tmp_path / "c.npz")
+        train(resumed, DATA, augmentation_pair("simclr"), progress=False)
+        found = state_of(resumed)
+        assert found.keys() == whole.keys()
+        assert [key for key in whole if whole[key] != found[key]] == []
+
+
+@each
+def test_the_same_bytes_for_any_number_of_threads(name, threads):
+    states = []
+    for n in (1, 3):
+        threads(n)
+        states.append(state_of(trained(config_of(name, epochs=1))))
+    assert states[0] == states[1]
+
+
+@each
+def test_no_label_reaches_the_training(name):
+    other = Dataset(DATA.images, np.random.default_rng(0).permutation(DATA.labels), DATA.class_names)
+    ours, theirs = (state_of(trained(config_of(name), data)) for data in (DATA, other))
+    same = all(ours[key] == theirs[key] for key in ours if key != "metrics")  # where agreement is told
+    assert same == (name not in ("supervised", "dial"))
+
+
+@each
+def test_gradients_reach_the_weights_and_nothing_else(name):
+    run, loss, _ = one_step(name)
+    parameters, before = run.method.named_parameters(), run.method.state_dict()
+    run.method.zero_grad()
+    loss.backward()
+    after = run.method.state_dict()
+    assert [key for key in before if before[key].tobytes() != after[key].tobytes()] == []  # banks and slow copies, too
+    for key, p in parameters.items():
+        assert p.grad is not None, key
+        assert np.isfinite(p.grad).all(), key
+        assert np.abs(p.grad).max() > 0 or (name, key) == ("random", "nothing"), key
+    assert {id(p) for p in run.optimizer.parameters} == {id(p) for p in parameters.values()}
+
+
+@each
+def test_judging_moves_nothing(name):
+    run, _, _ = one_step(name)
+    before = run.method.state_dict()
+    h = encode(run.method.encoder, DATA.images)
+    assert h.shape == (len(DATA), run.method.encoder.features)
+    after = run.method.state_dict()
+    assert [key for key in before if before[key].tobytes() != after[key].tobytes()] == []
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if any(
+    word in VARIANTS[name].get("method", "") for word in ("moco", "snclr", "byol")) or name == "ema"])
+def test_slow_copies_are_saved_and_never_trained(name):
+    run = Run(config_of(name), DATA)
+    slow = [key for key in run.method.state_dict() if re.match(r"(momentum_encoder|target)\.copies.*weight", key)]
+    assert len(slow) > 5
+    assert not any(re.match("(momentum_encoder|target)", key) for key in run.method.named_parameters())
+
+
+@each
+def test_diagnostics(name):
+    run, _, ids = one_step(name)
+    found = run.method.after_step()
+    assert ("z" in found) == (name != "random")
+    if "z" in found:
+        assert found["z"].ndim == 2
+        assert len(found["z"]) == 16
+    if "rows" in found:
+        np.testing.assert_array_equal(found["anchor_ids"], ids)
+        assert found["neighbor_ids"].shape == found["ages"].shape == found["rows"].shape == (16,)
+        assert found["neighbor_ids"].min() >= 0
+    guess = run.method.guess()
+    assert guess is None or 0 < guess < 20
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_every_method_learns(name):
+    """Pictures that are easy to tell apart: the loss falls from that of a guess."""
+    data = easy_data(64)
+    changes = {"epochs": 12, "width": 4, "lr": 0.2, "standardize": False, "temperature": 0.2, "ema": 0.9}
+    run = trained(config_of(name, **changes), data, "crop-only")
+    losses = [row["loss"] for row in run.metrics]
+    assert sum(losses[-2:]) / 2 < sum(losses[:2]) / 2 - 0.05, losses
+    assert all(math.isfinite(loss) for loss in losses)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("encoder", [name for name in ENCODERS if name not in ("tiny_cnn", "resnet14", "resnet20")])
+def test_every_method_on_every_encoder(method, encoder):
+    """One epoch of two steps, which moves the weights, and features for the evaluation."""
+    run = Run(config_of(method, encoder=encoder, epochs=1, width=4), DATA.take(32))
+    before = {k: p.data.copy() for k, p in run.method.named_parameters().items()}
+    train(run, DATA.take(32), augmentation_pair("simclr"), progress=False)
+    assert math.isfinite(run.metrics[-1]["loss"])
+    moved = [k for k, p in run.method.named_parameters().items() if not np.array_equal(before[k], p.data)]
+    assert moved or method == "random"
+    h = encode(run.method.encoder, DATA.images[:5])
+    assert h.shape == (5, run.method.encoder.features)
+    assert np.isfinite(h).all()
+
+
+def test_random_weights_stay_as_they_are():
+    run = Run(config_of("random"), DATA)
+    before = run.method.state_dict()
+    train(run, DATA, augmentation_pair("simclr"), progress=False)
+    after = run.method.state_dict()
+    changed = {key.rpartition(".")[2] for key in before if before[key].tobytes() != after[key].tobytes()}
+    assert changed == {"running_mean", "running_var"}
+    assert run.metrics[-1]["loss"] == 0
+
+
+def test_supervised_is_told_the_labels():
+    run, loss, ids = one_step("supervised")
+    x1, x2 = np.random.default_rng(3).random((2, 16, 16, 16, 3), np.float32)
+    logits = run.method.head(run.method.encoder(np.concatenate([x1, x2]))).numpy().astype(float)
+    labels = np.tile(DATA.labels[ids], 2)
+    wanted = np.mean([np.log(np.exp(row).sum()) - row[k] for row, k in zip(logits, labels, strict=True)])
+    assert loss.item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_method_s_own_defaults():
+    assert Config.of({"method": "moco"}).temperature == METHODS["moco"].defaults["temperature"]
+    assert Config.of({"method": "moco", "temperature": 0.3}).temperature == 0.3
+    assert Config.of({}) == Config()
+    assert Config.of({"method": "byol"}).neighbors is False
+    with fails(ValueError, "method: expected one of nnclr", "got 'mocco', did you mean moco?"):
+        Config.of({"method": "mocco"})
+    for name, method in METHODS.items():
+        assert Config.of({"method": name}).to_dict() == {**Config().to_dict(), "method": name, **method.defaults}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_is_a_page(name):
+    """Formula and source first, and short enough to be read at once."""
+    path = Path(tinynnclr.__file__).parent / "methods" / METHODS[name].__module__.rpartition(".")[2]
+    text = path.with_suffix(".py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 125
+    opening = text.split('"""')[1]
+    assert name in ("random", "supervised", "dial") or "Source: " in opening
+    assert name == "random" or "loss = " in opening

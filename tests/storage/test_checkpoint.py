@@ -1,0 +1,178 @@
+"""Checkpoints: what comes back is what went in, and a damaged file is one line of error, never executed."""
+import os
+import pickle
+import re
+import zipfile
+
+import numpy as np
+import pytest
+from one_line import fails
+
+from tinynnclr.storage import checkpoint
+
+GROUPS = {"method": {"layers.0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "ids": np.array([3, -1])},
+          "optimizer": {"steps": np.asarray(7), "empty": np.zeros((0, 4))}}
+INFO = {"config": {"method": "nnclr", "lr": 0.1, "train_size": None}, "epoch": 3, "rng": {"state": 2**127 + 1},
+        "metrics": [{"loss": 1 / 3, "age": float("nan")}]}
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    checkpoint.save(path, GROUPS, INFO)
+    return path
+
+
+def alone(path):
+    """The folder holds this file and nothing else: no temporary one was left."""
+    return os.listdir(path.parent) == [path.name]
+
+
+def same(groups):
+    return groups.keys() == GROUPS.keys() and all(
+        groups[g].keys() == members.keys()
+        and all((groups[g][k].dtype, groups[g][k].shape, groups[g][k].tobytes()) == (v.dtype, v.shape, v.tobytes())
+                for k, v in members.items()) for g, members in GROUPS.items())
+
+
+def test_what_went_in_comes_out(path):
+    groups, info = checkpoint.load(path)
+    assert same(groups)
+    assert repr(info) == repr(INFO)  # repr: NaN is not equal to itself, and every digit of a float counts
+    assert alone(path)
+
+
+def test_saving_again_replaces_it(path):
+    checkpoint.save(path, {"a": {"b": np.ones(2)}}, {"epoch": 4})
+    groups, info = checkpoint.load(str(path))
+    assert (list(groups), info) == (["a"], {"epoch": 4})
+    assert alone(path)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), MemoryError()])
+@pytest.mark.parametrize("when", ["at once", "half-way", "at the end"])
+def test_whole_or_not_at_all(path, error, when, monkeypatch):
+    before = path.read_bytes()
+
+    def write(file):
+        if when != "at once":
+            file.write(before[:300])
+        if when != "at the end":
+            raise error
+
+    def fsync(_):
+        raise error
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(type(error)):
+        checkpoint.write_whole(path, write)
+    with pytest.raises(type(error)):
+        checkpoint.write_whole(path.parent / "new.npz", write)
+    assert path.read_bytes() == before
+    assert alone(path)
+
+
+def test_a_failing_rename_leaves_the_old_file(path, monkeypatch):
+    def replace(*_):
+        raise PermissionError(13, "Permission denied")
+
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(PermissionError):
+        checkpoint.save(path, {"a": {"b": np.ones(2)}}, {})
+    assert path.read_bytes() == before
+    assert alone(path)
+
+
+def test_an_array_that_cannot_be_saved_spoils_nothing(path):
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        checkpoint.save(path, GROUPS, {"config": object()})
+    assert path.read_bytes() == before
+    assert alone(path)
+
+
+class Explosive:
+    """Unpickled, it writes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def foreign(kind, path):
+    """Files that are not ours, by name."""
+    info = {"no info": None, "a list": b"[1]", "a number": b"3", "text": b"hello", "no format": b"{}",
+            "another format": b'{"format": 99}', "not text": b"\xff\xfe\x00"}
+    if kind in info:
+        content = info[kind]
+        np.savez(path, **({"x": np.ones(3)} if content is None else {"info": np.frombuffer(content, np.uint8)}))
+    elif kind == "objects":
+        np.savez(path, info=np.array([Explosive(str(path.parent / "exploded"))], object))
+    elif kind == "pickle":
+        path.write_bytes(pickle.dumps(Explosive(str(path.parent / "exploded"))))
+    elif kind == "an array":
+        np.save(path.with_suffix(".npy"), np.arange(3))
+        path.with_suffix(".npy").replace(path)
+    elif kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("readme.txt", "hello")
+    elif kind == "compressed and damaged":
+        np.savez_compressed(path, info=np.arange(3000))
+        damaged = bytearray(path.read_bytes())
+        damaged[200] ^= 0xFF
+        path.write_bytes(damaged)
+    else:
+        path.write_bytes({"empty": b"", "words": b"These are\nmy notes"}[kind])
+
+
+@pytest.mark.parametrize("kind", [
+    "no info", "a list", "a number", "text", "no format", "another format", "not text", "objects", "pickle", "an array",
+    "zip", "compressed and damaged", "empty", "words"])
+def test_a_file_that_is_not_ours(kind, tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    foreign(kind, path)
+    with fails(ValueError, "checkpoint.npz is damaged or not a tinynnclr checkpoint"):
+        checkpoint.load(path)
+    assert alone(path)  # nothing was executed
+
+
+def load_or_error(path):
+    try:
+        return checkpoint.load(path), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+def test_every_kind_of_damage_is_noticed(path):
+    """Cut short anywhere, or one bit changed: one line of error, or all that comes back is as it was.
+
+    The directory of a zip has no checksum, so a bit of it may hide a whole array: then Run.load finds it missing.
+    """
+    good, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
+    damages = [good[:n] for n in rng.integers(0, len(good), 150)]
+    for place in rng.integers(0, len(good), 450):
+        damages.append(good[:place] + bytes([good[place] ^ (1 << rng.integers(8))]) + good[place + 1:])
+    for damaged in damages:
+        path.write_bytes(damaged)
+        loaded, message = load_or_error(path)
+        assert "\n" not in message
+        refused += loaded is None
+        if loaded:
+            assert repr(loaded[1]) == repr(INFO)
+            for group, members in loaded[0].items():
+                for name, array in members.items():
+                    wanted = GROUPS[group][name]
+                    assert (array.dtype, array.shape, array.tobytes()) == (wanted.dtype, wanted.shape, wanted.tobytes())
+    assert refused > 400  # what passes is damage to dates and the like
+
+
+def test_no_file(tmp_path):
+    for path in (tmp_path / "none.npz", tmp_path):
+        with fails(FileNotFoundError, re.escape(f"no checkpoint at {path}")):
+            checkpoint.load(path)
+    with pytest.raises(FileNotFoundError):
+        checkpoint.save(tmp_path / "nowhere" / "c.npz", GROUPS, INFO)
+    assert os.listdir(tmp_path) == []

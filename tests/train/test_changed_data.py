@@ -1,0 +1,273 @@
+"""Data that changed or moved since a run began, kernels for another processor, and files that claim what is not so."""
+import dataclasses
+import os
+import shutil
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import TRAIN, run, write_pictures
+from one_line import fails
+from small import SMALL, random_data, small_config
+
+from tinynnclr.cli.commands import main
+from tinynnclr.config import Config
+from tinynnclr.datasets.dataset import changes, digests
+from tinynnclr.evaluate import read_result
+from tinynnclr.lab.export import export_run
+from tinynnclr.lab.paper_tables.store import Store
+from tinynnclr.lab.sweep.baseline_cache import FloorCache
+from tinynnclr.lab.sweep.comparison import begun, finished
+from tinynnclr.methods import METHODS
+from tinynnclr.storage import checkpoint
+from tinynnclr.train import run_dir
+from tinynnclr.train.run import Run
+
+DATA = random_data(), random_data(20, seed=1)
+ONE = ["--epochs", "1", "--no-neighbors"]
+
+
+def other(data, name):
+    """The data with one image, label or name changed, two images swapped, or one fewer."""
+    if name == "class_names":
+        return dataclasses.replace(data, class_names=("x", *data.class_names[1:]))
+    if name == "fewer":
+        return data.take(len(data) - 1)
+    if name == "order":
+        swapped = np.r_[1, 0, 2:len(data)]
+        return dataclasses.replace(data, images=data.images[swapped], labels=data.labels[swapped])
+    array = getattr(data, name).copy()
+    array.flat[-1] = (array.flat[-1] + 1) % 4
+    return dataclasses.replace(data, **{name: array})
+
+
+CHANGES = {("train", "images"): r"training images \(still 64", ("train", "labels"): r"training labels \(still 64",
+           ("train", "class_names"): r"class names \(still 4", ("train", "fewer"): r"training images \(64 then, 63 now",
+           ("train", "order"): "training images.*another order", ("test", "images"): r"test images \(still 20",
+           ("test", "labels"): r"test labels \(still 20", ("test", "fewer"): r"test images \(20 then, 19 now",
+           ("test", "order"): "test images.*another order"}
+
+
+@pytest.mark.parametrize(("part", "name"), CHANGES)
+def test_each_change_is_named(part, name, tmp_path):
+    Run(small_config(), *DATA).save(tmp_path / "c.npz")
+    train, test = (other(data, name) if which == part else data for which, data in zip(("train", "test"), DATA,
+                                                                                       strict=True))
+    with fails(ValueError, "c.npz: the data are not those of this run: .*" + CHANGES[part, name], "another --out"):
+        Run(small_config(), train, test).load(tmp_path / "c.npz")
+    Run(small_config(), *DATA).load(tmp_path / "c.npz")
+
+
+def test_equal_data_have_equal_digests():
+    again = [dataclasses.replace(data, images=np.asfortranarray(data.images), labels=data.labels.astype(np.int32))
+             for data in DATA]
+    assert digests(*DATA) == digests(*again)
+    assert changes(digests(DATA[0]), digests(*DATA)) == changes({}, digests(*DATA)) == ""
+    assert len(set(digests(*DATA).values())) == 5
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with pictures, a run `r`, and a comparison of one run `c`."""
+    home, before = tmp_path_factory.mktemp("home"), Path.cwd()
+    write_pictures(home / "pictures", each=8)
+    os.chdir(home)
+    try:
+        main([*TRAIN, *ONE, "--no-plots", "--out", "r"])
+        main(["compare", *TRAIN[1:], *ONE, "--methods", "simclr", "--seeds", "1", "--out", "c"])
+    finally:
+        os.chdir(before)
+    return home
+
+
+@pytest.fixture
+def here(home, tmp_path, monkeypatch):
+    shutil.copytree(home, tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
+
+
+COMMANDS = {"evaluate": ["evaluate", "r"], "protocol": ["evaluate", "r", "--protocol", "knn"], "plot": ["plot", "r"],
+            "resume": ["train", "--resume", "--out", "r"],
+            "compare": ["compare", *TRAIN[1:], *ONE, "--methods", "simclr", "--seeds", "1", "--out", "c"]}
+
+
+def test_every_command_stops(here, capsys):
+    """One image renamed: the split moves, and what was trained on is tested on."""
+    (here / "pictures/class0/0.png").rename(here / "pictures/class0/zzz.png")
+    before = {p: p.read_bytes() for p in here.rglob("*") if p.is_file()}
+    for arguments in COMMANDS.values():
+        status, _, err = run(capsys, *arguments)
+        assert (status, err.count("\n")) == (2, 1), err
+        assert "the data are not those of this run: training images (still 24" in err
+        assert "test images" in err
+    shutil.rmtree("c/simclr-0")  # nothing is stored: the comparison begins anew
+    assert {p: p.read_bytes() for p in before if p.exists()} == {p: b for p, b in before.items() if p.exists()}
+
+
+def test_a_stored_run_of_a_table(here):
+    config = Config.from_dict(checkpoint.load("c/simclr-0/checkpoint.npz")[1]["config"])
+    store, data = Store(here), run_dir.load_data(config)
+    job = store.job("simclr", config)
+    shutil.copytree("c/simclr-0", job.folder)
+    store._data[config.dataset, config.train_size] = data
+    assert store.measured(job, lambda steps: None)["knn"] >= 0
+    assert store.steps_done(job) == store.steps(config)
+    store._data[config.dataset, config.train_size] = data[0], other(data[1], "labels")
+    for look in (lambda: store.measured(job, lambda steps: None), lambda: store.steps_done(job),
+                 lambda: finished(job, store.data(config)), lambda: begun(job, store.data(config))):
+        with fails(ValueError, "the data are not those of this run: test labels"):
+            look()
+
+
+def test_a_run_that_finished_meanwhile_is_taken(here, capsys, monkeypatch):
+    """Another process trains it while this one judges its floors: it is not trained over."""
+    os.rename("c", "other")
+    of = FloorCache.of
+
+    def slow(self, config, encoder):
+        found = of(self, config, encoder)
+        shutil.copytree("other/simclr-0", "c/simclr-0")
+        return found
+
+    monkeypatch.setattr(FloorCache, "of", slow)
+    monkeypatch.setattr(run_dir, "train_into", lambda *_: pytest.fail("it was trained again"))
+    status, out, _ = run(capsys, *COMMANDS["compare"])
+    assert status == 0
+    assert "[1/1] simclr, seed 0: kNN" in out
+    results = [Path(c, "simclr-0", "result.json").read_bytes() for c in ("c", "other")]
+    assert results[0] == results[1]
+
+
+def test_data_that_moved(here, capsys):
+    os.rename("pictures", "photos")
+    for arguments in (COMMANDS["evaluate"], COMMANDS["plot"], COMMANDS["resume"]):
+        status, _, err = run(capsys, *arguments)
+        assert (status, err.count("\n")) == (2, 1)
+        assert "pictures: expected a folder" in err
+        assert "add --dataset folder:PATH" in err
+    moved = ["--dataset", "folder:photos", "--data-dir", "new"]
+    assert run(capsys, "evaluate", "r", *moved)[::2] == (0, "")
+    assert run(capsys, "train", "--resume", "--no-plots", "--out", "r", *moved)[::2] == (0, "")
+    assert (read_result(Path("r"))["dataset"], read_result(Path("r"))["config"]["data_dir"]) == (
+        "folder:photos", "new")
+    shown = run(capsys, *COMMANDS["compare"])  # its run is done: nothing but a note
+    assert shown[0] == 0
+    assert "note: pictures: expected a folder" in shown[2]
+    status, _, err = run(capsys, *COMMANDS["compare"], "--dataset", "folder:photos")
+    assert (status, err) == (0, "")
+
+
+@pytest.mark.parametrize("dataset", ["toybox", "cifar10", "folder:photos"])
+def test_another_data_set_is_refused(dataset, here, capsys):
+    write_pictures(here / "photos", each=9)
+    status, _, err = run(capsys, "evaluate", "r", "--dataset", dataset)
+    assert (status, err.count("\n")) == (2, 1)
+    assert ("training images (24 then, 28 now)" if "photos" in dataset else "was begun with folder:pictures") in err
+
+
+def test_a_run_of_an_earlier_version(here, capsys):
+    """It has no digests: it is read where its data lie as they did, and nowhere else."""
+    groups, info = checkpoint.load("r/checkpoint.npz")
+    del info["data"], info["target"]
+    checkpoint.save("r/checkpoint.npz", groups, info)
+    shutil.copytree("pictures", "photos")
+    assert run_dir.restore(Path("r"))[0].step == info["step"]
+    with fails(ValueError, "--dataset folder:photos", "no digest of its data"):
+        run_dir.restore(Path("r"), dataset="folder:photos")
+
+
+def test_another_processor_is_mentioned(tmp_path, capsys):
+    """One line when training resumes, and it continues."""
+    made = Run(small_config(epochs=1), *DATA)
+    made.save(tmp_path / "checkpoint.npz")
+    groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
+    checkpoint.save(tmp_path / "checkpoint.npz", groups, {**info, "target": "abacus"})
+    resumed = Run(small_config(epochs=1), *DATA)
+    resumed.load(tmp_path / "checkpoint.npz")
+    run_dir.train_into(tmp_path, resumed, DATA[0], progress=False)
+    err = capsys.readouterr().err
+    assert err.count("note: this run was begun with kernels for abacus") == 1
+    assert resumed.epoch == 1
+    assert checkpoint.load(tmp_path / "checkpoint.npz")[1]["target"] == info["target"] != "abacus"
+
+
+# ---------------------------------------------------------------- what a file holds or claims
+
+
+@pytest.mark.parametrize(("method", "optimizer"), [("nnclr", "sgd"), ("moco", "adamw"), ("deepcluster", "lars"),
+                                                   ("instance_discrimination", "sgd")])
+def test_arrays_that_are_not_finite_are_refused(method, optimizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+    config = Config.of({**SMALL, "method": method, "optimizer": optimizer, "clusters": 4, "pca": 4, "epochs": 1})
+    Run(config, *DATA).save(tmp_path / "checkpoint.npz")
+    groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
+    fresh, spoiled = Run(config, *DATA), 0
+    for group in ("method", "optimizer"):
+        for name, array in groups[group].items():
+            if array.dtype.kind != "f" or name == "nmi" or not array.size:
+                continue
+            worse = array.copy()
+            worse.flat[-1] = (np.nan, np.inf)[spoiled % 2]
+            spoiled += 1
+            checkpoint.save(tmp_path / "checkpoint.npz", {**groups, group: {**groups[group], name: worse}}, info)
+            with fails(ValueError, f"checkpoint.npz: .*{name} holds NaN or infinity"):
+                fresh.load(tmp_path / "checkpoint.npz")
+            if name.startswith("encoder."):
+                with fails(ValueError, "checkpoint.npz: .* holds NaN or infinity"):
+                    export_run(tmp_path)
+    assert spoiled > 10
+    assert os.listdir(tmp_path) == ["checkpoint.npz"]
+
+
+CLAIMS = {"width": 1500, "dim": 10**7, "projector_hidden": 10**7, "predictor_hidden": 10**7, "queue_size": 10**8,
+          "prototypes": 10**8, "encoder": "vit", "epochs": 2**31 - 1, "batch_size": 2**31 - 1, "train_size": 10**9}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claims_cost_no_memory(name, tmp_path, monkeypatch):
+    """A small file that claims a large network, queue or data set is refused before they are made."""
+    monkeypatch.setattr(run_dir, "load_data", lambda config: DATA)
+    Run(small_config(), *DATA).save(tmp_path / "checkpoint.npz")
+    groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
+    more = {"width": 700} if name == "encoder" else {}
+    config = {**info["config"], **more, name: CLAIMS[name]}
+    checkpoint.save(tmp_path / "checkpoint.npz", groups, {**info, "config": config})
+    tracemalloc.start()
+    try:
+        if name == "epochs":
+            run_dir.restore(tmp_path)  # is only a number
+        else:
+            with fails(ValueError, "checkpoint.npz does not fit this run"):
+                run_dir.restore(tmp_path)
+        if name in ("width", "encoder"):
+            with fails(ValueError, "checkpoint.npz does not fit this run"):
+                run_dir.load_encoder(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", ["instance_discrimination", "cmc", "deepcluster"])
+def test_a_train_size_that_the_arrays_contradict(method, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_dir, "load_data", lambda config: pytest.fail("data were drawn"))
+    config = Config.of({**SMALL, "method": method, "clusters": 4, "pca": 4})
+    Run(config, *DATA).save(tmp_path / "checkpoint.npz")
+    groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
+    del info["data"]
+    checkpoint.save(tmp_path / "checkpoint.npz", groups, {**info, "config": {**info["config"], "train_size": 10**9}})
+    with fails(ValueError, "checkpoint.npz does not fit this run", "expected train_size 64, .*got 1000000000"):
+        run_dir.restore(tmp_path)
+
+
+@pytest.mark.parametrize("encoder", ["tiny_cnn", "resnet8", "vit_token"])
+@pytest.mark.parametrize("method", METHODS)
+def test_no_honest_run_is_too_large(method, encoder):
+    """A network draws no more numbers than it stores."""
+    changes = {"clusters": 4, "pca": 4, "encoder": encoder, "width": 4}
+    config = Config.of({**SMALL, "method": method, **changes})
+    made = Run(config, *DATA)
+    again = Run(config, *DATA, limit=sum(a.size for a in made.method.state_dict().values()))
+    assert {k: a.tobytes() for k, a in made.method.state_dict().items()} == {
+        k: a.tobytes() for k, a in again.method.state_dict().items()}

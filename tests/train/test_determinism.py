@@ -1,0 +1,78 @@
+"""The same seed gives the same bytes: on one thread and on two, in any process, through train, evaluate and compare."""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from command_line import ENVIRONMENT, TRAIN, write_pictures
+
+from tinynnclr.storage import checkpoint
+
+TIMES = {"seconds", "epoch_seconds", "views_per_second", "evaluation_seconds", "threads", "collected"}
+COMPARE = ["compare", *TRAIN[1:], "--epochs", "1", "--methods", "nnclr,moco,deepcluster", "--seeds", "1",
+           "--clusters", "5", "--pca", "4"]
+ONE_BY_ONE = """
+import json, sys
+from tinynnclr.cli.commands import main
+for arguments in json.loads(sys.argv[1]):
+    main(arguments)
+"""
+
+
+def timeless(value):
+    """A value without the times in it, however deep."""
+    if isinstance(value, dict):
+        return {key: timeless(item) for key, item in value.items() if key not in TIMES}
+    return [timeless(item) for item in value] if isinstance(value, list) else value
+
+
+def outcome(folder):
+    """All that the three commands left, without times: arrays as bytes, JSON as values."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.name == "checkpoint.npz":
+            groups, info = checkpoint.load(path)
+            found[name] = timeless(info), {g: {k: v.tobytes() for k, v in m.items()} for g, m in groups.items()}
+        elif path.suffix == ".json":
+            found[name] = timeless(json.loads(path.read_bytes()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def outcomes(request, tmp_path_factory):
+    """{(threads, hash seed): outcome}; two of them, or with --all four."""
+    here = tmp_path_factory.mktemp("determinism")
+    write_pictures(here / "pictures")
+    found = {}
+    everything = request.config.getoption("--all")
+    protocols = "knn,linear,clusters" if everything else "linear,clusters"  # kNN whitens all pixels: seconds
+    usual, others = [(1, "0"), (2, "random")], [(2, "0"), (1, "4711")]
+    for threads, seed in usual + others * everything:
+        out = f"out-{threads}-{seed}"
+        environment = {**ENVIRONMENT, "PYTHONHASHSEED": seed, "NUMBA_NUM_THREADS": str(threads)}
+        commands = ([*TRAIN, "--no-plots", "--out", f"{out}/run"],
+                    ["evaluate", f"{out}/run", "--protocol", protocols],
+                    [*COMPARE, "--out", f"{out}/compare"])
+        subprocess.run([sys.executable, "-c", ONE_BY_ONE, json.dumps(commands)], cwd=here, env=environment, check=True,
+                       capture_output=True, timeout=300)
+        found[threads, seed] = outcome(here / out)
+    return found
+
+
+def test_all_outcomes_are_one(outcomes):
+    first = outcomes[1, "0"]
+    assert {"run/checkpoint.npz", "run/result.json", "run/linear.json", "compare/compare.json",
+            "compare/moco-0/checkpoint.npz"} <= set(first)
+    for which, other in outcomes.items():
+        assert set(other) == set(first)
+        for name in first:
+            assert other[name] == first[name], (which, name)
+
+
+def test_the_comparison_can_fail(outcomes):
+    """Another seed gives other bytes, so the test above looks at something."""
+    first = outcomes[1, "0"]
+    assert first["run/checkpoint.npz"][1]["method"] != first["compare/nnclr-0/checkpoint.npz"][1]["method"]
+    assert os.environ.get("PYTHONHASHSEED") != "4711"

@@ -1,0 +1,87 @@
+"""kill -9 at any moment: the next start goes on from a whole checkpoint, and ends as if nothing had been."""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from command_line import TRAIN, run, start, write_pictures
+from places import TESTS
+
+from tinynnclr.storage.folder_lock import sole_owner
+
+HERE = TESTS
+posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, and flock")
+
+
+@posix
+def test_a_killed_run_ends_as_one_that_never_was(count, tmp_path, record_property):
+    kills = count(10, 24, 200)
+    process = start(HERE / "kill_server.py", kills, 7, cwd=tmp_path)
+    out, err = process.communicate(timeout=1200)
+    assert process.returncode == 0, err[-2000:]
+    found = json.loads(out.splitlines()[-1])
+    record_property("cases", found["kills"])
+    print(found)
+    assert found["kills"] == kills
+    assert found["kinds of moment"] >= 11
+    assert "checkpoint" in found["half-written files seen"]
+
+
+def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
+    dead = 2**22 + 1  # more than any process has
+    ours = [f".{name}.tinynnclr-{dead}.tmp" for name in ("checkpoint.npz", "metrics.csv", "probe", "my file.txt")]
+    others = ["checkpoint.npz", ".checkpoint.npz", "notes.md.1", ".hidden", ".profile.12", "checkpoint.npz.4711",
+              ".notes.md.1", ".checkpoint.npz.4711", ".probe-99", f"x.tinynnclr-{dead}.tmp", ".x.tinynnclr-.tmp",
+              f".x.tinynnclr-{dead}.tmp.bak", f".checkpoint.npz.tinynnclr-{os.getpid()}.tmp",
+              f".x.tinynnclr-{os.getppid() or os.getpid()}.tmp"]  # of others, or of processes that live; 0: Wine
+    for name in ours + others:
+        (tmp_path / name).write_text("", encoding="utf-8")
+    with sole_owner(tmp_path):
+        assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".owner") == sorted(others)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+
+
+def test_a_second_process_is_refused(tmp_path, monkeypatch, capsys):
+    """Training, resuming and comparing into a folder where another process is at work; when it ends, all go on."""
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "pictures")
+    (tmp_path / "out").mkdir()
+    holder = start("-c", "from pathlib import Path; from tinynnclr.storage.folder_lock import sole_owner\n"
+                   "with sole_owner(Path('out')): print('held', flush=True); input()", cwd=tmp_path,
+                   stdin=subprocess.PIPE)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        for arguments in ([*TRAIN, "--out", "out"], ["train", "--resume", "--out", "out"],
+                          ["compare", *TRAIN[1:], "--methods", "simclr", "--seeds", "1", "--out", "out"]):
+            status, _, err = run(capsys, *arguments)
+            assert status == 2
+            assert err == f"tinynnclr {arguments[0]}: out: another process is using it; wait until it ends, or " \
+                          "choose another folder\n"
+        assert [path.name for path in (tmp_path / "out").iterdir() if path.name != ".owner"] == []
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert run(capsys, *TRAIN, "--no-plots", "--out", "out")[0] == 0
+
+
+def test_the_owner_may_come_back(tmp_path):
+    for _ in range(2):
+        with sole_owner(tmp_path):
+            pass
+    with sole_owner(tmp_path), pytest.raises(ValueError, match="another process"), sole_owner(tmp_path):
+        pass
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="on other systems, the lock is no file")
+def test_a_lock_that_windows_has_marked_for_deletion(tmp_path, monkeypatch):
+    """After one process was refused, Windows refuses to open the file until its owner ends."""
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(PermissionError, match="cannot be opened"), sole_owner(tmp_path):
+        pass
+    (tmp_path / ".owner").write_bytes(b"")
+    with pytest.raises(ValueError, match="another process"), sole_owner(tmp_path):
+        pass

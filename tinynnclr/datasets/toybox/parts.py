@@ -1,0 +1,130 @@
+"""What a blueprint is written in: dice for the shape parameters, and one constructor per kind of part.
+
+A blueprint draws m pictures of its thing at once, so every number in it may be a float or an (m,) array. A thing lives
+in [-1, 1] x [-1, 1], x to the right, y up; it looks to the right. Later parts cover earlier ones.
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+from .shapes import ARC, BAR, BOX, COLOUR, DOME, ELLIPSE, GEOMETRY, KIND, LEAF, PART, POLYGON, REACH
+
+BODY, TOP, LIMB, DETAIL = 1, 2, 3, 4  # the part ids in a mask
+PART_NAMES = ("none", "body", "top", "limb", "detail")
+
+MAIN, SECOND, THIRD, TRIM, PALE, GLASS, INK = range(7)  # the colours of a palette; at night only GLASS is lit
+EXTRA_1, EXTRA_2, COVER = 7, 8, 9  # the colours of what is not the thing: distractors and what hides it
+COLOURS = 10
+
+TURN = 2 * np.pi
+
+
+class Dice:
+    """Uniform draws for m pictures, (m, draws) in [0, 1): every throw takes the next column."""
+
+    def __init__(self, uniform: np.ndarray):
+        self.uniform, self.column = uniform, -1
+
+    def __call__(self, low: float = 0.0, high: float = 1.0) -> np.ndarray:
+        """(m,) float32, uniform in [low, high)."""
+        self.column += 1
+        return low + (high - low) * self.uniform[:, self.column]
+
+    def whole(self, low: int, high: int) -> np.ndarray:
+        """(m,) float32 holding the whole numbers low..high, both included."""
+        return np.minimum(np.floor(self(low, high + 1)), high)
+
+    def chance(self, probability: float) -> np.ndarray:
+        """(m,) bool."""
+        return self() < probability
+
+    def either(self, *choices) -> np.ndarray:
+        """(m,) array: one of the choices for each picture."""
+        return np.asarray(choices)[self.whole(0, len(choices) - 1).astype(np.int64)]
+
+
+class Part(NamedTuple):
+    """One shape of a thing. `when` (bool) leaves it out of some pictures."""
+
+    kind: int
+    part: int
+    colour: int
+    reach: float
+    geometry: tuple
+    when: bool
+
+
+class Thing(NamedTuple):
+    """A finished blueprint: parts from back to front, and four (x, y) points for the keypoints."""
+
+    parts: list
+    top: tuple
+    bottom: tuple
+    front: tuple
+    back: tuple
+
+
+def ellipse(part, colour, centre, radius_x, radius_y, turn=0.0, when=True):
+    """An ellipse turned counter-clockwise by `turn` radians."""
+    frame = (*centre, np.cos(turn), np.sin(turn))
+    return Part(ELLIPSE, part, colour, np.maximum(radius_x, radius_y), (*frame, radius_x, radius_y), when)
+
+
+def disc(part, colour, centre, radius, when=True):
+    return Part(ELLIPSE, part, colour, radius, (*centre, 1.0, 0.0, radius, radius), when)
+
+
+def dome(part, colour, centre, radius_x, radius_y, turn=0.0, when=True):
+    """Half an ellipse standing on its centre line; turn = pi makes a bowl of it."""
+    frame = (*centre, np.cos(turn), np.sin(turn))
+    return Part(DOME, part, colour, np.maximum(radius_x, radius_y), (*frame, radius_x, radius_y), when)
+
+
+def box(part, colour, centre, half_width, half_height, corner=0.02, turn=0.0, when=True):
+    frame = (*centre, np.cos(turn), np.sin(turn))
+    return Part(BOX, part, colour, np.hypot(half_width, half_height), (*frame, half_width, half_height, corner), when)
+
+
+def polygon(part, colour, *points, corner=0.02, when=True):
+    """Three to six corners, in order; the outline is rounded by (and grows by) `corner`."""
+    points = points + (points[-1],) * (6 - len(points))
+    return Part(POLYGON, part, colour, corner, tuple(v for point in points for v in point), when)
+
+
+def bar(part, colour, a, b, radius, when=True):
+    """A straight line from a to b with round ends."""
+    return Part(BAR, part, colour, radius, (*a, *b), when)
+
+
+def leaf(part, colour, a, b, half_width, when=True):
+    """A pointed leaf from tip a to tip b; it must be longer than wide."""
+    return Part(LEAF, part, colour, half_width, (*a, *b), when)
+
+
+def arc(part, colour, centre, radius, thickness, facing=0.0, spread=np.pi, when=True):
+    """A round pen's stroke along a circle, `spread` radians to either side of the direction `facing`."""
+    frame = (*centre, np.cos(facing), np.sin(facing))
+    shape = (radius, np.sin(spread), np.cos(spread), thickness)
+    return Part(ARC, part, colour, radius + thickness, (*frame, *shape), when)
+
+
+def eye(centre, radius):
+    """The eye of birds and fish: white, with a pupil that looks ahead."""
+    return [disc(DETAIL, PALE, centre, radius * 1.6), disc(DETAIL, INK, (centre[0] + radius * 0.3, centre[1]), radius)]
+
+
+def around(centre, radius, angle):
+    """The point at `radius` from `centre` in the direction `angle` (radians, counter-clockwise from +x)."""
+    return centre[0] + radius * np.cos(angle), centre[1] + radius * np.sin(angle)
+
+
+def fill_table(table: np.ndarray, parts: list[Part]) -> None:
+    """Write the parts into `table` (m, at least len(parts), 16) float32, one row per part."""
+    if len(parts) > table.shape[1]:
+        raise ValueError(f"parts: expected at most {table.shape[1]}, got {len(parts)}")
+    for j, part in enumerate(parts):
+        row = table[:, j]  # (m, 16)
+        row[:, KIND] = part.kind * np.asarray(part.when)
+        row[:, COLOUR], row[:, PART], row[:, REACH] = part.colour, part.part, part.reach
+        for k, value in enumerate(part.geometry):
+            row[:, GEOMETRY + k] = value

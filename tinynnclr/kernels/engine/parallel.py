@@ -1,0 +1,190 @@
+"""One thread pool for everything: a kernel is a serial loop over a range, and the range is shared out.
+
+A kernel is a Numba function `kernel(start, stop, *args)` that releases the interpreter lock (`nogil=True`) and writes
+only what belongs to its own start..stop, so the result is the same for any number of threads. Why not Numba's own
+`prange`? Measured on two cores: a parallel region compiles in 2 to 5 s and a serial kernel in 0.5 to 1 s, which decides
+how long a learner waits for the first step; and prange's default layer aborts the process when two threads launch at
+once. A launch costs about 20 us: idle workers spin for a millisecond before they go to sleep (spin.py).
+"""
+import contextlib
+import ctypes
+import itertools
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+
+import numpy as np
+from numba import config
+
+from .checks import is_whole, plain
+from .environment import MOST_THREADS
+from .spin_wait import GRACE, LOOKS, spin
+
+CHUNKS = 8  # pieces per thread, so that a core that is held up leaves its share to the others
+
+_num_threads = min(config.NUMBA_NUM_THREADS, MOST_THREADS)  # all cores, or the environment variable of that name
+_tasks: queue.SimpleQueue = queue.SimpleQueue()
+_workers: list[threading.Thread] = []
+_launches = np.zeros(1, np.int64)  # how often tasks were put out so far: what an idle worker looks at
+_nobody = np.zeros(1, np.int64)  # a counter that nobody reads
+
+
+def get_num_threads() -> int:
+    """How many threads the kernels use: all cores, NUMBA_NUM_THREADS, or what `set_num_threads` said last."""
+    return _num_threads
+
+
+def set_num_threads(n: int) -> None:
+    """Use n threads from now on, for calls from any thread. Raises ValueError unless 1 <= n <= MOST_THREADS."""
+    global _num_threads
+    if not is_whole(n, 1, MOST_THREADS):
+        raise ValueError(f"set_num_threads: expected 1 to {MOST_THREADS}, got {n}")
+    _num_threads = int(n)
+
+
+_linux = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+_asleep: set[int] = set()  # workers that have given up spinning
+
+
+def _take_a_core(taken):
+    """Note the calling thread's core; if another of the launch has it already, leave it for a free one first.
+
+    Linux may wake a worker on the very core of the thread that woke it, and leave both there for seconds.
+    """
+    if _linux is None:
+        return
+    core = _linux.sched_getcpu()
+    if core in taken:
+        with contextlib.suppress(OSError):  # where that is forbidden, it stays
+            allowed = os.sched_getaffinity(0)  # the calling thread's own
+            if free := allowed - set(taken):
+                os.sched_setaffinity(0, free)  # moves it at once
+                os.sched_setaffinity(0, allowed)
+        core = _linux.sched_getcpu()
+    taken.append(core)
+
+
+class _Launch:
+    """One call of `parallel`, in which idle workers may take part until it is closed.
+
+    The caller waits only for workers that take part. A worker that has ended, could not be started or is busy (for
+    example with the kernel that made this call) makes the call slower, but does not block it.
+    """
+
+    def __init__(self, run):
+        self.run, self.closed = run, False
+        self.entered: list[bool] = []
+        self.errors: list[BaseException | None] = []  # an entry for each worker that has finished
+        self.wake: queue.SimpleQueue = queue.SimpleQueue()
+        self.done = np.zeros(1, np.int64)  # their number, for a caller that spins
+        self.cores: list[int] = []
+
+    def help(self):
+        """Take part, in a worker. `close` relies on the order of the first two steps."""
+        self.entered.append(True)
+        error = None
+        try:
+            if not self.closed:
+                _take_a_core(self.cores)
+                self.run()
+        except BaseException as e:  # the caller raises it
+            error = e
+        self.errors.append(error)
+        self.wake.put(None)
+        return self.done
+
+    def close(self):
+        """Wait until no worker takes part, then return their errors and a KeyboardInterrupt of the meantime."""
+        interrupt = None
+        while True:
+            try:
+                self.closed = True
+                if len(self.errors) >= len(self.entered):  # do not count items of `wake`: an interrupt may lose one
+                    break
+                self.wake.get(timeout=0.2)  # Windows notices Ctrl-C only after a wait
+            except queue.Empty:
+                pass
+            except KeyboardInterrupt as e:
+                interrupt = e
+        errors, self.run, self.errors = self.errors, None, []  # a late worker must not keep arrays alive
+        return [interrupt, *errors]
+
+
+def _work():
+    done, me = _nobody, threading.get_ident()
+    while True:
+        try:
+            seen = _launches[0]
+            spinning = spin(done, _launches, seen + 1 if _tasks.empty() else seen, LOOKS, GRACE)
+        except BaseException:  # the caller spins as well, and raises it
+            spinning = False
+        if not spinning:
+            _asleep.add(me)
+        launch = _tasks.get()
+        _asleep.discard(me)
+        done = launch.help()
+        del launch
+
+
+def _start_workers(count):
+    """Start missing workers; return how many there are, at most `count`."""
+    if not all(worker.is_alive() for worker in _workers):
+        _workers[:] = [worker for worker in _workers if worker.is_alive()]
+    while len(_workers) < count:
+        worker = threading.Thread(target=_work, name=f"kernels-{len(_workers)}", daemon=True)
+        try:
+            worker.start()
+        except RuntimeError:  # no more threads can be started: use those that exist
+            break
+        _workers.append(worker)  # two callers may both come here: a worker too many does no harm
+    return min(count, len(_workers))
+
+
+def _forget():
+    """After a fork the child has none of the threads: start again with none."""
+    global _tasks
+    _tasks = queue.SimpleQueue()
+    _workers.clear()
+    _asleep.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
+    """Run kernel(start, stop, *args) over pieces of range(count), none much smaller than `grain`, on all threads."""
+    count, grain = plain(count), plain(grain)
+    pieces = min(CHUNKS * _num_threads, -(-count // grain))
+    if pieces > _num_threads:
+        pieces -= pieces % _num_threads  # as many for each
+    if _num_threads == 1 or pieces <= 1:
+        if count > 0:
+            kernel(0, count, *args)
+        return
+    ticket = itertools.count()  # next() is atomic: whoever is free takes the next piece
+
+    def run():
+        while not launch.closed and (piece := next(ticket)) < pieces:
+            start, stop = piece * count // pieces, (piece + 1) * count // pieces
+            kernel(start, stop, *args)
+
+    launch = _Launch(run)
+    try:
+        _take_a_core(launch.cores)
+        helpers = _start_workers(min(_num_threads, pieces) - 1)
+        for _ in range(helpers if _tasks.qsize() < MOST_THREADS else 0):  # a long queue: all workers are busy
+            _tasks.put(launch)
+        _launches[0] += 1
+        if _asleep and _linux is not None:
+            _linux.sched_yield()  # where a worker wakes on our core, let it go first: it moves away at once
+        run()
+        launch.closed = True
+        spin(_nobody, launch.done, len(launch.entered), LOOKS, 0)
+    finally:  # an interrupt leaves only once nobody writes into our arrays any more
+        errors = launch.close()
+    for error in errors:
+        if error is not None:
+            raise error

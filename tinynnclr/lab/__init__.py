@@ -1,0 +1,1 @@
+"""Experiments around the core: protocols, comparisons, papers' tables, pictures, benchmarks. Only cli/ imports it."""

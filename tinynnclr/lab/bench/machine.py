@@ -1,0 +1,69 @@
+"""What this machine can do at best: arithmetic that stays in the registers, and memory read and written in order."""
+import os
+import platform
+import time
+from pathlib import Path
+
+import numba
+import numpy as np
+
+from ...kernels.engine.compile import jit
+from ...kernels.engine.parallel import get_num_threads, parallel
+from ...kernels.engine.simd import MR, VECTOR_BYTES, contract, panel_width
+
+STEPS, ROWS, PRODUCTS, LENGTH = 128, 8 * MR, 2000, 1 << 24
+
+
+@jit
+def _multiply(start, stop, a, b, c, repetitions):
+    """The micro-kernel on a few kilobytes of operands, over and over: all rows of A are the same one."""
+    nr = panel_width(a)
+    a_off, c_off = np.zeros(ROWS, np.intp), np.arange(ROWS) * nr
+    for _ in range((stop - start) * repetitions):
+        contract(a, 0, a_off, 1, 0, 1, 0, STEPS, 1, b, 0, nr, 1, c[start], 0, c_off, nr, False)
+
+
+@jit
+def _triad(start, stop, a, b, c):
+    for i in range(start, stop):
+        a[i] = b[i] + np.float32(3) * c[i]
+
+
+def _best(run, repetitions=40):
+    run()
+    times = []
+    for _ in range(repetitions):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def peak() -> float:
+    """GFLOP/s of float32 multiply-adds, on all threads, with all operands in the first-level cache."""
+    threads, nr = get_num_threads(), 2 * VECTOR_BYTES // 4
+    a, b, c = np.ones(STEPS, np.float32), np.ones(STEPS * nr, np.float32), np.zeros((threads, ROWS * nr), np.float32)
+    seconds = _best(lambda: parallel(_multiply, threads, a, b, c, PRODUCTS))
+    return 2 * ROWS * nr * STEPS * PRODUCTS * threads / seconds / 1e9
+
+
+def bandwidth() -> float:
+    """GB/s of a[i] = b[i] + 3 c[i] over arrays of 64 MB, on all threads, the two reads and the write counted."""
+    a, b, c = (np.ones(LENGTH, np.float32) for _ in range(3))
+    return 3 * a.nbytes / _best(lambda: parallel(_triad, LENGTH, a, b, c)) / 1e9
+
+
+def cpu_name() -> str:
+    """The processor's name where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text(encoding="utf-8").splitlines() if info.exists() else ():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def describe() -> str:
+    """One line: processor, cores, vector width, versions."""
+    return (f"{cpu_name()}, {os.cpu_count()} cores, vectors of {8 * VECTOR_BYTES} bits, {get_num_threads()} threads; "
+            f"{platform.system()}, Python {platform.python_version()}, NumPy {np.__version__}, "
+            f"Numba {numba.__version__}")

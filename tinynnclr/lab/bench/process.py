@@ -1,0 +1,100 @@
+"""What only a fresh process can tell: its peak memory, and how long it takes from nothing to the first step.
+
+    python -m tinynnclr.lab.bench.process ours|torch WIDTH THREADS      prints the peak in MB
+    python -m tinynnclr.lab.bench.process start THREADS                 one training step of the main job
+"""
+import ctypes
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ... import kernels
+
+STEPS = 6
+
+
+def run(*arguments: str, **environment: str) -> tuple[float, str]:
+    """(seconds, output) of this module in a process of its own. Raises RuntimeError with its last line if it fails."""
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", "tinynnclr.lab.bench.process", *arguments], capture_output=True,
+                          env={**os.environ, **environment}, encoding="utf-8", errors="replace")
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
+    return time.perf_counter() - started, done.stdout
+
+
+def peak_memory(side: str, width: int) -> float:
+    """MB that a process holds at most while it makes a few steps."""
+    return float(run(side, str(width), str(kernels.get_num_threads()))[1])
+
+
+def start(cold: bool) -> float:
+    """Seconds from starting Python to the end of the first step of `tinynnclr train`; cold: nothing compiled yet."""
+    threads = str(kernels.get_num_threads())
+    if not cold:
+        run("start", threads)
+        return run("start", threads)[0]
+    with tempfile.TemporaryDirectory() as empty:
+        return run("start", threads, NUMBA_CACHE_DIR=empty)[0]
+
+
+def _first_step():
+    from ...config import Config
+    from ...datasets.views import augmentation_pair
+    from ...train.loop import train
+    from ...train.run import Run
+    from ...train.run_dir import load_data
+
+    config = Config()
+    data, _ = load_data(config)
+    run = Run(config, data)
+
+    class Done(Exception):
+        pass
+
+    after_step = run.method.after_step
+
+    def stop():
+        after_step()
+        raise Done
+
+    run.method.after_step = stop  # type: ignore[method-assign]
+    try:
+        train(run, data, augmentation_pair(config.augmentation), progress=False)
+    except Done:
+        pass
+
+
+def _main(side: str, *arguments: str) -> None:
+    kernels.set_num_threads(int(arguments[-1]))
+    if side == "start":
+        return _first_step()
+    if side == "ours":
+        from .step import make_step
+    else:
+        from .torch_step import make_step  # type: ignore[assignment]
+    step = make_step(int(arguments[0]))
+    for _ in range(STEPS):
+        step()
+    print(_peak_mb())
+
+
+def _peak_mb():
+    """Linux counts in getrusage what the parent held when it forked, so there the process's own status is read."""
+    if sys.platform == "win32":
+        counters = (ctypes.c_size_t * 9)(72)  # PROCESS_MEMORY_COUNTERS: its size in bytes, the peak, seven others
+        ctypes.windll.kernel32.K32GetProcessMemoryInfo(ctypes.c_void_p(-1), counters, 72)  # -1 is this process
+        return counters[1] / 2**20
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text(encoding="utf-8").partition("VmHWM:")[2].split()[0]) / 2**10
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

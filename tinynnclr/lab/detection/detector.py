@@ -1,0 +1,132 @@
+"""An encoder and three heads that find boxes, masks and key points; the heads learn, and the encoder if it may."""
+import copy
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from ...datasets.dataset import batches
+from ...kernels.engine.checks import plain_numbers
+from ...models import Encoder
+from ...models.encode import to_float
+from ...nn import AdamW, BatchNorm, Linear, Module, Sequential, warmup_cosine
+from ...tensor import Tensor, no_grad
+from .centre_head import CentreHead, box_loss, box_targets, centres, focal_loss, heat_targets, peaks
+from .feature_map import feature_map
+from .keypoints import keypoint_loss, keypoint_targets, read_keypoints
+from .masks import mask_loss, mask_targets, paste_masks
+from .playroom import CLASS_NAMES, KEYPOINT_NAMES, SIZE, Playroom
+from .region_head import RegionHead
+
+FEATURES = 64  # channels of the map that the heads see
+BATCH, RATE, WARMUP, DECAY = 32, 1e-2, 0.1, 1e-4  # scenes in a step; AdamW
+MOST = 20  # things found in a scene
+
+
+class Found(NamedTuple):
+    """Things that were found, in the order of their scenes, in each the surest first."""
+
+    scenes: np.ndarray  # (d,) int64
+    labels: np.ndarray  # (d,) int64
+    scores: np.ndarray  # (d,) float
+    boxes: np.ndarray  # (d, 4) float32
+    masks: np.ndarray  # (d, 64, 64) bool
+
+
+class Detector(Module):
+    """A copy of the encoder, a layer that brings its map to 64 channels, and a head for each task."""
+
+    def __init__(self, encoder: Encoder, frozen: bool, rng: np.random.Generator):
+        self.encoder, self.frozen = copy.deepcopy(encoder), frozen
+        self.encoder.eval()
+        with no_grad():
+            channels = feature_map(self.encoder, np.zeros((1, SIZE, SIZE, 3), np.float32)).shape[-1]
+        self.neck = Sequential(Linear(channels, FEATURES, rng, bias=False), BatchNorm(FEATURES, relu=True))
+        self.centre = CentreHead(FEATURES, len(CLASS_NAMES), rng)
+        self.mask, self.keypoint = RegionHead(FEATURES, 1, rng), RegionHead(FEATURES, len(KEYPOINT_NAMES), rng)
+
+    def train(self, mode: bool = True) -> Module:
+        """A frozen encoder stays in evaluation mode: no running statistic of it moves."""
+        super().train(mode)
+        self.encoder.train(mode and not self.frozen)
+        return self
+
+    def forward(self, images: np.ndarray) -> Tensor:
+        """uint8 (n, 64, 64, 3) -> the map (n, 16, 16, 64) that all heads read; a frozen encoder is not recorded."""
+        x = to_float(images)
+        if not self.frozen:
+            return self.neck(feature_map(self.encoder, x))
+        with no_grad():
+            seen = feature_map(self.encoder, x)
+        return self.neck(seen)
+
+    def losses(self, rooms: Playroom) -> dict[str, Tensor]:
+        """{task: loss} of some scenes; masks and key points are learned in the true boxes."""
+        x = self(rooms.images)
+        n, side = x.shape[:2]
+        heat, found = self.centre(x)
+        column, row = centres(rooms.boxes, side)
+        scenes, boxes = rooms.scenes, rooms.boxes
+        return {
+            "heat": focal_loss(heat, heat_targets(n, side, len(CLASS_NAMES), scenes, rooms.labels, boxes)),
+            "box": box_loss(found[scenes, row, column], box_targets(boxes, side)),
+            "mask": mask_loss(self.mask(x, boxes, scenes), mask_targets(rooms.masks, boxes)),
+            "keypoint": keypoint_loss(self.keypoint(x, boxes, scenes), keypoint_targets(rooms.keypoints, boxes),
+                                      rooms.keypoints[..., 2] > 0)}
+
+    def find(self, images: np.ndarray) -> Found:
+        """At most 20 things in each of the images (n, 64, 64, 3) uint8."""
+        parts = []
+        for start in range(0, len(images), BATCH):
+            x = self._evaluated(images[start:start + BATCH])
+            with no_grad():
+                heat, found = (head.numpy() for head in self.centre(x))
+                scenes, labels, scores, boxes = peaks(heat, found, MOST, SIZE)
+                masks = paste_masks(self.mask(x, boxes, scenes).numpy(), boxes, SIZE)
+            parts.append((scenes + start, labels, scores, boxes, masks))
+        return Found(*(np.concatenate(field) for field in zip(*parts, strict=True)))
+
+    def point(self, images: np.ndarray, scenes: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        """(t, 4, 2): x, y of the key points of the things in boxes (t, 4) of the images `scenes` (t,), rising."""
+        parts = [np.zeros((0, len(KEYPOINT_NAMES), 2))]
+        for start in range(0, len(images), BATCH):
+            things = slice(*np.searchsorted(scenes, [start, start + BATCH]))
+            x = self._evaluated(images[start:start + BATCH])
+            with no_grad():
+                logits = self.keypoint(x, boxes[things], scenes[things] - start).numpy()
+            parts.append(read_keypoints(logits, boxes[things]))
+        return np.concatenate(parts)
+
+    def _evaluated(self, images):
+        self.eval()
+        with no_grad():
+            return self(images)
+
+
+@plain_numbers
+def train_detector(encoder: Encoder, rooms: Playroom, frozen: bool, seed: int, steps: int, bar: tqdm) -> Detector:
+    """A detector on a copy of the encoder, trained for so many steps on the sum of its losses.
+
+    Raises ValueError for fewer scenes than a batch, FloatingPointError where the loss is not finite.
+    """
+    if len(rooms) < BATCH:
+        raise ValueError(f"dense: expected at least {BATCH} training scenes, got {len(rooms)}")
+    rng = np.random.default_rng(seed)
+    detector = Detector(encoder, frozen, rng)
+    detector.train()
+    optimizer = AdamW(detector.parameters(), RATE, weight_decay=DECAY)
+    order: list[np.ndarray] = []
+    for step in range(steps):
+        if not order:
+            order = list(batches(rng.permutation(len(rooms)), BATCH))
+        optimizer.lr = warmup_cosine(step, steps, max(1, round(WARMUP * steps)), RATE)
+        heat, *others = detector.losses(rooms.take(order.pop())).values()
+        loss = sum(others, heat)
+        if not np.isfinite(loss.item()):
+            raise FloatingPointError(f"dense: step {step + 1}: the loss is not finite: does the encoder hold NaN?")
+        detector.zero_grad()
+        loss.backward()
+        optimizer.step()
+        bar.update()
+    detector.eval()
+    return detector

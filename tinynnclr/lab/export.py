@@ -1,0 +1,110 @@
+"""The encoder of a run for PyTorch: torch's names and torch's layout, in a file that can run no code.
+
+Images there are (n, c, h, w). nn.Standardize has no weights but must be in the torch network, too. Of images x it makes
+
+    x = x - x.mean((2, 3), keepdim=True)
+    for at in torch.meshgrid(torch.linspace(-1, 1, h), torch.linspace(-1, 1, w), indexing="ij"):
+        x = x - at * (x * at).mean((2, 3), keepdim=True) / at.square().mean()
+    x = x / (x.square().mean((2, 3), keepdim=True) + 1e-4).sqrt()
+"""
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from .. import __version__
+from ..nn import BatchNorm, Conv2d, GlobalAvgPool, Linear, Module, Sequential
+from ..storage.atomic import expect_ours, write_whole
+from ..storage.checkpoint import expect_honest
+from ..tensor import Tensor
+from ..train.run_dir import CHECKPOINT, load_encoder
+
+AXES: dict[type, tuple[int, ...]] = {Conv2d: (3, 2, 0, 1), Linear: (1, 0)}  # torch's axes of a weight among ours
+
+
+def torch_state(encoder: Module) -> dict[str, np.ndarray]:
+    """What `load_state_dict` of the same network in torch takes: copies of all arrays, in C order, by dotted names.
+
+    Names are those of our attributes; a list counts as an nn.ModuleList. The numbers in a Sequential are those in an
+    nn.Sequential: the ReLU of a BatchNorm is a layer of its own, and GlobalAvgPool is two, nn.AdaptiveAvgPool2d(1) and
+    nn.Flatten(). An encoder that is nothing but one Sequential, such as TinyCNN, is named as that one: "1.weight".
+    """
+    parts = [v for v in vars(encoder).values() if isinstance(v, Module | Tensor | np.ndarray | list | tuple)]
+    return dict(_walk(parts[0] if len(parts) == 1 and isinstance(parts[0], Sequential) else encoder))
+
+
+def _walk(module, prefix="") -> Iterator[tuple[str, np.ndarray]]:
+    """(name, array) of all that is in a module and below it."""
+    if isinstance(module, Sequential):
+        place = 0
+        for layer in module.layers:
+            yield from _walk(layer, f"{prefix}{place}.")
+            place += 2 if isinstance(layer, GlobalAvgPool) or isinstance(layer, BatchNorm) and layer.relu else 1
+        return
+    for name, value in vars(module).items():
+        if isinstance(value, Tensor | np.ndarray):
+            array = value.data if isinstance(value, Tensor) else value
+            axes = AXES.get(type(module), ()) if name == "weight" else ()
+            yield prefix + name, np.array(array.transpose(axes) if axes else array, order="C")
+        elif isinstance(value, Module):
+            yield from _walk(value, f"{prefix}{name}.")
+        elif isinstance(value, list | tuple):
+            for i, child in enumerate(value):
+                if isinstance(child, Module):
+                    yield from _walk(child, f"{prefix}{name}.{i}.")
+    if isinstance(module, BatchNorm):
+        yield f"{prefix}num_batches_tracked", np.zeros((), np.int64)  # torch wants one; our momentum needs none
+
+
+def npz_bytes(state: dict[str, np.ndarray], info: dict[str, str]) -> bytes:
+    """A NumPy archive: the arrays by name, and "info", JSON text."""
+    file = io.BytesIO()
+    np.savez(file, **{"info": np.array(json.dumps(info)), **state})  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def safetensors_bytes(state: dict[str, np.ndarray], info: dict[str, str]) -> bytes:
+    """For `safetensors.torch.load_file`, with info as the file's metadata. Raises ValueError without the package."""
+    try:
+        from safetensors.numpy import save
+    except ImportError:
+        raise ValueError('--format safetensors: the package is not installed; pip install "tinynnclr[export]", or '
+                         "take --format npz") from None
+    return save(state, metadata=info)
+
+
+FORMATS: dict[str, Callable] = {"npz": npz_bytes, "safetensors": safetensors_bytes}  # a format's name ends its file's
+
+
+def exported(path: Path) -> bool:
+    """Whether `export_run` wrote the file. May raise any error if it did not."""
+    with open(path, "rb") as file:
+        start = file.read(8)
+        if start.startswith(b"PK"):
+            expect_honest(file)
+            with np.load(file, allow_pickle=False) as archive:
+                info = json.loads(str(archive["info"]))
+        else:
+            info = json.loads(file.read(min(int.from_bytes(start, "little"), 1 << 20)))["__metadata__"]
+    return {"method", "encoder", "width", "standardize", "version"} <= info.keys()
+
+
+def export_run(folder: Path, kind: str = "npz", out: Path | None = None) -> Path:
+    """Write the encoder of a run's last checkpoint, for torch, and return the file: `out`, or FOLDER/encoder.KIND.
+
+    Raises FileNotFoundError or ValueError as `load_encoder` does, ValueError if the existing file is not an earlier
+    export, OSError if the file cannot be written.
+    """
+    path = out or folder / f"encoder.{kind}"
+    encoder, config, info = load_encoder(folder)
+    if path.resolve() == (folder / CHECKPOINT).resolve():
+        raise ValueError(f"--out {path}: that is the run's checkpoint; name another file")
+    about = {"method": config.method, "dataset": config.dataset, "epochs": info["epoch"], "seed": config.seed,
+             "encoder": config.encoder, "width": config.width, "standardize": config.standardize,
+             "version": __version__}
+    expect_ours([path], exported, "--out ")
+    content = FORMATS[kind](torch_state(encoder), {name: str(value) for name, value in about.items()})
+    write_whole(path, lambda file: file.write(content))
+    return path
