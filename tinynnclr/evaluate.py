@@ -19,7 +19,7 @@ from .storage.atomic import write_text
 from .storage.validate import RESULT as RESULT_FIELDS
 from .storage.validate import expect
 from .train.run import Run
-from .train.run_dir import RESULT
+from .train.run_dir import RESULT, expect_own
 
 
 def protocol(config: Config, train: Dataset, test: Dataset) -> dict:
@@ -58,6 +58,7 @@ def judge_floors(config: Config, data: tuple[Dataset, Dataset]) -> dict[str, dic
 def evaluate_into(folder: Path, run: Run, data: tuple[Dataset, Dataset],
                   floors: dict[str, dict[str, float]] | None = None) -> dict:
     """result.json: kNN and linear probe of the encoder, beside its floors (those of `judge_floors`, if none come)."""
+    expect_own(folder, RESULT)
     config, started = run.config, time.perf_counter()
     found, floors = judge_encoder(config, run.method.encoder, *data), floors or judge_floors(config, data)
     speeds = [row["views_per_second"] for row in run.metrics] or [0.0]

@@ -146,6 +146,8 @@ def op(fn: Callable) -> Callable:
     number of vjps is not the number of inputs, or if another function already has this name.
     """
     name, place = fn.__name__, (fn.__module__, fn.__qualname__)
+    if name == "<lambda>":
+        raise ValueError("op: expected a function with a name, got a lambda; define it with def")
     if name in OPS and (OPS[name].__module__, OPS[name].__qualname__) != place:
         raise ValueError(f"op: the name {name} is taken by {OPS[name].__module__}; rename your function")
 
@@ -196,9 +198,10 @@ class Tensor:
     a Tensor in any operator.
 
     Ops keep the arrays of the forward pass, not copies. Do not change an array in place before backward: the gradients
-    would be wrong. An optimiser's step notes the change, and so does `w.data -= step`: backward raises RuntimeError.
-    After any other change, such as `w.data[0] = 1`, call `changed`. Pickle and `copy` keep data and requires_grad, not
-    the graph; `copy` refuses what an op made.
+    would be wrong. For a leaf with requires_grad, an optimiser's step notes the change, and so does `w.data -= step`:
+    backward raises RuntimeError. After any other change of it, such as `w.data[0] = 1`, call `changed`. Changes of
+    constants, results, masks, labels and indices, and through a shallow copy, which shares the array, are not noticed.
+    Pickle and `copy` keep data and requires_grad, not the graph; `copy` refuses what an op made.
     """
 
     __slots__ = ("_data", "node")

@@ -212,3 +212,22 @@ def test_a_gradient_fits_its_leaf():
     scalar = Tensor(1.0, requires_grad=True)
     scalar.grad = scalar.data * 2  # NumPy makes a scalar of it
     assert isinstance(scalar.grad, np.ndarray)
+
+
+def test_an_op_needs_a_name():
+    with fails(ValueError, "op: expected a function with a name, got a lambda"):
+        op(lambda a: (a, (lambda g: g,)))
+
+
+def test_a_masked_index_is_refused():
+    with fails(TypeError, "getitem: index", "MaskedArray"):
+        leaf(1.0, 2.0)[np.ma.masked_array([True, False], [True, False])]
+
+
+@pytest.mark.parametrize(("static", "said"), [
+    ({"running_mean": np.zeros((2, 2)), "running_var": np.ones(2)}, "running_mean: expected an array of shape"),
+    ({"running_mean": np.zeros(2)}, "running_mean and running_var together"),
+    ({"momentum": None}, "momentum: expected a number")])
+def test_running_statistics_fit(static, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        ops.batch_norm(Tensor(np.ones((4, 2))), np.ones(2), np.zeros(2), **static)

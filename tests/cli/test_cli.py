@@ -231,3 +231,21 @@ def test_an_interrupt_while_judging(here, capsys, monkeypatch):
     before = files(".")
     assert run(capsys, "evaluate", RUN) == (130, "", "\nstopped\n")
     assert files(".") == before
+
+
+def test_files_that_no_run_wrote_are_left_alone(here, capsys):
+    """By a judgement, by pictures, and by a comparison's cache of baselines."""
+    for name, command in (("result.json", ["evaluate", RUN]), ("views.png", ["plot", RUN]),
+                          ("metrics.csv", ["train", "--resume", "--out", RUN])):
+        before = (RUN / name).read_bytes()
+        (RUN / name).write_text("my notes", encoding="utf-8")
+        status, _, err = run(capsys, *command)
+        assert (status, err.count("\n")) == (2, 1)
+        assert f"{name}: this command did not write the existing file" in err
+        assert (RUN / name).read_text(encoding="utf-8") == "my notes"
+        (RUN / name).write_bytes(before)
+    Path("c").mkdir()
+    Path("c/floors.json").write_text("my floor plan", encoding="utf-8")
+    status, _, err = run(capsys, "compare", *TRAIN[1:], "--methods", "nnclr", "--seeds", "1", "--out", "c")
+    assert (status, Path("c/floors.json").read_text(encoding="utf-8")) == (2, "my floor plan")
+    assert "did not write the existing file" in err

@@ -14,7 +14,8 @@ from tinynnclr.kernels.engine.environment import check
     ("NUMBA_NUM_THREADS", "0"), ("NUMBA_NUM_THREADS", "-1"), ("NUMBA_NUM_THREADS", "abc"), ("NUMBA_NUM_THREADS", ""),
     ("NUMBA_NUM_THREADS", "1.5"), ("NUMBA_NUM_THREADS", "99999"), ("NUMBA_NUM_THREADS", "9" * 30),
     ("NUMBA_NUM_THREADS", "00"), ("NUMBA_DISABLE_JIT", "1"), ("NUMBA_DISABLE_JIT", "2"), ("NUMBA_DISABLE_JIT", "-1"),
-    ("NUMBA_CPU_FEATURES", "avx2"), ("NUMBA_CPU_FEATURES", "+avx2 -avx"), ("NUMBA_CPU_FEATURES", "+avx2,,"),
+    ("NUMBA_OPT", "zz"), ("NUMBA_LOOP_VECTORIZE", "x"), ("NUMBA_DEBUG_CACHE", "yes"), ("NUMBA_CPU_FEATURES", "avx2"),
+    ("NUMBA_CPU_FEATURES", "+avx2 -avx"), ("NUMBA_CPU_FEATURES", "+avx2,,"),
 ])
 def test_a_value_that_cannot_work(name, value):
     with fails(ImportError, re.escape(f"{name}={value}: ")):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from one_line import fails
 from small import random_data, small_config
 
 from tinynnclr.evaluate import judge_floors
@@ -71,6 +72,13 @@ def test_another_judge_or_other_data(tmp_path, calls, changes):
 
 
 def test_a_damaged_file_is_written_anew(tmp_path, calls):
-    (tmp_path / "f").write_bytes(b"\xff{")
+    whole = floors(tmp_path / "f") and (tmp_path / "f").read_bytes()
+    (tmp_path / "f").write_bytes(whole[:-9])
     assert np.isfinite(floors(tmp_path / "f")["pixels"]["knn"])
-    assert len(json.loads((tmp_path / "f").read_bytes())) == 2
+    assert (tmp_path / "f").read_bytes() == whole
+
+
+def test_somebody_else_s_file_is_refused(tmp_path, calls):
+    (tmp_path / "f").write_bytes(b"\xff{")
+    with fails(ValueError, "f: this command did not write the existing file"):
+        floors(tmp_path / "f")

@@ -263,3 +263,11 @@ def test_counts_that_do_not_fit():
     for steps in (np.array(3), np.array([1, -1]), np.array([1.0, 2.0]), np.array([1, 2, 3])):
         with fails(ValueError, "optimiser", "steps", "2 whole numbers"):
             optimizer.load_state_dict({**state, "steps": steps})
+
+
+def test_one_array_in_two_tensors_is_refused():
+    a = Tensor(np.ones(2), requires_grad=True)
+    b = Tensor(a.data, requires_grad=True)
+    with fails(ValueError, "optimiser: two Tensors share one array"):
+        SGD([a, b], 0.1)
+    SGD([Tensor(np.zeros(0), requires_grad=True), Tensor(np.zeros(0), requires_grad=True)], 0.1)

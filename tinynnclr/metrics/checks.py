@@ -1,7 +1,7 @@
 """Rows that are scored must be finite, and each must have a label."""
 import numpy as np
 
-from ..kernels.engine.checks import as_array
+from ..kernels.engine.checks import expect_arrays
 
 
 def expect_finite(who: str, **features: np.ndarray) -> None:
@@ -16,6 +16,24 @@ def expect_finite(who: str, **features: np.ndarray) -> None:
                                      "large to square), so no score is computed; check the weights that made them")
 
 
+def one_scale(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
+    """All rows times one power of two, by which the largest number of train lies between 1 and 2: no digit changes.
+
+    No square overflows then, and no constant that stands for "nearly 0" depends on the features' unit.
+    """
+    largest = float(np.abs(train).max(initial=0))
+    power = 1 - int(np.frexp(largest)[1]) if largest else 0
+    return [np.ldexp(rows, power) for rows in (train, *others)]
+
+
+def expect_number(who: str, name: str, value: float, above: float | None = None, least: float | None = None) -> None:
+    """Raise ValueError unless value is a finite real number, larger than `above`, and at least `least`."""
+    number = isinstance(value, int | float | np.integer | np.floating) and np.isfinite(value)
+    if not number or above is not None and value <= above or least is not None and value < least:
+        expected = f"above {above:g}" if above is not None else f"of at least {least:g}"
+        raise ValueError(f"{who}: {name}: expected a number {expected}, got {value!r}")
+
+
 def expect_labelled(who: str, **sets: tuple[np.ndarray, np.ndarray]) -> None:
     """Raise ValueError unless each (features, labels) is rows (n, d), n at least 1, and n integers of at least 0.
 
@@ -23,7 +41,7 @@ def expect_labelled(who: str, **sets: tuple[np.ndarray, np.ndarray]) -> None:
     """
     for name, (rows, labels) in sets.items():
         expect_finite(who, **{name: rows})
-        labels = as_array(who, f"{name}: labels", labels)
+        expect_arrays(who, **{f"{name}: labels": labels})
         if len(rows) == 0 or labels.shape != (len(rows),) or labels.dtype.kind not in "iu" or labels.min() < 0:
             raise ValueError(f"{who}: {name}: expected at least 1 row and, for each, a class number of at least 0; got "
                              f"{len(rows)} rows and {labels.dtype} labels of shape {labels.shape}")

@@ -3,16 +3,17 @@ import numpy as np
 
 from .. import distributed, kernels
 from ..kernels.engine.checks import plain_numbers
-from .checks import expect_finite, expect_labelled
+from .checks import expect_finite, expect_labelled, expect_number, one_scale
 
 RIDGE = 0.01  # of the largest variance
 
 
 def centred_unit_rows(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     """Subtract the training mean, then scale each row to length 1."""
+    train, *scaled_others = one_scale(train, *others)
     mean = train.mean(axis=0)
     out = []
-    for rows in (train, *others):
+    for rows in (train, *scaled_others):
         rows = rows - mean
         out.append(rows / np.maximum(np.sqrt((rows * rows).sum(axis=1, keepdims=True)), np.float32(1e-12)))
     return out
@@ -26,6 +27,7 @@ def whitened(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     Raises FloatingPointError where a row is not finite.
     """
     expect_finite("whitened", train=train, **{f"others {i}": rows for i, rows in enumerate(others)})
+    train, *scaled_others = one_scale(train, *others)
     mean = train.mean(axis=0)
     centred, (n, d) = train - mean, train.shape
     if n < d:  # the eigenvectors of (n, n) products of rows give the axes in which the rows vary
@@ -37,7 +39,7 @@ def whitened(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
     ridge = max(RIDGE * values.max(initial=0), np.finfo(axes.dtype).tiny)
     scaled = axes / np.sqrt(np.maximum(values, 0) + ridge)
     out = []
-    for rows in (centred, *(rows - mean for rows in others)):
+    for rows in (centred, *(rows - mean for rows in scaled_others)):
         turned = kernels.matmul(rows, scaled)
         if n < d:
             rest = rows - kernels.matmul(kernels.matmul(rows, axes), np.ascontiguousarray(axes.T))
@@ -64,6 +66,8 @@ def knn_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, 
     Raises FloatingPointError for features that are not finite, ValueError for labels that do not fit.
     """
     expect_labelled("knn_accuracy", train=(train, train_labels), test=(test, test_labels))
+    expect_number("knn_accuracy", "k", k, least=1)
+    expect_number("knn_accuracy", "temperature", temperature, above=0)
     train, test = centred_unit_rows(train, test)
     indices, similarities = kernels.nearest(test[distributed.share(len(test))], train, min(k, len(train)))
     votes = distributed.gather(vote(indices, similarities, train_labels, temperature), len(test))
@@ -88,5 +92,7 @@ def nearest_others(rows: np.ndarray, queries: int, k: int) -> np.ndarray:
 def leave_one_out_accuracy(rows: np.ndarray, labels: np.ndarray, k: int = 20, temperature: float = 0.1) -> float:
     """`knn_accuracy` within one set, where no row votes for itself."""
     expect_labelled("leave_one_out_accuracy", rows=(rows, labels))
+    expect_number("leave_one_out_accuracy", "k", k, least=1)
+    expect_number("leave_one_out_accuracy", "temperature", temperature, above=0)
     indices, similarities = _others(rows, len(rows), k)
     return float((vote(indices, similarities, labels, temperature) == labels).mean())

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import kernels
 from ..kernels.engine.checks import plain_numbers
-from .checks import expect_labelled
+from .checks import expect_labelled, expect_number, one_scale
 
 
 @plain_numbers
@@ -65,6 +65,8 @@ def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float
     Raises as `linear_accuracy` does, and warns where L-BFGS has not converged after `iterations` steps.
     """
     expect_labelled("fit_softmax", x=(x, labels))
+    expect_number("fit_softmax", "strength", strength, least=0)
+    expect_number("fit_softmax", "iterations", iterations, least=1)
     x = np.column_stack([x, np.ones(len(x), x.dtype)])  # (n, d + 1)
     rows = np.arange(len(x))
 
@@ -113,6 +115,7 @@ def linear_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarra
     Raises FloatingPointError for features that are not finite, ValueError for labels that do not fit.
     """
     expect_labelled("linear_accuracy", train=(train, train_labels), test=(test, test_labels))
+    train, test = one_scale(train, test)
     mean, spread = train.mean(axis=0), train.std(axis=0)
     scale = np.float32(1) / np.maximum(spread, np.float32(1e-6))
     classes = int(max(train_labels.max(), test_labels.max())) + 1

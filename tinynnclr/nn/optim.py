@@ -28,6 +28,10 @@ class Optimizer:
                 raise TypeError(f"optimiser: expected Tensors, as from module.parameters(), got {type(p).__name__}")
             if not p.is_leaf:
                 raise ValueError("optimiser: expected leaf Tensors, got the result of an op")
+        places = [p.data.__array_interface__["data"][0] for p in self.parameters if p.data.size]
+        if len(set(places)) < len(places):
+            raise ValueError("optimiser: two Tensors share one array, which would be updated twice; use one Tensor in "
+                             "both places")
         self.lr, self.weight_decay, self.steps = lr, weight_decay, np.zeros(len(self.parameters), np.int64)
         self.arrays = {name: [np.zeros_like(p.data) for p in self.parameters] for name in self.memory}
 

@@ -12,6 +12,14 @@ def _statistics(x, running_mean, running_var, training, momentum):
     count = x.size // max(x.shape[-1], 1) * distributed.size()
     if training and count < 2:
         raise ValueError(f"batch_norm: expected at least 2 rows to take statistics of in training, got {count}")
+    for name, running in (("running_mean", running_mean), ("running_var", running_var)):
+        if running is not None and (not isinstance(running, np.ndarray) or running.shape != x.shape[-1:]):
+            raise ValueError(f"batch_norm: {name}: expected an array of shape {x.shape[-1:]}, got "
+                             f"{getattr(running, 'shape', type(running).__name__)}")
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("batch_norm: expected running_mean and running_var together, or neither")
+    if not isinstance(momentum, int | float | np.integer | np.floating):
+        raise TypeError(f"batch_norm: momentum: expected a number, got {type(momentum).__name__}")
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: expected running_mean and running_var where training=False, got None")

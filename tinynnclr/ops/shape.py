@@ -22,6 +22,8 @@ def transpose(a, *, axes=None):
 @op
 def getitem(a, *, index):
     """a[index], for slices, integers, masks and index arrays; numbers picked twice get both gradients."""
+    if any(isinstance(part, np.ma.MaskedArray) for part in (index if isinstance(index, tuple) else (index,))):
+        raise TypeError("getitem: index: expected integers, slices or arrays, got MaskedArray")
     shape = a.shape
 
     def vjp(g):

@@ -51,6 +51,19 @@ def expect_free(folder: Path) -> None:
     expect_ours([folder / name for name in (CHECKPOINT, METRICS, RESULT, *PICTURES)], Path.is_file, "--out ")
 
 
+def expect_own(folder: Path, *names: str) -> None:
+    """Raise ValueError for a file that a run would overwrite and that no run wrote."""
+    for name in names:
+        begins = b"\x89PNG" if name in PICTURES else b"epoch," if name == METRICS else b"{"
+        wanted = b'"baselines"' if name == RESULT else b""
+
+        def ours(path, begins=begins, wanted=wanted):
+            content = path.read_bytes()
+            return content.startswith(begins) and wanted in content
+
+        expect_ours([folder / name], ours)
+
+
 def write_metrics(folder: Path, rows: list[dict]) -> None:
     """Write metrics.csv, one row per epoch, if there is an epoch; a number that does not exist is left empty."""
     if not rows:
@@ -93,6 +106,7 @@ def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = No
     if run.step == 0:
         run.save(folder / CHECKPOINT)
     else:
+        expect_own(folder, METRICS, RESULT)
         with contextlib.suppress(HeldOpen):
             write_metrics(folder, run.metrics)  # an interrupt may have come between the two files
     train(run, data, augmentations, save=save, progress=progress, detect_anomaly=detect_anomaly)
@@ -143,7 +157,7 @@ def restore(folder: Path, threads: int | None = None, data_dir: str | None = Non
     threads = config.threads if threads is None else threads
     if threads is not None:
         kernels.set_num_threads(threads)
-    _expect_size(path, config, groups.get("method", {}), info.get("data"))
+    _expect_size(path, config, groups.get("method", {}), info)
     try:
         data = load_data(config)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -179,12 +193,16 @@ def _limit(arrays):
     return sum(a.size for a in arrays.values()) + (1 << 18)
 
 
-def _expect_size(path, config, state, stored):
+def _expect_size(path, config, state, info):
     """Raise ValueError, before any data are drawn, if train_size contradicts the stored arrays or digests."""
     sizes = {str(len(a)) for name, a in state.items()
              if a.ndim and (name.endswith("bank.rows") or name == "assignment")}
+    stored = info.get("data")
     if isinstance(stored, dict):
         sizes |= set(str(stored.get("training images", "")).split()[:1])
+    if config.train_size is not None and not isinstance(stored, dict):  # then only the steps tell
+        first, last = (n * (config.train_size // config.batch_size) for n in (info["epoch"], info["epoch"] + 1))
+        sizes |= set() if first <= info["step"] <= last else {"another one"}
     wrong = ", ".join(sorted(sizes - {str(config.train_size)}))
     if config.train_size is not None and wrong:
         raise ValueError(f"{path} does not fit this run (expected train_size {wrong}, as in its arrays, "

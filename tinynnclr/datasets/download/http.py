@@ -111,6 +111,11 @@ class _Response(http.client.HTTPResponse):
         super().begin()
         self.watched.left += 2 * self.most  # twice: the lengths of chunks count as well
 
+    def _read_and_discard_trailer(self):
+        """What may follow the last chunk are headers again."""
+        self.watched.left = HEADERS
+        super()._read_and_discard_trailer()  # type: ignore[misc]
+
 
 class _Connect(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
     def __init__(self, most):

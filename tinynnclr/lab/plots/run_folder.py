@@ -5,6 +5,7 @@ from ...datasets.dataset import Dataset
 from ...datasets.views import augmentation_pair, views_example
 from ...models.encode import encode
 from ...train.run import Run
+from ...train.run_dir import PICTURES, expect_own
 from . import run as plots
 from .tsne import tsne
 
@@ -12,7 +13,8 @@ MAP_SIZE = 1000  # test images on the 2-D map
 
 
 def draw_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> list[Path]:
-    """The four pictures of a run."""
+    """The four pictures of a run. Raises ValueError for a file of such a name that is no picture."""
+    expect_own(folder, *PICTURES)
 
     config, (train_data, test) = run.config, data
     title = f"{config.method} on {config.dataset}, {run.epoch} epoch{'s' * (run.epoch != 1)}"

@@ -12,7 +12,7 @@ from ...datasets.dataset import Dataset
 from ...evaluate import judge_encoder, judge_pixels
 from ...models.encode import encode
 from ...nn import Module
-from ...storage.atomic import HeldOpen, write_text
+from ...storage.atomic import HeldOpen, expect_ours, write_text
 from ...storage.validate import ACCURACIES, expect
 
 
@@ -27,6 +27,7 @@ class FloorCache:
         self.path, self.config, self.data = path, config, data
         judge = f"{__version__} {config.knn_k} {config.knn_temperature} {config.probe_strength}"
         self.digest = digest(judge.encode(), *(array for part in data for array in (part.images, part.labels)))
+        expect_ours([path], lambda path: '"raw pixels, ' in path.read_text(encoding="utf-8"), "--out ")
         try:
             self.known = json.loads(path.read_text(encoding="utf-8"))
             expect(self.known, dict.fromkeys(self.known, ACCURACIES), path.name)
