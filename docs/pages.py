@@ -93,7 +93,7 @@ def api(folder: Path) -> None:
         package = "tinynnclr" if floor == "tinynnclr" else f"tinynnclr.{floor}"
         found = importlib.import_module(package)
         modules = modules or [m.name.removeprefix(f"{package}.")
-                              for m in pkgutil.walk_packages(found.__path__, f"{package}.")]
+                              for m in pkgutil.walk_packages(found.__path__, f"{package}.") if ".bench." not in m.name]
         lines = [package, "=" * len(package), "", *entry(package, members=False)]
         for module in modules:
             name = f"{package}.{module}"
