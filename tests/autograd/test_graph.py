@@ -212,10 +212,8 @@ def test_a_cell_may_be_run_twice():
         def scaled(a, factor=factor):
             return a * factor, (lambda g: g * factor,)
 
-        again = op(lambda a, scaled=scaled: scaled(a))  # one name and place for both
+        again = op(scaled)  # one name and place for both
         assert again(leaf(1.0)).item() == factor
-    scaled.__module__ = "another"
-    op(scaled)
-    scaled.__module__ = "a_third"
-    with fails(ValueError, "scaled", "taken by another"):
+    own, scaled.__module__ = scaled.__module__, "another"
+    with fails(ValueError, "scaled", f"taken by {own}"):
         op(scaled)
