@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = {  # what a reader may import, from the ground up
     "tinynnclr": ["distributed", "tensor", "gradcheck", "config", "evaluate"],
     "kernels": None, "ops": None, "nn": None, "models": None, "datasets": None, "metrics": None, "methods": None,
-    "train": None, "storage": None, "lab": None,
+    "train": None, "storage": None, "lab": None, "cli": None,
 }
 
 

@@ -11,6 +11,7 @@ from small import SMALL
 
 import tinynnclr
 from tinynnclr.cli.commands import main
+from tinynnclr.methods.registry import METHODS, options_of
 
 TRAIN = ["train", "--dataset", "folder:pictures",
          *(word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value)))]
@@ -28,12 +29,26 @@ def write_pictures(folder, classes=4, each=24):
             image.save(folder / f"class{c}" / f"{i}.png")
 
 
+def fitting(arguments):
+    """The arguments of `train` or `compare` without the small sizes that none of their methods has an option for."""
+    words = [str(a) for a in arguments]
+    flag = {"train": "--method", "compare": "--methods"}.get(words[0] if words else "")
+    if flag not in words[:-1]:
+        return words
+    methods = [word.partition(":")[0].strip() for word in words[len(words) - words[::-1].index(flag)].split(",")]
+    if not set(methods) <= set(METHODS):
+        return words
+    known = {name for method in methods for name in options_of(method)}
+    foreign = {f"--{name.replace('_', '-')}" for name in (*SMALL, "clusters") if name not in known}
+    return [word for i, word in enumerate(words) if word not in foreign and (i == 0 or words[i - 1] not in foreign)]
+
+
 def run(capsys, *arguments):
     """(exit status, standard output, standard error) of one command in this process."""
     capsys.readouterr()
     status = 0
     try:
-        main([str(a) for a in arguments])
+        main(fitting(arguments))
     except SystemExit as end:
         status = end.code
     out, err = capsys.readouterr()

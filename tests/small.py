@@ -1,15 +1,20 @@
 """Runs that take a second: random pictures, a network of a few numbers, and all that makes up a run's state."""
 import numpy as np
 
-from tinynnclr.config import Config
 from tinynnclr.datasets.dataset import Dataset
+from tinynnclr.methods.registry import USUAL, make_config, suited
 
 SMALL = {"width": 2, "dim": 8, "projector_hidden": 16, "predictor_hidden": 12, "queue_size": 32, "batch_size": 16,
          "epochs": 2, "view_size": 16, "knn_k": 3, "neighbors_after": 0.0, "augmentation": "simclr"}
 
 
+PLAIN = {"temperature": 0.15, "bank_momentum": 0.5, "head_norm": False, "ema": 0.99, "neighbors": True,
+         "optimizer": "sgd", "lr": None}  # the same for all methods, whatever their own defaults
+
+
 def small_config(**changes):
-    return Config(**{**SMALL, **changes})
+    """The method's configuration, small and plain; what it has no option for is left out."""
+    return make_config({**suited({**PLAIN, **SMALL}, changes.get("method", USUAL)), **changes})
 
 
 def random_data(n=64, size=16, classes=4, seed=0):

@@ -8,10 +8,13 @@ import sys
 import pytest
 from places import ROOT, TESTS
 
+from tinynnclr.methods import METHODS
+
 PACKAGE = ROOT / "tinynnclr"
 LAYERS = ("kernels", "distributed", "storage", "tensor", "gradcheck", "ops", "nn", "datasets", "metrics", "models",
-          "methods", "config", "train", "evaluate", "lab", "cli")  # each imports only what stands before it
-LAB = ("provenance", "protocols", "detection", "plots", "registry", "sweep", "paper_tables", "export", "bench")
+          "config", "methods", "train", "evaluate", "lab", "cli")  # each imports only what stands before it
+LAB = ("recipes", "provenance", "protocols", "detection", "plots", "registry", "sweep", "paper_tables", "export",
+       "bench")
 LOOSE = {"tensor.py", "gradcheck.py", "config.py", "evaluate.py", "distributed.py"}
 READING_PATH = """
     tensor gradcheck ops/elementwise ops/matmul ops/conv ops/norm ops/reduce ops/shape ops/loss
@@ -107,6 +110,14 @@ def test_nothing_is_imported_by_a_string(path):
     calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert not calls & {"__import__", "importlib.import_module", "import_module"}
     assert not {name.split(".")[0] for name in imports(path)} & {"support", "lessons"}
+
+
+@each_module
+def test_commands_and_the_loop_name_no_method(path):
+    """A new method needs no change there."""
+    words = {node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+             if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert layer(path) not in ("cli", "train") or not words & set(METHODS)
 
 
 def test_the_reading_path_is_short():

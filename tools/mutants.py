@@ -49,6 +49,7 @@ TESTS = {  # for each file, the tests that are there to see a fault in it, as py
     "methods/prototypes": "methods/test_variants.py", "methods/dial": "lab/test_friends.py",
     "methods/supervised": "methods/test_losses.py methods/test_methods.py -k 'losses or supervised'",
     "methods/method": "test_config.py lab/test_arms.py methods/test_methods.py -k 'config or arms or simclr or nnclr'",
+    "methods/registry": "test_config.py lab/test_arms.py methods/test_methods.py -k 'config or arms or option'",
     "methods/random_weights": "methods/test_methods.py -k random",
     "kernels/attention": "kernels/test_attention.py",
     "kernels/augment": "kernels/test_augment.py",

@@ -20,7 +20,6 @@ import numpy as np
 
 from tinynnclr import distributed, kernels
 from tinynnclr.cli.console import escape_unprintable
-from tinynnclr.config import Config
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.kernels.engine.checks import plain_numbers
@@ -152,7 +151,7 @@ def measure_here(batch: int, steps: int) -> dict:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch * steps, 32, 32, 3), np.uint8)
     data = Dataset(images, np.zeros(len(images), np.int64), ("noise",))
-    config = Config(batch_size=batch, epochs=2, neighbors_after=0.0, queue_size=min(4096, batch * steps))
+    config = NNCLR.Config(batch_size=batch, epochs=2, neighbors_after=0.0, queue_size=min(4096, batch * steps))
     run = Run(config, data)
     assert isinstance(run.method, NNCLR)
     seen, step, waits = [], run.optimizer.step, Waits()

@@ -4,7 +4,7 @@ import json
 import numpy as np
 from networks import RESULTS
 
-from tinynnclr.config import Config
+from tinynnclr.methods import DeepCluster
 from tinynnclr.datasets import load
 from tinynnclr.metrics.knn import knn_accuracy
 from tinynnclr.metrics.nmi import normalized_mutual_information
@@ -38,7 +38,7 @@ def clusters() -> None:
 
 def clustered(data, seed, whiten, carry, repair=True):
     """One run: the NMI with the epoch before, the clusters with a picture, epoch by epoch, and the encoder."""
-    config = Config(method="deepcluster", width=8, epochs=6, batch_size=128, clusters=100, seed=seed)
+    config = DeepCluster.Config(width=8, epochs=6, batch_size=128, clusters=100, seed=seed)
     run, centroids, history = Run(config, data), None, []
 
     def cluster(rng):

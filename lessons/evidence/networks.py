@@ -1,7 +1,7 @@
 """Networks that lessons begin with: small NNCLR methods, trained on the toybox and stored in float16."""
 from pathlib import Path
 
-from tinynnclr.config import Config
+from tinynnclr.methods import make_config
 from tinynnclr.datasets import load
 from tinynnclr.metrics.knn import knn_accuracy
 from tinynnclr.models.encode import encode
@@ -16,7 +16,7 @@ SMALL = {"width": 8, "dim": 32, "projector_hidden": 64, "predictor_hidden": 64, 
 
 def network(name: str, **knobs) -> None:
     """Train NNCLR on the toybox, store it as name.npz, and print its kNN accuracy as it will be loaded."""
-    config = Config.of({**SMALL, **knobs})
+    config = make_config({**SMALL, **knobs})
     data, test = load("toybox", "data")
     run = Run(config, data)
     train(run, data, augmentation_pair(config.augmentation))

@@ -29,7 +29,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tinynnclr import ops
-from tinynnclr.config import Config
 from tinynnclr.datasets import load
 from tinynnclr.datasets.views import PRESETS, two_views
 from tinynnclr.methods import SNCLR, losses
@@ -112,7 +111,7 @@ def soft_weights(z, rows, temperature):
 
 # %%
 # compare: soft_weights
-config = Config(method="snclr", dim=64, queue_size=1500, soft_k=10, soft_temperature=0.1, neighbors_after=0.0)
+config = SNCLR.Config(dim=64, queue_size=1500, soft_k=10, soft_temperature=0.1, neighbors_after=0.0)
 method = SNCLR(TinyCNN(2, rng), config, rng)
 method.support_set.enqueue(bank, np.arange(1500))
 _, theirs, _ = method.positives(z1[:20], z2[:20], np.arange(20))  # (20, 1 + 10): the own key's weight comes first

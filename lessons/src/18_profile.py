@@ -36,7 +36,6 @@ from numba import njit  # noqa: F401 (yours, for exercise 18.b)
 
 from tinynnclr import kernels, nn
 from tinynnclr.lab.bench.step import views
-from tinynnclr.config import Config
 from tinynnclr.kernels.engine.malloc import keep_freed_memory
 from tinynnclr.kernels.norm import batch_norm_grad_naive
 from tinynnclr.methods import NNCLR
@@ -60,7 +59,8 @@ x1, x2 = views(64)  # (64, 32, 32, 3) each
 
 def build():
     rng = np.random.default_rng(18)
-    method = NNCLR(TinyCNN(16, rng), Config(projector_hidden=256, dim=64, queue_size=4096, neighbors_after=0), rng)
+    config = NNCLR.Config(projector_hidden=256, dim=64, queue_size=4096, neighbors_after=0)
+    method = NNCLR(TinyCNN(16, rng), config, rng)
     method.support_set.enqueue(unit_rows(rng.standard_normal((4096, 64), np.float32)), np.arange(4096))
     return method, nn.SGD(method.parameters(), 0.06, 0.9)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 
 from tinynnclr.storage import checkpoint
-from tinynnclr.config import Config
+from tinynnclr.methods import make_config
 from tinynnclr.methods.nnclr import NNCLR
 
 PARTS = ("encoder.", "projector.", "predictor.")  # what is kept: the queue fills in a few steps
@@ -23,7 +23,7 @@ def stored(path: str | Path) -> NNCLR:
     Raises FileNotFoundError, or ValueError where the file is not one of ours.
     """
     groups, info = checkpoint.load(path)
-    config = Config.from_dict(info["config"])
+    config = make_config(info["config"])
     rng = np.random.default_rng(config.seed)
     method = NNCLR(NNCLR.make_encoder(config, rng), config, rng)
     state = method.state_dict()

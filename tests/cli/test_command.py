@@ -13,7 +13,7 @@ from command_line import ENVIRONMENT
 
 from tinynnclr.__main__ import main as start
 from tinynnclr.cli import console
-from tinynnclr.config import flag_names
+from tinynnclr.methods.registry import flag_names
 from tinynnclr.storage.messages import nearest, one_line, shell_words
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="of sh")

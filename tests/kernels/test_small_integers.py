@@ -9,7 +9,6 @@ from small_integers import INT8, KINDS, holds_integers, small
 from test_bad_arrays import call
 
 from tinynnclr import Tensor, datasets, distributed, kernels, models, nn
-from tinynnclr.config import Config
 from tinynnclr.datasets import dataset as loader
 from tinynnclr.datasets import digits, toybox, views
 from tinynnclr.datasets.dataset import Dataset
@@ -18,7 +17,7 @@ from tinynnclr.lab.detection import centre_head, masks, playroom
 from tinynnclr.lab.plots import tsne
 from tinynnclr.lab.protocols import few_shot as fewshot
 from tinynnclr.lab.protocols import semi_supervised as semi
-from tinynnclr.methods import clustering, losses, memory_bank, momentum_encoder, negatives, support_set
+from tinynnclr.methods import NNCLR, clustering, losses, memory_bank, momentum_encoder, negatives, support_set
 from tinynnclr.metrics import confidence as interval
 from tinynnclr.metrics import knn
 from tinynnclr.metrics import linear_probe as linear
@@ -112,7 +111,7 @@ FUNCTIONS = {  # of a function that makes a whole number what is tried
     "paste": lambda w: masks.paste_masks(np.ones((2, 14, 14, 1), np.float32), BOXES, w(64)),
     "share": lambda w: ROWS[distributed.share(w(40))],
     "mine": lambda w: distributed.mine(w(40)),
-    "config": lambda w: list(Config(epochs=w(100), width=w(100), seed=w(3)).to_dict().values())[5:12:2],
+    "config": lambda w: list(NNCLR.Config(epochs=w(100), width=w(100), seed=w(3)).to_dict().values())[5:12:2],
     "flops": lambda w: step.flops(w(16), w(100)),
     "bytes": lambda w: list(scaling.step_bytes(w(9), w(100), w(100), w(100), w(100)).values()),
     "parallel": lambda w: _covered(w(100), w(3)),
@@ -142,7 +141,7 @@ def test_numpys_floats_and_truth_values():
         same(losses.info_nce_loss(z, z, temperature=t).data, losses.info_nce_loss(z, z, python).data)
         same(bank.soft_nearest(ROWS, t)[0], bank.soft_nearest(ROWS, python)[0])
     same(OPS["sum"](z, axis=1, keepdims=np.bool_(True)).data, z.sum(1, keepdims=True).data)
-    assert Config(neighbors=np.bool_(False)).neighbors is False
+    assert NNCLR.Config(neighbors=np.bool_(False)).neighbors is False
     for broken in (lambda: bank.soft_nearest(ROWS, None), lambda: memory_bank.MemoryBank(9, 6, None, rng()),
                    lambda: momentum_encoder.MomentumEncoder(nn.ReLU(), momentum=None)):
         with pytest.raises((TypeError, ValueError)):

@@ -2,9 +2,8 @@
 import pytest
 from one_line import fails
 
-from tinynnclr.config import Config
 from tinynnclr.lab.sweep.arms import SHARED, parse_arms, parse_seeds
-from tinynnclr.methods import METHODS
+from tinynnclr.methods import METHODS, make_config
 
 
 def test_all_is_every_method():
@@ -12,13 +11,13 @@ def test_all_is_every_method():
 
 
 def test_arms_have_the_types_of_their_knobs():
-    arms = parse_arms(" nnclr:neighbors=false:lr=1:anneal=linear, simclr:queue-size=64:lr=5e-2:nesterov=True")
-    assert arms == {"nnclr:neighbors=false:lr=1:anneal=linear": {"method": "nnclr", "neighbors": False, "lr": 1.0,
-                                                                  "anneal": "linear"},
-                    "simclr:queue-size=64:lr=5e-2:nesterov=True": {"method": "simclr", "queue_size": 64, "lr": 0.05,
-                                                                    "nesterov": True}}
-    assert type(arms["nnclr:neighbors=false:lr=1:anneal=linear"]["lr"]) is float
-    assert all(Config.of(knobs) for knobs in arms.values())
+    arms = parse_arms(" nnclr:neighbors=false:lr=1:queue-size=64, moco:anneal=linear:lr=5e-2:nesterov=True")
+    assert arms == {"nnclr:neighbors=false:lr=1:queue-size=64": {"method": "nnclr", "neighbors": False, "lr": 1.0,
+                                                                  "queue_size": 64},
+                    "moco:anneal=linear:lr=5e-2:nesterov=True": {"method": "moco", "anneal": "linear", "lr": 0.05,
+                                                                  "nesterov": True}}
+    assert type(arms["nnclr:neighbors=false:lr=1:queue-size=64"]["lr"]) is float
+    assert all(make_config(knobs) for knobs in arms.values())
 
 
 def test_the_first_mention_gives_the_place():
@@ -30,8 +29,9 @@ def test_the_first_mention_gives_the_place():
 MISTAKES = {
     "": ("got ''", "nnclr"), "nnclr,": ("got ''",), "nnclr simclr": ("got 'nnclr simclr'",),
     "simclear": ("got 'simclear', did you mean simclr\\?",),
-    "nnclr:quue_size=3": ("nnclr:quue_size=3: unknown knob 'quue_size', did you mean queue_size\\?",),
-    "nnclr:": ("unknown knob ''",),
+    "nnclr:quue_size=3": ("nnclr:quue_size=3: nnclr has no option 'quue_size', did you mean queue_size\\?",),
+    "nnclr:": ("nnclr has no option ''",),
+    "simclr:clusters=3": ("simclr has no option 'clusters', which is an option of deepcluster",),
     "nnclr:epochs": ("expected epochs=VALUE, once; got 'epochs'",),
     "nnclr:lr=1:lr=2": ("expected lr=VALUE, once; got 'lr=2'",),
     "nnclr:lr=fast": ("lr: expected float, got 'fast'",), "nnclr:top_k=1.5": ("top_k: expected int, got '1.5'",),

@@ -9,14 +9,14 @@ import struct
 from pathlib import Path
 
 import pytest
-from command_line import TRAIN, files, run, write_pictures
+from command_line import TRAIN, files, fitting, run, write_pictures
 
 from tinynnclr import kernels
 from tinynnclr.cli.commands import main
 from tinynnclr.lab.sweep import baseline_cache as floor_cache
 from tinynnclr.lab.sweep import comparison
 from tinynnclr.lab.sweep.comparison import OUTPUTS, duration
-from tinynnclr.methods import METHODS, SimCLR
+from tinynnclr.methods import METHODS
 from tinynnclr.storage import checkpoint
 from tinynnclr.train import loop, run_dir
 
@@ -35,7 +35,7 @@ def home(tmp_path_factory):
     write_pictures(home / "pictures")
     os.chdir(home)
     try:
-        main(COMPARE)
+        main(fitting(COMPARE))
     finally:
         os.chdir(before)
         kernels.set_num_threads(threads)
@@ -225,12 +225,11 @@ def test_an_arm_that_diverges(here, capsys):
     assert run(capsys, *COMPARE, "--methods", "simclr", "--seeds", "1", "--out", "wild")[0] == 0  # no step was saved
 
 
-def test_a_methods_own_defaults_and_whose_knob_wins(here, capsys, monkeypatch):
-    monkeypatch.setattr(SimCLR, "defaults", {"temperature": 0.5, "warmup": 0.1})
-    flags = ["--methods", "nnclr,simclr,simclr:temperature=0.3", "--warmup", "0.2", "--seeds", "5,", "--out", "new"]
+def test_a_methods_own_defaults_and_whose_knob_wins(here, capsys):
+    flags = ["--methods", "nnclr,moco,moco:temperature=0.3", "--warmup", "0.2", "--seeds", "5,", "--out", "new"]
     assert run(capsys, "compare", *KNOBS, *flags)[0] == 0
     configs = [item["config"] for item in json.loads(Path("new/compare.json").read_bytes())]
-    assert [(c["temperature"], c["warmup"], c["seed"]) for c in configs] == [(t, 0.2, 5) for t in (0.15, 0.5, 0.3)]
+    assert [(c["temperature"], c["warmup"], c["seed"]) for c in configs] == [(t, 0.2, 5) for t in (0.15, 0.1, 0.3)]
 
 
 def test_durations():
@@ -242,10 +241,11 @@ def test_durations():
 
 MISTAKES = {
     "unknown method": (["--methods", "nnclr,simclear"], "got 'simclear', did you mean simclr?"),
-    "unknown knob": (["--methods", "nnclr:neighbours=false"], "unknown knob 'neighbours', did you mean neighbors?"),
+    "unknown knob": (["--methods", "nnclr:neighbours=false"],
+                     "nnclr has no option 'neighbours', did you mean neighbors?"),
     "bad value": (["--methods", "nnclr:lr=fast"], "nnclr:lr=fast: lr: expected float, got 'fast'"),
     "out of range": (["--methods", "nnclr:temperature=0"], "arm nnclr:temperature=0: temperature: expected above 0"),
-    "bad choice": (["--methods", "nnclr:anneal=liner"], "expected one of none, linear", "did you mean linear?"),
+    "bad choice": (["--methods", "moco:anneal=liner"], "expected one of none, linear", "did you mean linear?"),
     "a knob of all": (["--methods", "nnclr:seed=3"], "seed is the same for all arms"),
     "the same twice": (["--methods", "nnclr,nnclr:top_k=1"], "nnclr and nnclr:top_k=1 are the same run"),
     "no seeds": (["--seeds", "0"], "--seeds: expected a count", "got '0'"),

@@ -9,12 +9,13 @@ from command_line import run
 from one_line import fails
 from places import ROOT
 
-from tinynnclr.config import Config
 from tinynnclr.lab.paper_tables import BUDGETS, command, parse_tables, reproduce, tables_of
 from tinynnclr.lab.paper_tables.friends import OFFS, REAL, STYLES, gains
 from tinynnclr.lab.paper_tables.page import CEILING, floors, read_cells
 from tinynnclr.lab.paper_tables.store import evenly, key
 from tinynnclr.lab.plots.style import DPI
+from tinynnclr.methods import NNCLR, make_config
+from tinynnclr.methods.registry import suited
 from tinynnclr.metrics.confidence import mean_and_interval
 from tinynnclr.storage.messages import shell_words
 from tinynnclr.train import run_dir
@@ -184,11 +185,12 @@ def test_a_run_that_diverges_is_told_and_left_out(runs, tmp_path, monkeypatch, c
 
 
 def test_a_key_is_all_that_changes_a_result():
-    config = Config(seed=3)
-    same = Config(seed=3, threads=1, data_dir="elsewhere")
+    config = NNCLR.Config(seed=3)
+    same = NNCLR.Config(seed=3, threads=1, data_dir="elsewhere")
     assert key(config) == key(same)
     assert key(config).startswith("nnclr-toybox-3-")
-    assert len({key(c) for c in (config, Config(seed=4), Config(seed=3, lr=0.1), Config(seed=3, knn_k=10))}) == 4
+    others = NNCLR.Config(seed=4), NNCLR.Config(seed=3, lr=0.1), NNCLR.Config(seed=3, knn_k=10)
+    assert len({key(c) for c in (config, *others)}) == 4
 
 
 def test_small_tables_hold_what_was_asked_for():
@@ -197,7 +199,8 @@ def test_small_tables_hold_what_was_asked_for():
                           "temperature", "batch-size", "embedding-size", "ring", "soft-neighbors", "deepcluster",
                           "when-friends-help"}
     for table in SMALL.values():
-        knobs = [Config.of({**BUDGETS["small"].knobs, **table.knobs, **arm.knobs}) for arm in table.arms]
+        shared = {**BUDGETS["small"].knobs, **table.knobs}
+        knobs = [make_config({**suited(shared, arm.knobs["method"]), **arm.knobs}) for arm in table.arms]
         assert len({key(config) for config in knobs}) == len(table.arms)
         names = {arm.name for arm in table.arms}
         assert all(set(contrast.arms) <= names for contrast in table.contrasts)

@@ -5,9 +5,9 @@ import json
 import pytest
 from places import ROOT
 
-from tinynnclr.cli.presets import TRAIN_PRESETS
 from tinynnclr.lab.paper_tables import tables_of
 from tinynnclr.lab.paper_tables.page import measured, read_cells, verdicts
+from tinynnclr.lab.recipes import TRAIN_PRESETS
 
 FOLDER = ROOT / "results" / "reproduce"
 

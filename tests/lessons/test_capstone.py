@@ -7,10 +7,10 @@ from support.capstone import RULES, expect_positives, label_match, paired, score
 from support.stored import store
 
 from tinynnclr import kernels
-from tinynnclr.config import Config
 from tinynnclr.datasets import load
 from tinynnclr.datasets.views import PRESETS, two_views
 from tinynnclr.kernels.l2_normalize import unit_rows
+from tinynnclr.methods import make_config
 from tinynnclr.methods.nnclr import NNCLR
 from tinynnclr.tensor import Tensor, no_grad
 
@@ -18,7 +18,7 @@ SMALL = {"width": 4, "dim": 8, "projector_hidden": 16, "predictor_hidden": 16, "
 
 
 def small_method():
-    config = Config.of(SMALL)
+    config = make_config(SMALL)
     rng = np.random.default_rng(3)
     return NNCLR(NNCLR.make_encoder(config, rng), config, rng)
 

@@ -6,8 +6,8 @@ from one_line import fails
 from places import ROOT
 from support.stored import store, stored
 
-from tinynnclr.config import Config
 from tinynnclr.datasets import load
+from tinynnclr.methods import make_config
 from tinynnclr.methods.nnclr import NNCLR
 from tinynnclr.metrics.knn import knn_accuracy
 from tinynnclr.models.encode import encode
@@ -16,7 +16,7 @@ RESULTS = ROOT / "lessons" / "results"
 
 
 def test_a_network_comes_back_as_it_was_but_for_float16s_rounding(tmp_path):
-    config = Config.of({"width": 4, "dim": 8, "projector_hidden": 16, "predictor_hidden": 16, "queue_size": 32})
+    config = make_config({"width": 4, "dim": 8, "projector_hidden": 16, "predictor_hidden": 16, "queue_size": 32})
     rng = np.random.default_rng(0)
     method = NNCLR(NNCLR.make_encoder(config, rng), config, rng)
     for a in method.state_dict().values():  # no number at its start

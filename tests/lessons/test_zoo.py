@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 from support.zoo import ZOO, Step, patient
 
-from tinynnclr.config import Config
 from tinynnclr.methods.nnclr import NNCLR
 from tinynnclr.models import TinyCNN
 
 
 def made(kind, **knobs):
     rng = np.random.default_rng(3)
-    config = Config(width=2, dim=8, projector_hidden=12, predictor_hidden=10, view_size=16, queue_size=24)
+    config = NNCLR.Config(width=2, dim=8, projector_hidden=12, predictor_hidden=10, view_size=16, queue_size=24)
     images, labels = rng.integers(0, 256, (40, 16, 16, 3), np.uint8), np.arange(40) % 4
     return kind(NNCLR(TinyCNN(2, rng), config, rng), images, labels, queue_size=24, batch_size=5, **knobs)
 

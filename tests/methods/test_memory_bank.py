@@ -28,7 +28,8 @@ def bank_of(rng, momentum=0.5, n=N):
 
 
 def loss_of(rng, bank, **changes):
-    return BankLoss(small_config(**{"temperature": T, "bank_negatives": 12, **changes}), bank)
+    config = small_config(**{"method": "instance_discrimination", "temperature": T, "bank_negatives": 12, **changes})
+    return BankLoss(config, bank)
 
 
 def by_loops(z, rows, ids, candidates, temperature):

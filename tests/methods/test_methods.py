@@ -9,10 +9,10 @@ from one_line import fails
 from small import easy_data, random_data, small_config, state_of
 
 import tinynnclr
-from tinynnclr.config import Config
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.datasets.views import augmentation_pair
-from tinynnclr.methods import METHODS
+from tinynnclr.methods import METHODS, make_config
+from tinynnclr.methods.registry import all_options, options_of, owners, suited
 from tinynnclr.models import ENCODERS
 from tinynnclr.models.encode import encode
 from tinynnclr.train.loop import train
@@ -35,8 +35,8 @@ LEARNING = [name for name in METHODS if name not in ("random", "deepcluster")]  
 
 def config_of(name, **changes):
     sizes = {"queue_size": 40, "clusters": 5, "pca": 6, "kmeans_steps": 3}  # 40 rows: not a multiple of 16
-    return small_config(**{**METHODS[VARIANTS[name].get("method", "nnclr")].defaults, **sizes, **VARIANTS[name],
-                           **changes})
+    variant = VARIANTS[name]
+    return small_config(**{**suited({**sizes, **changes}, variant.get("method", "nnclr")), **variant})
 
 
 def trained(config, data=DATA, augmentation="simclr", **options):
@@ -49,7 +49,7 @@ def one_step(name, data=DATA):
     """A run after one epoch, with the loss of the next step and the samples of that step."""
     run = trained(config_of(name, epochs=1), data)
     rng = np.random.default_rng(3)
-    x1, x2 = rng.random((2, 16 * run.config.views // 2, 16, 16, 3), np.float32)
+    x1, x2 = rng.random((2, 16 * run.method.n_views // 2, 16, 16, 3), np.float32)
     ids = rng.permutation(len(data))[:16]
     return run, run.method.loss(x1, x2, ids), ids
 
@@ -198,14 +198,25 @@ def test_supervised_is_told_the_labels():
 
 
 def test_a_method_s_own_defaults():
-    assert Config.of({"method": "moco"}).temperature == METHODS["moco"].defaults["temperature"]
-    assert Config.of({"method": "moco", "temperature": 0.3}).temperature == 0.3
-    assert Config.of({}) == Config()
-    assert Config.of({"method": "byol"}).neighbors is False
+    assert make_config({"method": "moco"}).temperature == 0.1
+    assert make_config({"method": "moco", "temperature": 0.3}).temperature == 0.3
+    assert make_config({}) == METHODS["nnclr"].Config()
+    assert make_config({"method": "byol"}).neighbors is False
     with fails(ValueError, "method: expected one of nnclr", "got 'mocco', did you mean moco?"):
-        Config.of({"method": "mocco"})
+        make_config({"method": "mocco"})
     for name, method in METHODS.items():
-        assert Config.of({"method": name}).to_dict() == {**Config().to_dict(), "method": name, **method.defaults}
+        assert make_config({"method": name}) == method.Config()
+        assert method.Config().to_dict()["method"] == name
+        assert method.Config().kind is method
+
+
+def test_an_option_of_another_method_is_refused_by_name():
+    for method in METHODS:
+        for name in all_options():
+            if name not in options_of(method):
+                with fails(ValueError, f"{name}: it is an option of", f"not of {method}") as caught:
+                    make_config({"method": method, name: 1})
+                assert owners(name)[0] in str(caught.value)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -213,7 +224,7 @@ def test_a_method_is_a_page(name):
     """Formula and source first, and short enough to be read at once."""
     path = Path(tinynnclr.__file__).parent / "methods" / METHODS[name].__module__.rpartition(".")[2]
     text = path.with_suffix(".py").read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 125
+    assert len(text.splitlines()) <= 140
     opening = text.split('"""')[1]
     assert name in ("random", "supervised", "dial") or "Source: " in opening
     assert name == "random" or "loss = " in opening

@@ -9,6 +9,7 @@ from small import small_config
 from tinynnclr import Tensor
 from tinynnclr.methods import BYOL, MoCo, SupportSet
 from tinynnclr.methods.momentum_encoder import MomentumEncoder, frozen_copy
+from tinynnclr.methods.registry import suited
 from tinynnclr.models import TinyCNN
 from tinynnclr.nn import Linear, Sequential
 
@@ -28,7 +29,8 @@ class Spy(SupportSet):
 
 
 def build(kind=MoCo, **changes):
-    config, rng = small_config(**{"width": 3, "temperature": 0.2, **changes}), np.random.default_rng(1)
+    changes = {"method": kind.name, "width": 3, **suited({"temperature": 0.2}, kind.name), **changes}
+    config, rng = small_config(**changes), np.random.default_rng(1)
     method = kind(TinyCNN(config.width, rng), config, rng)
     spy = Spy(config.queue_size, config.dim, rng)
     if kind is MoCo:

@@ -75,7 +75,8 @@ def test_one_s_own_is_never_a_negative(rng):
     ("exponential", {0: 1.0, 50: 0.1 ** 0.5, 100: 0.1, 199: 0.1})])
 def test_how_the_ball_shrinks(anneal, values):
     """Over the first half of 200 steps, from all to a tenth; it never grows."""
-    negatives = Negatives(small_config(negatives="ring", anneal=anneal, ring_outer=0.1, anneal_until=0.5))
+    config = small_config(method="moco", negatives="ring", anneal=anneal, ring_outer=0.1, anneal_until=0.5)
+    negatives = Negatives(config)
     negatives.start(200)
     for step, share in values.items():
         assert negatives.ball(step) == pytest.approx(share, rel=1e-9), step
@@ -85,10 +86,10 @@ def test_how_the_ball_shrinks(anneal, values):
 
 @pytest.mark.parametrize("anneal", ["linear", "step", "exponential"])
 def test_shrinking_over_no_time(anneal):
-    negatives = Negatives(small_config(negatives="ball", anneal=anneal, anneal_until=0.0))
+    negatives = Negatives(small_config(method="moco", negatives="ball", anneal=anneal, anneal_until=0.0))
     negatives.start(100)
     assert negatives.ball(0) == pytest.approx(0.1)
-    negatives = Negatives(small_config(negatives="ball", anneal=anneal, ring_outer=0.0))
+    negatives = Negatives(small_config(method="moco", negatives="ball", anneal=anneal, ring_outer=0.0))
     negatives.start(100)
     assert (negatives.ball(0), negatives.ball(99)) == (1.0, 0.0)
 
@@ -99,11 +100,12 @@ def test_every_flag_matters(rng):
     chosen = {}
     for kind in ("all", "ball", "ring"):
         for fixed in (False, True):
-            negatives = Negatives(small_config(negatives=kind, ring_outer=0.5, ring_inner=0.2, ring_fixed=fixed))
+            config = small_config(method="moco", negatives=kind, ring_outer=0.5, ring_inner=0.2, ring_fixed=fixed)
+            negatives = Negatives(config)
             allowed = negatives.allowed(similarities, 0)
             chosen[kind, fixed] = allowed if allowed is None else allowed.sum(axis=1).tolist()
     assert chosen == {("all", False): None, ("all", True): None, ("ball", False): [20] * 3,
                       ("ball", True): [20] * 3, ("ring", False): [16] * 3, ("ring", True): [12] * 3}
     own = np.zeros((3, 40), bool)
     own[:, 5] = True
-    assert not Negatives(small_config()).allowed(similarities, 0, own)[:, 5].any()
+    assert not Negatives(small_config(method="moco")).allowed(similarities, 0, own)[:, 5].any()

@@ -75,7 +75,8 @@ def test_equal_embeddings_cost_a_guess(inside, k):
 
 
 def build(**changes):
-    config, rng = small_config(**{"width": 3, "queue_size": 24, "soft_k": 4, **changes}), np.random.default_rng(1)
+    changes = {"method": "snclr", "width": 3, "queue_size": 24, "soft_k": 4, **changes}
+    config, rng = small_config(**changes), np.random.default_rng(1)
     return SNCLR(TinyCNN(config.width, rng), config, rng)
 
 

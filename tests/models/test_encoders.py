@@ -5,9 +5,9 @@ from one_line import fails
 from small import easy_data, random_data, small_config, state_of
 
 from tinynnclr import Tensor
-from tinynnclr.config import Config
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.lab.export import torch_state
+from tinynnclr.methods import NNCLR, make_config
 from tinynnclr.models import ENCODERS, ResNet, ViT, make_encoder
 from tinynnclr.models.vit import TransformerBlock, positions
 from tinynnclr.nn import BatchNorm, MultiHeadAttention
@@ -39,8 +39,8 @@ def test_images_to_features(name, size, channels, standardize, rng):
 
 
 def trained(name, epochs, data):
-    config = Config.of({**small_config(width=2).to_dict(), "encoder": name, "optimizer": "adamw", "lr": 3e-3,
-                        "epochs": epochs, "temperature": 0.2, "method": "simclr", "standardize": False})
+    config = small_config(method="simclr", width=2, encoder=name, optimizer="adamw", lr=3e-3, epochs=epochs,
+                          temperature=0.2, standardize=False)
     run = Run(config, data)
     train(run, data, augmentation_pair("crop-only"), progress=False)
     return run
@@ -209,12 +209,12 @@ def test_the_order_of_patches_matters_only_through_their_positions(rng):
 
 
 def test_an_encoder_s_own_defaults():
-    config = Config.of({"encoder": "vit"})
+    config = make_config({"encoder": "vit"})
     assert (config.optimizer, config.weight_decay) == ("adamw", 0.05)
-    assert Config.of({"encoder": "vit", "optimizer": "sgd"}).optimizer == "sgd"
-    assert Config.of({"encoder": "vit_token", "method": "moco"}).to_dict() == {
-        **Config.of({"method": "moco"}).to_dict(), **ViT.defaults, "encoder": "vit_token"}
-    assert Config.of({"encoder": "resnet14"}) == Config(encoder="resnet14")
+    assert make_config({"encoder": "vit", "optimizer": "sgd"}).optimizer == "sgd"
+    assert make_config({"encoder": "vit_token", "method": "moco"}).to_dict() == {
+        **make_config({"method": "moco"}).to_dict(), **ViT.defaults, "encoder": "vit_token"}
+    assert make_config({"encoder": "resnet14"}) == NNCLR.Config(encoder="resnet14")
     assert isinstance(make_encoder(config, np.random.default_rng(0)), ViT)
     for name in ENCODERS:
         data = random_data(32)

@@ -10,16 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import fitting, write_pictures
 from command_line import run as command
-from command_line import write_pictures
 from mutation import mutate, mutate_json
 from one_line import fails
 from promise import Faults, broken
-from small import SMALL, state_of
+from small import SMALL, small_config, state_of
 
 from tinynnclr import evaluate
 from tinynnclr.cli import commands as cli
-from tinynnclr.config import Config
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.lab.plots import run_folder
 from tinynnclr.lab.sweep import comparison as compare
@@ -29,7 +28,8 @@ from tinynnclr.train.run import Run
 OTHER = b"PK\x03\x04" + b"{\"a\": 1}\n" * 50 + bytes(range(256)) * 20
 FLAGS = [word for name, value in {**SMALL, "width": 1, "epochs": 1}.items()
          for word in (f"--{name.replace('_', '-')}", str(value))]
-COMPARE = ["compare", "--methods", "simclr", "--seeds", "1", "--dataset", "folder:pictures", *FLAGS, "--out", "c"]
+COMPARE = fitting(["compare", "--methods", "simclr", "--seeds", "1", "--dataset", "folder:pictures", *FLAGS,
+                   "--out", "c"])
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_checkpoint_contents_for_real(here, capsys, count, record_property):
     ({"method": "deepcluster", "clusters": 4, "pca": 4}, "assignment", 4)])
 def test_integers_that_point_nowhere(knobs, name, value, tmp_path):
     """They index images, rows and clusters: one out of range is refused by name when the run is read."""
-    config = Config.of({**SMALL, "epochs": 1, **knobs})
+    config = small_config(**{"epochs": 1, **knobs})
     data = Dataset(np.zeros((32, 16, 16, 3), np.uint8), np.zeros(32, np.int64), ("a",))
     run = Run(config, data)
     run.save(tmp_path / "c.npz")

@@ -16,11 +16,11 @@ from small import random_data, small_config
 
 from tinynnclr import kernels
 from tinynnclr.cli.commands import build_parser
-from tinynnclr.config import Config
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.lab.protocols.context import Subject
 from tinynnclr.lab.registry import PROTOCOLS
+from tinynnclr.methods.registry import all_options
 from tinynnclr.metrics import linear_probe as linear
 from tinynnclr.nn import Optimizer
 from tinynnclr.storage import checkpoint
@@ -175,7 +175,7 @@ def test_no_knob_selects():
     """No field, no flag and no argument of the loop that could hold a score, a patience, or a second data set."""
     flags = [flag for command in build_parser()._subparsers._group_actions[0].choices.values()
              for action in command._actions for flag in action.option_strings]
-    names = [f.name for f in dataclasses.fields(Config)] + [flag.lstrip("-").replace("-", "_") for flag in flags]
+    names = [f.name for f in all_options().values()] + [flag.lstrip("-").replace("-", "_") for flag in flags]
     assert len(names) > 60
     for word in ("best", "select", "early", "patience", "stop", "test", "val", "monitor", "keep"):
         assert [name for name in names if word in name.split("_")] == []

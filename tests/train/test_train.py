@@ -10,6 +10,7 @@ from small import easy_data, random_data, small_config, state_of
 from tinynnclr.config import Config
 from tinynnclr.datasets.dataset import Dataset, batches
 from tinynnclr.datasets.views import augmentation_pair
+from tinynnclr.methods.registry import suited
 from tinynnclr.train import loop as train_module
 from tinynnclr.train.diagnostics import worries
 from tinynnclr.train.loop import end_epoch, train
@@ -49,7 +50,8 @@ METHODS = [{"method": "nnclr", "optimizer": "sgd", "nesterov": True}, {"method":
 
 @pytest.mark.parametrize("changes", METHODS)
 def test_a_resumed_run_is_the_uninterrupted_one(changes, tmp_path):
-    changes = {**changes, "queue_size": 40, "epochs": 4}  # 40 rows, batches of 16: the pointer is never at a boundary
+    queue = suited({"queue_size": 40}, changes["method"])  # 40 rows, batches of 16: the pointer is never at a boundary
+    changes = {**changes, **queue, "epochs": 4}
     whole = trained(**changes)
     stop_after(2, Run(small_config(**changes), DATA), DATA, tmp_path / "c.npz")
     resumed = Run(small_config(**changes), DATA)

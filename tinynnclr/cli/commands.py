@@ -1,7 +1,6 @@
 """The command line: train, compare, reproduce, evaluate, plot, export, download, bench. Its flags are in flags.py."""
 import argparse
 import contextlib
-import dataclasses
 import json
 import re
 import sys
@@ -11,16 +10,18 @@ import numpy as np
 from numba.core import event
 
 from .. import distributed, evaluate, kernels
-from ..config import Config, flag_names
+from ..config import Config
 from ..datasets.download import DownloadError, download
 from ..lab.export import export_run
 from ..lab.paper_tables import parse_tables, reproduce
 from ..lab.protocols.context import Subject, table
 from ..lab.protocols.transfer_sets import parse_others
+from ..lab.recipes import TRAIN_PRESETS
 from ..lab.registry import judge_into, parse_protocols
 from ..lab.sweep.arms import parse_seeds
 from ..lab.sweep.comparison import OUTPUTS, Comparison
-from ..methods import SupportSet
+from ..methods import SupportSet, make_config
+from ..methods.registry import all_options, flag_names
 from ..storage import checkpoint
 from ..storage.atomic import expect_ours, rows_with, write_text
 from ..storage.folder_lock import sole_owner
@@ -30,7 +31,6 @@ from ..train.run import Run
 from ..train.run_dir import CHECKPOINT, PICTURES
 from .console import escape_unprintable
 from .flags import build_parser
-from .presets import TRAIN_PRESETS
 
 SHARED = ("train", "evaluate")  # commands whose work several ranks share
 
@@ -41,9 +41,9 @@ def default_folder(config: Config) -> Path:
 
 
 def given_knobs(options: argparse.Namespace) -> dict:
-    """The fields of Config that were given, by a preset or, over it, as flags."""
+    """The options that were given, by a preset or, over it, as flags."""
     preset = TRAIN_PRESETS[options.preset].knobs if getattr(options, "preset", None) else {}
-    return {**preset, **{f.name: getattr(options, f.name) for f in dataclasses.fields(Config) if f.name in options}}
+    return {**preset, **{name: getattr(options, name) for name in ("method", *all_options()) if name in options}}
 
 
 def begun(folder: Path) -> bool:
@@ -68,11 +68,12 @@ def begin(options: argparse.Namespace, given: dict, folder: Path) -> tuple[Run, 
     if options.resume:
         run, data = run_dir.restore(folder, given.get("threads"), given.get("data_dir"), given.get("dataset"))
         for name, value in given.items():
-            if name != "threads" and value != getattr(run.config, name):
-                raise ValueError(f"--{name.replace('_', '-')} {value}: the run in {folder} was begun with "
-                                 f"{getattr(run.config, name)}, and --resume goes on as it began")
+            before = run.config.to_dict().get(name, "another method")
+            if name != "threads" and value != before:
+                raise ValueError(f"--{name.replace('_', '-')} {value}: the run in {folder} was begun with {before}, "
+                                 "and --resume goes on as it began")
         return run, data
-    config = Config.of(given)
+    config = make_config(given)
     expect_free(folder)
     kernels.set_num_threads(config.threads or kernels.get_num_threads())
     data = run_dir.load_data(config)
@@ -84,7 +85,7 @@ def begin(options: argparse.Namespace, given: dict, folder: Path) -> tuple[Run, 
 def run_train(options: argparse.Namespace) -> None:
     """Train, or with --resume train on; then judge and draw."""
     given = given_knobs(options)
-    folder = options.out or default_folder(Config.of(given))
+    folder = options.out or default_folder(make_config(given))
     with contextlib.ExitStack() as held:
         if there := folder.is_dir():  # before anything in it is read
             held.enter_context(sole_owner(folder))
@@ -102,7 +103,7 @@ def train_and_judge(options: argparse.Namespace, folder: Path, run: Run, data: t
           f"{f'{distributed.size()} ranks with ' * (distributed.size() > 1)}{kernels.get_num_threads()} threads, "
           f"into {folder}", flush=True)
     queues = [len(m) for m in run.method.modules() if isinstance(m, SupportSet)]
-    if config.neighbors and queues and queues[0] > len(data[0]) / 4:
+    if getattr(config, "neighbors", True) and queues and queues[0] > len(data[0]) / 4:
         print(f"note: a queue of {queues[0]} is more than a quarter of the {len(data[0])} training images, so a "
               "neighbour may be the image itself (self_match in metrics.csv is the share); use a smaller --queue-size")
     try:
@@ -224,7 +225,7 @@ def main(arguments: list[str] | None = None) -> None:
     except ValueError as error:
         build_parser().error(str(error))
     with distributed.all_or_none():
-        run_command(build_parser().parse_args(arguments))
+        run_command(build_parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments))
 
 
 def run_command(options: argparse.Namespace) -> None:

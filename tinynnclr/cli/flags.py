@@ -2,8 +2,9 @@
 import argparse
 import dataclasses
 import sys
-import typing
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .. import __version__
 from ..config import Config
@@ -11,12 +12,12 @@ from ..datasets.download import SOURCES
 from ..lab.export import FORMATS
 from ..lab.paper_tables import BUDGETS, tables_of
 from ..lab.protocols.transfer_sets import OTHERS
+from ..lab.recipes import TRAIN_PRESETS
 from ..lab.registry import PROTOCOLS
 from ..lab.sweep.arms import parse_arms
 from ..methods import METHODS
-from ..models import ENCODERS, encoder_defaults
+from ..methods.registry import USUAL, all_options, option_type, options_of
 from ..storage.messages import nearest, one_line
-from .presets import TRAIN_PRESETS
 
 
 class Parser(argparse.ArgumentParser):
@@ -54,41 +55,76 @@ def given_path(text: str) -> Path:
     return Path(text)
 
 
-def add_config_flags(parser: argparse.ArgumentParser, without: tuple[str, ...] = ()) -> None:
-    """A flag for every other field of Config; one that is not given leaves no trace: defaults stay in one place."""
-    types = typing.get_type_hints(Config)
-    for field in (f for f in dataclasses.fields(Config) if f.name not in without):
-        flag, default = f"--{field.name.replace('_', '-')}", field.default
-        text = field.metadata["help"] + ("" if default is None else f" [{default}]")
-        options = {"dest": field.name, "default": argparse.SUPPRESS, "help": text.replace("%", "%%")}
-        if types[field.name] is bool:
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
-        else:
-            kinds = [t for t in typing.get_args(types[field.name]) or (types[field.name],) if t is not type(None)]
-            parser.add_argument(flag, type=kinds[0], choices=field.metadata["choices"], **options,
-                                metavar=None if field.metadata["choices"] else kinds[0].__name__.upper())
+def add_option(parser: Any, name: str, field: dataclasses.Field, hidden: bool = False) -> None:
+    """A flag for an option; one that is not given leaves no trace: defaults stay in one place."""
+    flag, default, choices = f"--{name.replace('_', '-')}", field.default, field.metadata["choices"]
+    text = field.metadata["help"] + ("" if default is None else f" [{default}]")
+    options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS,
+                               "help": argparse.SUPPRESS if hidden else text.replace("%", "%%")}
+    if option_type(name) is bool:
+        parser.add_argument(flag, action=argparse.BooleanOptionalAction, **options)
+    else:
+        kind = option_type(name)
+        parser.add_argument(flag, type=kind, choices=choices, metavar=None if choices else kind.__name__.upper(),
+                            **options)
 
 
-def own_defaults() -> str:
-    """What methods and encoders set otherwise than the defaults in brackets, unless it is given."""
-    own = {**{name: method.defaults for name, method in METHODS.items()},
-           **{name: encoder_defaults(name) for name in ENCODERS}}
-    said = [f"{name}: {', '.join(f'{k} {v}' for k, v in knobs.items())}" for name, knobs in own.items() if knobs]
-    return f"Defaults of their own, unless you give others, have {'; '.join(said)}."
+def add_config_flags(parser: argparse.ArgumentParser, shown: tuple[str, ...], without: tuple[str, ...] = ()) -> None:
+    """The options of all methods: the common ones in titled groups, then those of the methods that are `shown`.
+
+    Those of other methods are read, too, but not shown: `make_config` says to whom they belong.
+    """
+    groups: dict[str, Any] = {}
+    common = {f.name: f for f in dataclasses.fields(Config)}
+    for name, field in common.items():
+        if name not in without:
+            title = field.metadata["group"]
+            groups[title] = groups.get(title) or parser.add_argument_group(title)
+            add_option(groups[title], name, own_field(name, shown) or field)
+    added = set(common)
+    for method in shown:
+        own = {name: field for name, field in options_of(method).items() if name not in added}
+        group = parser.add_argument_group(f"options of {method}") if own else parser
+        for name, field in own.items():
+            add_option(group, name, field)
+        added |= set(own)
+    for name, field in all_options().items():
+        if name not in added:
+            add_option(parser, name, field, hidden=True)
 
 
-def build_parser() -> Parser:
-    """All commands and their flags."""
+def own_field(name: str, shown: tuple[str, ...]) -> dataclasses.Field | None:
+    """The field of the one method that is shown, with its own default; None where several are."""
+    return options_of(shown[0])[name] if len(shown) == 1 else None
+
+
+def named_method(arguments: list[str]) -> str:
+    """The method that a command line names, by --method or by its preset; the usual one where it names none."""
+    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    reader.add_argument("--method")
+    reader.add_argument("--preset")
+    try:
+        given = reader.parse_known_args(arguments)[0]
+    except argparse.ArgumentError:
+        return USUAL  # such as a --method without a name, which the whole parser reports
+    preset = TRAIN_PRESETS.get(given.preset)
+    name = given.method or (preset.knobs.get("method") if preset else None)
+    return name if name in METHODS else USUAL
+
+
+def build_parser(arguments: Sequence[str] = ()) -> Parser:
+    """All commands and their flags; `train --help` shows the options of the method that the arguments name."""
     parser = Parser(prog="tinynnclr", description="Nearest-neighbour contrastive learning from NumPy and Numba.",
                     allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"tinynnclr {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     sub = commands.add_parser("train", help="learn from images, judge what was learned, draw it", allow_abbrev=False,
-                              epilog=own_defaults())
+                              epilog="`train --method NAME --help` shows the options of that method.")
+    sub.add_argument("--method", choices=tuple(METHODS), default=argparse.SUPPRESS, help=f"what is learned [{USUAL}]")
     sub.add_argument("--preset", choices=tuple(TRAIN_PRESETS), help="a recipe, whose knobs give way to flags: " +
                      "; ".join(f"{name}: {preset.meaning}" for name, preset in TRAIN_PRESETS.items()))
-    add_config_flags(sub)
+    add_config_flags(sub, (named_method(list(arguments)),))
     sub.add_argument("--out", type=given_path, metavar="DIR", help="folder of the run [runs/METHOD-DATASET-SEED]")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out from its last checkpoint")
     sub.add_argument("--detect-anomaly", action="store_true", help="stop at the first gradient that is not finite, and "
@@ -107,7 +143,7 @@ def build_parser() -> Parser:
                      help=f"arms with commas between; all: {', '.join(parse_arms('all'))} [all]")
     sub.add_argument("--seeds", default="5", metavar="SEEDS", help="how many (0, 1, ...), or a list: 0,3,7 [5]")
     sub.add_argument("--out", type=given_path, metavar="DIR", help="folder of the comparison [runs/compare-DATASET]")
-    add_config_flags(sub, without=("method", "seed"))
+    add_config_flags(sub, tuple(METHODS), without=("seed",))
 
     sub = commands.add_parser("reproduce", help="make a small version of a paper's table", allow_abbrev=False,
                               formatter_class=argparse.RawDescriptionHelpFormatter,

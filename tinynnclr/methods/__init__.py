@@ -8,24 +8,11 @@ from .method import Method
 from .moco import MoCo
 from .nnclr import NNCLR
 from .random_weights import RandomWeights
+from .registry import METHODS, make_config
 from .simclr import SimCLR
 from .snclr import SNCLR
 from .supervised import Supervised
 from .support_set import SupportSet
 
-METHODS: dict[str, type[Method]] = {  # a new method adds its line here
-    "nnclr": NNCLR,
-    "simclr": SimCLR,
-    "instance_discrimination": InstanceDiscrimination,
-    "moco": MoCo,
-    "cmc": CMC,
-    "snclr": SNCLR,
-    "deepcluster": DeepCluster,
-    "byol": BYOL,
-    "supervised": Supervised,
-    "random": RandomWeights,
-    "dial": Dial,
-}
-
 __all__ = ["BYOL", "CMC", "METHODS", "DeepCluster", "Dial", "InstanceDiscrimination", "Method", "MoCo", "NNCLR",
-           "RandomWeights", "SNCLR", "SimCLR", "Supervised", "SupportSet"]
+           "RandomWeights", "SNCLR", "SimCLR", "Supervised", "SupportSet", "make_config"]

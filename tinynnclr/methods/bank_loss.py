@@ -1,14 +1,29 @@
 """The loss of embeddings against a memory bank, which instance discrimination and CMC share."""
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import distributed, ops
+from ..config import option
 from ..nn import Module
 from ..tensor import Tensor
 from .losses import info_nce_loss, nce_loss
 from .memory_bank import MemoryBank
 from .negatives import Negatives
+
+
+@dataclass(frozen=True)
+class BankConfig:
+    """Options of a method with memory banks."""
+
+    dim: int = option(64, "length of an embedding z", least=1)
+    temperature: float = option(0.1, "divides the similarities before the softmax", above=0)
+    head_norm: bool = option(False, "end the head with a batch norm, which the papers have not")
+    bank_loss: str = option("softmax", "softmax over all images, over bank_negatives of them, or binary (NCE) with a "
+                            "constant Z", choices=("softmax", "sampled", "nce"))
+    bank_negatives: int = option(4096, "images drawn as negatives, where they are (sampled, nce)", least=1)
+    bank_momentum: float = option(0.0, "how much of itself a row keeps when its image comes by", least=0, most=1)
 
 
 class BankLoss(Module):

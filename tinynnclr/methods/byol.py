@@ -6,24 +6,33 @@
 With --neighbors the target is the nearest neighbour of t(x2) among the targets of recent steps (known as NNBYOL).
 Source: Grill et al. 2020, "Bootstrap your own latent" (arXiv 2006.07733), algorithm 1.
 """
-from typing import Any, ClassVar
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import distributed
+from ..config import Config as RunConfig
+from ..config import option
 from ..datasets.dataset import Dataset
 from ..models import Encoder, predictor, projector
 from ..tensor import Tensor
 from .losses import cosine_loss
-from .method import Method
-from .momentum_encoder import MomentumEncoder
-from .support_set import SupportSet
+from .method import EmbeddingConfig, Method, PredictorConfig
+from .momentum_encoder import EMAConfig, MomentumEncoder
+from .support_set import QueueConfig, SupportSet
 
 
 class BYOL(Method):
     """Encoder, projector, predictor, slow copies of the first two; a support set where neighbours are wanted."""
 
-    defaults: ClassVar[dict[str, Any]] = {"neighbors": False}
+    name = "byol"
+
+    @dataclass(frozen=True)
+    class Config(RunConfig, EmbeddingConfig, PredictorConfig, QueueConfig, EMAConfig):
+        """The options of BYOL."""
+
+        neighbors: bool = option(False, "the target is its nearest neighbour among the targets of recent steps")
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
         self.encoder = encoder

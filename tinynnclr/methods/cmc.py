@@ -13,24 +13,34 @@ The paper's head is one linear layer, and rows keep half of themselves; without 
 a run of eight epochs learns nothing here.
 Source: Tian et al. 2020, "Contrastive multiview coding" (arXiv 1906.05849), section 3.
 """
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .. import distributed
+from ..config import Config as RunConfig
+from ..config import with_default
 from ..datasets.dataset import Dataset
 from ..models import Encoder, LabEncoder, linear_head, make_encoder
 from ..tensor import Tensor
-from .bank_loss import BankLoss
+from .bank_loss import BankConfig, BankLoss
 from .memory_bank import MemoryBank
 from .method import Method
+from .negatives import NegativesConfig
 
 
 class CMC(Method):
     """Two half encoders, each with one linear layer and a memory bank."""
 
-    defaults: ClassVar[dict[str, Any]] = {"temperature": 0.1, "bank_momentum": 0.0, "head_norm": True,
-                                          "augmentation": "crop-only"}
+    name = "cmc"
+
+    @dataclass(frozen=True)
+    class Config(RunConfig, BankConfig, NegativesConfig):
+        """The options of CMC."""
+
+        augmentation: str = with_default(RunConfig, "augmentation", "crop-only")
+        head_norm: bool = with_default(BankConfig, "head_norm", True)
 
     @staticmethod
     def make_encoder(config: Any, rng: np.random.Generator) -> Encoder:

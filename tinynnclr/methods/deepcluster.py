@@ -23,10 +23,13 @@ times as often as the mean). Here they are, give or take 1.
 Source: Caron et al. 2018, "Deep clustering for unsupervised learning of visual features" (arXiv 1807.05520), section 3.
 """
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import distributed, kernels, ops
+from ..config import Config as RunConfig
+from ..config import option
 from ..datasets.dataset import Dataset
 from ..metrics.nmi import normalized_mutual_information
 from ..models import Encoder
@@ -42,6 +45,17 @@ class DeepCluster(Method):
 
     Raises ValueError where there are more clusters than images.
     """
+
+    name = "deepcluster"
+
+    @dataclass(frozen=True)
+    class Config(RunConfig):
+        """The options of DeepCluster."""
+
+        clusters: int = option(100, "of the images, and so classes of the head; 5 to 10 times the true ones do best",
+                               least=2)
+        pca: int = option(64, "whitened directions in which images are clustered", least=1)
+        kmeans_steps: int = option(20, "rounds of k-means before each epoch", least=1)
 
     undefined = ("nmi",)  # before the second clustering
 

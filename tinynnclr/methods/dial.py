@@ -6,9 +6,12 @@ The positive is a random row of the queue of the anchor's own class with probabi
 another class; both views of an image get the same one. With `told_nearest` it is the nearest of that kind, each view's
 own. All else is NNCLR's. It answers how often a neighbour must be right before it helps.
 """
+from dataclasses import dataclass
+
 import numpy as np
 
 from .. import kernels
+from ..config import option
 from ..datasets.dataset import Dataset
 from ..kernels.l2_normalize import unit_rows
 from ..models import Encoder
@@ -18,6 +21,16 @@ from .nnclr import NNCLR
 
 class Dial(NNCLR):
     """NNCLR that reads the labels of `data` to choose its positives; left out of `compare --methods all`."""
+
+    name = "dial"
+
+    @dataclass(frozen=True)
+    class Config(NNCLR.Config):
+        """The options of NNCLR, and how good its neighbours are."""
+
+        told_agreement: float = option(1.0, "share of neighbours of the anchor's class, chosen by the labels", least=0,
+                                       most=1)
+        told_nearest: bool = option(False, "the nearest one of that kind rather than a random one")
 
     experiment = uses_labels = True
 

@@ -11,23 +11,33 @@ the embeddings all begin in nearly the same direction: by SGD at the rate of the
 short run, by AdamW they do. The paper has SGD, m = 0.5 and 200 epochs; the defaults here are for eight.
 Source: Wu et al. 2018, "Unsupervised feature learning via non-parametric instance discrimination" (arXiv 1805.01978).
 """
-from typing import Any, ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import distributed
+from ..config import Config as RunConfig
+from ..config import with_default
 from ..datasets.dataset import Dataset
 from ..models import Encoder, linear_head
 from ..tensor import Tensor
-from .bank_loss import BankLoss
+from .bank_loss import BankConfig, BankLoss
 from .memory_bank import MemoryBank
 from .method import Method
+from .negatives import NegativesConfig
 
 
 class InstanceDiscrimination(Method):
     """Encoder, one linear layer, and a row for each image of `data`."""
 
-    defaults: ClassVar[dict[str, Any]] = {"temperature": 0.1, "bank_momentum": 0.0, "optimizer": "adamw", "lr": 0.002}
+    name = "instance_discrimination"
+
+    @dataclass(frozen=True)
+    class Config(RunConfig, BankConfig, NegativesConfig):
+        """The options of instance discrimination."""
+
+        optimizer: str = with_default(RunConfig, "optimizer", "adamw")
+        lr: float | None = with_default(RunConfig, "lr", 0.002)
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset):
         self.encoder = encoder

@@ -11,26 +11,37 @@ batch on however many ranks, so that there is nothing to shuffle.
 Source: He et al. 2020 (arXiv 1911.05722), algorithm 1, and Chen et al. 2020 (v2, arXiv 2003.04297).
 """
 import math
-from typing import Any, ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import distributed, ops
+from ..config import Config as RunConfig
+from ..config import option, with_default
 from ..datasets.dataset import Dataset
 from ..kernels.l2_normalize import unit_rows
 from ..models import Encoder, linear_head
 from ..tensor import Tensor
 from .losses import info_nce_loss
-from .method import Method
-from .momentum_encoder import MomentumEncoder
-from .negatives import Negatives
-from .support_set import SupportSet
+from .method import EmbeddingConfig, Method, TemperatureConfig
+from .momentum_encoder import EMAConfig, MomentumEncoder
+from .negatives import Negatives, NegativesConfig
+from .support_set import QueueConfig, SupportSet
 
 
 class MoCo(Method):
     """Encoder, head, slow copies of both and a queue of keys."""
 
-    defaults: ClassVar[dict[str, Any]] = {"temperature": 0.1}
+    name = "moco"
+
+    @dataclass(frozen=True)
+    class Config(RunConfig, EmbeddingConfig, TemperatureConfig, QueueConfig, EMAConfig, NegativesConfig):
+        """The options of MoCo."""
+
+        temperature: float = with_default(TemperatureConfig, "temperature", 0.1)
+        symmetric: bool = option(False, "let each view be query and key in turn")
+        head: str = option("v2", "v1: one linear layer, v2: two with ReLU between", choices=("v1", "v2"))
+        head_norm: bool = option(False, "end the head with a batch norm, which the papers have not")
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
         self.encoder = encoder

@@ -1,13 +1,22 @@
 """The momentum encoder: a copy of a network that follows it slowly and is never trained itself."""
 import copy
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
+from ..config import option
 from ..kernels.engine.checks import expect_numbers
 from ..nn import Module
 
 Network = TypeVar("Network", bound=Module)
+
+
+@dataclass(frozen=True)
+class EMAConfig:
+    """Options of a method with a momentum encoder."""
+
+    ema: float = option(0.99, "how much of itself a momentum encoder keeps in a step", least=0, most=1)
 
 
 class MomentumEncoder(Module):

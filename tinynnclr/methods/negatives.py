@@ -6,10 +6,28 @@ representations" (arXiv 2010.02037). Of its released code we do not copy that an
 that the size of a ball is taken from the batch.
 """
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
+from ..config import option
 from ..kernels.engine.checks import plain_numbers
+
+
+@dataclass(frozen=True)
+class NegativesConfig:
+    """Options of a method that chooses its negatives."""
+
+    negatives: str = option("all", "which candidates are negatives: all, the nearest (ball), or of these not the very "
+                            "nearest (ring)", choices=("all", "ball", "ring"))
+    ring_outer: float = option(0.1, "a negative is among this share of the candidates nearest to the anchor", least=0,
+                               most=1)
+    ring_inner: float = option(0.1, "and not among this share of those (of all candidates: --ring-fixed) (ring)",
+                               least=0, most=1)
+    ring_fixed: bool = option(False, "ring_inner is a share of all candidates, however large the ball")
+    anneal: str = option("none", "how the ball shrinks from all candidates to ring_outer",
+                         choices=("none", "linear", "step", "exponential"))
+    anneal_until: float = option(0.5, "share of the run after which it is as small as it gets", least=0, most=1)
 
 
 @plain_numbers

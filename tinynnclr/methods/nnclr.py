@@ -13,23 +13,48 @@ and columns exchanged. The paper finds none of them better than the plain one by
 Source: Dwibedi et al. 2021, "With a little help from my friends" (arXiv 2104.14548), section 3.2 and its pseudo-code.
 """
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import distributed
+from ..config import Config as RunConfig
+from ..config import option
 from ..datasets.dataset import Dataset
 from ..models import Encoder, predictor, projector
 from ..nn import Sequential
 from ..tensor import Tensor
 from .losses import nnclr_loss
-from .method import Method
-from .momentum_encoder import MomentumEncoder
+from .method import EmbeddingConfig, Method, PredictorConfig, TemperatureConfig
+from .momentum_encoder import EMAConfig, MomentumEncoder
 from .prototypes import Prototypes
-from .support_set import SupportSet
+from .support_set import QueueConfig, SupportSet
 
 
 class NNCLR(Method):
     """Encoder, projector, predictor and support set; `config` gives their sizes, the temperature and the start."""
+
+    name = "nnclr"
+
+    @dataclass(frozen=True)
+    class Config(RunConfig, EmbeddingConfig, TemperatureConfig, PredictorConfig, QueueConfig, EMAConfig):
+        """The options of NNCLR."""
+
+        neighbors: bool = option(True, "take the nearest neighbour as the positive; off: the embedding itself")
+        neighbors_after: float = option(0.5, "share of the run before neighbours are used; 0 is the paper's", least=0,
+                                        most=1)
+        top_k: int = option(1, "the positive is a random one of so many nearest neighbours", least=1)
+        soft_neighbor: bool = option(False, "the positive is the mean of all rows, weighed by a softmax")
+        prototypes: int = option(0, "so many running cluster centres take the queue's place, as in KMCLR; 0: a queue",
+                                 least=0)
+        predictor: bool = option(True, "put a predictor on top of the projector")
+        both_directions: bool = option(False, "let each prediction find its neighbour as well")
+        momentum_encoder: bool = option(False, "take neighbours and queue from a momentum encoder")
+
+        def check(self) -> None:
+            """As `Config.check`; a queue has at least top_k rows."""
+            super().check()
+            self.expect("top_k", self.top_k <= (self.prototypes or self.queue_size), "no more than there are rows")
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
         self.encoder, self.config = encoder, config

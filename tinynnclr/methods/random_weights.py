@@ -11,6 +11,8 @@ from .momentum_encoder import frozen_copy
 class RandomWeights(Method):
     """A frozen encoder, and one weight that does nothing, so that the loop has something to step."""
 
+    name = "random"
+
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
         self.encoder = frozen_copy(encoder)
         self.nothing = Tensor(np.zeros(1, np.float32), requires_grad=True)

@@ -8,20 +8,34 @@ Source: Chen et al. 2020, "A simple framework for contrastive learning of visual
 with the projector of NNCLR, so that the two differ in nothing but the idea.
 """
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
+from ..config import Config as RunConfig
+from ..config import option
 from ..datasets.dataset import Dataset
 from ..models import Encoder, projector
 from ..tensor import Tensor
 from .losses import mean_of_others_loss, nt_xent_loss
-from .method import Method
+from .method import EmbeddingConfig, Method, TemperatureConfig
 
 
 class SimCLR(Method):
     """Encoder and projector; `config` gives their sizes, the temperature, and how many views an image has."""
 
-    many_views = True
+    name = "simclr"
+
+    @dataclass(frozen=True)
+    class Config(RunConfig, EmbeddingConfig, TemperatureConfig):
+        """The options of SimCLR."""
+
+        views: int = option(2, "random views of each image in a step, an even number")
+
+        def check(self) -> None:
+            """As `Config.check`; views come in pairs."""
+            super().check()
+            self.expect("views", self.views >= 2 and self.views % 2 == 0, "an even number from 2 on")
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
         self.encoder = encoder
@@ -29,6 +43,11 @@ class SimCLR(Method):
         self.temperature, self.batch_size = config.temperature, config.batch_size
         self.views = config.views
         self.pending: tuple = ()  # view 1's embeddings, for the diagnostics; a tuple, so that it is no buffer
+
+    @property
+    def n_views(self) -> int:
+        """As many as the configuration says."""
+        return self.views
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
         """The loss of two views (b, h, w, 3) of the samples `ids` (b,), or of half of v views each (v b / 2, ...)."""

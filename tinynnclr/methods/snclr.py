@@ -12,25 +12,39 @@ Source: Ge et al. 2023, "Soft neighbors are positive supporters in contrastive v
 paper's last batch norms have no scale and shift).
 """
 import math
-from typing import Any, ClassVar
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import distributed
+from ..config import Config as RunConfig
+from ..config import option, with_default
 from ..datasets.dataset import Dataset
 from ..kernels.l2_normalize import unit_rows
 from ..models import Encoder, predictor, projector
 from ..tensor import Tensor
 from .losses import soft_neighbor_loss
-from .method import Method
-from .momentum_encoder import MomentumEncoder
-from .support_set import SupportSet
+from .method import EmbeddingConfig, Method, PredictorConfig, TemperatureConfig
+from .momentum_encoder import EMAConfig, MomentumEncoder
+from .support_set import QueueConfig, SupportSet
 
 
 class SNCLR(Method):
     """Encoder, projector, predictor, slow copies of the first two and a support set of what the copies say."""
 
-    defaults: ClassVar[dict[str, Any]] = {"ema": 0.9}  # in a run of 624 steps 0.99 lags behind
+    name = "snclr"
+
+    @dataclass(frozen=True)
+    class Config(RunConfig, EmbeddingConfig, TemperatureConfig, PredictorConfig, QueueConfig, EMAConfig):
+        """The options of SNCLR."""
+
+        ema: float = with_default(EMAConfig, "ema", 0.9)  # in a run of 624 steps 0.99 lags behind
+        neighbors_after: float = option(0.5, "share of the run before neighbours are used; 0 is the paper's", least=0,
+                                        most=1)
+        soft_k: int = option(5, "neighbours of each image that are positives as well", least=0)
+        soft_temperature: float = option(0.1, "of the softmax that says how much each of them counts", above=0)
+        soft_weights: str = option("inside", "weights inside the logarithm (the paper) or outside (its code)",
+                                   choices=("inside", "outside"))
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
         self.encoder = encoder

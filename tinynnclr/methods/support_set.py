@@ -1,10 +1,20 @@
 """The support set: a first-in-first-out queue of embeddings that passed by a moment ago, and a search in it."""
+from dataclasses import dataclass
+
 import numpy as np
 
 from .. import kernels
+from ..config import option
 from ..kernels.engine.checks import plain_numbers
 from ..kernels.l2_normalize import unit_rows
 from ..nn import Module
+
+
+@dataclass(frozen=True)
+class QueueConfig:
+    """Options of a method with a queue."""
+
+    queue_size: int = option(4096, "rows of the queue", least=1)
 
 
 class SupportSet(Module):

@@ -86,7 +86,7 @@ def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: 
 def advice(config: Config) -> str:
     """Advice for a run whose numbers became too large: the options that are far from their usual values."""
     found = [f"a larger --{name.replace('_', '-')} than {value:g}" for name in ("temperature", "soft_temperature")
-             if (value := getattr(config, name)) < 0.01]
+             if (value := getattr(config, name, 1)) < 0.01]
     found += [f"a smaller --weight-decay than {config.weight_decay:g}"] * (config.weight_decay > 0.1)
     found += [f"a smaller --momentum than {config.momentum:g}"] * (config.momentum >= 1)
     return f"try {' and '.join([*found, *['a smaller --lr'] * (not found or (config.lr or 0) > 1)])}"

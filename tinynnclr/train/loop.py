@@ -81,7 +81,7 @@ def views_of_batch(run: Run, data: Dataset, indices: np.ndarray, augmentations: 
                    mine: slice) -> tuple[np.ndarray, np.ndarray]:
     """x1, x2: half of the views each of this rank's rows of a batch, view after view."""
     pairs = [two_views(data.images, indices, augmentations, run.rng, run.config.view_size, mine)
-             for _ in range(run.config.views // 2)]
+             for _ in range(run.method.n_views // 2)]
     if len(pairs) == 1:
         return pairs[0]
     return np.concatenate([x1 for x1, _ in pairs]), np.concatenate([x2 for _, x2 in pairs])
@@ -89,7 +89,7 @@ def views_of_batch(run: Run, data: Dataset, indices: np.ndarray, augmentations: 
 
 def status(run: Run) -> str:
     """What the progress bar says."""
-    recent, views = means(run.log[-50:]), run.config.views * run.config.batch_size * len(run.log)
+    recent, views = means(run.log[-50:]), run.method.n_views * run.config.batch_size * len(run.log)
     agreement = "-" if np.isnan(recent["agreement"]) else f"{recent['agreement']:.0%}"
     return (f"loss {recent['loss']:.3f}, lr {run.optimizer.lr:.3f}, {views / run.epoch_seconds:.0f} views/s, "
             f"neighbours agree {agreement}")
@@ -98,7 +98,7 @@ def status(run: Run) -> str:
 def end_epoch(run: Run, data: Dataset) -> None:
     """The epoch's row of metrics, and a clean slate for the next one."""
     run.epoch, run.seconds = run.epoch + 1, run.seconds + run.epoch_seconds
-    views = run.config.views * run.config.batch_size * len(run.log)
+    views = run.method.n_views * run.config.batch_size * len(run.log)
     run.metrics.append({"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 3),
                         "views_per_second": round(views / run.epoch_seconds, 1), "lr": run.optimizer.lr,
                         **means(run.log), **look(run, data)})

@@ -7,7 +7,7 @@ from .. import distributed
 from ..config import Config
 from ..datasets.dataset import Dataset, digests, expect_same_data
 from ..kernels import target
-from ..methods import METHODS, Method
+from ..methods import Method
 from ..nn import LARS, SGD, AdamW, Module, Optimizer
 from ..storage import checkpoint
 from ..storage.validate import Bounded, expect_finite_arrays, expect_progress
@@ -34,8 +34,7 @@ class Run:
         weights = np.random.default_rng(seed) if limit is None else Bounded(seed, limit)
         self.rng = np.random.default_rng(other)
         self.data, self.target = digests(train, test), target()  # its data; its processor
-        kind = METHODS[config.method]
-        self.method: Method = kind(kind.make_encoder(config, weights), config, weights, train)
+        self.method: Method = config.kind(config.kind.make_encoder(config, weights), config, weights, train)
         self.optimizer = make_optimizer(config, self.method)
         self.images, self.steps_per_epoch = len(train), len(train) // config.batch_size
         self.method.start(config.epochs * self.steps_per_epoch)

@@ -14,7 +14,7 @@ from .. import datasets, distributed, kernels
 from ..config import Config
 from ..datasets.dataset import Dataset, digests, expect_same_data
 from ..datasets.views import augmentation_pair
-from ..methods import METHODS
+from ..methods import make_config
 from ..models import Encoder
 from ..storage import checkpoint
 from ..storage.atomic import HeldOpen, expect_ours, temporary, write_text
@@ -121,7 +121,7 @@ def _config(folder, info) -> Config:
     if not {"config", "epoch", "step"} <= info.keys():
         raise ValueError(f"{folder / CHECKPOINT} holds no run")
     try:
-        return Config.from_dict(info["config"])
+        return make_config(info["config"])
     except ValueError as error:
         raise ValueError(f"{folder / CHECKPOINT}: {error}; the file was changed, or another version of tinynnclr wrote "
                          "it: use that version, or train a new run with another --out") from None
@@ -137,7 +137,7 @@ def load_encoder(folder: Path) -> tuple[Encoder, Config, dict]:
     state = {name.removeprefix(prefix): array for name, array in groups.get("method", {}).items()
              if name.startswith(prefix)}
     try:
-        encoder = METHODS[config.method].make_encoder(config, Bounded(config.seed, _limit(state)))
+        encoder = config.kind.make_encoder(config, Bounded(config.seed, _limit(state)))
         encoder.load_state_dict(state)
     except (KeyError, ValueError) as error:
         raise ValueError(f"{folder / CHECKPOINT} does not fit this run ({error})") from None

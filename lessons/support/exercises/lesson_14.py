@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinynnclr.config import Config
 from tinynnclr.methods.nnclr import NNCLR
 from tinynnclr.kernels.l2_normalize import unit_rows
 from tinynnclr.models import TinyCNN
@@ -142,7 +141,7 @@ class _Quiet(Company):
 def _tiny(kind: type[Step], seed: int = 0, count: int = 400) -> Step:
     """A step of such a kind that takes milliseconds: noise for images, ten classes, a full queue, no telling name."""
     rng = np.random.default_rng((14, seed))
-    config = Config(width=2, dim=8, projector_hidden=16, predictor_hidden=16, view_size=16)
+    config = NNCLR.Config(width=2, dim=8, projector_hidden=16, predictor_hidden=16, view_size=16)
     images, labels = rng.integers(0, 256, (count, 16, 16, 3), np.uint8), rng.permutation(np.arange(count) % 10)
     anonymous = type("Step", (kind,), {"__doc__": Step.__doc__})
     return anonymous(NNCLR(TinyCNN(2, rng), config, rng), images, labels, queue_size=24, batch_size=8, seed=seed).fill()

@@ -42,13 +42,13 @@ def start(cold: bool) -> float:
 
 
 def _first_step():
-    from ...config import Config
     from ...datasets.views import augmentation_pair
+    from ...methods import NNCLR
     from ...train.loop import train
     from ...train.run import Run
     from ...train.run_dir import load_data
 
-    config = Config()
+    config = NNCLR.Config()
     data, _ = load_data(config)
     run = Run(config, data)
 

@@ -3,7 +3,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...config import Config
 from ...kernels.engine.checks import plain_numbers
 from ...kernels.engine.malloc import keep_freed_memory
 from ...methods import NNCLR, Method
@@ -29,7 +28,7 @@ def queue() -> np.ndarray:
 def make_method(width: int) -> Method:
     """NNCLR with a full queue."""
     rng = np.random.default_rng(2)
-    config = Config(projector_hidden=HIDDEN, predictor_hidden=HIDDEN, dim=DIM, queue_size=QUEUE,
+    config = NNCLR.Config(projector_hidden=HIDDEN, predictor_hidden=HIDDEN, dim=DIM, queue_size=QUEUE,
                     temperature=TEMPERATURE, neighbors_after=0.0)
     method = NNCLR(TinyCNN(width, rng, standardize=False), config, rng)
     method.support_set.enqueue(queue(), np.arange(QUEUE))

@@ -8,6 +8,7 @@ from tqdm import tqdm
 from ... import kernels
 from ...config import Config
 from ...evaluate import protocol as judging
+from ...methods.registry import USUAL, make_config, suited
 from ...storage.atomic import expect_ours, write_text
 from ...storage.messages import nearest, shell_words
 from ...train import run_dir
@@ -75,7 +76,8 @@ def plan(table: Table, budget: Budget, seeds: list[int], given: dict[str, Any], 
     for i, seed in enumerate(seeds):
         for arm in arms:
             if arm.seeds is None or i < arm.seeds:
-                config = Config.of({**given, **budget.knobs, **table.knobs, **arm.knobs, "seed": seed})
+                shared = suited({**given, **budget.knobs, **table.knobs}, arm.knobs["method"])
+                config = make_config({**shared, **arm.knobs, "seed": seed})
                 jobs.append(store.job(arm.name, config))
     return jobs
 
@@ -90,7 +92,7 @@ def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any]
     setting = shortened(BUDGETS[budget], given.get("epochs"))
     kernels.set_num_threads(given.get("threads") or kernels.get_num_threads())
     store = Store(runs or out / "runs", setting.tests)
-    store.data(Config.of({**given, **setting.knobs}))
+    store.data(make_config(suited({**given, **setting.knobs}, USUAL)))
     run_dir.open_dir(store.folder)
     jobs = plan(table, setting, seeds, given, store)
     for job in {job.arm: job for job in jobs}.values():

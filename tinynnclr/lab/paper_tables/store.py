@@ -30,7 +30,7 @@ def key(config: Config) -> str:
 
     Of those, the ones that differ from the defaults: a knob that a later version brings leaves old runs their names.
     """
-    usual = Config().to_dict()
+    usual = type(config)().to_dict()
     knobs = {name: value for name, value in config.to_dict().items() if name not in WHERE and value != usual[name]}
     digest = hashlib.sha256(json.dumps(knobs, sort_keys=True).encode()).hexdigest()[:12]
     return f"{config.method}-{_plain(config.dataset)}-{config.seed}-{digest}"

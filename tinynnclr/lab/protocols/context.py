@@ -7,7 +7,6 @@ import numpy as np
 
 from ...config import Config
 from ...datasets.dataset import Dataset
-from ...methods import METHODS
 from ...metrics.confidence import percent
 from ...models import Encoder
 from ...models.encode import encode, pixels
@@ -29,7 +28,7 @@ class Subject:
     def untrained(self) -> Encoder:
         """The same encoder at the random weights that the run began with."""
         weights = np.random.SeedSequence(self.config.seed).spawn(2)[0]  # as train.Run draws them
-        return METHODS[self.config.method].make_encoder(self.config, np.random.default_rng(weights))
+        return self.config.kind.make_encoder(self.config, np.random.default_rng(weights))
 
     def encoders(self) -> dict[str, Encoder]:
         """{name: encoder}, the judged one first, under its method's name, and "random weights" after it."""

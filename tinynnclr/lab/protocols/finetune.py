@@ -1,6 +1,5 @@
 """Supervised training that may begin at a pre-trained encoder: fine-tuning, or from scratch, to be compared with it."""
 import copy
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -31,9 +30,9 @@ def fine_tune(config: Config, encoder: Encoder, train: Dataset, seed: int, steps
     """
     batch = min(BATCH, len(train))
     epochs = max(1, round(steps / (len(train) // batch)))
-    knobs: dict[str, Any] = {"method": "supervised", "epochs": epochs, "batch_size": batch, "seed": seed,
-                             "optimizer": "sgd", "augmentation": augmentation, "lr": RATE}
-    run = Run(dataclasses.replace(config, **knobs), train)
+    changes: dict[str, Any] = {"epochs": epochs, "batch_size": batch, "seed": seed, "optimizer": "sgd",
+                               "augmentation": augmentation, "lr": RATE}
+    run = Run(Supervised.Config(**{**config.common(), **changes}), train)
     classifier = Supervised(copy.deepcopy(encoder), run.config, np.random.default_rng(seed), train)
     run.method, run.optimizer = classifier, make_optimizer(run.config, classifier)
     train_run(run, train, augmentation_pair(augmentation), progress=False)

@@ -1,8 +1,8 @@
 """The arms of a comparison, as a command names them: moco:negatives=ring:anneal=linear is a method with knobs."""
 import typing
 
-from ...config import Config
 from ...methods import METHODS
+from ...methods.registry import option_type, options_of, owners
 from ...storage.messages import nearest
 
 MOST_SEEDS = 10_000
@@ -19,23 +19,24 @@ def parse_arms(text: str) -> dict[str, dict]:
 
 
 def parse_arm(arm: str) -> dict:
-    """The knobs of METHOD:KNOB=VALUE:..., of the types that Config gives them."""
+    """The knobs of METHOD:KNOB=VALUE:..., of the types that the method's Config gives them."""
     method, *knobs = arm.split(":")
     if method not in METHODS:
         raise ValueError(f"--methods: expected all or some of {', '.join(METHODS)}; "
                          f"got {method!r}{nearest(method, METHODS)}")
-    types = typing.get_type_hints(Config)
+    known = options_of(method)
     found: dict[str, typing.Any] = {"method": method}
     for knob in knobs:
         name, equals, value = knob.partition("=")
         name = name.replace("-", "_")
-        if name not in types:
-            raise ValueError(f"--methods {arm}: unknown knob {name!r}{nearest(name, types)}")
         if name in SHARED:
             raise ValueError(f"--methods {arm}: {name} is the same for all arms: give it as a flag of the command")
+        if name not in known:
+            whose = f", which is an option of {', '.join(owners(name))}" if owners(name) else nearest(name, known)
+            raise ValueError(f"--methods {arm}: {method} has no option {name!r}{whose}")
         if name in found or not equals:
             raise ValueError(f"--methods {arm}: expected {name}=VALUE, once; got {knob!r}")
-        kind = next(t for t in typing.get_args(types[name]) or (types[name],) if t is not type(None))
+        kind = option_type(name)
         try:
             found[name] = {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)
         except (KeyError, ValueError):

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import kernels
-from ...config import Config, flag_names
+from ...config import Config
 from ...datasets.dataset import Dataset, expect_same_data
 from ...datasets.dataset import digests as data_digests
 from ...evaluate import evaluate_into, read_result
+from ...methods.registry import flag_names, make_config, options_of, owners, suited
 from ...metrics.confidence import mean_and_interval
 from ...storage import checkpoint
 from ...storage.atomic import HeldOpen, expect_ours, rows_with, write_text
@@ -44,10 +45,13 @@ class Job:
 def plan(arms: dict[str, dict], seeds: list[int], given: dict, out: Path) -> list[Job]:
     """All arms with the first seed, then all with the next: a comparison that is stopped is a fair one, too."""
     jobs: list[Job] = []
+    for name in given:
+        if owners(name) and not any(name in options_of(knobs["method"]) for knobs in arms.values()):
+            raise ValueError(f"{name}: it is an option of {', '.join(owners(name))}, and of no arm here")
     for seed in seeds:
         for arm, knobs in arms.items():
             try:
-                config = Config.of({**given, **knobs, "seed": seed})
+                config = make_config({**suited(given, knobs["method"]), **knobs, "seed": seed})
             except ValueError as error:
                 raise ValueError(f"arm {arm}: {flag_names(str(error), knobs)}") from None
             twin = next((job.arm for job in jobs if job.config == config), None)
@@ -63,9 +67,11 @@ def expect_same(job: Job, found: dict, digests: object, data: Data | None) -> No
     A folder of images may have moved if the run stored digests of them: `data` are compared with these.
     """
     try:
-        before = Config.from_dict(found).to_dict()
+        before = make_config(found).to_dict()
     except ValueError as error:
         raise ValueError(f"{job.folder}: a run of another version: {error}") from None
+    if before["method"] != job.config.method:
+        before = {**job.config.to_dict(), "method": before["method"]}
     for name, value in job.config.to_dict().items():
         moved = name == "dataset" and digests and all(str(v).startswith("folder:") for v in (value, before[name]))
         if value != before[name] and name not in WHERE and not moved:
