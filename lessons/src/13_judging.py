@@ -139,7 +139,8 @@ plt.close(fig)
 # %%
 def knobs_that_differ(name, one, other):
     first, second = (next(run for run in runs[name] if arm(run) == a)["config"] for a in (one, other))
-    return {knob: (first[knob], second[knob]) for knob in sorted(first) if first[knob] != second.get(knob)}
+    shared = sorted(first.keys() & second.keys())  # an option of one method alone is no difference in setting
+    return {knob: (first[knob], second[knob]) for knob in shared if first[knob] != second[knob]}
 
 for other in ("SimCLR", OFF, "MoCo", "CMC"):
     print(f"NNCLR against {other}:", knobs_that_differ("toybox, again", "NNCLR", other))
