@@ -274,3 +274,16 @@ def test_no_honest_run_is_too_large(method, encoder):
     again = Run(config, *DATA, limit=sum(a.size for a in made.method.state_dict().values()))
     assert {k: a.tobytes() for k, a in made.method.state_dict().items()} == {
         k: a.tobytes() for k, a in again.method.state_dict().items()}
+
+
+@pytest.mark.parametrize(("step", "epoch"), [(7, 0), (-1, 0), ("1", 0), (1, None)])
+def test_steps_that_a_train_size_cannot_have(step, epoch, tmp_path, monkeypatch):
+    """Of a checkpoint without digests, before a picture is drawn."""
+    monkeypatch.setattr(run_dir, "load_data", lambda config: pytest.fail("data were drawn"))
+    Run(small_config(), *DATA).save(tmp_path / "checkpoint.npz")
+    groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
+    del info["data"]
+    changed = {**info, "step": step, "epoch": epoch, "config": {**info["config"], "train_size": 64}}
+    checkpoint.save(tmp_path / "checkpoint.npz", groups, changed)
+    with fails(ValueError, "checkpoint.npz does not fit this run", "is not in epoch", "train_size 64"):
+        run_dir.restore(tmp_path)

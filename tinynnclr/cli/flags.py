@@ -122,7 +122,7 @@ def build_parser(arguments: Sequence[str] = ()) -> Parser:
     sub = commands.add_parser("train", help="learn from images, judge what was learned, draw it", allow_abbrev=False,
                               epilog="`train --method NAME --help` shows the options of that method.")
     sub.add_argument("--method", choices=tuple(METHODS), default=argparse.SUPPRESS, help=f"what is learned [{USUAL}]")
-    sub.add_argument("--preset", choices=tuple(TRAIN_PRESETS), help="a recipe, whose knobs give way to flags: " +
+    sub.add_argument("--preset", choices=tuple(TRAIN_PRESETS), help="a recipe; flags beside it win: " +
                      "; ".join(f"{name}: {preset.meaning}" for name, preset in TRAIN_PRESETS.items()))
     add_config_flags(sub, (named_method(list(arguments)),))
     sub.add_argument("--out", type=given_path, metavar="DIR", help="folder of the run [runs/METHOD-DATASET-SEED]")
@@ -133,9 +133,9 @@ def build_parser(arguments: Sequence[str] = ()) -> Parser:
 
     sub = commands.add_parser("compare", help="train and judge several methods with several seeds, and tabulate them",
                               description="Trains and judges every arm with every seed, and goes on where it was "
-                              "stopped. An arm is a method, with knobs of its own if need be: "
+                              "stopped. An arm is a method, with options of its own if need be: "
                               "moco:negatives=ring:anneal=linear or nnclr:neighbors=false; the flags below are for all "
-                              "arms, and an arm's own knobs win. Differences are those from the first arm.",
+                              "arms, and an arm's own options win. Differences are those from the first arm.",
                               epilog="It leaves compare.md, compare.csv, compare.json and compare.png in --out, "
                               "written anew after each run, beside a folder for every run.", allow_abbrev=False,
                               usage="%(prog)s [--methods ARMS] [--seeds SEEDS] [--out DIR] [flags for all arms]")

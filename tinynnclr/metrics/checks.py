@@ -21,9 +21,9 @@ def one_scale(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
 
     No square overflows then, and no constant that stands for "nearly 0" depends on the features' unit.
     """
-    largest = float(np.abs(train).max(initial=0))
+    largest = max(float(train.max(initial=0)), -float(train.min(initial=0)))
     power = 1 - int(np.frexp(largest)[1]) if largest else 0
-    return [np.ldexp(rows, power) for rows in (train, *others)]
+    return [np.ldexp(rows, power) if power else rows for rows in (train, *others)]
 
 
 def expect_number(who: str, name: str, value: float, above: float | None = None, least: float | None = None) -> None:

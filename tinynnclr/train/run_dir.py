@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from .run import Run
 
 CHECKPOINT, METRICS, RESULT = "checkpoint.npz", "metrics.csv", "result.json"
 PICTURES = ("curves.png", "neighbors.png", "embedding.png", "views.png")
+BEGINS = {METRICS: rb"epoch,", RESULT: rb'(?s)\{.*"baselines"', **dict.fromkeys(PICTURES, rb"\x89PNG")}  # of a run's
 
 
 def load_data(config: Config) -> tuple[Dataset, Dataset]:
@@ -54,14 +56,7 @@ def expect_free(folder: Path) -> None:
 def expect_own(folder: Path, *names: str) -> None:
     """Raise ValueError for a file that a run would overwrite and that no run wrote."""
     for name in names:
-        begins = b"\x89PNG" if name in PICTURES else b"epoch," if name == METRICS else b"{"
-        wanted = b'"baselines"' if name == RESULT else b""
-
-        def ours(path, begins=begins, wanted=wanted):
-            content = path.read_bytes()
-            return content.startswith(begins) and wanted in content
-
-        expect_ours([folder / name], ours)
+        expect_ours([folder / name], lambda path: bool(re.match(BEGINS[path.name], path.read_bytes())))
 
 
 def write_metrics(folder: Path, rows: list[dict]) -> None:
@@ -200,10 +195,12 @@ def _expect_size(path, config, state, info):
     stored = info.get("data")
     if isinstance(stored, dict):
         sizes |= set(str(stored.get("training images", "")).split()[:1])
-    if config.train_size is not None and not isinstance(stored, dict):  # then only the steps tell
-        first, last = (n * (config.train_size // config.batch_size) for n in (info["epoch"], info["epoch"] + 1))
-        sizes |= set() if first <= info["step"] <= last else {"another one"}
     wrong = ", ".join(sorted(sizes - {str(config.train_size)}))
     if config.train_size is not None and wrong:
         raise ValueError(f"{path} does not fit this run (expected train_size {wrong}, as in its arrays, "
                          f"got {config.train_size})")
+    if config.train_size is not None and not isinstance(stored, dict):  # no digest counts the images: the steps do
+        epoch, step, whole = info["epoch"], info["step"], config.train_size // config.batch_size
+        if not (type(epoch) is type(step) is int and epoch * whole <= step <= (epoch + 1) * whole):
+            raise ValueError(f"{path} does not fit this run (step {step!r} is not in epoch {epoch!r} of {whole} steps, "
+                             f"as train_size {config.train_size} makes them)")

@@ -1,4 +1,4 @@
-"""The arms of a comparison, as a command names them: moco:negatives=ring:anneal=linear is a method with knobs."""
+"""The arms of a comparison, as a command names them: moco:negatives=ring:anneal=linear is a method with options."""
 import typing
 
 from ...methods import METHODS
@@ -11,7 +11,7 @@ SHARED = ("method", "seed", "dataset", "data_dir", "train_size", "threads", "knn
 
 
 def parse_arms(text: str) -> dict[str, dict]:
-    """{arm: its knobs, the method among them}; "all" stands for every method. Raises ValueError for a mistake."""
+    """{arm: its options, the method among them}; "all" stands for every method. Raises ValueError for a mistake."""
     words = [word.strip() for word in text.split(",")]
     everything = [name for name, method in METHODS.items() if not method.experiment]
     arms = [arm for word in words for arm in (everything if word == "all" else [word])]
@@ -19,7 +19,7 @@ def parse_arms(text: str) -> dict[str, dict]:
 
 
 def parse_arm(arm: str) -> dict:
-    """The knobs of METHOD:KNOB=VALUE:..., of the types that the method's Config gives them."""
+    """The options of METHOD:OPTION=VALUE:..., of the types that the method's Config gives them."""
     method, *knobs = arm.split(":")
     if method not in METHODS:
         raise ValueError(f"--methods: expected all or some of {', '.join(METHODS)}; "

@@ -27,7 +27,7 @@ from .report import csv_table, markdown, summary, title
 
 OUTPUTS = ("compare.json", "compare.md", "compare.csv", "compare.png")
 Data = tuple[Dataset, Dataset]
-WHERE = ("data_dir", "threads")  # knobs that change no result
+WHERE = ("data_dir", "threads")  # options that change no result
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,7 @@ def expect_same(job: Job, found: dict, digests: object, data: Data | None) -> No
         before = make_config(found).to_dict()
     except ValueError as error:
         raise ValueError(f"{job.folder}: a run of another version: {error}") from None
-    if before["method"] != job.config.method:
-        before = {**job.config.to_dict(), "method": before["method"]}
-    for name, value in job.config.to_dict().items():
+    for name, value in job.config.to_dict().items():  # the method first: only another method has other options
         moved = name == "dataset" and digests and all(str(v).startswith("folder:") for v in (value, before[name]))
         if value != before[name] and name not in WHERE and not moved:
             raise ValueError(f"{job.folder} holds a run with {name} {before[name]}, and now it is {value}: give "
@@ -108,7 +106,7 @@ def finished(job: Job, data: Data | None = None) -> dict | None:
 
 
 def begun(job: Job, data: Data | None = None) -> bool:
-    """Whether there is a checkpoint to go on from; one of no step does not count, whatever its knobs."""
+    """Whether there is a checkpoint to go on from; one of no step does not count, whatever its options."""
     try:
         _, info = checkpoint.load(job.folder / CHECKPOINT)
     except FileNotFoundError:
@@ -157,7 +155,7 @@ def time_left(left: list[Job], results: list[dict]) -> float:
 class Comparison:
     """Arms x seeds as a command names them (see `arms`); which of their jobs are done, left, or failed and why.
 
-    given: knobs for all arms. A mistake in any of it, and a folder that holds a run of other knobs, is a ValueError
+    given: options for all arms. A mistake in any of it, and a folder that holds a run of other options, is a ValueError
     here; one that only the data tell, such as too large a batch, in `run`, before anything is trained.
     """
 
@@ -210,7 +208,7 @@ class Comparison:
             return None
 
     def expect_fit(self, train_data: Dataset) -> None:
-        """Raises ValueError for an arm whose knobs do not fit the data."""
+        """Raises ValueError for an arm whose options do not fit the data."""
         for arm, job in {job.arm: job for job in self.left}.items():
             try:
                 Run(job.config, train_data)
