@@ -188,13 +188,13 @@ def _less_planes(x):
     return (flat - planes @ (np.linalg.pinv(planes) @ flat)).reshape(h, w, n, c).transpose(2, 0, 1, 3)
 
 
-def standardize_grad(g, y, scale):
+def detrend_grad(g, y, scale):
     """dx = scale * (P g - y * mean(g * y)), P g being what least squares leaves of g."""
     need(g.ndim == 4, g.shape == y.shape, scale.shape == (len(g), g.shape[-1]), 0 not in g.shape[1:])
     return scale[:, None, None] * (_less_planes(g) - y * (g * y).mean((1, 2), keepdims=True))
 
 
-def standardize(x, eps):
+def detrend(x, eps):
     """(y, None): each channel less its plane, over its spread. The scale is what the gradient's case needs."""
     need(x.ndim == 4, 0 not in x.shape[1:])
     left = _less_planes(x)

@@ -5,9 +5,9 @@ import numpy as np
 
 from tinynnclr import kernels
 from tinynnclr.kernels.attention import attention_naive
+from tinynnclr.kernels.detrend import detrend_naive
 from tinynnclr.kernels.gelu import gelu_naive
 from tinynnclr.kernels.roi_align import roi_align_naive
-from tinynnclr.kernels.standardize import standardize_naive
 
 _rng = np.random.default_rng(3)
 
@@ -129,7 +129,7 @@ CASES = {
     "global_avg_pool": [case((2, 3, 5, 4)), case((1, 1, 1, 1)), case((0, 2, 2, 3)), case((2, 4, 4, 0))],
     "batch_norm": list(batch_norms()),
     "batch_norm_conv2d": list(batch_norm_convolutions()),
-    "standardize": [case((2, 5, 4, 3)), case((1, 3, 3, 1), eps=0.5), case((2, 1, 5, 2)), case((1, 4, 1, 2)),
+    "detrend": [case((2, 5, 4, 3)), case((1, 3, 3, 1), eps=0.5), case((2, 1, 5, 2)), case((1, 4, 1, 2)),
                     case((1, 1, 1, 2)), case((0, 4, 4, 3)), case(normal(1, 4, 6, 2) * 1e-2, step=1e-7)],
     "gelu": [*singles(normal), case(normal(3, 50) * 3), case(np.array([-9.0, 9.0, 0.0]))],
     "layer_norm": [case((3, 4), (4,), (4,)), case((2, 3, 5), (5,), (5,)), case((4, 1), (1,), (1,), eps=0.1),
@@ -193,7 +193,7 @@ REFERENCES = {
     "global_avg_pool": kernels.pool.global_avg_pool_naive,
     "batch_norm": _batch_norm,
     "batch_norm_conv2d": _batch_norm_conv2d,
-    "standardize": standardize_naive,
+    "detrend": detrend_naive,
     "roi_align": lambda x, boxes, image, size, samples=2: roi_align_naive(x, boxes, image, size, samples),
 }
 ALL = [(name, i) for name in sorted(CASES) for i in range(len(CASES[name]))]

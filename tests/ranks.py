@@ -86,7 +86,7 @@ def train(out, double=True, until=2, resume=None, save=None, press=None, end=Non
     state = run.method.state_dict()
     for name, array in {**state, "step": np.array(run.step)}.items():  # every rank holds the same bytes
         own = np.frombuffer(array.tobytes(), np.uint8)
-        np.testing.assert_array_equal(distributed.first(own), own, err_msg=name)
+        np.testing.assert_array_equal(distributed.broadcast(own), own, err_msg=name)
     in_steps = {f"sent.{k}": np.diff([s.get(k, 0) for s in sent]) for k in sent[0]} if sent else {}
     leave(out, log=log, step=run.step, **in_steps, **{f"state.{k}": v for k, v in state.items()})
 
@@ -102,23 +102,23 @@ def primitives(out):
     size, rank, equal = distributed.size(), distributed.rank(), np.testing.assert_array_equal
     everyones = [np.random.default_rng(r).integers(0, 9, (size * 2, 3)).astype(np.float32) for r in range(size)]
     own, total = everyones[rank], sum(everyones)
-    equal(distributed.average(own), total / np.float32(size))
-    equal(distributed.gather(own), np.concatenate(everyones))
-    equal(distributed.gather(own[:, 0].astype(np.int64)), np.concatenate(everyones)[:, 0])
-    equal(distributed.scatter_sum(own), total[2 * rank:2 * rank + 2])
-    equal(distributed.first(own), everyones[0])
+    equal(distributed.all_reduce_mean(own), total / np.float32(size))
+    equal(distributed.all_gather(own), np.concatenate(everyones))
+    equal(distributed.all_gather(own[:, 0].astype(np.int64)), np.concatenate(everyones)[:, 0])
+    equal(distributed.reduce_scatter(own), total[2 * rank:2 * rank + 2])
+    equal(distributed.broadcast(own), everyones[0])
     for n in (0, 1, 5, size, 7 * size + 1):  # not as many for each
         whole = np.arange(4 * n).reshape(n, 2, 2)
-        equal(distributed.gather(whole[distributed.share(n)], n), whole)
-    equal(np.arange(3 * size)[distributed.share(3 * size)], distributed.mine(3))
+        equal(distributed.all_gather(whole[distributed.shard(n)], n), whole)
+    equal(np.arange(3 * size)[distributed.shard(3 * size)], distributed.local_rows(3))
     assert [distributed.any_rank(rank == r) for r in (0, size - 1, size)] == [True, True, False]
     with replaced((distributed, "BUCKET", 40)):  # several pieces, and an array that is larger than one
         parts = [own.copy(), own[0].copy(), own[:1].copy(), own[:, :1].copy()]
-        distributed.average_in_place(parts)
+        distributed.all_reduce_mean_(parts)
     for got, wanted in zip(parts, (total, total[0], total[:1], total[:, :1]), strict=True):
         np.testing.assert_allclose(got, wanted / size, rtol=1e-6)
     distributed.sent.clear()
-    distributed.average(own), distributed.gather(own), distributed.scatter_sum(own)
+    distributed.all_reduce_mean(own), distributed.all_gather(own), distributed.reduce_scatter(own)
     leave(out, **distributed.sent, bytes=own.nbytes)
 
 
@@ -126,17 +126,17 @@ def gradients(out):
     """Gradcheck through both batch norms and all_gather, whose rows are shared out, as if they were of one process."""
     @op
     def everywhere(a):  # the same on all ranks: its gradient is the mean of what each says, as it is of weights
-        return a, (distributed.average,)
+        return a, (distributed.all_reduce_mean,)
 
     def shared(name, **static):
         def fn(x, *rest):
-            own = everywhere(x)[distributed.share(len(x))]
+            own = everywhere(x)[distributed.shard(len(x))]
             return ops.all_gather(getattr(ops, name)(own, *map(everywhere, rest), **static))
 
         return fn
 
     def similar(z):
-        own = everywhere(z)[distributed.share(len(z))]
+        own = everywhere(z)[distributed.shard(len(z))]
         return ops.all_gather(ops.matmul(own * own, ops.all_gather(own).T))
 
     rng, n = np.random.default_rng(0), 3 * distributed.size()
@@ -151,7 +151,7 @@ def gradients(out):
                                    REFERENCES[name](*arrays, **static), rtol=1e-10, atol=1e-10)
     gradcheck(similar, rows)
     running = [np.zeros(3), np.ones(3)], [np.zeros(3), np.ones(3)]
-    for (mean, var), x in zip(running, (rows[distributed.share(n)], rows), strict=True):
+    for (mean, var), x in zip(running, (rows[distributed.shard(n)], rows), strict=True):
         with replaced(*[(distributed, "_world", None)] * (x is rows)):  # the second time as one process
             ops.batch_norm(Tensor(x), weight, bias, running_mean=mean, running_var=var)
     np.testing.assert_allclose(running[0], running[1], rtol=1e-12)

@@ -18,7 +18,7 @@ LAB = ("recipes", "provenance", "protocols", "detection", "plots", "registry", "
 LOOSE = {"tensor.py", "gradcheck.py", "config.py", "evaluate.py", "distributed.py"}
 READING_PATH = """
     tensor gradcheck ops/elementwise ops/matmul ops/conv ops/norm ops/reduce ops/shape ops/loss
-    kernels/matmul kernels/conv kernels/norm kernels/softmax kernels/l2_normalize kernels/standardize kernels/nearest
+    kernels/matmul kernels/conv kernels/norm kernels/softmax kernels/l2_normalize kernels/detrend kernels/nearest
     kernels/augment kernels/optim
     nn/module nn/layers nn/init nn/optim nn/schedule
     models/__init__ models/encoder models/tiny_cnn models/heads models/encode datasets/dataset datasets/views

@@ -1,4 +1,4 @@
-"""The configuration: every knob is explained, has a flag, and refuses what it cannot be."""
+"""The configuration: every option is explained, has a flag, and refuses what it cannot be."""
 import dataclasses
 import json
 import typing
@@ -121,7 +121,7 @@ def test_flags_become_values_of_the_right_type():
 @pytest.mark.parametrize("name", TRAIN_PRESETS)
 def test_a_preset_is_a_run_and_gives_way_to_flags(name):
     options = build_parser().parse_args(["train", "--preset", name, "--epochs", "3", "--width", "7"])
-    knobs = given_knobs(options)
-    assert knobs == {**TRAIN_PRESETS[name].knobs, "epochs": 3, "width": 7}
-    assert make_config(knobs).epochs == 3
+    options = given_knobs(options)
+    assert options == {**TRAIN_PRESETS[name].options, "epochs": 3, "width": 7}
+    assert make_config(options).epochs == 3
     assert given_knobs(build_parser().parse_args(["train", "--epochs", "3"])) == {"epochs": 3}

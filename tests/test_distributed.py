@@ -240,11 +240,11 @@ def test_alone_nothing_is_imported_and_everything_is_itself():
                           timeout=60, check=False, encoding="utf-8")
     assert done.stdout.endswith("False\n")
     a = np.arange(6.0).reshape(3, 2)
-    for function in (distributed.average, distributed.gather, distributed.scatter_sum, distributed.first):
+    for function in (distributed.all_reduce_mean, distributed.all_gather, distributed.reduce_scatter, distributed.broadcast):
         assert function(a) is a
-    distributed.average_in_place([a])
-    assert (distributed.rank(), distributed.size(), distributed.share(5)) == (0, 1, slice(0, 5))
-    assert (distributed.mine(3).tolist(), distributed.threads_each(7)) == ([0, 1, 2], 7)
+    distributed.all_reduce_mean_([a])
+    assert (distributed.rank(), distributed.size(), distributed.shard(5)) == (0, 1, slice(0, 5))
+    assert (distributed.local_rows(3).tolist(), distributed.threads_each(7)) == ([0, 1, 2], 7)
     assert (distributed.any_rank(True), distributed.any_rank(False)) == (True, False)
     np.testing.assert_array_equal(ops.all_gather(Tensor(a)).numpy(), a)
     assert not distributed.sent

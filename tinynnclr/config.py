@@ -53,7 +53,7 @@ class Config:
     encoder: str = option("tiny_cnn", "images -> h", "encoder", choices=tuple(ENCODERS))
     width: int = option(16, "channels after the first convolution; h has 8 times as many numbers (resnet, vit: 4)",
                         "encoder", least=1)
-    standardize: bool = option(True, "take brightness, colour cast and slopes of light away before the encoder",
+    detrend: bool = option(True, "take brightness, colour cast and slopes of light away before the encoder",
                                "encoder")
     optimizer: str = option(None, "sgd, lars or adamw (sgd; vit: adamw)", "optimiser",
                                    choices=("sgd", "lars", "adamw"))
@@ -79,8 +79,8 @@ class Config:
 
     def check(self) -> None:
         """Raise ValueError for values that do not fit each other."""
-        if self.standardize:
-            self.expect("view_size", self.view_size > 1, "at least 2, or no standardize, which makes a view of one "
+        if self.detrend:
+            self.expect("view_size", self.view_size > 1, "at least 2, or no detrend, which makes a view of one "
                         "pixel zero")
         if self.encoder.startswith("vit"):
             self.expect("view_size", self.view_size % 4 == 0, "a multiple of 4, the patches of a vit")

@@ -77,13 +77,13 @@ def size() -> int:
 
 
 @plain_numbers
-def share(n: int) -> slice:
+def shard(n: int) -> slice:
     """Which of n things are this rank's: rank after rank, as many for each, give or take 1."""
     return slice(rank() * n // size(), (rank() + 1) * n // size())
 
 
 @plain_numbers
-def mine(n: int) -> np.ndarray:
+def local_rows(n: int) -> np.ndarray:
     """Where this rank's n rows, as many as every other's, are among the rows of all: (n,) indices."""
     return rank() * n + np.arange(n)
 
@@ -102,16 +102,16 @@ def threads_each(threads: int) -> int:
     return max(1, threads // np.count_nonzero(everyones == cores))
 
 
-def average(array: np.ndarray) -> np.ndarray:
+def all_reduce_mean(array: np.ndarray) -> np.ndarray:
     """The mean over all ranks of an array that each has of the same shape. Sent: 2 (R - 1) / R of its bytes."""
     if _world is None:
         return array
     out = np.array(array, order="C")
-    _sum_in_place("average", out)
+    _sum_in_place("all_reduce_mean", out)
     return out / out.dtype.type(size())
 
 
-def average_in_place(arrays: Sequence[np.ndarray]) -> None:
+def all_reduce_mean_(arrays: Sequence[np.ndarray]) -> None:
     """Each array, in C order and of one type, becomes its mean over all ranks. Sent: 2 (R - 1) / R of all bytes."""
     if _world is None:
         return
@@ -120,7 +120,7 @@ def average_in_place(arrays: Sequence[np.ndarray]) -> None:
         bucket.append(array)
         if i + 1 == len(arrays) or sum(a.nbytes for a in bucket) + arrays[i + 1].nbytes > BUCKET:
             flat = np.concatenate([a.ravel() for a in bucket])
-            _sum_in_place("average_in_place", flat)
+            _sum_in_place("all_reduce_mean_", flat)
             for a, part in zip(bucket, np.split(flat, np.cumsum([a.size for a in bucket])[:-1]), strict=True):
                 np.divide(part.reshape(a.shape), a.dtype.type(size()), out=a)
             bucket = []
@@ -133,10 +133,10 @@ def _sum_in_place(name, array):
     sent[name] += 2 * (size() - 1) * array.nbytes / size()
 
 
-def gather(array: np.ndarray, total: int | None = None) -> np.ndarray:
-    """The rows of all ranks, rank after rank; each has as many, or its `share` of `total`. Sent: (R - 1) of its bytes.
+def all_gather(array: np.ndarray, total: int | None = None) -> np.ndarray:
+    """The rows of all ranks, rank after rank; each has as many, or its `shard` of `total`. Sent: (R - 1) of its bytes.
 
-    What batches are cut up by, `share`, this puts together: row i is the i-th of the batch.
+    What batches are cut up by, `shard`, this puts together: row i is the i-th of the batch.
     """
     if _world is None:
         return array
@@ -144,37 +144,37 @@ def gather(array: np.ndarray, total: int | None = None) -> np.ndarray:
     out = np.empty((total, *array.shape[1:]), array.dtype)
     cuts = np.arange(size() + 1) * total // size() * int(np.prod(array.shape[1:]))
     _world.Allgatherv(array, [out, np.diff(cuts), cuts[:-1], out.dtype.char])
-    sent["gather"] += (size() - 1) * array.nbytes
+    sent["all_gather"] += (size() - 1) * array.nbytes
     return out
 
 
-def scatter_sum(array: np.ndarray) -> np.ndarray:
+def reduce_scatter(array: np.ndarray) -> np.ndarray:
     """This rank's rows of the sum over all ranks of arrays (R n, ...): n rows. Sent: (R - 1) / R of its bytes.
 
-    The way back of `gather`: what every rank makes of this rank's rows, added up.
+    The way back of `all_gather`: what every rank makes of this rank's rows, added up.
     """
     if _world is None:
         return array
     array = np.ascontiguousarray(array)
     out = np.empty((len(array) // size(), *array.shape[1:]), array.dtype)
     _world.Reduce_scatter_block(array, out)
-    sent["scatter_sum"] += (size() - 1) * out.nbytes
+    sent["reduce_scatter"] += (size() - 1) * out.nbytes
     return out
 
 
-def first(array: np.ndarray) -> np.ndarray:
+def broadcast(array: np.ndarray) -> np.ndarray:
     """Rank 0's array, of the shape that all have: for what follows from comparisons, which rounding may turn over."""
     if _world is None:
         return array
     out = np.array(array, order="C")
     _world.Bcast(out)
-    sent["first"] += out.nbytes if rank() < size() - 1 else 0
+    sent["broadcast"] += out.nbytes if rank() < size() - 1 else 0
     return out
 
 
 def any_rank(flag: bool) -> bool:
     """Whether it is true on any rank, so that all do the same."""
-    return bool(flag) if _world is None else bool(average(np.array([float(flag)]))[0])
+    return bool(flag) if _world is None else bool(all_reduce_mean(np.array([float(flag)]))[0])
 
 
 @contextlib.contextmanager

@@ -29,8 +29,8 @@ def clusters() -> None:
         return knn_accuracy(encode(encoder, data.images), data.labels, encode(encoder, test.images), test.labels)
 
     found = {"random weights": [knn(TinyCNN(8, np.random.default_rng(seed))) for seed in range(3)]}
-    for name, knobs in CLUSTERINGS.items():
-        runs = [clustered(data, seed, **knobs) for seed in range(3)]
+    for name, options in CLUSTERINGS.items():
+        runs = [clustered(data, seed, **options) for seed in range(3)]
         found[name] = [{"nmi": nmi, "alive": alive, "knn": knn(encoder)} for nmi, alive, encoder in runs]
         print(name, found[name], flush=True)
     (RESULTS / "deepcluster.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

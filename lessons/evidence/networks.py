@@ -14,9 +14,9 @@ RESULTS = Path(__file__).parents[1] / "results"
 SMALL = {"width": 8, "dim": 32, "projector_hidden": 64, "predictor_hidden": 64, "queue_size": 2048, "seed": 12}
 
 
-def network(name: str, **knobs) -> None:
+def network(name: str, **options) -> None:
     """Train NNCLR on the toybox, store it as name.npz, and print its kNN accuracy as it will be loaded."""
-    config = make_config({**SMALL, **knobs})
+    config = make_config({**SMALL, **options})
     data, test = load("toybox", "data")
     run = Run(config, data)
     train(run, data, augmentation_pair(config.augmentation))

@@ -5,7 +5,7 @@
 #     picture: "four ways to start a network of twelve layers: how large its signals are, and whether it then learns"
 #     budget_s: 50
 #     derives: [kaiming_normal, batch_norm, global_avg_pool, max_pool2d, adamw]
-#     imports: [conv2d, cross_entropy, gradcheck, TinyCNN, Linear, AdamW, Standardize]
+#     imports: [conv2d, cross_entropy, gradcheck, TinyCNN, Linear, AdamW, Detrend]
 #     exercises: ["06.a", "06.b", "06.c"]
 #     needs: [1, 5]
 # ---
@@ -45,12 +45,12 @@ BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 toys = toybox.make(64)
 images = toys.images.astype(np.float32) / 255  # (64, 32, 32, 3)
 labels = toys.labels  # (64,), ten classes
-light_gone = ops.standardize(images).numpy()  # each colour channel of each picture: mean 0, spread about 1
+light_gone = ops.detrend(images).numpy()  # each colour channel of each picture: mean 0, spread about 1
 print(f"before: mean {images.mean():.2f}, spread {images.std():.2f}; after: "
       f"mean {abs(light_gone.mean()):.2f}, spread {light_gone.std():.2f}")
 
 # %% [markdown]
-# Sixty-four pictures will do for the whole lesson. `standardize` is the package's first layer, before any
+# Sixty-four pictures will do for the whole lesson. `detrend` is the package's first layer, before any
 # convolution: from each colour channel of each picture it takes away the plane that fits it best (brightness, colour
 # cast, light from one side) and divides by the spread of what is left. So the first convolution meets numbers of a
 # known size. How long is it kept?
@@ -92,7 +92,7 @@ predict("06.careful", power_of_ten=...)  # of the size after twelve layers with 
 # %%
 def deep(start, norm=False, seed=6):
     """Twelve convolutions of 16 channels, each with ReLU; start: a spread below 0.1, or a variance's gain, 1 or 2."""
-    rng, layers, channels = np.random.default_rng(seed), [nn.Standardize()], 3
+    rng, layers, channels = np.random.default_rng(seed), [nn.Detrend()], 3
     for i in range(12):
         conv = nn.Conv2d(channels, 16, 3, rng, stride=2 if i in (0, 3) else 1, padding=1)
         if start < 0.1:
@@ -464,7 +464,7 @@ def whole_step():
 
 # %%
 kinds = {"convolution": nn.Conv2d, "batch norm, ReLU": nn.BatchNorm,
-         "standardize, pool": nn.Standardize | nn.GlobalAvgPool}
+         "detrend, pool": nn.Detrend | nn.GlobalAvgPool}
 times = {}
 for name, kind in kinds.items():
     print(name, end=", ")

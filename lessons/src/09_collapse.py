@@ -369,9 +369,9 @@ for name in RECIPES:
     print(f"{name:<17} {', '.join(words)}")
 
 # %% [markdown]
-# ## Which knob was it?
+# ## Which option was it?
 #
-# *No colour change* turned two knobs at once: the colour jitter, and the third of the views that are turned gray.
+# *No colour change* turned two options at once: the colour jitter, and the third of the views that are turned gray.
 # Suppose only the jitter goes and the gray views stay. Where will its accuracy be?
 
 # %%

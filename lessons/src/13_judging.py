@@ -37,7 +37,7 @@ from tinynnclr.nn import schedule
 from support import check, draw_guess, predict, report, show, stored
 
 # %% [markdown]
-# The repository keeps what its long runs found, one record a run, with every knob. We read the records rather than
+# The repository keeps what its long runs found, one record a run, with every option. We read the records rather than
 # quote them, so that this lesson changes its mind when they do.
 
 # %%
@@ -68,7 +68,7 @@ for name in runs:
 #
 # ## Training properly: the same chance for both
 #
-# A comparison is lost before it is measured if one side was trained carelessly. The knob that matters most is the
+# A comparison is lost before it is measured if one side was trained carelessly. The option that matters most is the
 # *learning rate* $\eta$, how far a step follows the gradient, and it should not stand still. Every run here moves it
 # like this: up a straight line for the first $W$ steps (*warm-up*), then down half a cosine until the last step, $T$.
 #
@@ -133,14 +133,14 @@ plt.close(fig)
 # with its schedule whole, at the last step. Choosing the best epoch by its test accuracy would be training on the
 # test.
 #
-# Next, did both sides have the same knobs? Ask the records, not the authors. (MoCo and CMC are two older contrastive
+# Next, did both sides have the same options? Ask the records, not the authors. (MoCo and CMC are two older contrastive
 # methods, which the package has as well.)
 
 # %%
 def knobs_that_differ(name, one, other):
     first, second = (next(run for run in runs[name] if arm(run) == a)["config"] for a in (one, other))
     shared = sorted(first.keys() & second.keys())  # an option of one method alone is no difference in setting
-    return {knob: (first[knob], second[knob]) for knob in shared if first[knob] != second[knob]}
+    return {option: (first[option], second[option]) for option in shared if first[option] != second[option]}
 
 for other in ("SimCLR", OFF, "MoCo", "CMC"):
     print(f"NNCLR against {other}:", knobs_that_differ("toybox, again", "NNCLR", other))
@@ -148,7 +148,7 @@ for other in ("SimCLR", OFF, "MoCo", "CMC"):
 # %% [markdown]
 # Of the first two, one differs in the one thing that is on trial; in the other, one word, `method`, stands for
 # several: a predictor, another queue of candidates, another line-up of negatives. The last two differ in more:
-# whatever the difference, it has several owners. And equal knobs are not yet equal care: a temperature found by
+# whatever the difference, it has several owners. And equal options are not yet equal care: a temperature found by
 # searching for one method is a gift to it. No record shows that; a fair author says it.
 
 # %% [markdown]
@@ -510,7 +510,7 @@ print(f"a false alarm in {np.mean(alarms):.0%} of tables, though nothing differs
 #
 # ## Three sentences to keep
 #
-# Give both sides the same steps, schedule, knobs and care, and let a judge that never sees the test labels look at
+# Give both sides the same steps, schedule, options and care, and let a judge that never sees the test labels look at
 # them once, at the end. Subtract seed by seed, put Student's interval around the differences, and pick the sentence
 # that it allows; "cannot tell" is a result. Beside every accuracy stand chance, random weights and the number of
 # seeds, and beside every table the number of questions asked.

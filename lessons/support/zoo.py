@@ -183,7 +183,7 @@ ZOO: dict[str, type[Step]] = {"healthy": Step, "gradient": Gradient, "itself": I
                               "sorted": Sorted}
 
 
-def patient(seed: int, *given, **knobs) -> Step:
+def patient(seed: int, *given, **options) -> Step:
     """One of ZOO, chosen by the seed, whose class does not tell which; other arguments are Step's."""
     kind = list(ZOO.values())[np.random.default_rng((14, seed)).integers(len(ZOO))]
-    return type("Step", (kind,), {"__doc__": Step.__doc__})(*given, seed=seed, **knobs)
+    return type("Step", (kind,), {"__doc__": Step.__doc__})(*given, seed=seed, **options)

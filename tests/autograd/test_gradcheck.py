@@ -29,12 +29,12 @@ def softmax(x):
     return np.exp(_log_softmax(x))
 
 
-def standardize(x):
+def detrend(x):
     return (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5)
 
 
-def standardize_vjp(g, x):
-    std, y = np.sqrt(x.var(0) + 1e-5), standardize(x)
+def detrend_vjp(g, x):
+    std, y = np.sqrt(x.var(0) + 1e-5), detrend(x)
     return (g - g.mean(0) - y * (g * y).mean(0)) / std
 
 
@@ -53,7 +53,7 @@ MATRIX = ((3, 4),)
 RIGHT = {
     "tanh": (np.tanh, [lambda g, x: g * (1 - np.tanh(x) ** 2)], MATRIX),
     "softmax": (softmax, [softmax_vjp], MATRIX),
-    "standardize": (standardize, [standardize_vjp], MATRIX),
+    "detrend": (detrend, [detrend_vjp], MATRIX),
     "product": (np.multiply, [lambda g, a, b: g * b, lambda g, a, b: g * a], ((3, 4), (3, 4))),
     "matmul": (np.matmul, [lambda g, a, b: g @ b.T, lambda g, a, b: a.T @ g], ((3, 3), (3, 3))),
     "bias": (np.add, [lambda g, a, b: g, lambda g, a, b: g.sum(0)], ((3, 4), (4,))),
@@ -63,10 +63,10 @@ WRONG = {
     "0.1 % too small in the second input": (np.multiply, [lambda g, a, b: g * b, lambda g, a, b: 0.999 * g * a],
                                             ((3, 4), (3, 4))),
     "softmax gives zeros": (softmax, [lambda g, x: np.zeros_like(x)], MATRIX),
-    "batch norm gives zeros": (standardize, [lambda g, x: np.zeros_like(x)], MATRIX),
-    "batch norm forgets the variance": (standardize, [lambda g, x: (g - g.mean(0)) / np.sqrt(x.var(0) + 1e-5)], MATRIX),
+    "batch norm gives zeros": (detrend, [lambda g, x: np.zeros_like(x)], MATRIX),
+    "batch norm forgets the variance": (detrend, [lambda g, x: (g - g.mean(0)) / np.sqrt(x.var(0) + 1e-5)], MATRIX),
     "batch norm forgets the mean": (
-        standardize, [lambda g, x: standardize_vjp(g, x) + g.mean(0) / np.sqrt(x.var(0) + 1e-5)], MATRIX),
+        detrend, [lambda g, x: detrend_vjp(g, x) + g.mean(0) / np.sqrt(x.var(0) + 1e-5)], MATRIX),
     "softmax forgets a term": (softmax, [lambda g, x: softmax(x) * g], MATRIX),
     "wrong sign": (np.tanh, [lambda g, x: -g * (1 - np.tanh(x) ** 2)], MATRIX),
     "wrong sign in one element": (np.sin, [wrong_in_one_element], MATRIX),
@@ -117,7 +117,7 @@ def test_an_input_that_gets_no_gradient():
         gradcheck(lambda a, b: a * b.numpy(), *draw(((3, 4), (3, 4))))
 
 
-@pytest.mark.parametrize("value", [softmax, standardize])
+@pytest.mark.parametrize("value", [softmax, detrend])
 def test_under_a_plain_sum_zeros_would_pass(value):
     """Why the cotangent is random: these columns or rows add up to a constant, and the slope of a constant is zero."""
     broken = mutant(value, lambda g, x: np.zeros_like(x))

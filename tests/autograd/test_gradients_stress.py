@@ -232,7 +232,7 @@ STRATEGIES = {
     "transpose": transposed(), "getitem": indexed(), "concatenate": joined(), "matmul": products(),
     "linear": linears(), "log_softmax": rows(), "cross_entropy": labelled(), "l2_normalize": lengths(),
     "conv2d": convolutions(), "max_pool2d": pools(different=True), "avg_pool2d": pools(), "global_avg_pool": images(),
-    "batch_norm": batch_norms(), "batch_norm_conv2d": batch_norms(filters=True), "standardize": images(),
+    "batch_norm": batch_norms(), "batch_norm_conv2d": batch_norms(filters=True), "detrend": images(),
     "layer_norm": rows(vectors=2), "attention": attentions(), "all_gather": rows(), "log_sigmoid": unary(),
     "roi_align": aligned()}
 

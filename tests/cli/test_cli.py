@@ -98,7 +98,7 @@ def test_what_a_run_leaves(here):
     assert result["seconds"] > 0
     metrics = rows(RUN)
     assert [(row["epoch"], row["step"]) for row in metrics] == [("1", "4"), ("2", "8")]
-    assert all(row["loss"] and row["age"] and row["views_per_second"] for row in metrics)
+    assert all(row["loss"] and row["neighbor_age"] and row["views_per_second"] for row in metrics)
 
 
 def test_a_run_in_a_process_of_its_own(here):
@@ -124,7 +124,7 @@ def test_simclr_leaves_the_columns_of_neighbours_empty(here, capsys):
     assert (status, err) == (0, "")
     assert "simclr" in out
     (row,) = rows(Path("s/deep/er"))
-    assert [k for k, v in row.items() if v == ""] == ["self_match", "age", "distinct", "agreement", "entropy", "nmi",
+    assert [k for k, v in row.items() if v == ""] == ["self_match_rate", "neighbor_age", "unique_neighbors", "neighbor_accuracy", "entropy", "nmi",
                                                        "drift"]
     assert set(PICTURES) < set(os.listdir("s/deep/er"))
 

@@ -55,10 +55,10 @@ def test_seed_and_split_change_the_pictures():
         assert not any((image == train.images).all((1, 2, 3)).any() for image in other.images)
 
 
-@pytest.mark.parametrize(("knobs", "message"), [
+@pytest.mark.parametrize(("options", "message"), [
     ({"n": -1}, "n: expected at least 0, got -1"), ({"n": 1, "seed": -2}, "seed: expected at least 0, got -2"),
     ({"n": 1, "size": 7}, "size: expected at least 8, got 7"),
     ({"n": 1, "split": "val"}, "split: expected train or test, got 'val'")])
-def test_mistakes(knobs, message):
+def test_mistakes(options, message):
     with pytest.raises(ValueError, match=message):
-        digits.make(**knobs)
+        digits.make(**options)

@@ -10,7 +10,7 @@ from tinynnclr.kernels.augment import COLUMNS, ORDERS, _augment, augment_naive, 
 
 STRONG = Augmentation(crop_area=(0.08, 1), brightness=0.8, contrast=0.8, saturation=0.8, hue=0.5, gray=0.3, blur=0.5,
                       solarize=0.3)
-ALONE = {  # the one knob turned, everything else off
+ALONE = {  # the one option turned, everything else off
     "crop": {"crop_area": (0.08, 1.0)}, "flip": {"flip": 1.0}, "brightness": {"jitter": 1.0, "brightness": 0.8},
     "contrast": {"jitter": 1.0, "contrast": 0.8}, "saturation": {"jitter": 1.0, "saturation": 0.8},
     "hue": {"jitter": 1.0, "hue": 0.5}, "gray": {"gray": 1.0}, "blur": {"blur": 1.0}, "solarize": {"solarize": 1.0}}
@@ -247,14 +247,14 @@ def test_presets():
     assert (PRESETS["simclr"].brightness, PRESETS["simclr"].hue, PRESETS["simclr"].blur) == (0.4, 0.1, 0)
 
 
-@pytest.mark.parametrize("knobs", [
+@pytest.mark.parametrize("options", [
     {"flip": 1.5}, {"flip": -0.1}, {"gray": np.nan}, {"jitter": "0.8"}, {"hue": 0.6}, {"brightness": -1},
     {"crop_area": (0.5, 0.2)}, {"crop_area": (0, 1)}, {"crop_area": 0.5}, {"crop_area": (0.2, 0.5, 1)},
     {"crop_aspect": (0, 1)}, {"blur_sigma": (0, 1)}, {"blur_sigma": (1, "2")}, {"solarize_threshold": 2},
     {"blur": True}])
-def test_a_bad_knob_is_one_line(knobs):
-    with pytest.raises(ValueError, match=f"^{next(iter(knobs))}: expected .*, got [^\n]*$"):
-        Augmentation(**knobs)
+def test_a_bad_knob_is_one_line(options):
+    with pytest.raises(ValueError, match=f"^{next(iter(options))}: expected .*, got [^\n]*$"):
+        Augmentation(**options)
 
 
 def bad_row(**columns):

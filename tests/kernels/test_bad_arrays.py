@@ -14,7 +14,7 @@ KERNELS = public_kernels()
 REFUSED = (ValueError, TypeError, FloatingPointError, MemoryError)
 # Winograd's sums and differences, a softmax's row and a scale times infinity carry NaN further than definitions do, and
 # float32 overflows earlier.
-SPREADS = ("conv.", "attention.", "norm.", "layer_norm.", "standardize.", "optim.")
+SPREADS = ("conv.", "attention.", "norm.", "layer_norm.", "detrend.", "optim.")
 # An output of -inf passes no gradient there, ReLU or not; the loss is no number then anyway.
 EXCEPTED = {("norm.normalize_grad", f"{name}: one is {value}") for name in ("mean", "var", "weight", "bias", "x")
             for value in ("inf", "-inf")}

@@ -20,9 +20,9 @@ from tinynnclr.methods import METHODS
 from tinynnclr.storage import checkpoint
 from tinynnclr.train import loop, run_dir
 
-KNOBS = [*TRAIN[1:], "--threads", "1", "--clusters", "5"]  # the data set, and what makes a run take a part of a second
+OPTIONS = [*TRAIN[1:], "--threads", "1", "--clusters", "5"]  # the data set, and what makes a run take a part of a second
 ARMS = ["nnclr", "simclr:lr=0.1", "simclr"]
-COMPARE = ["compare", *KNOBS, "--methods", ",".join(ARMS), "--seeds", "2"]
+COMPARE = ["compare", *OPTIONS, "--methods", ",".join(ARMS), "--seeds", "2"]
 OUT = Path("runs") / "compare-folder-pictures"
 FOLDERS = ["nnclr-0", "nnclr-1", "simclr-0", "simclr-1", "simclr-lr_0.1-0", "simclr-lr_0.1-1"]
 CLOCK = ("seconds", "views_per_second")
@@ -85,8 +85,8 @@ def test_what_it_leaves(here):
         assert {k: v for k, v in item.items() if k in result and k != "config"} == {
             k: v for k, v in result.items() if k != "config"}
         assert item["config"] == {k: v for k, v in result["config"].items() if k != "data_dir"}
-        assert bool(row["agreement"]) == (row["method"] == "nnclr")
-        assert row["spread"] == f"{item['last_epoch']['spread']:.6g}"
+        assert bool(row["neighbor_accuracy"]) == (row["method"] == "nnclr")
+        assert row["embedding_variance"] == f"{item['last_epoch']['spread']:.6g}"
     assert results["simclr-lr_0.1-1"]["config"]["lr"] == 0.1
     assert results["simclr-1"]["config"]["lr"] is None
     assert results["nnclr-1"]["config"]["seed"] == 1
@@ -112,7 +112,7 @@ def test_the_page(here):
 
 def test_a_run_in_it_is_one_of_train(here, capsys):
     """And so can be drawn, or judged again."""
-    assert run(capsys, "train", *KNOBS, "--method", "simclr", "--seed", "1", "--no-plots", "--out", "alone")[0] == 0
+    assert run(capsys, "train", *OPTIONS, "--method", "simclr", "--seed", "1", "--no-plots", "--out", "alone")[0] == 0
     alone, ours = (json.loads((folder / "result.json").read_bytes()) for folder in (Path("alone"), OUT / "simclr-1"))
     timeless_keys = [k for k in alone if k not in (*CLOCK, "evaluation_seconds")]
     assert list(alone) == list(ours)
@@ -128,10 +128,10 @@ def test_a_finished_comparison_trains_nothing(here, capsys, trained):
 
 
 def test_more_arms_and_seeds(here, capsys, trained, count):
-    methods = count(["nnclr", "byol"], [name for name in METHODS if name != "dial"])
+    methods = count(["nnclr", "byol"], [name for name in METHODS if name != "oracle_nnclr"])
     given = count("nnclr,byol", "all")
     flags = ["--methods", f"{given},simclr:lr=0.1", "--seeds", "3", "--data-dir", "elsewhere", "--threads", "2"]
-    status, out, err = run(capsys, "compare", *KNOBS, *flags)
+    status, out, err = run(capsys, "compare", *OPTIONS, *flags)
     assert status == 0
     names = [f"{arm}-{seed}" for seed in range(3) for arm in (*methods, "simclr-lr_0.1")]
     assert trained == [name for name in names if name not in FOLDERS]
@@ -227,7 +227,7 @@ def test_an_arm_that_diverges(here, capsys):
 
 def test_a_methods_own_defaults_and_whose_knob_wins(here, capsys):
     flags = ["--methods", "nnclr,moco,moco:temperature=0.3", "--warmup", "0.2", "--seeds", "5,", "--out", "new"]
-    assert run(capsys, "compare", *KNOBS, *flags)[0] == 0
+    assert run(capsys, "compare", *OPTIONS, *flags)[0] == 0
     configs = [item["config"] for item in json.loads(Path("new/compare.json").read_bytes())]
     assert [(c["temperature"], c["warmup"], c["seed"]) for c in configs] == [(t, 0.2, 5) for t in (0.15, 0.1, 0.3)]
 
@@ -241,12 +241,12 @@ def test_durations():
 
 MISTAKES = {
     "unknown method": (["--methods", "nnclr,simclear"], "got 'simclear', did you mean simclr?"),
-    "unknown knob": (["--methods", "nnclr:neighbours=false"],
+    "unknown option": (["--methods", "nnclr:neighbours=false"],
                      "nnclr has no option 'neighbours', did you mean neighbors?"),
     "bad value": (["--methods", "nnclr:lr=fast"], "nnclr:lr=fast: lr: expected float, got 'fast'"),
     "out of range": (["--methods", "nnclr:temperature=0"], "arm nnclr:temperature=0: temperature: expected above 0"),
     "bad choice": (["--methods", "moco:anneal=liner"], "expected one of none, linear", "did you mean linear?"),
-    "a knob of all": (["--methods", "nnclr:seed=3"], "seed is the same for all arms"),
+    "a option of all": (["--methods", "nnclr:seed=3"], "seed is the same for all arms"),
     "the same twice": (["--methods", "nnclr,nnclr:top_k=1"], "nnclr and nnclr:top_k=1 are the same run"),
     "no seeds": (["--seeds", "0"], "--seeds: expected a count", "got '0'"),
     "method": (["--method", "nnclr"], "tinynnclr compare: unknown flag --method, did you mean --methods?"),
@@ -254,7 +254,7 @@ MISTAKES = {
     "unknown data": (["--dataset", "toybix"], "got 'toybix', did you mean toybox?"),
     "too large a batch": (["--methods", "nnclr,nnclr:batch_size=99", "--out", "new"],
                           "arm nnclr:batch_size=99: batch_size", "76"),
-    "another knob": (["--epochs", "3"], "nnclr-0 holds a run with epochs 2, and now it is 3: give 2 again, name"),
+    "another option": (["--epochs", "3"], "nnclr-0 holds a run with epochs 2, and now it is 3: give 2 again, name"),
     "another judge": (["--knn-k", "4"], "with knn_k 3, and now it is 4"),
     "a file": (["--out", "pictures/class0/0.png"], "--out", "cannot write there"),
 }
@@ -273,7 +273,7 @@ def test_one_line(name, here, capsys, trained):
 
 
 def test_what_is_in_a_folder(here, capsys):
-    """A run that was begun with another knob, one of another version, and things that are no run: a line each."""
+    """A run that was begun with another option, one of another version, and things that are no run: a line each."""
     (OUT / "simclr-1" / "result.json").unlink()
     assert "simclr-1 holds a run with warmup 0.05, and now it is 0.5" in run(
         capsys, *COMPARE, "--methods", "simclr", "--seeds", "1,", "--warmup", "0.5")[2]

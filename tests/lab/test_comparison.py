@@ -12,7 +12,7 @@ def result(arm, seed, knn, random=0.3, **more):
             "seed": seed, "epochs": 2, "steps": 8, "knn": knn, "linear": knn / 2, "seconds": 10.0 + seed,
             "views_per_second": 100.0,
             "baselines": {"pixels": {"knn": 0.25, "linear": 0.5}, "random": {"knn": random, "linear": 0.2}},
-            "last_epoch": {"epoch": 2.0, "step": 8.0, "lr": 0.00125, "spread": 0.9, "age": None}, "threads": 1,
+            "last_epoch": {"epoch": 2.0, "step": 8.0, "lr": 0.00125, "embedding_variance": 0.9, "neighbor_age": None}, "threads": 1,
             "protocol": {"features": "F", "fitted_on": "train", "measured_on": "test", "selection": "last", "knn": "K",
                          "linear": "L", "chance": 0.1}, "machine": "M", "version": "1.2", "collected": "today", **more}
 
@@ -68,7 +68,7 @@ def test_the_csv_has_a_row_a_run():
     text = csv_table([*RESULTS, result("d", 0, 0.5, last_epoch={"nmi": 1 / 3})])
     rows = list(csv.DictReader(io.StringIO(text)))
     assert list(rows[0]) == ["arm", "method", "dataset", "encoder", "seed", "epochs", "steps", "knn", "linear",
-                             "seconds", "views_per_second", "lr", "spread", "age", "nmi"]
+                             "seconds", "views_per_second", "lr", "embedding_variance", "neighbor_age", "nmi"]
     assert [row["arm"] for row in rows] == ["a", "b:lr=1", "a", "b:lr=1", "a", "c", "d"]
     assert list(rows[1].values()) == ["b:lr=1", "b", "toybox", "tiny_cnn, width 2", "0", "2", "8", "0.85", "0.425",
                                       "10.0", "100.0", "0.00125", "0.9", "", ""]

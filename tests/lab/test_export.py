@@ -17,12 +17,12 @@ from tinynnclr.storage import checkpoint
 from tinynnclr.train import run_dir
 
 
-@pytest.mark.parametrize("standardize", [True, False])
-def test_names_and_shapes(standardize, tmp_path, rng):
-    encoder = write_run(tmp_path / "run", rng, width=2, standardize=standardize)
+@pytest.mark.parametrize("detrend", [True, False])
+def test_names_and_shapes(detrend, tmp_path, rng):
+    encoder = write_run(tmp_path / "run", rng, width=2, detrend=detrend)
     state, wanted = torch_state(encoder), {}
     for place, inputs, outputs in ((0, 3, 2), (3, 2, 4), (6, 4, 8), (9, 8, 16)):
-        place += standardize
+        place += detrend
         norm = dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (outputs,))
         wanted[f"{place}.weight"] = (outputs, inputs, 3, 3)
         wanted |= {f"{place + 1}.{name}": shape for name, shape in {**norm, "num_batches_tracked": ()}.items()}
@@ -30,11 +30,11 @@ def test_names_and_shapes(standardize, tmp_path, rng):
     assert list(state) == list(wanted)
     assert all(a.dtype == (np.int64 if "num" in name else np.float32) for name, a in state.items())
     assert all(a.flags.c_contiguous and a.flags.owndata for name, a in state.items())
-    conv, norm = encoder.body.layers[standardize:standardize + 2]
-    first = state[f"{int(standardize)}.weight"]
+    conv, norm = encoder.body.layers[detrend:detrend + 2]
+    first = state[f"{int(detrend)}.weight"]
     for o, i, y, x in np.ndindex(first.shape):
         assert first[o, i, y, x] == conv.weight.data[y, x, i, o]
-    assert state[f"{standardize + 1}.running_var"].tobytes() == norm.running_var.tobytes() != np.ones(2, "f").tobytes()
+    assert state[f"{detrend + 1}.running_var"].tobytes() == norm.running_var.tobytes() != np.ones(2, "f").tobytes()
     first[...] = 0  # a copy: the network keeps its own
     assert conv.weight.data.any()
 
@@ -51,13 +51,13 @@ def test_linear_is_turned_round(rng):
 def test_what_is_in_the_file(kind, tmp_path, rng):
     if kind == "safetensors":
         need("safetensors")
-    encoder = write_run(tmp_path / "run", rng, width=3, method="simclr", standardize=False)
+    encoder = write_run(tmp_path / "run", rng, width=3, method="simclr", detrend=False)
     arrays, info = read(export_run(tmp_path / "run", kind))
     state = torch_state(encoder)
     assert {name: (a.dtype, a.shape, a.tobytes()) for name, a in arrays.items()} == {
         name: (a.dtype, a.shape, a.tobytes()) for name, a in state.items()}
     assert info == {"method": "simclr", "dataset": "folder:gone", "epochs": "7", "seed": "3", "encoder": "tiny_cnn",
-                    "width": "3", "standardize": "False", "version": __version__}
+                    "width": "3", "detrend": "False", "version": __version__}
     assert sorted(files(tmp_path / "run")) == ["checkpoint.npz", f"encoder.{kind}"]
 
 

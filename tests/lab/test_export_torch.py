@@ -10,14 +10,14 @@ from exported import as_trained, read, write_run
 from places import ROOT
 
 from tinynnclr.lab.export import FORMATS, export_run, torch_state
-from tinynnclr.nn import BatchNorm, Conv2d, GlobalAvgPool, Linear, Module, ReLU, Sequential, Standardize
+from tinynnclr.nn import BatchNorm, Conv2d, Detrend, GlobalAvgPool, Linear, Module, ReLU, Sequential
 from tinynnclr.tensor import Tensor
 
 torch = pytest.importorskip("torch")
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 (SNIPPET,) = [text for text in re.findall(r"```python\n(.*?)```", README, re.S) if "import torch" in text]
-TWIN = SNIPPET[SNIPPET.index("class"):SNIPPET.index("encoder =")]  # Standardize and conv
+TWIN = SNIPPET[SNIPPET.index("class"):SNIPPET.index("encoder =")]  # Detrend and conv
 
 
 def load(twin, arrays):
@@ -36,39 +36,39 @@ def agree(ours, theirs, images):
     return np.abs(got - wanted).max() < 1e-5
 
 
-def tiny_cnn(width, standardize):
+def tiny_cnn(width, detrend):
     """What a torch user writes."""
     names = {"torch": torch, "nn": torch.nn}
     exec(TWIN, names)
     nn, conv, w = torch.nn, names["conv"], width
-    return nn.Sequential(*[names["Standardize"]()] * standardize, *conv(3, w, 1), *conv(w, 2 * w, 2),
+    return nn.Sequential(*[names["Detrend"]()] * detrend, *conv(3, w, 1), *conv(w, 2 * w, 2),
                          *conv(2 * w, 4 * w, 2), *conv(4 * w, 8 * w, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("detrend", [True, False])
 @pytest.mark.parametrize("width", [2, 5])
-def test_torch_makes_the_same_of_images(width, standardize, kind, tmp_path, rng):
+def test_torch_makes_the_same_of_images(width, detrend, kind, tmp_path, rng):
     if kind == "safetensors":
         pytest.importorskip("safetensors")
-    encoder = write_run(tmp_path / "run", rng, width=width, standardize=standardize)
-    twin = tiny_cnn(width, standardize)
+    encoder = write_run(tmp_path / "run", rng, width=width, detrend=detrend)
+    twin = tiny_cnn(width, detrend)
     load(twin, read(export_run(tmp_path / "run", kind))[0])
     for size in ((32, 32), (13, 18)):
         light = np.linspace(0, 0.5, size[1], dtype=np.float32)[:, None]  # falls in from one side
         images = 0.5 * rng.random((5, *size, 3), np.float32) + light
         assert agree(encoder, twin, images)
-    if standardize:
+    if detrend:
         assert not agree(encoder, twin[1:], images)  # so it does matter
 
 
 @pytest.mark.parametrize("shape", [(3, 9, 14, 3), (2, 1, 8, 2), (2, 8, 1, 1), (2, 1, 1, 3)])
-def test_standardize_in_torch(shape, rng):
+def test_detrend_in_torch(shape, rng):
     names = {"torch": torch, "nn": torch.nn}
     exec(TWIN, names)
     images = rng.random(shape, np.float32)
-    theirs = names["Standardize"]()(torch.from_numpy(images.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
-    np.testing.assert_allclose(Standardize()(images).numpy(), theirs, atol=1e-5)
+    theirs = names["Detrend"]()(torch.from_numpy(images.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(Detrend()(images).numpy(), theirs, atol=1e-5)
 
 
 def test_the_readme_s_lines(tmp_path, rng, monkeypatch, capsys):
@@ -97,7 +97,7 @@ class Other(Module):
     """Everything that an encoder may be made of: attributes, lists, own arrays, a Sequential in a Sequential."""
 
     def __init__(self, rng):
-        self.stem = Sequential(Standardize(), Sequential(Conv2d(3, 4, 3, rng), BatchNorm(4), ReLU()),
+        self.stem = Sequential(Detrend(), Sequential(Conv2d(3, 4, 3, rng), BatchNorm(4), ReLU()),
                                BatchNorm(4, relu=True))
         self.blocks = [Block(4, 4, rng), Block(4, 6, rng)]
         self.end = Sequential(GlobalAvgPool(), Linear(6, 5, rng), BatchNorm(5, relu=True),

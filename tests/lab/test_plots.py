@@ -18,7 +18,7 @@ from tinynnclr.lab.plots.comparison import draw_comparison
 from tinynnclr.lab.plots.finding import draw_finding
 from tinynnclr.lab.plots.run import draw_curves, draw_embedding, draw_neighbors, draw_views
 from tinynnclr.lab.plots.run_folder import draw_into
-from tinynnclr.lab.protocols.context import Finding
+from tinynnclr.lab.protocols.context import EvalResult
 from tinynnclr.train.loop import train
 from tinynnclr.train.run import Run
 from tinynnclr.train.run_dir import PICTURES
@@ -64,7 +64,7 @@ def check(made, path):
 
 def rows(epochs, neighbors=True):
     """What Run.metrics holds."""
-    health = {"agreement": 0.4, "self_match": 0.01, "age": 7.5, "distinct": 180.0}
+    health = {"neighbor_accuracy": 0.4, "self_match_rate": 0.01, "neighbor_age": 7.5, "unique_neighbors": 180.0}
     return [{"epoch": e + 1, "step": 78 * e, "seconds": 3.0 * e, "views_per_second": 9000.0, "lr": 0.12 / (e + 1),
              "loss": 5 - e / epochs, "monitor_knn": 0.3 + 0.2 * e / epochs,
              **{name: value * (1 + e / epochs) if neighbors else float("nan") for name, value in health.items()}}
@@ -95,7 +95,7 @@ def test_curves_with_holes(out):
     table[6].pop("lr")
     check(draw_curves(table, out), out)
     check(draw_curves([{"epoch": 3, "loss": 1.5}], out), out)
-    zeros = {"self_match": 0.0, "agreement": 0.0, "monitor_knn": 1.0}
+    zeros = {"self_match_rate": 0.0, "neighbor_accuracy": 0.0, "monitor_knn": 1.0}
     check(draw_curves([{"epoch": e, **zeros} for e in (1, 2)], out), out)
 
 
@@ -242,7 +242,7 @@ THEIRS = {"text.usetex": True, "font.size": 30, "savefig.dpi": 300, "savefig.bbo
 
 
 def test_the_readers_own_settings_change_no_picture(rng, out):
-    finding = Finding([{"encoder": "nnclr", "accuracy": 0.5}], "", 0.1)
+    finding = EvalResult([{"encoder": "nnclr", "accuracy": 0.5}], "", 0.1)
     image = pictures(rng, 1)
     for draw in (lambda: draw_neighbors([np.zeros((1, 1), int)], image, [0], ["$a$"], out, title="a_b", note="a_b"),
                  lambda: draw_comparison([("nnclr", [0.5, 0.6])], [("raw pixels", 0.2)], out),
@@ -270,7 +270,7 @@ def test_whether_labels_took_part_is_told_below_the_neighbours(rng, out, monkeyp
         monkeypatch.setattr(f"tinynnclr.lab.plots.run.draw_{name}", lambda *_, **__: None)
     monkeypatch.setattr("tinynnclr.lab.plots.run.draw_neighbors", lambda *_, note, **__: notes.append(note))
     data = random_data(16)
-    for method in ("simclr", "supervised", "dial"):
+    for method in ("simclr", "supervised", "oracle_nnclr"):
         run = Run(small_config(method=method), data)
         run.metrics, run.gallery = rows(1), [np.zeros((2, 1), int)]
         draw_into(out.parent, run, (data, data))

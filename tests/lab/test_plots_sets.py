@@ -6,7 +6,7 @@ from PIL import Image
 
 from tinynnclr.lab.plots import robustness as plots_robustness
 from tinynnclr.lab.plots import transfer_sets as plots_sets
-from tinynnclr.lab.protocols.context import Finding
+from tinynnclr.lab.protocols.context import EvalResult
 
 ENCODERS = {"nnclr": 0.8, "random weights": 0.4, "raw pixels": 0.3}
 
@@ -17,7 +17,7 @@ def sets_finding(arms=1, seeds=1, interval=None):
              **({"interval": interval} if interval else {"chance": chance})}
             for seed in range(seeds) for to, chance in (("digits", 0.1), ("kinds", 0.03)) for how in ("frozen", "tuned")
             for name, height in names.items()]
-    return Finding(rows, "rules", 0.2 if interval else None)
+    return EvalResult(rows, "rules", 0.2 if interval else None)
 
 
 def robustness_finding(seeds=1):
@@ -25,7 +25,7 @@ def robustness_finding(seeds=1):
             for seed in range(seeds) for change, severities in (("rotation (degrees)", ("0", "15", "180")),
                                                                 ("style", ("day", "night")))
             for i, severity in enumerate(severities) for name, height in ENCODERS.items()]
-    return Finding(rows, "rules", 0.1)
+    return EvalResult(rows, "rules", 0.1)
 
 
 @pytest.fixture

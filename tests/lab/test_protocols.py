@@ -10,7 +10,7 @@ from one_line import fails
 from tinynnclr import __version__
 from tinynnclr.lab import registry
 from tinynnclr.lab.plots.finding import draw_finding
-from tinynnclr.lab.protocols.context import Finding, grouped, table, words
+from tinynnclr.lab.protocols.context import EvalResult, grouped, table, words
 from tinynnclr.lab.registry import PROTOCOLS, parse_protocols
 from tinynnclr.metrics.confidence import mean_and_interval
 
@@ -94,7 +94,7 @@ def test_all_of_them(here, capsys, monkeypatch):
     asked = []
 
     def found(name):
-        return lambda subject: asked.append((name, subject.config.method, len(subject.data[0]))) or Finding(
+        return lambda subject: asked.append((name, subject.config.method, len(subject.data[0]))) or EvalResult(
             [{"encoder": "nnclr", "accuracy": 0.5}], f"As {name} has it.")
 
     monkeypatch.setattr(registry, "picture", lambda name: draw_finding)
@@ -157,7 +157,7 @@ def test_the_picture(tmp_path):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tinynnclr.lab.plots.finding.write_picture", keep)
-        draw_finding(Finding(ROWS, "", 0.1), tmp_path / "a.png", "title")
+        draw_finding(EvalResult(ROWS, "", 0.1), tmp_path / "a.png", "title")
     (ax,) = seen[0].axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["nnclr, 1 %", "raw pixels, 1 %", "nnclr, 10 %"]
     dots = [container.lines[0] for container in ax.containers]
@@ -165,4 +165,4 @@ def test_the_picture(tmp_path):
     assert [dot.get_markerfacecolor() == "white" for dot in dots] == [False, True, False]
     assert ax.get_xlabel() == "percent"
     assert [text.get_text() for text in ax.texts] == ["chance"]
-    assert draw_finding(Finding(ROWS, "", None), tmp_path / "b.png", "title").read_bytes().startswith(PNG)
+    assert draw_finding(EvalResult(ROWS, "", None), tmp_path / "b.png", "title").read_bytes().startswith(PNG)

@@ -10,7 +10,7 @@ from one_line import fails
 from places import ROOT
 
 from tinynnclr.lab.paper_tables import BUDGETS, command, parse_tables, reproduce, tables_of
-from tinynnclr.lab.paper_tables.friends import OFFS, REAL, STYLES, gains
+from tinynnclr.lab.paper_tables.neighbor_precision import OFFS, REAL, STYLES, gains
 from tinynnclr.lab.paper_tables.page import CEILING, floors, read_cells
 from tinynnclr.lab.paper_tables.store import evenly, key
 from tinynnclr.lab.plots.style import DPI
@@ -77,7 +77,7 @@ def test_each_table(name, runs, tmp_path):
 
 def test_each_arm_is_judged_on_its_own_data(runs, tmp_path):
     """Raw pixels do not depend on the seed, but on the set: as many kinds of them as there are sets."""
-    lines = lines_of(make("when-friends-help", runs, tmp_path, seeds=(0,))[0])
+    lines = lines_of(make("neighbor-precision", runs, tmp_path, seeds=(0,))[0])
     pixels = {line["arm"]: (line["pixels knn"], line["pixels linear"]) for line in lines}
     sets = {arm: OFFS[off].get("dataset", "toybox") for arm, (off, _) in REAL.items() if arm in pixels}
     assert len(set(sets.values())) == len(set(pixels.values())) == 1 + len(STYLES)
@@ -86,11 +86,11 @@ def test_each_arm_is_judged_on_its_own_data(runs, tmp_path):
 
 def test_real_runs_of_another_budget_are_lent(runs, tmp_path):
     """Those published at the budget small, in the words and the picture of the budget tiny; none of its dial."""
-    alone, picture = (path.read_bytes() for path in make("when-friends-help", runs, tmp_path, seeds=(0,))[1:])
+    alone, picture = (path.read_bytes() for path in make("neighbor-precision", runs, tmp_path, seeds=(0,))[1:])
     assert b"toybox: " not in alone
-    lent = tmp_path / "when-friends-help-small.csv"
+    lent = tmp_path / "neighbor-precision-small.csv"
     lent.write_bytes((ROOT / "results" / "reproduce" / lent.name).read_bytes())
-    _, page, picture_with_them = make("when-friends-help", runs, tmp_path, seeds=(0,))
+    _, page, picture_with_them = make("neighbor-precision", runs, tmp_path, seeds=(0,))
     real, half = mean_and_interval(gains(read_cells(lent))["nnclr, from the start"][1])
     assert f"toybox: nnclr, from the start 30%, {real:+.1f} ± {half:.1f} points" in page.read_text(encoding="utf-8")
     assert "toybox: dial" not in page.read_text(encoding="utf-8")
@@ -99,9 +99,9 @@ def test_real_runs_of_another_budget_are_lent(runs, tmp_path):
 
 @pytest.mark.parametrize("text", ["arm\nx\n", "arm,seed,knn\na,one,0.5\n", "arm,seed,knn\na,0,half\n", "\0\n\0\n"])
 def test_what_is_lent_may_be_damaged(text, runs, tmp_path):
-    (tmp_path / "when-friends-help-small.csv").write_text(text, encoding="utf-8")
-    with fails(ValueError, "when-friends-help-small.csv: expected the runs of a table", "make it anew"):
-        make("when-friends-help", runs, tmp_path, seeds=(0,))
+    (tmp_path / "neighbor-precision-small.csv").write_text(text, encoding="utf-8")
+    with fails(ValueError, "neighbor-precision-small.csv: expected the runs of a table", "make it anew"):
+        make("neighbor-precision", runs, tmp_path, seeds=(0,))
 
 
 def test_another_encoder_has_a_floor_of_its_own():
@@ -197,11 +197,11 @@ def test_small_tables_hold_what_was_asked_for():
     """Fifteen tables; no configuration twice in one; queues up to half of the images."""
     assert set(SMALL) == {"linear", "semi", "transfer", "crop-only", "queue-size", "top-k", "predictor", "momentum",
                           "temperature", "batch-size", "embedding-size", "ring", "soft-neighbors", "deepcluster",
-                          "when-friends-help"}
+                          "neighbor-precision"}
     for table in SMALL.values():
-        shared = {**BUDGETS["small"].knobs, **table.knobs}
-        knobs = [make_config({**suited(shared, arm.knobs["method"]), **arm.knobs}) for arm in table.arms]
-        assert len({key(config) for config in knobs}) == len(table.arms)
+        shared = {**BUDGETS["small"].options, **table.options}
+        options = [make_config({**suited(shared, arm.options["method"]), **arm.options}) for arm in table.arms]
+        assert len({key(config) for config in options}) == len(table.arms)
         names = {arm.name for arm in table.arms}
         assert all(set(contrast.arms) <= names for contrast in table.contrasts)
     assert [arm.x for arm in SMALL["queue-size"].arms] == [256, 512, 1024, 2500]

@@ -31,7 +31,7 @@ def test_a_preset_s_page_is_of_its_run(name):
     base = FOLDER.parent / "presets" / name
     page = base.with_suffix(".md").read_text(encoding="utf-8")
     result = json.loads(base.with_suffix(".json").read_text(encoding="utf-8"))
-    assert {knob: result["config"][knob] for knob in TRAIN_PRESETS[name].knobs} == TRAIN_PRESETS[name].knobs
+    assert {option: result["config"][option] for option in TRAIN_PRESETS[name].options} == TRAIN_PRESETS[name].options
     assert f"| **{name}** | **{result['knn']:.1%}** | **{result['linear']:.1%}** |".replace("%", " %") in page
     near = {(row["encoder"], row["features"]): f"{row['accuracy']:.1%}".replace("%", " %")
             for row in json.loads(base.with_name(f"{name}-knn.json").read_text(encoding="utf-8"))["rows"]}

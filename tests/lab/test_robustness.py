@@ -5,7 +5,7 @@ from small import random_data, small_config
 
 from tinynnclr.datasets import toybox
 from tinynnclr.lab.protocols import robustness
-from tinynnclr.lab.protocols.context import Subject
+from tinynnclr.lab.protocols.context import EvalContext
 from tinynnclr.metrics.knn import knn_accuracy
 from tinynnclr.models.encode import encode, pixels
 from tinynnclr.train.run import Run
@@ -90,7 +90,7 @@ def test_the_rows(monkeypatch):
     monkeypatch.setattr(robustness, "BANK", 40)
     monkeypatch.setattr(robustness, "TEST", 24)
     config, data, test = small_config(dataset="cifar10"), random_data(size=32), random_data(32, 32, seed=1)
-    subject = Subject(config, Run(config, data).method.encoder, (data, test))
+    subject = EvalContext(config, Run(config, data).method.encoder, (data, test))
     before = {name: array.tobytes() for name, array in subject.encoder.state_dict().items()}
     finding = robustness.robustness(subject)
     assert {name: array.tobytes() for name, array in subject.encoder.state_dict().items()} == before
@@ -114,5 +114,5 @@ def test_a_run_of_any_style_meets_all_of_them(monkeypatch):
     monkeypatch.setattr(robustness, "TEST", 20)
     for dataset, kinds in (("toybox-fog", {"style"}), ("fashion_mnist", {"blur (pixels)"})):
         config, (data, test) = small_config(dataset=dataset), toybox.load(40, 20, style="fog")
-        finding = robustness.robustness(Subject(config, Run(config, data).method.encoder, (data, test)))
+        finding = robustness.robustness(EvalContext(config, Run(config, data).method.encoder, (data, test)))
         assert {row["change"] for row in finding.rows} - {"rotation (degrees)", "noise (standard deviation)"} == kinds

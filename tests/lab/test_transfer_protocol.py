@@ -6,7 +6,7 @@ from small import random_data, small_config
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.lab.protocols import transfer
 from tinynnclr.lab.protocols import transfer_sets as others
-from tinynnclr.lab.protocols.context import Subject
+from tinynnclr.lab.protocols.context import EvalContext
 from tinynnclr.metrics.linear_probe import linear_accuracy
 from tinynnclr.models.encode import encode
 from tinynnclr.train.run import Run
@@ -17,7 +17,7 @@ def subject(monkeypatch):
     for module, name, value in ((others, "TRAIN", 60), (others, "TEST", 40), (transfer, "STEPS", 4)):
         monkeypatch.setattr(module, name, value)
     config, data = small_config(dataset="cifar10"), random_data(size=32)
-    return Subject(config, Run(config, data).method.encoder, (data, data), ("digits", "toybox-neon"))
+    return EvalContext(config, Run(config, data).method.encoder, (data, data), ("digits", "toybox-neon"))
 
 
 def test_the_rows(subject):

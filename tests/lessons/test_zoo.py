@@ -9,11 +9,11 @@ from tinynnclr.methods.nnclr import NNCLR
 from tinynnclr.models import TinyCNN
 
 
-def made(kind, **knobs):
+def made(kind, **options):
     rng = np.random.default_rng(3)
     config = NNCLR.Config(width=2, dim=8, projector_hidden=12, predictor_hidden=10, view_size=16, queue_size=24)
     images, labels = rng.integers(0, 256, (40, 16, 16, 3), np.uint8), np.arange(40) % 4
-    return kind(NNCLR(TinyCNN(2, rng), config, rng), images, labels, queue_size=24, batch_size=5, **knobs)
+    return kind(NNCLR(TinyCNN(2, rng), config, rng), images, labels, queue_size=24, batch_size=5, **options)
 
 
 def test_the_healthy_step_is_nnclr():

@@ -199,7 +199,7 @@ def test_the_number_of_threads_does_not_matter(threads):
 def test_training_leaves_the_guess_behind():
     """Within an epoch, for each begins with a new head, and from one to the next."""
     data = easy_data(320)
-    run = trained(data, "crop-only", epochs=5, width=4, lr=1.0, clusters=8, standardize=False)
+    run = trained(data, "crop-only", epochs=5, width=4, lr=1.0, clusters=8, detrend=False)
     assert METHODS["deepcluster"] is DeepCluster
     losses = [row["loss"] for row in run.metrics]
     assert min(losses) < 0.8 * math.log(8)

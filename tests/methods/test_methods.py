@@ -99,7 +99,7 @@ def test_no_label_reaches_the_training(name):
     other = Dataset(DATA.images, np.random.default_rng(0).permutation(DATA.labels), DATA.class_names)
     ours, theirs = (state_of(trained(config_of(name), data)) for data in (DATA, other))
     same = all(ours[key] == theirs[key] for key in ours if key != "metrics")  # where agreement is told
-    assert same == (name not in ("supervised", "dial"))
+    assert same == (name not in ("supervised", "oracle_nnclr"))
 
 
 @each
@@ -156,7 +156,7 @@ def test_diagnostics(name):
 def test_every_method_learns(name):
     """Pictures that are easy to tell apart: the loss falls from that of a guess."""
     data = easy_data(64)
-    changes = {"epochs": 12, "width": 4, "lr": 0.2, "standardize": False, "temperature": 0.2, "ema": 0.9}
+    changes = {"epochs": 12, "width": 4, "lr": 0.2, "detrend": False, "temperature": 0.2, "ema": 0.9}
     run = trained(config_of(name, **changes), data, "crop-only")
     losses = [row["loss"] for row in run.metrics]
     assert sum(losses[-2:]) / 2 < sum(losses[:2]) / 2 - 0.05, losses
@@ -226,5 +226,5 @@ def test_a_method_is_a_page(name):
     text = path.with_suffix(".py").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 140
     opening = text.split('"""')[1]
-    assert name in ("random", "supervised", "dial") or "Source: " in opening
+    assert name in ("random", "supervised", "oracle_nnclr") or "Source: " in opening
     assert name == "random" or "loss = " in opening

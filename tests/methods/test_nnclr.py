@@ -210,7 +210,7 @@ def test_self_matches_are_as_many_as_reckoned(queue):
     share = q * (q + 1) / (2 * n * n) if q <= n else 1 - (2 * n - q) * (2 * n - q - 1) / (2 * n * n)
     limit = (queue / images) ** 2 / 2 if q <= n else 1 - (2 - queue / images) ** 2 / 2
     labels = np.zeros(images, np.int64)
-    measured = means([[0.0, *health(step, labels)] for step in found_by_step])["self_match"]
+    measured = means([[0.0, *health(step, labels)] for step in found_by_step])["self_match_rate"]
     assert measured == pytest.approx(share, abs=0.006)
     assert measured == pytest.approx(limit, abs=0.02)
 
@@ -218,14 +218,14 @@ def test_self_matches_are_as_many_as_reckoned(queue):
 def test_neighbours_are_many_different_ones_from_the_start():
     run, data = Run(small_config(batch_size=32, queue_size=64, epochs=3), random_data(160)), random_data(160)
     train(run, data, augmentation_pair("simclr"), progress=False)
-    assert run.metrics[0]["distinct"] > 32 / 4  # measured from the moment the queue was full
-    assert run.metrics[-1]["distinct"] > 32 / 4
+    assert run.metrics[0]["unique_neighbors"] > 32 / 4  # measured from the moment the queue was full
+    assert run.metrics[-1]["unique_neighbors"] > 32 / 4
 
 
 @pytest.mark.parametrize(("name", "guess"), [("nnclr", math.log(B)), ("simclr", math.log(2 * B - 1))])
 def test_training_leaves_the_guess_behind(name, guess):
     data = easy_data(64)
-    run = Run(small_config(method=name, epochs=15, width=4, lr=0.2, standardize=False), data)
+    run = Run(small_config(method=name, epochs=15, width=4, lr=0.2, detrend=False), data)
     assert name in METHODS
     train(run, data, augmentation_pair("crop-only"), progress=False)
     assert run.metrics[-1]["loss"] < 0.9 * guess

@@ -22,10 +22,10 @@ def build(name, width=3, rng=None, **changes):
 
 
 @each
-@pytest.mark.parametrize(("size", "channels", "standardize"),
+@pytest.mark.parametrize(("size", "channels", "detrend"),
                          [(24, 3, True), (32, 3, False), (16, 1, True), (8, 2, True)])
-def test_images_to_features(name, size, channels, standardize, rng):
-    encoder = build(name, standardize=standardize, channels=channels)
+def test_images_to_features(name, size, channels, detrend, rng):
+    encoder = build(name, detrend=detrend, channels=channels)
     x = rng.random((5, size, size, channels)).astype(np.float32)
     h = encoder(x)
     assert h.shape == (5, encoder.features)
@@ -40,7 +40,7 @@ def test_images_to_features(name, size, channels, standardize, rng):
 
 def trained(name, epochs, data):
     config = small_config(method="simclr", width=2, encoder=name, optimizer="adamw", lr=3e-3, epochs=epochs,
-                          temperature=0.2, standardize=False)
+                          temperature=0.2, detrend=False)
     run = Run(config, data)
     train(run, data, augmentation_pair("crop-only"), progress=False)
     return run
@@ -154,7 +154,7 @@ def twin_of(name, width, channels, torch):
 def test_the_same_network_in_torch(name, training, rng):
     """The exported state loads as it is, strictly; outputs and all gradients agree."""
     torch = pytest.importorskip("torch")
-    encoder = build(name, width=4, standardize=False).train(training)
+    encoder = build(name, width=4, detrend=False).train(training)
     trained_norms(encoder, rng)
     twin = twin_of(name, 4, 3, torch).train(training)
     twin.load_state_dict({k: torch.from_numpy(v) for k, v in torch_state(encoder).items()}, strict=True)
@@ -193,7 +193,7 @@ def test_a_block_begins_near_what_came_in(rng):
 
 
 def test_the_order_of_patches_matters_only_through_their_positions(rng):
-    encoder = ViT(4, rng, standardize=False)
+    encoder = ViT(4, rng, detrend=False)
     x = rng.random((2, 8, 8, 3)).astype(np.float32)
     swapped = x[:, [4, 5, 6, 7, 0, 1, 2, 3]]  # the lower patches above
     assert np.abs(encoder(x).numpy() - encoder(swapped).numpy()).max() > 1e-3

@@ -13,7 +13,7 @@ from tinynnclr.storage import checkpoint
 GROUPS = {"method": {"layers.0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "ids": np.array([3, -1])},
           "optimizer": {"steps": np.asarray(7), "empty": np.zeros((0, 4))}}
 INFO = {"config": {"method": "nnclr", "lr": 0.1, "train_size": None}, "epoch": 3, "rng": {"state": 2**127 + 1},
-        "metrics": [{"loss": 1 / 3, "age": float("nan")}]}
+        "metrics": [{"loss": 1 / 3, "neighbor_age": float("nan")}]}
 
 
 @pytest.fixture

@@ -113,16 +113,16 @@ def test_checkpoint_contents_for_real(here, capsys, count, record_property):
     hostile(here, capsys, count(8, 30, 150), 3).check(record_property)
 
 
-@pytest.mark.parametrize(("knobs", "name", "value"), [
+@pytest.mark.parametrize(("options", "name", "value"), [
     ({"method": "nnclr"}, "support_set.ids", 32), ({"method": "nnclr"}, "support_set.ids", -2),
     ({"method": "nnclr"}, "support_set.born", 99), ({"method": "nnclr"}, "support_set.counts", 10_000),
     ({"method": "nnclr", "prototypes": 8}, "support_set.ids", 32), ({"method": "snclr"}, "support_set.ids", 32),
     ({"method": "byol", "neighbors": True}, "support_set.ids", 32),
     ({"method": "moco"}, "queue.ids", 32),
     ({"method": "deepcluster", "clusters": 4, "pca": 4}, "assignment", 4)])
-def test_integers_that_point_nowhere(knobs, name, value, tmp_path):
+def test_integers_that_point_nowhere(options, name, value, tmp_path):
     """They index images, rows and clusters: one out of range is refused by name when the run is read."""
-    config = small_config(**{"epochs": 1, **knobs})
+    config = small_config(**{"epochs": 1, **options})
     data = Dataset(np.zeros((32, 16, 16, 3), np.uint8), np.zeros(32, np.int64), ("a",))
     run = Run(config, data)
     run.save(tmp_path / "c.npz")

@@ -18,7 +18,7 @@ from tinynnclr import kernels
 from tinynnclr.cli.commands import build_parser
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.datasets.views import augmentation_pair
-from tinynnclr.lab.protocols.context import Subject
+from tinynnclr.lab.protocols.context import EvalContext
 from tinynnclr.lab.registry import PROTOCOLS
 from tinynnclr.methods.registry import all_options
 from tinynnclr.metrics import linear_probe as linear
@@ -36,8 +36,8 @@ SHRUNK = {  # {protocol: {where a constant lives: a value for which it takes sec
     "fewshot": {"protocols.few_shot.EPISODES": 3, "protocols.transfer_sets.TRAIN": 60,
                 "protocols.transfer_sets.TEST": 300,
                 "protocols.transfer_sets.OTHERS": ("digits", "toybox-night")},
-    "dense": {"detection.judge.TRAIN": 32, "detection.judge.TEST": 12, "detection.judge.STEPS": 3,
-              "detection.judge.TOYS": 32, "detection.judge.TOY_STEPS": 2},
+    "dense": {"detection.evaluate.TRAIN": 32, "detection.judge.TEST": 12, "detection.judge.STEPS": 3,
+              "detection.evaluate.TOYS": 32, "detection.judge.TOY_STEPS": 2},
 }
 OWN_TEST = {  # {protocol: the function that makes its test images, where these are not the subject's}
     "transfer": "protocols.transfer_sets._load", "dense": "detection.playroom.make",
@@ -81,7 +81,7 @@ each_protocol = pytest.mark.parametrize("name", PROTOCOLS)
 @each_protocol
 def test_judging_changes_no_byte_of_the_encoders(name, trained, shrunk):
     """Weights and batch-norm statistics, of the judged encoder and of the untrained one."""
-    subject = Subject(trained.config, trained.method.encoder, DATA)
+    subject = EvalContext(trained.config, trained.method.encoder, DATA)
     before = [bytes_of(encoder) for encoder in subject.encoders().values()]
     modes = [m.training for m in subject.encoder.modules()]
     images, labels = DATA[0].images.copy(), DATA[0].labels.copy()
@@ -125,7 +125,7 @@ def judged(name, trained, data, monkeypatch):
     """(what the protocol finds, what it fits on the way)."""
     with monkeypatch.context() as patch:
         fits = record_fits(patch)
-        return PROTOCOLS[name].judge(Subject(trained.config, trained.method.encoder, data)), fits
+        return PROTOCOLS[name].judge(EvalContext(trained.config, trained.method.encoder, data)), fits
 
 
 def poison(name, monkeypatch):

@@ -18,8 +18,8 @@ from tinynnclr.train.run import Run
 from tinynnclr.train.sigint import deferred_interrupt
 
 DATA = random_data(70)  # 4 batches of 16 and a rest of 6
-COLUMNS = ["epoch", "step", "seconds", "views_per_second", "lr", "loss", "spread", "self_match", "age", "distinct",
-           "agreement", "entropy", "nmi", "drift", "monitor_knn"]
+COLUMNS = ["epoch", "step", "seconds", "views_per_second", "lr", "loss", "embedding_variance", "self_match_rate", "neighbor_age", "unique_neighbors",
+           "neighbor_accuracy", "entropy", "nmi", "drift", "monitor_knn"]
 
 
 def trained(data=DATA, augmentation="simclr", **changes):
@@ -208,15 +208,15 @@ def test_a_row_an_epoch():
     assert [(row["epoch"], row["step"]) for row in run.metrics] == [(1, 4), (2, 8), (3, 12)]
     for row in run.metrics:
         assert [k for k, value in row.items() if not math.isfinite(value)] == ["entropy", "nmi", "drift"]
-        assert 0.5 < row["spread"] <= 1
-        assert 0 <= min(row["self_match"], row["agreement"], row["monitor_knn"])
-        assert 1 <= row["age"] <= 2  # 32 rows, batches of 16
-        assert 1 <= row["distinct"] <= 16
+        assert 0.5 < row["embedding_variance"] <= 1
+        assert 0 <= min(row["self_match_rate"], row["neighbor_accuracy"], row["monitor_knn"])
+        assert 1 <= row["neighbor_age"] <= 2  # 32 rows, batches of 16
+        assert 1 <= row["unique_neighbors"] <= 16
         assert row["views_per_second"] > 0
     assert 0 < run.metrics[0]["seconds"] < run.metrics[1]["seconds"] < run.metrics[2]["seconds"]
     assert [g.shape for g in run.gallery] == [(8, 6)] * 3
     without = trained(epochs=1, neighbors=False).metrics[0]
-    assert [k for k, v in without.items() if math.isnan(v)] == ["self_match", "age", "distinct", "agreement", "entropy",
+    assert [k for k, v in without.items() if math.isnan(v)] == ["self_match_rate", "neighbor_age", "unique_neighbors", "neighbor_accuracy", "entropy",
                                                                  "nmi", "drift"]
 
 
@@ -250,12 +250,12 @@ def test_an_unknown_augmentation():
 
 
 def test_what_looks_like_a_collapse_is_said_once(capsys):
-    fine = {"loss": 2.0, "distinct": 9.0, "spread": 0.9}
-    assert worries(math.log(16), fine, 16) == worries(None, {**fine, "distinct": math.nan}, 16) == {}
+    fine = {"loss": 2.0, "unique_neighbors": 9.0, "embedding_variance": 0.9}
+    assert worries(math.log(16), fine, 16) == worries(None, {**fine, "unique_neighbors": math.nan}, 16) == {}
     assert list(worries(math.log(16), {**fine, "loss": math.log(16) * 1.009}, 16)) == ["guess"]
     assert list(worries(math.log(16), {**fine, "loss": math.log(16) * 0.989}, 16)) == []
-    assert list(worries(None, {**fine, "distinct": 3.9}, 16)) == ["distinct"]
-    assert list(worries(None, {**fine, "spread": 0.049}, 16)) == ["spread"]
+    assert list(worries(None, {**fine, "unique_neighbors": 3.9}, 16)) == ["unique_neighbors"]
+    assert list(worries(None, {**fine, "embedding_variance": 0.049}, 16)) == ["embedding_variance"]
     run = Run(small_config(epochs=9), DATA)
     said = []
     for loss in (2.77, 2.0, 2.77, 2.78, 2.77, 2.0, 2.77, 2.77):  # it worries when it lasts, not on and on

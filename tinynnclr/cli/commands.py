@@ -14,10 +14,10 @@ from ..config import Config
 from ..datasets.download import DownloadError, download
 from ..lab.export import export_run
 from ..lab.paper_tables import parse_tables, reproduce
-from ..lab.protocols.context import Subject, table
+from ..lab.protocols.context import EvalContext, table
 from ..lab.protocols.transfer_sets import parse_others
 from ..lab.recipes import TRAIN_PRESETS
-from ..lab.registry import judge_into, parse_protocols
+from ..lab.registry import evaluate_into, parse_protocols
 from ..lab.sweep.arms import parse_seeds
 from ..lab.sweep.comparison import OUTPUTS, Comparison
 from ..methods import SupportSet, make_config
@@ -42,7 +42,7 @@ def default_folder(config: Config) -> Path:
 
 def given_knobs(options: argparse.Namespace) -> dict:
     """The options that were given, by a preset or, over it, as flags."""
-    preset = TRAIN_PRESETS[options.preset].knobs if getattr(options, "preset", None) else {}
+    preset = TRAIN_PRESETS[options.preset].options if getattr(options, "preset", None) else {}
     return {**preset, **{name: getattr(options, name) for name in ("method", *all_options()) if name in options}}
 
 
@@ -105,7 +105,7 @@ def train_and_judge(options: argparse.Namespace, folder: Path, run: Run, data: t
     queues = [len(m) for m in run.method.modules() if isinstance(m, SupportSet)]
     if getattr(config, "neighbors", True) and queues and queues[0] > len(data[0]) / 4:
         print(f"note: a queue of {queues[0]} is more than a quarter of the {len(data[0])} training images, so a "
-              "neighbour may be the image itself (self_match in metrics.csv is the share); use a smaller --queue-size")
+              "neighbour may be the image itself (self_match_rate in metrics.csv is the share); use a smaller --queue-size")
     try:
         run_dir.train_into(folder, run, data[0], detect_anomaly=options.detect_anomaly)
     except KeyboardInterrupt:
@@ -157,7 +157,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         if not names:
             print(evaluate.table(evaluate.evaluate_into(options.dir, run, data)))
         for name in names:
-            finding = judge_into(options.dir, name, Subject(run.config, run.method.encoder, data, to))
+            finding = evaluate_into(options.dir, name, EvalContext(run.config, run.method.encoder, data, to))
             print(f"{table(finding.rows)}\n{finding.rules}\n"
                   f"in {options.dir}: {name}.json, {name}.md, {name}.png", flush=True)
 

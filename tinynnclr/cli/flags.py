@@ -108,7 +108,7 @@ def named_method(arguments: list[str]) -> str:
     except argparse.ArgumentError:
         return USUAL  # such as a --method without a name, which the whole parser reports
     preset = TRAIN_PRESETS.get(given.preset)
-    name = given.method or (preset.knobs.get("method") if preset else None)
+    name = given.method or (preset.options.get("method") if preset else None)
     return name if name in METHODS else USUAL
 
 

@@ -1,7 +1,7 @@
-"""What a random view is: the knobs of the augmentation, the draws they stand for, and two views of a batch.
+"""What a random view is: the options of the augmentation, the draws they stand for, and two views of a batch.
 
 The pixels are the business of kernels/augment.py. Here all draws of a batch are made at once, from a Generator that is
-passed in; each is made whether it is used or not, so turning one knob leaves the draws of the others as they were.
+passed in; each is made whether it is used or not, so turning one option leaves the draws of the others as they were.
 """
 from dataclasses import dataclass, fields
 from typing import Any
@@ -18,7 +18,7 @@ _TRIES = 10  # as torchvision: so many boxes are drawn before the crop in the mi
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The knobs of one random view; the defaults are SimCLR's for CIFAR but for the smallest crop, 0.2 and not 0.08.
+    """The options of one random view; the defaults are SimCLR's for CIFAR but for the smallest crop, 0.2 and not 0.08.
 
     Jitter factors are uniform in [max(0, 1 - s), 1 + s], the hue shift in [-s, s], s being the strength.
     """

@@ -3,6 +3,7 @@ from .attention import attention, attention_grad
 from .augment import augment
 from .color import rgb_to_lab
 from .conv import conv2d, conv2d_grad_input, conv2d_grad_weight
+from .detrend import detrend, detrend_grad
 from .engine.parallel import get_num_threads, parallel, set_num_threads
 from .engine.target import target
 from .gelu import gelu
@@ -15,11 +16,10 @@ from .norm import coefficients, moments, normalize, normalize_grad
 from .pool import avg_pool2d, avg_pool2d_grad, global_avg_pool, global_avg_pool_grad, max_pool2d, max_pool2d_grad
 from .roi_align import roi_align, roi_align_grad
 from .softmax import cross_entropy, cross_entropy_grad
-from .standardize import standardize, standardize_grad
 
 __all__ = ["attention", "attention_grad", "augment", "avg_pool2d", "avg_pool2d_grad", "cluster_sums", "coefficients",
            "conv2d", "conv2d_grad_input", "conv2d_grad_weight", "cross_entropy", "cross_entropy_grad", "gelu",
            "get_num_threads", "global_avg_pool", "global_avg_pool_grad", "kmeans", "l2_normalize", "l2_normalize_grad",
            "layer_norm", "layer_norm_grad", "matmul", "max_pool2d", "max_pool2d_grad", "moments", "nearest",
            "normalize", "normalize_grad", "parallel", "rgb_to_lab", "roi_align", "roi_align_grad", "set_num_threads",
-           "standardize", "standardize_grad", "target"]
+           "detrend", "detrend_grad", "target"]

@@ -1,6 +1,6 @@
 """The encoder of a run for PyTorch: torch's names and torch's layout, in a file that can run no code.
 
-Images there are (n, c, h, w). nn.Standardize has no weights but must be in the torch network, too. Of images x it makes
+Images there are (n, c, h, w). nn.Detrend has no weights but must be in the torch network, too. Of images x it makes
 
     x = x - x.mean((2, 3), keepdim=True)
     for at in torch.meshgrid(torch.linspace(-1, 1, h), torch.linspace(-1, 1, w), indexing="ij"):
@@ -88,7 +88,7 @@ def exported(path: Path) -> bool:
                 info = json.loads(str(archive["info"]))
         else:
             info = json.loads(file.read(min(int.from_bytes(start, "little"), 1 << 20)))["__metadata__"]
-    return {"method", "encoder", "width", "standardize", "version"} <= info.keys()
+    return {"method", "encoder", "width", "detrend", "version"} <= info.keys()
 
 
 def export_run(folder: Path, kind: str = "npz", out: Path | None = None) -> Path:
@@ -102,7 +102,7 @@ def export_run(folder: Path, kind: str = "npz", out: Path | None = None) -> Path
     if path.resolve() == (folder / CHECKPOINT).resolve():
         raise ValueError(f"--out {path}: that is the run's checkpoint; name another file")
     about = {"method": config.method, "dataset": config.dataset, "epochs": info["epoch"], "seed": config.seed,
-             "encoder": config.encoder, "width": config.width, "standardize": config.standardize,
+             "encoder": config.encoder, "width": config.width, "detrend": config.detrend,
              "version": __version__}
     expect_ours([path], exported, "--out ")
     content = FORMATS[kind](torch_state(encoder), {name: str(value) for name, value in about.items()})

@@ -3,17 +3,17 @@ from typing import Any, NamedTuple
 
 
 class Preset(NamedTuple):
-    """Knobs of Config with what they are for."""
+    """Options of Config with what they are for."""
 
     meaning: str
-    knobs: dict[str, Any]
+    options: dict[str, Any]
 
 
 TRAIN_PRESETS = {
     "cifar10-30min": Preset(
         "the best kNN on CIFAR-10 found for half an hour on 2 cores",
         # Small views are cheap, so each image has four, and sees the mean of the others; see README for what was tried.
-        {"method": "simclr", "dataset": "cifar10", "augmentation": "simclr", "standardize": False, "views": 4,
+        {"method": "simclr", "dataset": "cifar10", "augmentation": "simclr", "detrend": False, "views": 4,
          "view_size": 16, "encoder": "fine_cnn", "width": 32, "batch_size": 128, "lr": 0.5, "temperature": 0.2,
          "epochs": 44}),
 }

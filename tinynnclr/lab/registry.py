@@ -1,6 +1,6 @@
 """The ways to judge an encoder, by name, and the files that they leave: `tinynnclr evaluate RUN --protocol semi,dense`.
 
-A protocol is a function Subject -> Finding. A new one adds its line to PROTOCOLS.
+A protocol is a function EvalContext -> EvalResult. A new one adds its line to PROTOCOLS.
 """
 import json
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from typing import NamedTuple
 from ..datasets.dataset import digests
 from ..storage.atomic import expect_ours, write_text
 from ..storage.messages import nearest
-from .detection.judge import dense
+from .detection.evaluate import dense
 from .protocols import frozen_features
-from .protocols.context import Finding, Subject, table
+from .protocols.context import EvalContext, EvalResult, table
 from .protocols.few_shot import fewshot
 from .protocols.robustness import robustness
 from .protocols.semi_supervised import semi
@@ -23,7 +23,7 @@ from .provenance import stamped
 class Protocol(NamedTuple):
     """A protocol's function, and what it measures."""
 
-    judge: Callable[[Subject], Finding]
+    judge: Callable[[EvalContext], EvalResult]
     meaning: str
 
 
@@ -39,7 +39,7 @@ PROTOCOLS = {
 }
 
 
-def picture(name: str) -> Callable[[Finding, Path, str], Path]:
+def picture(name: str) -> Callable[[EvalResult, Path, str], Path]:
     """The function (finding, path, title) -> path that draws a protocol's picture."""
     from .plots.detection import draw_dense  # Matplotlib takes a second to import
     from .plots.finding import draw_finding
@@ -61,7 +61,7 @@ def parse_protocols(text: str) -> list[str]:
     return list(dict.fromkeys(name for word in names for name in (PROTOCOLS if word == "all" else [word])))
 
 
-def judge_into(folder: Path, name: str, subject: Subject) -> Finding:
+def evaluate_into(folder: Path, name: str, subject: EvalContext) -> EvalResult:
     """Judge by one protocol, and leave NAME.json, NAME.md and NAME.png in the folder."""
     protocol, config = PROTOCOLS[name], subject.config
     files = [folder / f"{name}.{ending}" for ending in ("json", "md", "png")]

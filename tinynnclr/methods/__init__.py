@@ -2,11 +2,11 @@
 from .byol import BYOL
 from .cmc import CMC
 from .deepcluster import DeepCluster
-from .dial import Dial
 from .instance_discrimination import InstanceDiscrimination
 from .method import Method
 from .moco import MoCo
 from .nnclr import NNCLR
+from .oracle_nnclr import OracleNNCLR
 from .random_weights import RandomWeights
 from .registry import METHODS, make_config
 from .simclr import SimCLR
@@ -14,5 +14,5 @@ from .snclr import SNCLR
 from .supervised import Supervised
 from .support_set import SupportSet
 
-__all__ = ["BYOL", "CMC", "METHODS", "DeepCluster", "Dial", "InstanceDiscrimination", "Method", "MoCo", "NNCLR",
+__all__ = ["BYOL", "CMC", "METHODS", "DeepCluster", "OracleNNCLR", "InstanceDiscrimination", "Method", "MoCo", "NNCLR",
            "RandomWeights", "SNCLR", "SimCLR", "Supervised", "SupportSet", "make_config"]

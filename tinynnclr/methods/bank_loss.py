@@ -63,7 +63,7 @@ class BankLoss(Module):
         if self.kind != "nce":
             return info_nce_loss(positive, others, self.temperature, allowed)
         mean = np.exp(others.numpy() / self.temperature).mean(keepdims=True, dtype=np.float64)
-        estimate = distributed.average(mean).item() * self.images
+        estimate = distributed.all_reduce_mean(mean).item() * self.images
         if self.z[0] == 0:
             self.z[0] = estimate
         self.drift = estimate / self.z[0]

@@ -57,6 +57,6 @@ class BYOL(Method):
         z1, t1, ids = self.pending
         self.target.follow(self.encoder, self.projector)
         if self.support_set:
-            self.support_set.enqueue(distributed.gather(t1), distributed.gather(ids))
+            self.support_set.enqueue(distributed.all_gather(t1), distributed.all_gather(ids))
         self.pending = ()
         return {"z": z1}

@@ -78,9 +78,9 @@ class CMC(Method):
     def after_step(self) -> dict:
         """Move the rows of the step's images in both banks, once."""
         z, y, ids = self.pending
-        everyones = distributed.gather(ids)
-        self.lightness_bank.update(distributed.gather(z), everyones)
-        self.colors_bank.update(distributed.gather(y), everyones)
+        everyones = distributed.all_gather(ids)
+        self.lightness_bank.update(distributed.all_gather(z), everyones)
+        self.colors_bank.update(distributed.all_gather(y), everyones)
         for loss in self.losses:
             loss.step += 1
         self.pending = ()

@@ -91,7 +91,7 @@ class DeepCluster(Method):
     def cluster(self, rng: np.random.Generator) -> np.ndarray:
         """The cluster of each image (n,), by the encoder as it is now."""
         rows = pca_whiten(encode(self.encoder, self.images[0]), self.pca)
-        return distributed.first(kernels.kmeans(rows, self.clusters, self.kmeans_steps, rng)[1])
+        return distributed.broadcast(kernels.kmeans(rows, self.clusters, self.kmeans_steps, rng)[1])
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
         """The cross-entropy of both views (b, h, w, 3) of the samples `ids` (b,) with their clusters."""

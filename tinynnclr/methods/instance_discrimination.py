@@ -63,7 +63,7 @@ class InstanceDiscrimination(Method):
     def after_step(self) -> dict:
         """Move the rows of the step's images, once."""
         z, ids = self.pending
-        self.bank.update(distributed.gather(z), distributed.gather(ids))
+        self.bank.update(distributed.all_gather(z), distributed.all_gather(ids))
         self.bank_loss.step += 1
         self.pending = ()
         return {"z": z, "drift": self.bank_loss.drift}

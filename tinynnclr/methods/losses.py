@@ -24,7 +24,7 @@ def nnclr_loss(neighbors: np.ndarray | Tensor, p: Tensor, temperature: float, bo
     same with rows and columns exchanged: each prediction, too, must find its neighbour among those of the batch.
     Source: NNCLR (arXiv 2104.14548), eq. 3.
     """
-    neighbors, p, own = ops.l2_normalize(neighbors), ops.l2_normalize(p), distributed.mine(len(p))
+    neighbors, p, own = ops.l2_normalize(neighbors), ops.l2_normalize(p), distributed.local_rows(len(p))
     loss = ops.cross_entropy(ops.matmul(neighbors, ops.all_gather(p).T) * (1 / temperature), labels=own)  # (b, b)
     if not both_directions:
         return loss
@@ -38,7 +38,7 @@ def nt_xent_loss(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
 
     Source: SimCLR (arXiv 2002.05709), eq. 1, as the mean over the 2b anchors (the authors' code returns twice that).
     """
-    z1, z2, own = ops.l2_normalize(z1), ops.l2_normalize(z2), distributed.mine(len(z1))
+    z1, z2, own = ops.l2_normalize(z1), ops.l2_normalize(z2), distributed.local_rows(len(z1))
     b = len(z1) * distributed.size()  # of all ranks
     candidates = ops.concatenate(ops.all_gather(z1), ops.all_gather(z2))  # (2b, d)
     logits = ops.matmul(ops.concatenate(z1, z2), candidates.T) * (1 / temperature)  # (2b, 2b), or a rank's rows of it
@@ -55,7 +55,7 @@ def mean_of_others_loss(views: Sequence[Tensor], temperature: float) -> Tensor:
     mean of several views is a calmer target than one view. Both sides have gradients. Means of many small crops as
     targets are the idea of EMP-SSL (arXiv 2304.03977), here under SimCLR's softmax.
     """
-    zs, own = [ops.l2_normalize(z) for z in views], distributed.mine(len(views[0]))
+    zs, own = [ops.l2_normalize(z) for z in views], distributed.local_rows(len(views[0]))
     everything = sum(zs[1:], zs[0])
     losses = []
     for z in zs:
@@ -103,9 +103,9 @@ def soft_neighbor_loss(p: Tensor, keys: np.ndarray, weights: np.ndarray, tempera
     the authors' code (outside), which by Jensen's inequality is never smaller.
     """
     b, k, d = keys.shape
-    candidates = ops.l2_normalize(distributed.gather(keys).reshape(-1, d))
+    candidates = ops.l2_normalize(distributed.all_gather(keys).reshape(-1, d))
     logits = ops.matmul(ops.l2_normalize(p), candidates.T) * (1 / temperature)
-    own = distributed.mine(b)[:, None] * k + np.arange(k)  # (b, k): the columns of each anchor's positives
+    own = distributed.local_rows(b)[:, None] * k + np.arange(k)  # (b, k): the columns of each anchor's positives
     log_p = ops.log_softmax(logits)[np.arange(b)[:, None], own]  # (b, k)
     if inside:
         return -ops.log((ops.exp(log_p) * weights).sum(axis=1)).mean()

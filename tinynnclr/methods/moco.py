@@ -82,8 +82,8 @@ class MoCo(Method):
     def after_step(self) -> dict:
         """Enqueue the keys of the step, once."""
         z, keys, ids = self.pending
-        self.queue.enqueue(np.concatenate([distributed.gather(k) for k in keys]),
-                           np.tile(distributed.gather(ids), len(keys)))
+        self.queue.enqueue(np.concatenate([distributed.all_gather(k) for k in keys]),
+                           np.tile(distributed.all_gather(ids), len(keys)))
         self.steps += 1
         self.pending = ()
         return {"z": z}

@@ -117,7 +117,7 @@ class NNCLR(Method):
         rows, found = self.support_set.nearest_k(z.numpy(), self.config.top_k)
         rng = np.random.default_rng((self.config.seed, int(self.steps[0])))  # so that a resumed run draws the same
         drawn = rng.integers(0, self.config.top_k, len(z) * distributed.size())  # for the whole batch
-        one = np.arange(len(z)), drawn[distributed.mine(len(z))]
+        one = np.arange(len(z)), drawn[distributed.local_rows(len(z))]
         return rows[one], found[one]
 
     def after_step(self) -> dict:
@@ -127,7 +127,7 @@ class NNCLR(Method):
         if found is not None:
             health.update(anchor_ids=ids, neighbor_ids=self.support_set.ids[found], rows=found,
                           ages=self.support_set.age(found))
-        self.support_set.enqueue(distributed.gather(s1), distributed.gather(ids))
+        self.support_set.enqueue(distributed.all_gather(s1), distributed.all_gather(ids))
         self.steps += 1
         self.pending = ()
         return health

@@ -10,18 +10,18 @@ from ..storage.messages import nearest
 from .byol import BYOL
 from .cmc import CMC
 from .deepcluster import DeepCluster
-from .dial import Dial
 from .instance_discrimination import InstanceDiscrimination
 from .method import Method
 from .moco import MoCo
 from .nnclr import NNCLR
+from .oracle_nnclr import OracleNNCLR
 from .random_weights import RandomWeights
 from .simclr import SimCLR
 from .snclr import SNCLR
 from .supervised import Supervised
 
 METHODS: dict[str, type[Method]] = {method.name: method for method in (  # a new method adds its class here
-    NNCLR, SimCLR, InstanceDiscrimination, MoCo, CMC, SNCLR, DeepCluster, BYOL, Supervised, RandomWeights, Dial)}
+    NNCLR, SimCLR, InstanceDiscrimination, MoCo, CMC, SNCLR, DeepCluster, BYOL, Supervised, RandomWeights, OracleNNCLR)}
 USUAL = NNCLR.name  # the method where none is named
 
 

@@ -105,7 +105,7 @@ class SNCLR(Method):
     def after_step(self) -> dict:
         """Enqueue the slow copy's embeddings of view 2, once."""
         z1, y2, ids, health = self.pending
-        self.support_set.enqueue(distributed.gather(y2), distributed.gather(ids))
+        self.support_set.enqueue(distributed.all_gather(y2), distributed.all_gather(ids))
         self.steps += 1
         self.pending = ()
         return {"z": z1, **health}

@@ -69,8 +69,8 @@ def knn_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, 
     expect_number("knn_accuracy", "k", k, least=1)
     expect_number("knn_accuracy", "temperature", temperature, above=0)
     train, test = centred_unit_rows(train, test)
-    indices, similarities = kernels.nearest(test[distributed.share(len(test))], train, min(k, len(train)))
-    votes = distributed.gather(vote(indices, similarities, train_labels, temperature), len(test))
+    indices, similarities = kernels.nearest(test[distributed.shard(len(test))], train, min(k, len(train)))
+    votes = distributed.all_gather(vote(indices, similarities, train_labels, temperature), len(test))
     return float((votes == test_labels).mean())
 
 

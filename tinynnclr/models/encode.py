@@ -20,7 +20,7 @@ def encode(encoder: Module, images: np.ndarray, batch_size: int = 500) -> np.nda
     Of several ranks, each encodes its share, and all get every row. Raises FloatingPointError if a row of h is not
     finite: a score of such features is meaningless.
     """
-    before, mine = encoder.training, images[distributed.share(len(images))]
+    before, mine = encoder.training, images[distributed.shard(len(images))]
     encoder.eval()
     try:
         with no_grad():
@@ -28,7 +28,7 @@ def encode(encoder: Module, images: np.ndarray, batch_size: int = 500) -> np.nda
                      for i in range(0, max(1, len(mine)), batch_size)]
     finally:
         encoder.train(before)
-    h = distributed.gather(np.concatenate(parts), len(images))
+    h = distributed.all_gather(np.concatenate(parts), len(images))
     expect_finite("the encoder", features=h)
     return h
 

@@ -3,7 +3,7 @@ import numpy as np
 
 from .. import ops
 from ..kernels.engine.checks import plain_numbers
-from ..nn import BatchNorm, Conv2d, GlobalAvgPool, Module, Sequential, Standardize
+from ..nn import BatchNorm, Conv2d, Detrend, GlobalAvgPool, Module, Sequential
 from .encoder import Encoder
 
 
@@ -29,13 +29,13 @@ class ResNet(Encoder):
 
     conv channels -> w, then three stages of w, 2w and 4w channels, the second and third at half the size of the one
     before, then the mean over all pixels. With width 16, k = 3 is the paper's ResNet-20 for CIFAR-10. With
-    `standardize`, the light is taken away first. Source: He et al. 2015 (arXiv 1512.03385), section 4.2.
+    `detrend`, the light is taken away first. Source: He et al. 2015 (arXiv 1512.03385), section 4.2.
     """
 
     @plain_numbers
-    def __init__(self, width: int, rng: np.random.Generator, standardize: bool = True, channels: int = 3,
+    def __init__(self, width: int, rng: np.random.Generator, detrend: bool = True, channels: int = 3,
                  blocks: int = 1):
-        layers: list[Module] = [Standardize()] if standardize else []
+        layers: list[Module] = [Detrend()] if detrend else []
         layers += [Conv2d(channels, width, 3, rng, padding=1), BatchNorm(width, relu=True)]
         inputs = width
         for outputs, stride in ((width, 1), (2 * width, 2), (4 * width, 2)):

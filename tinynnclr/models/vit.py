@@ -5,7 +5,7 @@ import numpy as np
 
 from .. import ops
 from ..kernels.engine.checks import plain_numbers
-from ..nn import GELU, Conv2d, LayerNorm, Linear, Module, MultiHeadAttention, Sequential, Standardize
+from ..nn import GELU, Conv2d, Detrend, LayerNorm, Linear, Module, MultiHeadAttention, Sequential
 from ..tensor import Tensor
 from .encoder import Encoder
 
@@ -32,17 +32,17 @@ class ViT(Encoder):
 
     Patches of 4 x 4 pixels become tokens of 4 * width numbers, told where they lie by sines and cosines; `depth` blocks
     follow, with a head for every 16 numbers, a last norm, then the tokens' mean, or a class token with pool="token".
-    A MLP is 2 and not 4 times as wide as a token, to be trained on a CPU. With `standardize`, the light is taken away
+    A MLP is 2 and not 4 times as wide as a token, to be trained on a CPU. With `detrend`, the light is taken away
     first. Source: Dosovitskiy et al. 2020 (arXiv 2010.11929), section 3.1.
     """
 
     defaults: ClassVar[dict[str, Any]] = {"optimizer": "adamw", "weight_decay": 0.05, "warmup": 0.1}
 
     @plain_numbers
-    def __init__(self, width: int, rng: np.random.Generator, standardize: bool = True, channels: int = 3,
+    def __init__(self, width: int, rng: np.random.Generator, detrend: bool = True, channels: int = 3,
                  pool: str = "mean", depth: int = 4):
         features = self.features = 4 * width
-        self.standardize = Sequential(*[Standardize()] * standardize)
+        self.detrend = Sequential(*[Detrend()] * detrend)
         self.patches = Conv2d(channels, features, PATCH, rng, stride=PATCH)
         self.token = Tensor(0.02 * rng.standard_normal((1, 1, features), np.float32), requires_grad=True) \
             if pool == "token" else None
@@ -54,7 +54,7 @@ class ViT(Encoder):
         height, width = x.shape[1:3]
         if height % PATCH or width % PATCH:
             raise ValueError(f"ViT: expected images with sides of multiples of {PATCH}, got {height} x {width}")
-        x = self.patches(self.standardize(x))
+        x = self.patches(self.detrend(x))
         n, rows, columns, d = x.shape
         x = x.reshape(n, rows * columns, d) + positions(rows, columns, d)
         if self.token is not None:

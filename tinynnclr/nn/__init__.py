@@ -4,6 +4,7 @@ from .layers import (
     AvgPool2d,
     BatchNorm,
     Conv2d,
+    Detrend,
     GlobalAvgPool,
     LayerNorm,
     Linear,
@@ -11,12 +12,11 @@ from .layers import (
     MultiHeadAttention,
     ReLU,
     Sequential,
-    Standardize,
 )
 from .module import Module
 from .optim import LARS, SGD, AdamW, Optimizer
 from .schedule import warmup_cosine
 
 __all__ = ["GELU", "LARS", "SGD", "AdamW", "AvgPool2d", "BatchNorm", "Conv2d", "GlobalAvgPool", "LayerNorm", "Linear",
-           "MaxPool2d", "Module", "MultiHeadAttention", "Optimizer", "ReLU", "Sequential", "Standardize",
+           "MaxPool2d", "Module", "MultiHeadAttention", "Optimizer", "ReLU", "Sequential", "Detrend",
            "warmup_cosine"]

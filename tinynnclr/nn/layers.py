@@ -68,7 +68,7 @@ class BatchNorm(Module):
                                      **self._settings())
 
 
-class Standardize(Module):
+class Detrend(Module):
     """Take the light away: subtract from each channel of each image (n, h, w, c) the plane that fits it best, then
     divide by the spread of what is left (by 0.01 where it is less).
 
@@ -76,7 +76,7 @@ class Standardize(Module):
     """
 
     def forward(self, x):
-        return ops.standardize(x)
+        return ops.detrend(x)
 
 
 class ReLU(Module):

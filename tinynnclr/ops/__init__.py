@@ -4,7 +4,7 @@ from .conv import avg_pool2d, conv2d, global_avg_pool, max_pool2d
 from .elementwise import add, div, exp, gelu, log, log_sigmoid, masked_fill, mul, neg, power, relu, sub, tanh
 from .loss import cross_entropy, log_softmax
 from .matmul import linear, matmul
-from .norm import batch_norm, batch_norm_conv2d, l2_normalize, layer_norm, standardize
+from .norm import batch_norm, batch_norm_conv2d, detrend, l2_normalize, layer_norm
 from .reduce import mean, sum  # noqa: A004 (torch's and NumPy's name)
 from .roi_align import roi_align
 from .shape import all_gather, concatenate, getitem, reshape, transpose
@@ -12,4 +12,4 @@ from .shape import all_gather, concatenate, getitem, reshape, transpose
 __all__ = ["add", "all_gather", "attention", "avg_pool2d", "batch_norm", "batch_norm_conv2d", "concatenate", "conv2d",
            "cross_entropy", "div", "exp", "gelu", "getitem", "global_avg_pool", "l2_normalize", "layer_norm",
            "linear", "log", "log_sigmoid", "log_softmax", "masked_fill", "matmul", "max_pool2d", "mean", "mul", "neg",
-           "power", "relu", "reshape", "roi_align", "standardize", "sub", "sum", "tanh", "transpose"]
+           "power", "relu", "reshape", "roi_align", "detrend", "sub", "sum", "tanh", "transpose"]

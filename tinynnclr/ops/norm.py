@@ -1,4 +1,4 @@
-"""Normalisation: over the batch, of each row (layer_norm, l2_normalize), of each channel of an image (standardize)."""
+"""Normalisation: over the batch, of each row (layer_norm, l2_normalize), of each channel of an image (detrend)."""
 import numpy as np
 
 from .. import distributed, kernels
@@ -36,13 +36,13 @@ def _whole(mean, var):
     if distributed.size() == 1:
         return mean, var
     own = mean.astype(np.float64)
-    first, second = distributed.average(np.stack([own, var + own * own]))
+    first, second = distributed.all_reduce_mean(np.stack([own, var + own * own]))
     return first.astype(mean.dtype), np.maximum(second - first * first, 0).astype(var.dtype)
 
 
 def _told():
     """What the kernel is told of other ranks: nothing where there are none."""
-    return {"average": distributed.average} if distributed.size() > 1 else {}
+    return {"average": distributed.all_reduce_mean} if distributed.size() > 1 else {}
 
 
 @op
@@ -114,10 +114,10 @@ def l2_normalize(x, *, eps=1e-12):
 
 
 @op
-def standardize(x, *, eps=1e-4):
+def detrend(x, *, eps=1e-4):
     """Each channel of each image x (n, h, w, c) less the plane that fits it best, divided by the spread of the rest.
 
     The spread is sqrt(mean square + eps). What remains knows no brightness, no colour cast and no slope of light.
     """
-    y, scale = kernels.standardize(x, eps)
-    return y, (lambda g: kernels.standardize_grad(g, y, scale),)
+    y, scale = kernels.detrend(x, eps)
+    return y, (lambda g: kernels.detrend_grad(g, y, scale),)

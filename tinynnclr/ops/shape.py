@@ -49,4 +49,4 @@ def all_gather(a):
 
     Backward, a row collects what every rank's loss wants of it: a rank that took it as a negative pushes it, too.
     """
-    return distributed.gather(a), (distributed.scatter_sum,)
+    return distributed.all_gather(a), (distributed.reduce_scatter,)

@@ -16,7 +16,7 @@ GALLERY, QUERIES, SHOWN = 2000, 8, 6  # training images watched over the epochs;
 def health(found: dict, labels: np.ndarray) -> list[float]:
     """How a step's embeddings and neighbours are, as HEALTH names it; NaN where a method has no such thing.
 
-    spread: 1 - |mean of the embeddings, each of length 1|^2, so 0 where all point the same way; self_match: share of
+    spread: 1 - |mean of the embeddings, each of length 1|^2, so 0 where all point the same way; self_match_rate: share of
     neighbours that are the image itself, earlier; age: mean, in steps; distinct: different rows in the batch;
     agreement: share of the same class, for display only: no label reaches the training; entropy: of the weights of
     soft neighbours, in nats; nmi: of the clusters with those of the epoch before; drift: what NCE's constant Z ought to
@@ -24,13 +24,13 @@ def health(found: dict, labels: np.ndarray) -> list[float]:
     """
     numbers = {name: found[name] for name in ("entropy", "nmi", "drift") if name in found}
     if "z" in found:
-        numbers["spread"] = 1 - np.square(distributed.average(unit_rows(found["z"]).mean(axis=0))).sum()
+        numbers["embedding_variance"] = 1 - np.square(distributed.all_reduce_mean(unit_rows(found["z"]).mean(axis=0))).sum()
     if "entropy" in found:
-        numbers["entropy"] = distributed.average(np.asarray(found["entropy"])).item()
+        numbers["entropy"] = distributed.all_reduce_mean(np.asarray(found["entropy"])).item()
     if "rows" in found:
         whose = np.stack([found[name] for name in ("anchor_ids", "neighbor_ids", "rows", "ages")], axis=1)
-        own, other, rows, ages = distributed.gather(whose).T
-        numbers.update(self_match=(own == other).mean(), age=ages.mean(), distinct=len(np.unique(rows)),
+        own, other, rows, ages = distributed.all_gather(whose).T
+        numbers.update(self_match_rate=(own == other).mean(), age=ages.mean(), distinct=len(np.unique(rows)),
                        agreement=(labels[own] == labels[other]).mean())
     return [float(numbers.get(name, np.nan)) for name in HEALTH]
 
@@ -40,10 +40,10 @@ def worries(guess: float | None, row: dict, batch_size: int) -> dict[str, str]:
     found = {}
     if guess is not None and abs(row["loss"] - guess) < 0.01 * guess:
         found["guess"] = f"the loss, {row['loss']:.3f}, is within 1 % of a guess's, {guess:.3f}: nothing is told apart"
-    if row["distinct"] < batch_size / 4:
-        found["distinct"] = f"{row['distinct']:.0f} different neighbours in a batch of {batch_size}: most share a few"
-    if row["spread"] < 0.05:
-        found["spread"] = f"the embeddings point nearly the same way (spread {row['spread']:.3f}, at best 1)"
+    if row["unique_neighbors"] < batch_size / 4:
+        found["unique_neighbors"] = f"{row['distinct']:.0f} different neighbours in a batch of {batch_size}: most share a few"
+    if row["embedding_variance"] < 0.05:
+        found["embedding_variance"] = f"the embeddings point nearly the same way (spread {row['spread']:.3f}, at best 1)"
     return found
 
 

@@ -28,7 +28,7 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
     config, method, optimizer = run.config, run.method, run.optimizer
     total = config.epochs * run.steps_per_epoch
     base, warmup = optimizer.lr, round(config.warmup * total)
-    mine = distributed.share(config.batch_size)  # of several ranks each has these rows of every batch
+    mine = distributed.shard(config.batch_size)  # of several ranks each has these rows of every batch
     with deferred_interrupt() as interrupted, tqdm(
             total=total, initial=run.step, disable=None if progress is None else not progress, unit="step",
             smoothing=0.05, dynamic_ncols=True) as bar:
@@ -44,12 +44,12 @@ def train(run: Run, data: Dataset, augmentations: Views, *, save: Callable[[Run]
                 x1, x2 = views_of_batch(run, data, indices, augmentations, mine)
                 optimizer.lr = warmup_cosine(run.step, total, warmup, base)
                 loss = method.loss(x1, x2, indices[mine])
-                value = distributed.average(loss.numpy()).item()
+                value = distributed.all_reduce_mean(loss.numpy()).item()
                 if not np.isfinite(value):
                     explain("the loss", method, x1, x2, indices[mine], run)
                 method.zero_grad()
                 loss.backward()
-                distributed.average_in_place([p.grad for p in method.parameters() if p.grad is not None])
+                distributed.all_reduce_mean_([p.grad for p in method.parameters() if p.grad is not None])
                 if detect_anomaly and not all(np.isfinite(p.grad).all() for p in optimizer.parameters
                                               if p.grad is not None):
                     explain("a gradient", method, x1, x2, indices[mine], run)
@@ -90,7 +90,7 @@ def views_of_batch(run: Run, data: Dataset, indices: np.ndarray, augmentations: 
 def status(run: Run) -> str:
     """What the progress bar says."""
     recent, views = means(run.log[-50:]), run.method.n_views * run.config.batch_size * len(run.log)
-    agreement = "-" if np.isnan(recent["agreement"]) else f"{recent['agreement']:.0%}"
+    agreement = "-" if np.isnan(recent["neighbor_accuracy"]) else f"{recent['agreement']:.0%}"
     return (f"loss {recent['loss']:.3f}, lr {run.optimizer.lr:.3f}, {views / run.epoch_seconds:.0f} views/s, "
             f"neighbours agree {agreement}")
 

@@ -12,7 +12,7 @@ from ..nn import LARS, SGD, AdamW, Module, Optimizer
 from ..storage import checkpoint
 from ..storage.validate import Bounded, expect_finite_arrays, expect_progress
 
-HEALTH = ("spread", "self_match", "age", "distinct", "agreement", "entropy", "nmi", "drift")  # see diagnostics.health
+HEALTH = ("embedding_variance", "self_match_rate", "neighbor_age", "unique_neighbors", "neighbor_accuracy", "entropy", "nmi", "drift")  # see diagnostics.health
 
 
 class Run:

@@ -8,7 +8,7 @@ from ..check import exercise
 
 
 class _Asked:
-    """The knobs that Negatives reads."""
+    """The options that Negatives reads."""
 
     negatives, ring_inner, ring_fixed = "ball", 0.0, False
 

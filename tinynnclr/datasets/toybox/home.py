@@ -26,7 +26,7 @@ from .parts import (
 
 GROUND = -0.84  # where houses stand
 
-# ---------------------------------------------------------------- houses: a door with a knob, windows with a bar
+# ---------------------------------------------------------------- houses: a door with a option, windows with a bar
 
 
 def door(x, half_width, height):

@@ -1,6 +1,6 @@
 """Everything a picture is before it is painted: which thing, which pose, which palette, ground and light.
 
-The knobs of the data set's difficulty are the constants below.
+The options of the data set's difficulty are the constants below.
 """
 from typing import NamedTuple
 

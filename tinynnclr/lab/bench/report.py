@@ -19,7 +19,7 @@ PEERS = {"numpy": "numpy", "torch": "torch", "torch.compile": "torch", "faiss": 
          "albumentations": "albumentations"}  # name: module
 PACKAGES = {"faiss": "faiss-cpu", "torch.compile": "torch"}
 WIDTHS = (16, 32)
-HEAD = ("measure", "case", "ours", "peer", "its time", "ratio", "spread", "GFLOP/s", "GB/s", "of peak")
+HEAD = ("measure", "case", "ours", "peer", "its time", "ratio", "embedding_variance", "GFLOP/s", "GB/s", "of peak")
 LINE = "{:<17} {:<27} {:>10} {:<14} {:>10} {:>6} {:>6} {:>8} {:>6} {:>7}"
 
 
@@ -106,7 +106,7 @@ def _rows(case: Case, repetitions: int, peak: float) -> list[dict]:
              "peak_share": gflops / peak if gflops and not case.memory_bound else None,
              "gbytes_per_s": case.bytes / ours / 1e9 if case.bytes and case.memory_bound else None,
              "intensity": case.flops / case.bytes if case.flops and case.bytes else None,
-             "spread": spread(seconds[""]), "threads": kernels.get_num_threads()} for peer in case.peers or [""]]
+             "embedding_variance": spread(seconds[""]), "threads": kernels.get_num_threads()} for peer in case.peers or [""]]
 
 
 def _fresh(against: set[str], wanted) -> Iterator[dict]:
@@ -135,7 +135,7 @@ def _print(row: dict) -> None:
         return "" if row.get(key) is None else form.format(row[key])
 
     tqdm.write(LINE.format(row["measure"], row["case"], time_of("ours"), row["peer"] or "", time_of("peer"),
-                           number("ratio", "{:.2f}"), number("spread", "{:.0%}"), number("gflops", "{:.1f}"),
+                           number("ratio", "{:.2f}"), number("embedding_variance", "{:.0%}"), number("gflops", "{:.1f}"),
                            number("gbytes_per_s", "{:.1f}"), number("peak_share", "{:.0%}")))
     sys.stdout.flush()
 

@@ -30,7 +30,7 @@ def make_method(width: int) -> Method:
     rng = np.random.default_rng(2)
     config = NNCLR.Config(projector_hidden=HIDDEN, predictor_hidden=HIDDEN, dim=DIM, queue_size=QUEUE,
                     temperature=TEMPERATURE, neighbors_after=0.0)
-    method = NNCLR(TinyCNN(width, rng, standardize=False), config, rng)
+    method = NNCLR(TinyCNN(width, rng, detrend=False), config, rng)
     method.support_set.enqueue(queue(), np.arange(QUEUE))
     return method
 

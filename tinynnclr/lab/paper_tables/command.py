@@ -14,7 +14,7 @@ from ...storage.messages import nearest, shell_words
 from ...train import run_dir
 from ...train.run import Run
 from ..sweep.comparison import Job
-from .friends import FRIENDS, answer, elsewhere
+from .neighbor_precision import FRIENDS, answer, elsewhere
 from .page import CEILING, csv_text, markdown, paired_rows
 from .store import Store
 from .table import Arm, Cells, Table
@@ -22,10 +22,10 @@ from .tables import tables
 
 
 class Budget(NamedTuple):
-    """How much a table may cost: knobs for all runs, and how many test images judge them (None: all)."""
+    """How much a table may cost: options for all runs, and how many test images judge them (None: all)."""
 
     meaning: str
-    knobs: dict[str, Any]
+    options: dict[str, Any]
     tests: int | None = None
 
 
@@ -33,7 +33,7 @@ BUDGETS = {
     "small": Budget("toybox, 5,000 images, 8 epochs: minutes",
                     {"dataset": "toybox", "train_size": 5000, "queue_size": 1024, "epochs": 8}),
     "medium": Budget("CIFAR-10, 15 epochs: a night",
-                     {"dataset": "cifar10", "augmentation": "simclr", "standardize": False, "epochs": 15}),
+                     {"dataset": "cifar10", "augmentation": "simclr", "detrend": False, "epochs": 15}),
     "tiny": Budget("a smoke test of seconds, whose numbers mean nothing",
                    {"dataset": "toybox", "train_size": 320, "queue_size": 64, "epochs": 2, "width": 2, "batch_size": 32,
                     "dim": 8, "projector_hidden": 16, "predictor_hidden": 12, "bank_negatives": 64, "pca": 8,
@@ -43,18 +43,18 @@ BUDGETS = {
 
 def images_of(budget: Budget) -> int:
     """How many training images a budget's runs see."""
-    return budget.knobs.get("train_size", 50_000)
+    return budget.options.get("train_size", 50_000)
 
 
 def shortened(budget: Budget, epochs: int | None) -> Budget:
     """The budget with so many epochs instead of its own; None leaves it."""
-    return budget if epochs is None else budget._replace(knobs={**budget.knobs, "epochs": epochs})
+    return budget if epochs is None else budget._replace(options={**budget.options, "epochs": epochs})
 
 
 def tables_of(budget: str) -> dict[str, Table]:
     """The tables at a budget."""
-    knobs = BUDGETS[budget].knobs
-    return tables(images_of(BUDGETS[budget]), knobs.get("batch_size", Config.batch_size), knobs["dataset"])
+    options = BUDGETS[budget].options
+    return tables(images_of(BUDGETS[budget]), options.get("batch_size", Config.batch_size), options["dataset"])
 
 
 def parse_tables(text: str, budget: str) -> list[Table]:
@@ -76,8 +76,8 @@ def plan(table: Table, budget: Budget, seeds: list[int], given: dict[str, Any], 
     for i, seed in enumerate(seeds):
         for arm in arms:
             if arm.seeds is None or i < arm.seeds:
-                shared = suited({**given, **budget.knobs, **table.knobs}, arm.knobs["method"])
-                config = make_config({**shared, **arm.knobs, "seed": seed})
+                shared = suited({**given, **budget.options, **table.options}, arm.options["method"])
+                config = make_config({**shared, **arm.options, "seed": seed})
                 jobs.append(store.job(arm.name, config))
     return jobs
 
@@ -92,7 +92,7 @@ def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any]
     setting = shortened(BUDGETS[budget], given.get("epochs"))
     kernels.set_num_threads(given.get("threads") or kernels.get_num_threads())
     store = Store(runs or out / "runs", setting.tests)
-    store.data(make_config(suited({**given, **setting.knobs}, USUAL)))
+    store.data(make_config(suited({**given, **setting.options}, USUAL)))
     run_dir.open_dir(store.folder)
     jobs = plan(table, setting, seeds, given, store)
     for job in {job.arm: job for job in jobs}.values():
@@ -135,7 +135,7 @@ def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Stor
     title = (f"{config.dataset}, {images} training images, {config.encoder} of width {config.width}, "
              f"{config.epochs} epoch{'s' * (config.epochs > 1)}, {len(seeds)} seeds (budget {budget})")
     command = ["tinynnclr", "reproduce", table.name, "--budget", budget, "--seeds", ",".join(map(str, seeds))]
-    if config.epochs != BUDGETS[budget].knobs["epochs"]:
+    if config.epochs != BUDGETS[budget].options["epochs"]:
         command += ["--epochs", str(config.epochs)]
     if "toybox" not in config.dataset or table.protocol == "transfer":
         command += ["--data-dir", "DIR"]
@@ -148,7 +148,7 @@ def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Stor
     expect_free(out, table.name, budget)
     base, lent, notes = out / f"{table.name}-{budget}", {}, failed
     if table.name == FRIENDS:
-        lent = elsewhere({str(other.knobs["dataset"]): out / f"{table.name}-{name}.csv"
+        lent = elsewhere({str(other.options["dataset"]): out / f"{table.name}-{name}.csv"
                           for name, other in BUDGETS.items() if name not in (budget, "tiny")})
         notes = [answer(cells, lent), *failed]
     write_text(base.with_suffix(".csv"), csv_text(table, cells, rows, budget, steps))

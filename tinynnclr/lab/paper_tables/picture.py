@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ...metrics.confidence import mean_and_interval
 from ..plots.style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, own_style, write_picture
-from .friends import DIALS, STYLES, Gains, gains
+from .neighbor_precision import ORACLES, STYLES, Gains, gains
 from .page import CEILING, floors
 from .table import Cells, Table
 
@@ -85,16 +85,16 @@ def draw_findings(table: Table, rows: Sequence[Mapping], path: Path, title: str)
 def draw_friends(table: Table, cells: Cells, lent: Gains, path: Path, title: str) -> Path:
     """Gain over no neighbours against how often they agree: the dials as curves, real runs and those lent as points."""
     found = {**gains(cells), **lent}
-    real = [arm for arm in found if not arm.startswith("dial")]
-    foot = 0.7 + 0.21 * -(-(len(DIALS) + len(real)) // 2)  # below the axis: its name, and the legend's lines
+    real = [arm for arm in found if not arm.startswith("oracle")]
+    foot = 0.7 + 0.21 * -(-(len(ORACLES) + len(real)) // 2)  # below the axis: its name, and the legend's lines
     height = 4.9 + foot
     fig = Figure((WIDTH, height), dpi=130)
     top = draw_headline(fig, title, table.question)
     ax = fig.add_axes((0.09, foot / height, 0.88, (height - top - foot - 0.3) / height))
-    for kind, told in DIALS.items():
-        dial, nearest = [found[f"{kind} {a:g}"] for a in told if f"{kind} {a:g}" in found], kind.endswith("nearest")
-        stats = [mean_and_interval(numbers) for _, numbers in dial]
-        ax.errorbar([100 * agreed for agreed, _ in dial], [mean for mean, _ in stats], [half or 0 for _, half in stats],
+    for kind, told in ORACLES.items():
+        oracle, nearest = [found[f"{kind} {a:g}"] for a in told if f"{kind} {a:g}" in found], kind.endswith("nearest")
+        stats = [mean_and_interval(numbers) for _, numbers in oracle]
+        ax.errorbar([100 * agreed for agreed, _ in oracle], [mean for mean, _ in stats], [half or 0 for _, half in stats],
                     fmt="D-" if nearest else "o--", color=COLOURS[2] if nearest else BLUE, capsize=3,
                     label=f"the labels draw a class, then {'its nearest image' if nearest else 'any of its images'}")
     for arm in real:

@@ -19,20 +19,20 @@ from ...storage.folder_lock import sole_owner
 from ...train import run_dir
 from ...train.run import Run
 from ...train.run_dir import CHECKPOINT, METRICS
-from ..protocols.context import Subject
+from ..protocols.context import EvalContext
 from ..registry import PROTOCOLS
 from ..sweep.baseline_cache import FloorCache
 from ..sweep.comparison import WHERE, Job, begun, finished, go_on
 
 
 def key(config: Config) -> str:
-    """The name of a run's folder: method, data, seed, and a digest of the knobs that make its result another one.
+    """The name of a run's folder: method, data, seed, and a digest of the options that make its result another one.
 
-    Of those, the ones that differ from the defaults: a knob that a later version brings leaves old runs their names.
+    Of those, the ones that differ from the defaults: a option that a later version brings leaves old runs their names.
     """
     usual = type(config)().to_dict()
-    knobs = {name: value for name, value in config.to_dict().items() if name not in WHERE and value != usual[name]}
-    digest = hashlib.sha256(json.dumps(knobs, sort_keys=True).encode()).hexdigest()[:12]
+    options = {name: value for name, value in config.to_dict().items() if name not in WHERE and value != usual[name]}
+    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:12]
     return f"{config.method}-{_plain(config.dataset)}-{config.seed}-{digest}"
 
 
@@ -93,7 +93,7 @@ class Store:
             pass
         with sole_owner(job.folder):
             run = self._loaded(job)
-            found = PROTOCOLS[protocol].judge(Subject(run.config, run.method.encoder, data, floors=floors))
+            found = PROTOCOLS[protocol].judge(EvalContext(run.config, run.method.encoder, data, floors=floors))
             write_text(path, json.dumps({**found.to_dict(), "data": run.data}, indent=1) + "\n")
         return found.to_dict()["rows"]
 
@@ -139,10 +139,10 @@ def _plain(name):
 
 
 def _over_epochs(path):
-    """Of metrics.csv: each health number in the last epoch, and "mean agreement" over the epochs that have one."""
+    """Of metrics.csv: each health number in the last epoch, and "mean neighbor_accuracy" over the epochs that have one."""
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     found = {name: float(value) for name, value in rows[-1].items() if value and name in
-             ("self_match", "agreement", "distinct", "entropy", "nmi", "age", "spread")}
-    agreements = [float(row["agreement"]) for row in rows if row.get("agreement")]
-    return {**found, "mean agreement": float(np.mean(agreements))} if agreements else found
+             ("self_match_rate", "neighbor_accuracy", "unique_neighbors", "entropy", "nmi", "neighbor_age", "embedding_variance")}
+    agreements = [float(row["neighbor_accuracy"]) for row in rows if row.get("neighbor_accuracy")]
+    return {**found, "mean neighbor_accuracy": float(np.mean(agreements))} if agreements else found

@@ -10,10 +10,10 @@ Cells = Mapping[tuple[str, int], Mapping[str, float]]  # (arm, seed): what was m
 
 @dataclass(frozen=True)
 class Arm:
-    """One line of a table: knobs of Config over those of the budget; `x` is where it lies on the picture's axis."""
+    """One line of a table: options of Config over those of the budget; `x` is where it lies on the picture's axis."""
 
     name: str
-    knobs: dict[str, Any]
+    options: dict[str, Any]
     x: float | None = None
     group: str = ""  # lines of one group are joined in the picture
     seeds: int | None = None  # no more than so many, where a run is long
@@ -58,7 +58,7 @@ class Table:
     measures: tuple[str, ...] = ("knn", "linear")
     protocol: str | None = None  # judged by this protocol instead of kNN and linear
     focus: dict[str, str] = field(default_factory=dict)  # of a protocol's rows, those that its verdicts are about
-    knobs: dict[str, Any] = field(default_factory=dict)  # for all of its arms
+    options: dict[str, Any] = field(default_factory=dict)  # for all of its arms
     note: str = ""
     expected: tuple[str, Callable[[float, int], float]] | None = None  # a formula's name, and (x, images) -> share
 

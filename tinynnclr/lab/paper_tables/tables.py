@@ -2,17 +2,17 @@
 from typing import Any
 
 from ...methods import METHODS
-from .friends import friends
+from .neighbor_precision import friends
 from .table import Arm, Contrast, Paper, Table, difference
 
 NNCLR_PAPER = "NNCLR (arXiv 2104.14548), ResNet-50 on ImageNet, linear probe, top-1 %"
 OFF: dict[str, Any] = {"method": "nnclr", "neighbors": False}
 
 
-def sweep(knob: str, values: tuple, method: str = "nnclr", group: str = "", **others: Any) -> list[Arm]:
-    """An arm for each value of a knob, named after it."""
+def sweep(option: str, values: tuple, method: str = "nnclr", group: str = "", **others: Any) -> list[Arm]:
+    """An arm for each value of a option, named after it."""
     label = f"{method}, " if group else ""
-    return [Arm(f"{label}{knob} {value}", {"method": method, knob: value, **others}, float(value), group or method)
+    return [Arm(f"{label}{option} {value}", {"method": method, option: value, **others}, float(value), group or method)
             for value in values]
 
 
@@ -40,8 +40,8 @@ def _linear():
 
 def _crop_only():
     crops = {"augmentation": "crop-only"}
-    arms = [Arm(f"{name}{', crops only' * bool(more)}", {**knobs, **more})
-            for name, knobs in (("simclr", {"method": "simclr"}), ("nnclr", {"method": "nnclr"}),
+    arms = [Arm(f"{name}{', crops only' * bool(more)}", {**options, **more})
+            for name, options in (("simclr", {"method": "simclr"}), ("nnclr", {"method": "nnclr"}),
                                 ("nnclr, neighbours off", OFF)) for more in ({}, crops)]
     return Table(
         "crop-only", "Does NNCLR need colour augmentations less than SimCLR does?", arms,
@@ -63,7 +63,7 @@ def _queue_size(images, batch):
         [difference(arms[-1].name, arms[0].name, f"A queue of {sizes[-1]} is better than one of {sizes[0]}")],
         Paper((("8,192", "73.6"), ("16,384", "74.2"), ("32,768", "74.9"), ("65,536", "75.0"), ("98,304", "75.4")),
               NNCLR_PAPER), axis="rows of the queue", logarithmic=True,
-        measures=("knn", "linear", "self_match", "agreement"),
+        measures=("knn", "linear", "self_match_rate", "neighbor_accuracy"),
         expected=("own image in the queue, Q^2 / (2 N^2)", lambda size, n: size**2 / (2 * n**2)))
 
 
@@ -73,7 +73,7 @@ def _top_k():
                  [difference("top_k 1", "top_k 32", "k = 1 is better than k = 32")],
                  Paper((("1", "74.9"), ("2", "74.1"), ("4", "73.8"), ("8", "73.8"), ("16", "73.8"), ("32", "73.2")),
                        NNCLR_PAPER), axis="k, of which one is drawn", logarithmic=True,
-                 measures=("knn", "linear", "agreement"))
+                 measures=("knn", "linear", "neighbor_accuracy"))
 
 
 def _predictor():
@@ -125,8 +125,8 @@ def _embedding_size():
 
 def _ring():
     kinds = {"all": {}, "ring": {"negatives": "ring"}, "ring, annealed": {"negatives": "ring", "anneal": "linear"}}
-    arms = [Arm(f"{method}, {kind}", {"method": method, **knobs})
-            for method in ("instance_discrimination", "moco", "cmc") for kind, knobs in kinds.items()]
+    arms = [Arm(f"{method}, {kind}", {"method": method, **options})
+            for method in ("instance_discrimination", "moco", "cmc") for kind, options in kinds.items()]
     return Table("ring", "Are negatives from a ring around the anchor better than all of them?", arms,
                  [difference(f"{method}, ring, annealed", f"{method}, all", f"An annealed ring helps {method}")
                   for method in ("instance_discrimination", "moco", "cmc")],
@@ -145,7 +145,7 @@ def _soft_neighbors():
                  [difference("snclr, K = 5", "nnclr", "Soft neighbours beat the one nearest"),
                   difference("snclr, temperature 0.03", "snclr, temperature 1", "Sharp weights beat uniform ones"),
                   difference("snclr, ViT", "nnclr, ViT", "Soft neighbours beat one on a ViT")],
-                 measures=("knn", "linear", "agreement", "entropy"))
+                 measures=("knn", "linear", "neighbor_accuracy", "entropy"))
 
 
 def _deepcluster(images):

@@ -60,10 +60,10 @@ def draw_comparison(arms: Sequence[tuple[str, Sequence[float]]], floors: Sequenc
         ax.plot(ends, [0] * len(ends), ls="", marker=[(-0.5, -1), (0.5, 1)], ms=9, color=GREY, clip_on=False,
                 transform=ax.transAxes)  # the slanted strokes of a broken axis
     for i, (name, values) in enumerate(arms):
-        method, _, knobs = name.partition(":")
+        method, _, options = name.partition(":")
         y = (BOTTOM + panel - ROW * (i + 0.5)) / height
-        for text, size, colour, va in ((plain_text(method, 30), 10.5, INK, "bottom" if knobs else "center"),
-                                       (plain_text(knobs.replace(":", ", "), 46), 8, GREY, "top")):
+        for text, size, colour, va in ((plain_text(method, 30), 10.5, INK, "bottom" if options else "center"),
+                                       (plain_text(options.replace(":", ", "), 46), 8, GREY, "top")):
             fig.text((NAMES - 0.15) / WIDTH, y, text, ha="right", va=va, fontsize=size, color=colour)
         fig.text((WIDTH - NUMBERS + 0.15) / WIDTH, y, percent(list(values)), va="center", fontsize=9.5, color=INK)
     for x, y, ha, text in ((NAMES + PANEL / 2, BOTTOM - 0.42, "center", "kNN accuracy on the test set"),

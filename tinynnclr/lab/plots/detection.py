@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 
 from ...metrics.confidence import mean_and_interval
 from ..detection.average_precision import box_overlap
-from ..detection.judge import DenseFinding
+from ..detection.evaluate import DetectionResult
 from ..detection.playroom import CLASS_NAMES, Playroom
 from ..protocols.context import grouped
 from .style import BLUE, DPI, GREY, HALO, INK, MARGIN, ORANGE, WIDTH, draw_headline, own_style, write_picture
@@ -58,7 +58,7 @@ def draw_playroom(scenes: Playroom, path: str | Path, *, title: str = "") -> Pat
 
 
 @own_style()
-def draw_dense(finding: DenseFinding, path: str | Path, title: str) -> Path:
+def draw_dense(finding: DetectionResult, path: str | Path, title: str) -> Path:
     """What was measured, as bars in percent; below, test scenes as they are and as the detectors see them."""
     rows = [] if finding.truth is None else [("the truth", finding.truth), *finding.found.items()]
     side = (WIDTH - 2 * MARGIN - 3 * GAP) / 4

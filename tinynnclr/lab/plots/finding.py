@@ -4,7 +4,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ...metrics.confidence import mean_and_interval
-from ..protocols.context import Finding, grouped
+from ..protocols.context import EvalResult, grouped
 from .style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, own_style, write_picture
 
 FLOORS = ("random weights", "raw pixels")
@@ -12,7 +12,7 @@ COLOURS, MARKERS = (BLUE, ORANGE, "#009E73", "#CC79A7"), "os^D"  # Okabe and Ito
 
 
 @own_style()
-def draw_finding(finding: Finding, path: str | Path, title: str) -> Path:
+def draw_finding(finding: EvalResult, path: str | Path, title: str) -> Path:
     """Means over seeds with 95 % intervals, in percent; the table's words name the lines."""
     groups = grouped(finding.rows)
     measures = list(dict.fromkeys(key for numbers in groups.values() for key in numbers))

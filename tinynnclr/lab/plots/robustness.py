@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...metrics.confidence import mean_and_interval
-from ..protocols.context import Finding, grouped
+from ..protocols.context import EvalResult, grouped
 from .style import BLUE, GREY, INK, MARGIN, WIDTH, draw_headline, own_style, write_picture
 
 FLOORS: dict[str, dict[str, Any]] = {
@@ -17,7 +17,7 @@ HEIGHT, LEFT, GAP = 3.7, 0.65, 0.35  # inches
 
 
 @own_style()
-def draw_robustness(finding: Finding, path: str | Path, title: str) -> Path:
+def draw_robustness(finding: EvalResult, path: str | Path, title: str) -> Path:
     """A line for each encoder; several seeds give means and 95 % intervals. Styles have no order: dots, no line."""
     curves: dict[str, dict[str, list]] = {}  # change: encoder: [(severity, mean, half)]
     for which, numbers in grouped(finding.rows).items():

@@ -35,14 +35,14 @@ PANELS = (  # headline, what the axis counts, {metric: how the line is called}
     ("Loss", "nats, mean of the steps", {"loss": ""}),
     ("Do neighbours tell the class?", "kNN accuracy, leave one out", {"monitor_knn": ""}),
     ("Learning rate", "at the end of the epoch", {"lr": ""}),
-    ("Who are the neighbours?", "share (display only)", {"agreement": "same class", "self_match": "same image"}),
-    ("How old are they?", "mean age, steps", {"age": ""}),
-    ("How many different ones?", "distinct neighbours in a batch", {"distinct": ""}),
-    ("Do the embeddings spread?", "1 - |their mean direction|²; 0 is a collapse", {"spread": ""}),
+    ("Who are the neighbours?", "share (display only)", {"neighbor_accuracy": "same class", "self_match_rate": "same image"}),
+    ("How old are they?", "mean age, steps", {"neighbor_age": ""}),
+    ("How many different ones?", "distinct neighbours in a batch", {"unique_neighbors": ""}),
+    ("Do the embeddings spread?", "1 - |their mean direction|²; 0 is a collapse", {"embedding_variance": ""}),
     ("How soft are the weights?", "entropy of neighbours' weights, nats", {"entropy": ""}),
     ("Do the clusters settle?", "NMI with those of the epoch before", {"nmi": ""}),
     ("How wrong is Z?", "what it should be / what it is", {"drift": ""}))
-SHARES = ("monitor_knn", "agreement", "self_match")
+SHARES = ("monitor_knn", "neighbor_accuracy", "self_match_rate")
 
 
 @own_style()

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...metrics.confidence import mean_and_interval
-from ..protocols.context import Finding, grouped
+from ..protocols.context import EvalResult, grouped
 from .style import BLUE, GREY, INK, MARGIN, ORANGE, WIDTH, draw_headline, own_style, plain_text, write_picture
 
 FLOORS = {"random weights": {"marker": "o", "color": INK, "markerfacecolor": "none"},
@@ -15,7 +15,7 @@ ARMS = [{"marker": marker, "color": colour}
 
 
 @own_style()
-def draw_sets(finding: Finding, path: str | Path, title: str) -> Path:
+def draw_sets(finding: EvalResult, path: str | Path, title: str) -> Path:
     """Accuracy of rows with the words encoder, to (the set) and how (the panel); "interval" or seeds give the bars."""
     groups = {tuple(word for _, word in which): numbers for which, numbers in grouped(finding.rows).items()}
     encoders, sets, hows = (list(dict.fromkeys(column)) for column in zip(*groups, strict=True))

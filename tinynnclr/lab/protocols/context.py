@@ -15,7 +15,7 @@ Row = dict[str, str | float]
 
 
 @dataclass
-class Subject:
+class EvalContext:
     """A pre-trained encoder to be judged, and the (training, test) data that it learned from."""
 
     config: Config
@@ -41,7 +41,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Finding:
+class EvalResult:
     """Rows of a table, all with the same keys: words say what a row is, numbers (shares, 0 to 1) what was measured."""
 
     rows: list[Row]

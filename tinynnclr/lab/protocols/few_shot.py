@@ -5,13 +5,13 @@ from ...kernels.engine.checks import plain_numbers
 from ...kernels.l2_normalize import unit_rows
 from ...metrics.checks import expect_finite
 from ...metrics.confidence import mean_and_interval
-from .context import Finding, Row, Subject
+from .context import EvalContext, EvalResult, Row
 from .transfer_sets import other_sets
 
 WAYS, SHOTS, QUERIES, EPISODES = 5, (1, 5), 15, 600  # classes, labelled pictures of each, others to sort, draws
 
 
-def fewshot(subject: Subject) -> Finding:
+def fewshot(subject: EvalContext) -> EvalResult:
     """Accuracy in N-way K-shot episodes on the test images of the sets of `evaluate.others`.
 
     Source: Snell et al. 2017 (arXiv 1703.05175, class prototypes), with cosines; sets never seen as in Meta-Dataset
@@ -37,7 +37,7 @@ def fewshot(subject: Subject) -> Finding:
         raise ValueError(f"fewshot: expected a set with {WAYS} classes of at least {max(SHOTS) + QUERIES} test images, "
                          f"got none in {', '.join(poor)}; name others with --to")
     absent = f" Left out, for too few images of a class: {', '.join(poor)}." if poor else ""
-    return Finding(rows, f"{which}{absent} {EPISODES} episodes, the same for every encoder: {WAYS} random classes, "
+    return EvalResult(rows, f"{which}{absent} {EPISODES} episodes, the same for every encoder: {WAYS} random classes, "
                    f"{' or '.join(map(str, SHOTS))} test images of each with their label, {QUERIES} others of each to "
                    "be sorted to the nearest class mean by cosine. Frozen features of length 1; nothing is fitted. "
                    "Interval: half of the 95 % interval over episodes.", 1 / WAYS)

@@ -9,7 +9,7 @@ from ...metrics.checks import expect_finite
 from ...metrics.knn import RIDGE, centred_unit_rows, knn_accuracy, whitened
 from ...metrics.linear_probe import linear_accuracy
 from ...metrics.nmi import normalized_mutual_information, purity
-from .context import Finding, Row, Subject
+from .context import EvalContext, EvalResult, Row
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # weight decays that the linear probe chooses from
 VALIDATION = 0.1  # the share of train on which it chooses
@@ -17,7 +17,7 @@ CLUSTERED, RESTARTS = 4000, 5  # training images for k-means, at most, and its s
 ROUNDS = 1000  # of k-means, at most; it converges much earlier
 
 
-def knn(subject: Subject) -> Finding:
+def knn(subject: EvalContext) -> EvalResult:
     """Weighted k nearest neighbours of features as they are and whitened, beside random weights and raw pixels."""
     (train, test), config = subject.data, subject.config
     rows: list[Row] = []
@@ -26,14 +26,14 @@ def knn(subject: Subject) -> Finding:
             rows.append({"encoder": name, "features": kind,
                          "accuracy": knn_accuracy(x, train.labels, y, test.labels, config.knn_k,
                                                   config.knn_temperature)})
-    return Finding(rows, f"Cosine of frozen, centred features, k = {config.knn_k}, votes exp(similarity / "
+    return EvalResult(rows, f"Cosine of frozen, centred features, k = {config.knn_k}, votes exp(similarity / "
                    f"{config.knn_temperature:g}). Whitened: along each principal axis of the training features, "
                    f"divided by the root of its variance and {RIDGE:.0%} of the largest. {_split(train, test)}; "
                    "nothing is chosen.",
                    1 / len(train.class_names))
 
 
-def linear(subject: Subject) -> Finding:
+def linear(subject: EvalContext) -> EvalResult:
     """Multinomial logistic regression, its weight decay chosen on a tenth of train, then fitted on all of train."""
     train, test = subject.data
     found: list[Row] = []
@@ -41,12 +41,12 @@ def linear(subject: Subject) -> Finding:
         strength = choose_strength(a, train.labels, np.random.default_rng(subject.config.seed))
         found.append({"encoder": name, "weight decay": f"{strength:g}",
                       "accuracy": linear_accuracy(a, train.labels, b, test.labels, strength)})
-    return Finding(found, "Softmax on frozen features, standardised with the training images' mean and spread, fitted "
+    return EvalResult(found, "Softmax on frozen features, standardised with the training images' mean and spread, fitted "
                    f"by L-BFGS; weight decay chosen from {', '.join(f'{s:g}' for s in STRENGTHS)} on {VALIDATION:.0%} "
                    f"of the training images. {_split(train, test)}.", 1 / len(train.class_names))
 
 
-def clusters(subject: Subject) -> Finding:
+def clusters(subject: EvalContext) -> EvalResult:
     """k-means of the training features with as many clusters as classes; NMI and purity of the test features in it."""
     train, test = subject.data
     found: list[Row] = []
@@ -61,14 +61,14 @@ def clusters(subject: Subject) -> Finding:
         assignment = nearest_centroid(b, min(tries, key=lambda result: result[2][-1])[0])
         found.append({"encoder": name, "NMI": normalized_mutual_information(assignment, test.labels),
                       "purity": purity(assignment, test.labels)})
-    return Finding(found, f"k-means of {min(CLUSTERED, len(train))} training images' frozen features, centred and of "
+    return EvalResult(found, f"k-means of {min(CLUSTERED, len(train))} training images' frozen features, centred and of "
                    f"length 1, with k = {len(train.class_names)}, the best of {RESTARTS} starts by inertia. Measured "
                    f"on {len(test)} test images, each in the cluster whose centroid is nearest; labels only compare. "
                    "NMI: mutual information over the mean of both entropies. Purity: the share of images in whose "
                    "cluster their class is the most frequent.")
 
 
-def features(subject: Subject) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def features(subject: EvalContext) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """{name: (training, test) features} of the encoder, of random weights, and of the pixels themselves."""
     train, test = subject.data
     return {name: (extract(train.images), extract(test.images)) for name, extract in subject.extractors().items()}

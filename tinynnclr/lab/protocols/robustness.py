@@ -8,7 +8,7 @@ from ...datasets.dataset import Dataset
 from ...kernels.engine.checks import plain_numbers
 from ...metrics.knn import knn_accuracy
 from ...models.encode import to_float
-from .context import Finding, Row, Subject
+from .context import EvalContext, EvalResult, Row
 
 ANGLES = (0, 15, 30, 45, 60, 90, 120, 150, 180)  # degrees
 SIGMAS = (0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4)  # standard deviation of the noise; white is 1
@@ -16,7 +16,7 @@ BLURS = (0, 0.5, 1, 1.5, 2, 3)  # standard deviation of the blur, in pixels
 BANK, TEST = 10_000, 1000  # images, at most
 
 
-def robustness(subject: Subject) -> Finding:
+def robustness(subject: EvalContext) -> EvalResult:
     """kNN accuracy against severity; neighbours are training images as they are, only test images change."""
     config, bank, test = subject.config, subject.data[0].take(BANK), subject.data[1].take(TEST)
     extractors = subject.extractors()
@@ -27,7 +27,7 @@ def robustness(subject: Subject) -> Finding:
             rows.append({"encoder": name, "change": change, "severity": severity,
                          "accuracy": knn_accuracy(known[name], bank.labels, extract(changed.images),
                                                   changed.labels, config.knn_k, config.knn_temperature)})
-    return Finding(rows, f"kNN of frozen, centred features, k = {config.knn_k}, among {len(bank)} unchanged training "
+    return EvalResult(rows, f"kNN of frozen, centred features, k = {config.knn_k}, among {len(bank)} unchanged training "
                    f"images; {len(test)} test images are changed. Rotation: bilinear, the outermost pixels go on "
                    "outwards. Noise: Gaussian, in each channel, white is 1, cut off at black and white. Blur: "
                    "Gaussian. Style: the same toybox scenes in another style. Nothing is fitted or chosen.",

@@ -7,7 +7,7 @@ from ...config import Config
 from ...datasets.dataset import Dataset
 from ...kernels.engine.checks import plain_numbers
 from ...metrics.linear_probe import linear_accuracy
-from .context import Finding, Row, Subject
+from .context import EvalContext, EvalResult, Row
 from .finetune import BATCH, STEPS, accuracy, fine_tune
 from .frozen_features import STRENGTHS, VALIDATION, choose_strength, features
 
@@ -16,7 +16,7 @@ ENOUGH = 1000  # labels from which on a tenth of them can choose the probe's wei
 
 
 @dataclasses.dataclass(frozen=True)
-class SemiFinding(Finding):
+class SemiSupervisedResult(EvalResult):
     """Also which training images had labels: {"1 %": their indices}."""
 
     label_lists: dict[str, list[int]] = dataclasses.field(default_factory=dict)
@@ -25,7 +25,7 @@ class SemiFinding(Finding):
         return {**super().to_dict(), "label_lists": self.label_lists}
 
 
-def semi(subject: Subject) -> SemiFinding:
+def semi(subject: EvalContext) -> SemiSupervisedResult:
     """The judged encoder and random weights, frozen and trained on, and raw pixels, with a share of the labels."""
     (train, test), config = subject.data, subject.config
     rows: list[Row] = []
@@ -42,7 +42,7 @@ def semi(subject: Subject) -> SemiFinding:
                                         strict=False):  # no second one without floors
             classifier = fine_tune(config, encoder, few, config.seed, STEPS, config.augmentation)
             rows.append({"encoder": name, "labels": told, "how": how, "accuracy": accuracy(classifier, test)})
-    return SemiFinding(rows, _rules(config, lists, test), 1 / len(train.class_names), lists)
+    return SemiSupervisedResult(rows, _rules(config, lists, test), 1 / len(train.class_names), lists)
 
 
 @plain_numbers

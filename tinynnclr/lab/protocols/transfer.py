@@ -4,7 +4,7 @@ import dataclasses
 import numpy as np
 
 from ...metrics.linear_probe import linear_accuracy
-from .context import Finding, Row, Subject
+from .context import EvalContext, EvalResult, Row
 from .finetune import AUGMENTATION, BATCH, accuracy, fine_tune
 from .frozen_features import STRENGTHS, VALIDATION, choose_strength, features
 from .transfer_sets import other_sets
@@ -12,7 +12,7 @@ from .transfer_sets import other_sets
 STEPS = 300  # of fine-tuning
 
 
-def transfer(subject: Subject) -> Finding:
+def transfer(subject: EvalContext) -> EvalResult:
     """A linear classifier on frozen features, then fine-tuning, on each of the sets of `evaluate.others`."""
     sets, which = other_sets(subject.config, subject.to)
     seed, rows = subject.config.seed, []
@@ -25,7 +25,7 @@ def transfer(subject: Subject) -> Finding:
         for encoder, network in subject.encoders().items():
             measured = accuracy(fine_tune(subject.config, network, train, seed, STEPS), test)
             rows.append(_row(encoder, name, "fine-tuned", measured, chance))
-    return Finding(rows, f"{which} Fitted on training images only, measured on test images. Frozen: softmax on "
+    return EvalResult(rows, f"{which} Fitted on training images only, measured on test images. Frozen: softmax on "
                    "standardised features by L-BFGS, its weight decay chosen from "
                    f"{', '.join(f'{s:g}' for s in STRENGTHS)} on {VALIDATION:.0%} of the training images. Fine-tuned: "
                    f"encoder and linear layer together, about {STEPS} steps of SGD at batch {BATCH}, views "

@@ -20,14 +20,14 @@ def parse_arms(text: str) -> dict[str, dict]:
 
 def parse_arm(arm: str) -> dict:
     """The options of METHOD:OPTION=VALUE:..., of the types that the method's Config gives them."""
-    method, *knobs = arm.split(":")
+    method, *options = arm.split(":")
     if method not in METHODS:
         raise ValueError(f"--methods: expected all or some of {', '.join(METHODS)}; "
                          f"got {method!r}{nearest(method, METHODS)}")
     known = options_of(method)
     found: dict[str, typing.Any] = {"method": method}
-    for knob in knobs:
-        name, equals, value = knob.partition("=")
+    for option in options:
+        name, equals, value = option.partition("=")
         name = name.replace("-", "_")
         if name in SHARED:
             raise ValueError(f"--methods {arm}: {name} is the same for all arms: give it as a flag of the command")
@@ -35,7 +35,7 @@ def parse_arm(arm: str) -> dict:
             whose = f", which is an option of {', '.join(owners(name))}" if owners(name) else nearest(name, known)
             raise ValueError(f"--methods {arm}: {method} has no option {name!r}{whose}")
         if name in found or not equals:
-            raise ValueError(f"--methods {arm}: expected {name}=VALUE, once; got {knob!r}")
+            raise ValueError(f"--methods {arm}: expected {name}=VALUE, once; got {option!r}")
         kind = option_type(name)
         try:
             found[name] = {"true": True, "false": False}[value.lower()] if kind is bool else kind(value)

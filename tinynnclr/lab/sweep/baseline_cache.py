@@ -20,7 +20,7 @@ class FloorCache:
     """kNN and linear probe of raw pixels and of random weights, as `evaluate.judge_floors` has them.
 
     A key ends in a digest of all that the numbers depend on, so that other data never meet old floors: images, labels
-    and the judge's knobs, and for random weights what they make of the first test images.
+    and the judge's options, and for random weights what they make of the first test images.
     """
 
     def __init__(self, path: Path, config: Config, data: tuple[Dataset, Dataset]):

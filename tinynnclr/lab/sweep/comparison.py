@@ -46,14 +46,14 @@ def plan(arms: dict[str, dict], seeds: list[int], given: dict, out: Path) -> lis
     """All arms with the first seed, then all with the next: a comparison that is stopped is a fair one, too."""
     jobs: list[Job] = []
     for name in given:
-        if owners(name) and not any(name in options_of(knobs["method"]) for knobs in arms.values()):
+        if owners(name) and not any(name in options_of(options["method"]) for options in arms.values()):
             raise ValueError(f"{name}: it is an option of {', '.join(owners(name))}, and of no arm here")
     for seed in seeds:
-        for arm, knobs in arms.items():
+        for arm, options in arms.items():
             try:
-                config = make_config({**suited(given, knobs["method"]), **knobs, "seed": seed})
+                config = make_config({**suited(given, options["method"]), **options, "seed": seed})
             except ValueError as error:
-                raise ValueError(f"arm {arm}: {flag_names(str(error), knobs)}") from None
+                raise ValueError(f"arm {arm}: {flag_names(str(error), options)}") from None
             twin = next((job.arm for job in jobs if job.config == config), None)
             if twin:
                 raise ValueError(f"--methods: {twin} and {arm} are the same run: leave one of them out")
@@ -126,10 +126,10 @@ def go_on(job: Job, run: Run, data: Data) -> None:
         run_dir.expect_free(job.folder)
 
 
-def command_line(methods: str, seeds: str, knobs: dict, out: Path | None = None) -> str:
+def command_line(methods: str, seeds: str, options: dict, out: Path | None = None) -> str:
     """The command that makes a comparison."""
     words = ["tinynnclr", "compare", "--methods", methods, "--seeds", seeds]
-    for name, value in knobs.items():
+    for name, value in options.items():
         flag = name.replace("_", "-")
         words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
     return shell_words(*(words if out is None else [*words, "--out", out]))
@@ -166,7 +166,7 @@ class Comparison:
         self.failed: dict[Job, str] = {}
         self.look()
         self.command = command_line(methods, seeds, given, out)
-        self.shown = command_line(methods, seeds, {knob: v for knob, v in given.items() if knob != "data_dir"})
+        self.shown = command_line(methods, seeds, {option: v for option, v in given.items() if option != "data_dir"})
 
     def look(self, data: Data | None = None) -> None:
         """Find the jobs that are done and those that are left. Raises ValueError as `expect_same` does."""

@@ -45,7 +45,7 @@ def test_once(tmp_path, calls):
     assert len(calls) == 2
 
 
-@pytest.mark.parametrize("changes", [{"width": 3}, {"seed": 1}, {"standardize": False}])
+@pytest.mark.parametrize("changes", [{"width": 3}, {"seed": 1}, {"detrend": False}])
 def test_another_encoder(tmp_path, calls, changes):
     floors(tmp_path / "f")
     del calls[:]

@@ -9,7 +9,7 @@ from small import random_data, small_config
 from tinynnclr import kernels
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.lab.protocols import frozen_features as frozen
-from tinynnclr.lab.protocols.context import Subject
+from tinynnclr.lab.protocols.context import EvalContext
 from tinynnclr.metrics.knn import RIDGE, knn_accuracy, whitened
 from tinynnclr.metrics.linear_probe import linear_accuracy
 from tinynnclr.metrics.nmi import normalized_mutual_information
@@ -21,7 +21,7 @@ TRAIN, TEST = random_data(64, size=8), random_data(40, size=8, seed=1)  # whiten
 
 def subject(**changes):
     config = small_config(**changes)
-    return Subject(config, Run(config, TRAIN).method.encoder, (TRAIN, TEST))
+    return EvalContext(config, Run(config, TRAIN).method.encoder, (TRAIN, TEST))
 
 
 # ---------------------------------------------------------------- the measures
@@ -132,7 +132,7 @@ def test_features_are_those_of_the_encoder_of_its_first_weights_and_of_pixels():
     run, first = Run(config, TRAIN), Run(config, TRAIN).method.encoder
     for p in run.method.encoder.parameters():
         p.data *= 1.5
-    found = frozen.features(Subject(config, run.method.encoder, (TRAIN, TEST)))
+    found = frozen.features(EvalContext(config, run.method.encoder, (TRAIN, TEST)))
     assert list(found) == ["nnclr", "random weights", "raw pixels"]
     for name, extract in (("nnclr", lambda images: encode(run.method.encoder, images)),
                           ("random weights", lambda images: encode(first, images)), ("raw pixels", pixels)):
@@ -171,7 +171,7 @@ def test_clusters_find_what_is_there():
                        np.arange(n) % 4, tuple("abcd"))
 
     config = small_config()
-    who = Subject(config, Run(config, TRAIN).method.encoder, (draw(80), draw(40)))
+    who = EvalContext(config, Run(config, TRAIN).method.encoder, (draw(80), draw(40)))
     found = frozen.clusters(who)
     assert found == frozen.clusters(who)
     assert found.rows[-1] == {"encoder": "raw pixels", "NMI": pytest.approx(1), "purity": 1}

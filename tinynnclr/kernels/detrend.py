@@ -6,7 +6,7 @@ from .engine.compile import jit
 from .engine.parallel import parallel
 
 
-def standardize_naive(x, eps=1e-4):
+def detrend_naive(x, eps=1e-4):
     """Least squares for each channel of each image x (n, h, w, c), what is left divided by sqrt(its mean square)."""
     n, h, w, c = x.shape
     rows, columns = np.mgrid[:h, :w]
@@ -68,7 +68,7 @@ def _mean_product(a, b, channels, columns, means):
 
 
 @jit
-def _standardize(start, stop, x, eps, y, scale):
+def _detrend(start, stop, x, eps, y, scale):
     """x, y (n, h, w * channels); scale (n, w * channels): what each column was multiplied with."""
     channels, columns = scale.shape[1], x.shape[2]
     level, slope, means = np.empty(columns, x.dtype), np.empty(columns, x.dtype), np.empty(channels, x.dtype)
@@ -84,7 +84,7 @@ def _standardize(start, stop, x, eps, y, scale):
 
 
 @jit
-def _standardize_grad(start, stop, g, y, scale, dx):
+def _detrend_grad(start, stop, g, y, scale, dx):
     """dx = scale * (g less its planes - y * mean(g * y)); all (n, h, w * channels) but scale (n, channels)."""
     channels, columns = scale.shape[1], g.shape[2]
     level, slope, means = np.empty(columns, g.dtype), np.empty(columns, g.dtype), np.empty(channels, g.dtype)
@@ -105,31 +105,31 @@ def _rows(x):
 
 
 @plain_numbers
-def standardize(x: np.ndarray, eps: float = 1e-4) -> tuple[np.ndarray, np.ndarray]:
+def detrend(x: np.ndarray, eps: float = 1e-4) -> tuple[np.ndarray, np.ndarray]:
     """(y, scale): each channel of each image x (n, h, w, c) less the plane that fits it best, times scale (n, c).
 
     scale = 1 / sqrt(mean square of what the plane leaves + eps), so a channel with nothing left stays near 0. Raises
     ValueError unless x has four axes, with at least one pixel and one channel.
     """
-    expect_floats("standardize", x=x)
-    expect_eps("standardize", eps)
+    expect_floats("detrend", x=x)
+    expect_eps("detrend", eps)
     if x.ndim != 4 or 0 in x.shape[1:]:
-        raise ValueError(f"standardize: expected images (n, h, w, c) with pixels and channels, got shape {x.shape}")
+        raise ValueError(f"detrend: expected images (n, h, w, c) with pixels and channels, got shape {x.shape}")
     y, scale = np.empty_like(_rows(x)), np.empty((len(x), x.shape[3]), x.dtype)
-    parallel(_standardize, len(x), _rows(x), x.dtype.type(eps), y, scale, grain=8)
+    parallel(_detrend, len(x), _rows(x), x.dtype.type(eps), y, scale, grain=8)
     return y.reshape(x.shape), scale
 
 
-def standardize_grad(g: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """dL/dx of `standardize`, from g = dL/dy and what it returned.
+def detrend_grad(g: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """dL/dx of `detrend`, from g = dL/dy and what it returned.
 
     Taking planes away is a projection P, its own transpose, and P y = y: dx = scale * (P g - y * mean(g * y)).
     """
-    expect_floats("standardize_grad", g=g)
+    expect_floats("detrend_grad", g=g)
     if g.ndim != 4 or 0 in g.shape[1:]:
-        raise ValueError(f"standardize_grad: g: expected (n, h, w, c) with pixels and channels, got shape {g.shape}")
-    expect_like("standardize_grad", g.shape, g.dtype, y=y)
-    expect_like("standardize_grad", (len(g), g.shape[3]), g.dtype, scale=scale)
+        raise ValueError(f"detrend_grad: g: expected (n, h, w, c) with pixels and channels, got shape {g.shape}")
+    expect_like("detrend_grad", g.shape, g.dtype, y=y)
+    expect_like("detrend_grad", (len(g), g.shape[3]), g.dtype, scale=scale)
     dx = np.empty_like(_rows(g))
-    parallel(_standardize_grad, len(g), _rows(g), _rows(y), np.ascontiguousarray(scale), dx, grain=8)
+    parallel(_detrend_grad, len(g), _rows(g), _rows(y), np.ascontiguousarray(scale), dx, grain=8)
     return dx.reshape(g.shape)

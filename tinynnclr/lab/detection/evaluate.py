@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from ...datasets import toybox
 from ...models import Encoder
-from ..protocols.context import Finding, Row, Subject
+from ..protocols.context import EvalContext, EvalResult, Row
 from ..protocols.finetune import fine_tune
 from . import playroom
 from .average_precision import Marks, average_precision, box_overlap, mask_overlap
@@ -21,14 +21,14 @@ HOW = {"frozen": True, "fine-tuned": False}
 
 
 @dataclass(frozen=True)
-class DenseFinding(Finding):
+class DetectionResult(EvalResult):
     """Also what a picture shows: a few test scenes, and what the judged encoder's detectors found in them."""
 
     truth: Playroom | None = None
     found: dict[str, Playroom] = field(default_factory=dict)
 
 
-def dense(subject: Subject) -> DenseFinding:
+def dense(subject: EvalContext) -> DetectionResult:
     """Detectors on the judged encoder, on random weights and on a supervised encoder, each frozen and fine-tuned.
 
     Raises ValueError for an encoder that has no map.
@@ -48,11 +48,11 @@ def dense(subject: Subject) -> DenseFinding:
                 rows.append({"encoder": name, "how": how, **measure(detector, test)})
                 if name == subject.config.method:
                     found[f"{name}, {how}"] = as_scenes(detector, shown)
-    return DenseFinding(rows, _rules(), None, shown, found)
+    return DetectionResult(rows, _rules(), None, shown, found)
 
 
 
-def supervised_encoder(subject: Subject) -> Encoder:
+def supervised_encoder(subject: EvalContext) -> Encoder:
     """The encoder at its random weights, trained to name the class of single toys."""
     toys = toybox.make(TOYS).dataset()
     return fine_tune(subject.config, subject.untrained, toys, subject.config.seed, TOY_STEPS).encoder

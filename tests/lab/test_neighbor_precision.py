@@ -1,12 +1,12 @@
-"""Verdicts and the dial, by hand-made numbers: what held, what did not, what could not be seen, where friends help."""
+"""Verdicts and the oracle, by hand-made numbers: what held, what did not, what could not be seen, where friends help."""
 import numpy as np
 import pytest
 from small import random_data, small_config
 
 from tinynnclr import Tensor
-from tinynnclr.lab.paper_tables.friends import DIALS, answer, crossing, crossing_interval, gains
+from tinynnclr.lab.paper_tables.neighbor_precision import ORACLES, answer, crossing, crossing_interval, gains
 from tinynnclr.lab.paper_tables.table import difference, verdict
-from tinynnclr.methods.dial import told_rows
+from tinynnclr.methods.oracle_nnclr import oracle_rows
 from tinynnclr.train.run import Run
 
 
@@ -54,31 +54,31 @@ def test_the_answer_tells_the_numbers():
     for seed in range(3):
         cells["off", seed] = {"knn": 0.70 + 0.01 * seed}
         for a in (0, 0.25, 0.5, 0.75, 1):
-            cells[f"dial {a:g}", seed] = {"knn": 0.70 + 0.01 * seed + 0.1 * (a - 0.5), "mean agreement": a}
-        cells["nnclr, from the start", seed] = {"knn": 0.68 + 0.01 * seed, "mean agreement": 0.3}
+            cells[f"oracle {a:g}", seed] = {"knn": 0.70 + 0.01 * seed + 0.1 * (a - 0.5), "mean neighbor_accuracy": a}
+        cells["nnclr, from the start", seed] = {"knn": 0.68 + 0.01 * seed, "mean neighbor_accuracy": 0.3}
     said = answer(cells, {})
     assert "A random image of the drawn class helps from about 50% of them being right (95 % interval 50% to 50" in said
     assert "at 100% it is worth +5.0 ± 0.0 points" in said
     assert "nnclr, from the start 30%, -2.0 ± 0.0 points" in said
-    assert gains(cells)["dial 0.25"][0] == 0.25
+    assert gains(cells)["oracle 0.25"][0] == 0.25
 
 
 def test_what_is_lent_is_told_but_not_foretold():
     cells = {}
     for seed, noise in enumerate((-0.001, 0, 0.001)):
         cells["off", seed] = {"knn": 0.7}
-        cells["nnclr, from the start", seed] = {"knn": 0.65 + noise, "mean agreement": 0.3}
-        for a in DIALS["dial"]:
-            cells[f"dial {a:g}", seed] = {"knn": 0.6 + 0.05 * a, "mean agreement": a}
+        cells["nnclr, from the start", seed] = {"knn": 0.65 + noise, "mean neighbor_accuracy": 0.3}
+        for a in ORACLES["oracle"]:
+            cells[f"oracle {a:g}", seed] = {"knn": 0.6 + 0.05 * a, "mean neighbor_accuracy": a}
     said = answer(cells, {"elsewhere: nnclr, from the start": (0.4, [3.0, 3.1, 2.9])})
     assert "elsewhere: nnclr, from the start 40%, +3.0 ± 0.2 points" in said
-    assert said.endswith("1 whose gain or loss is larger than its interval, 1 do as the curve of 'dial' foretells.")
+    assert said.endswith("1 whose gain or loss is larger than its interval, 1 do as the curve of 'oracle' foretells.")
 
 
-@pytest.mark.parametrize("agreement", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("neighbor_accuracy", [0.0, 0.3, 1.0])
 def test_the_dial_does_as_it_is_told(agreement, rng):
     anchors, queued = rng.integers(0, 10, 5000), rng.integers(0, 10, 300)
-    found = told_rows(anchors, queued, agreement, rng)
+    found = oracle_rows(anchors, queued, agreement, rng)
     same = (queued[found] == anchors).mean()
     assert abs(same - agreement) <= 3 * (agreement * (1 - agreement) / 5000) ** 0.5
     assert len(set(found)) > 250  # any row of the kind, not the first
@@ -87,16 +87,16 @@ def test_the_dial_does_as_it_is_told(agreement, rng):
 def test_the_nearest_of_the_kind_where_that_is_asked_for(rng):
     anchors, queued = np.array([0, 1]), np.array([0, 1, 0, 1])
     liking = np.array([[0.1, 0.9, 0.2, 0.3], [0.5, -0.9, 0.4, -0.8]])
-    assert told_rows(anchors, queued, 1.0, rng, liking).tolist() == [2, 3]
-    assert told_rows(anchors, queued, 0.0, rng, liking).tolist() == [1, 0]
+    assert oracle_rows(anchors, queued, 1.0, rng, liking).tolist() == [2, 3]
+    assert oracle_rows(anchors, queued, 0.0, rng, liking).tolist() == [1, 0]
 
 
 def test_where_there_is_none_of_the_kind_any_will_do(rng):
-    assert set(told_rows(np.zeros(50, int), np.ones(4, int), 1.0, rng)) == {0, 1, 2, 3}
+    assert set(oracle_rows(np.zeros(50, int), np.ones(4, int), 1.0, rng)) == {0, 1, 2, 3}
 
 
 def test_the_dials_neighbours_are_constants_of_the_queue():
-    run = Run(small_config(method="dial", told_agreement=1.0), random_data(64))
+    run = Run(small_config(method="oracle_nnclr", oracle_precision=1.0), random_data(64))
     method, ids = run.method, np.arange(16)
     method.support_set.enqueue(np.random.default_rng(0).standard_normal((32, 8), np.float32), np.arange(32))
     method.start(10)
@@ -108,15 +108,15 @@ def test_the_dials_neighbours_are_constants_of_the_queue():
 
 
 @pytest.mark.parametrize(("gain", "words"), [
-    (-2, "the 1 whose gain or loss is larger than its interval, 1 do as the curve of 'dial' foretells."),
-    (2, "0 do as the curve of 'dial' foretells; nnclr, from the start do not"),
+    (-2, "the 1 whose gain or loss is larger than its interval, 1 do as the curve of 'oracle' foretells."),
+    (2, "0 do as the curve of 'oracle' foretells; nnclr, from the start do not"),
     (0, "No real run's gain or loss is larger than its interval"),
 ])
 def test_the_answer_says_whether_real_runs_do_as_the_dial_foretells(gain, words):
     cells = {}
     for seed, noise in enumerate((-0.001, 0, 0.001)):
         cells["off", seed] = {"knn": 0.7}
-        cells["nnclr, from the start", seed] = {"knn": 0.7 + gain / 100 + noise, "mean agreement": 0.3}
+        cells["nnclr, from the start", seed] = {"knn": 0.7 + gain / 100 + noise, "mean neighbor_accuracy": 0.3}
         for a in (0, 0.25, 0.5, 0.75, 1):
-            cells[f"dial {a:g}", seed] = {"knn": 0.65 + 0.1 * a, "mean agreement": a}
+            cells[f"oracle {a:g}", seed] = {"knn": 0.65 + 0.1 * a, "mean neighbor_accuracy": a}
     assert words in answer(cells, {})

@@ -1,9 +1,9 @@
-"""An experiment, not a method: NNCLR whose neighbours are as good as a dial says, for the labels choose them.
+"""An experiment, not a method: NNCLR whose neighbours are chosen by the labels, with a set precision.
 
-    loss = NNCLR's, with NN(z) = a row of the queue, of z's class with probability told_agreement
+    loss = NNCLR's, with NN(z) = a row of the queue, of z's class with probability oracle_precision
 
-The positive is a random row of the queue of the anchor's own class with probability `told_agreement`, else one of
-another class; both views of an image get the same one. With `told_nearest` it is the nearest of that kind, each view's
+The positive is a random row of the queue of the anchor's own class with probability `oracle_precision`, else one of
+another class; both views of an image get the same one. With `oracle_nearest` it is the nearest of that kind, each view's
 own. All else is NNCLR's. It answers how often a neighbour must be right before it helps.
 """
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from ..tensor import Tensor
 from .nnclr import NNCLR
 
 
-class Dial(NNCLR):
+class OracleNNCLR(NNCLR):
     """NNCLR that reads the labels of `data` to choose its positives; left out of `compare --methods all`."""
 
-    name = "dial"
+    name = "oracle_nnclr"
 
     @dataclass(frozen=True)
     class Config(NNCLR.Config):
         """The options of NNCLR, and how good its neighbours are."""
 
-        told_agreement: float = option(1.0, "share of neighbours of the anchor's class, chosen by the labels", least=0,
+        oracle_precision: float = option(1.0, "share of neighbours of the anchor's class, chosen by the labels", least=0,
                                        most=1)
-        told_nearest: bool = option(False, "the nearest one of that kind rather than a random one")
+        oracle_nearest: bool = option(False, "the nearest one of that kind rather than a random one")
 
     experiment = uses_labels = True
 
@@ -50,12 +50,12 @@ class Dial(NNCLR):
             return z, None
         rng = np.random.default_rng((self.config.seed, int(self.steps[0])))  # so that a resumed run draws the same
         queued = self.labels_of[0][self.support_set.ids]
-        liking = kernels.matmul(unit_rows(z.numpy()), self.support_set.rows.T) if self.config.told_nearest else None
-        found = told_rows(self.anchors[0], queued, self.config.told_agreement, rng, liking)
+        liking = kernels.matmul(unit_rows(z.numpy()), self.support_set.rows.T) if self.config.oracle_nearest else None
+        found = oracle_rows(self.anchors[0], queued, self.config.oracle_precision, rng, liking)
         return self.support_set.rows[found], found
 
 
-def told_rows(anchors: np.ndarray, queued: np.ndarray, agreement: float, rng: np.random.Generator,
+def oracle_rows(anchors: np.ndarray, queued: np.ndarray, agreement: float, rng: np.random.Generator,
               liking: np.ndarray | None = None) -> np.ndarray:
     """For each label of anchors (b,) an index into queued (q,) labels, of its own class with that probability.
 

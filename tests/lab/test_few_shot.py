@@ -6,7 +6,7 @@ from small import random_data, small_config
 from tinynnclr.kernels.l2_normalize import unit_rows
 from tinynnclr.lab.protocols import few_shot as fewshot
 from tinynnclr.lab.protocols import transfer_sets as others
-from tinynnclr.lab.protocols.context import Subject
+from tinynnclr.lab.protocols.context import EvalContext
 from tinynnclr.metrics.confidence import mean_and_interval
 from tinynnclr.models.encode import encode
 from tinynnclr.train.run import Run
@@ -59,7 +59,7 @@ def subject(monkeypatch):
                                 (fewshot, "QUERIES", 3)):
         monkeypatch.setattr(module, name, value)
     config, data = small_config(dataset="cifar10", seed=4), random_data(size=32)
-    return Subject(config, Run(config, data).method.encoder, (data, data), ("digits", "toybox"))
+    return EvalContext(config, Run(config, data).method.encoder, (data, data), ("digits", "toybox"))
 
 
 def test_the_rows_are_means_over_episodes(subject):

@@ -4,7 +4,7 @@ import pytest
 from one_line import fails
 
 from tinynnclr import kernels
-from tinynnclr.kernels.standardize import standardize_naive
+from tinynnclr.kernels.detrend import detrend_naive
 
 SHAPES = [(3, 24, 24, 3), (1, 1, 1, 1), (2, 1, 9, 3), (2, 9, 1, 2), (0, 8, 8, 3), (17, 5, 7, 1), (2, 32, 32, 4)]
 
@@ -13,10 +13,10 @@ SHAPES = [(3, 24, 24, 3), (1, 1, 1, 1), (2, 1, 9, 3), (2, 9, 1, 2), (0, 8, 8, 3)
 @pytest.mark.parametrize(("dtype", "atol"), [(np.float32, 5e-5), (np.float64, 1e-12)])
 def test_equals_least_squares(rng, shape, dtype, atol):
     x = rng.random(shape).astype(dtype)
-    y, scale = kernels.standardize(x)
+    y, scale = kernels.detrend(x)
     assert y.dtype == scale.dtype == dtype
     assert scale.shape == (shape[0], shape[3])
-    np.testing.assert_allclose(y, standardize_naive(x), rtol=0, atol=atol)
+    np.testing.assert_allclose(y, detrend_naive(x), rtol=0, atol=atol)
 
 
 def test_light_changes_nothing(rng):
@@ -24,12 +24,12 @@ def test_light_changes_nothing(rng):
     x = rng.random((4, 16, 16, 3))
     rows, columns = np.arange(16)[:, None, None], np.arange(16)[:, None]
     lit = 0.3 * x + 0.2 + 0.01 * rows - 0.02 * columns
-    np.testing.assert_allclose(kernels.standardize(lit, 0)[0], kernels.standardize(x, 0)[0], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(kernels.detrend(lit, 0)[0], kernels.detrend(x, 0)[0], rtol=0, atol=1e-10)
 
 
 def test_nothing_but_light_leaves_almost_nothing():
     x = np.broadcast_to(0.1 * np.arange(8, dtype=np.float32)[:, None, None], (1, 8, 8, 3))  # not contiguous, too
-    assert np.abs(kernels.standardize(x)[0]).max() < 1e-4
+    assert np.abs(kernels.detrend(x)[0]).max() < 1e-4
 
 
 def test_the_same_bytes_for_any_number_of_threads(rng):
@@ -39,15 +39,15 @@ def test_the_same_bytes_for_any_number_of_threads(rng):
     try:
         for threads in (1, 2, 3):
             kernels.set_num_threads(threads)
-            y, scale = kernels.standardize(x)
-            results.append((y.tobytes(), kernels.standardize_grad(g, y, scale).tobytes()))
+            y, scale = kernels.detrend(x)
+            results.append((y.tobytes(), kernels.detrend_grad(g, y, scale).tobytes()))
     finally:
         kernels.set_num_threads(before)
     assert results[0] == results[1] == results[2]
 
 
 def test_shapes_that_are_no_images():
-    with fails(ValueError, "standardize", "(n, h, w, c)", "(3, 4)"):
-        kernels.standardize(np.ones((3, 4), np.float32))
-    with fails(ValueError, "standardize", "(2, 0, 4, 3)"):
-        kernels.standardize(np.ones((2, 0, 4, 3), np.float32))
+    with fails(ValueError, "detrend", "(n, h, w, c)", "(3, 4)"):
+        kernels.detrend(np.ones((3, 4), np.float32))
+    with fails(ValueError, "detrend", "(2, 0, 4, 3)"):
+        kernels.detrend(np.ones((2, 0, 4, 3), np.float32))

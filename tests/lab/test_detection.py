@@ -10,8 +10,8 @@ from tqdm import tqdm
 from tinynnclr import Tensor
 from tinynnclr.lab.detection import centre_head, detector, feature_map, judge, keypoints, masks, playroom
 from tinynnclr.lab.plots.detection import draw_dense
-from tinynnclr.lab.protocols.context import Subject
-from tinynnclr.lab.registry import judge_into
+from tinynnclr.lab.protocols.context import EvalContext
+from tinynnclr.lab.registry import evaluate_into
 from tinynnclr.methods import METHODS
 from tinynnclr.models import ENCODERS, LabEncoder, TinyCNN
 from tinynnclr.tensor import no_grad
@@ -258,7 +258,7 @@ def test_the_protocol_leaves_its_files(tmp_path, monkeypatch):
     config = small_config(dataset="toybox")
     data = random_data()
     net = METHODS[config.method].make_encoder(config, np.random.default_rng(3))
-    finding = judge_into(tmp_path, "dense", Subject(config, net, (data, data)))
+    finding = evaluate_into(tmp_path, "dense", EvalContext(config, net, (data, data)))
     rows = json.loads((tmp_path / "dense.json").read_bytes())["rows"]
     assert [(row["encoder"], row["how"]) for row in rows] == [
         (name, how) for name in ("nnclr", "random weights", "supervised") for how in ("frozen", "fine-tuned")]
@@ -268,5 +268,5 @@ def test_the_protocol_leaves_its_files(tmp_path, monkeypatch):
     assert "40 scenes" in (tmp_path / "dense.md").read_text(encoding="utf-8")
     picture = np.asarray(Image.open(tmp_path / "dense.png"))
     assert picture.std() > 20
-    several = draw_dense(judge.DenseFinding([*finding.rows, *finding.rows], ""), tmp_path / "two seeds.png", "")
+    several = draw_dense(judge.DetectionResult([*finding.rows, *finding.rows], ""), tmp_path / "two seeds.png", "")
     assert len(np.asarray(Image.open(several))) < len(picture)  # no scenes, only the bars

@@ -9,9 +9,9 @@ from small import random_data, small_config
 
 from tinynnclr.datasets import toybox
 from tinynnclr.lab.protocols import semi_supervised as semi
-from tinynnclr.lab.protocols.context import Subject
+from tinynnclr.lab.protocols.context import EvalContext
 from tinynnclr.lab.protocols.frozen_features import choose_strength
-from tinynnclr.lab.registry import judge_into
+from tinynnclr.lab.registry import evaluate_into
 from tinynnclr.metrics.linear_probe import linear_accuracy
 from tinynnclr.models.encode import pixels
 from tinynnclr.train.run import Run
@@ -78,7 +78,7 @@ def test_the_published_lists_are_those_that_the_function_gives():
 def subject(monkeypatch):
     monkeypatch.setattr(semi, "STEPS", 4)
     config, data = small_config(seed=2), (random_data(100), random_data(60, seed=1))
-    return Subject(config, Run(config, data[0]).method.encoder, data)
+    return EvalContext(config, Run(config, data[0]).method.encoder, data)
 
 
 def test_its_rows(subject, tmp_path):
@@ -95,7 +95,7 @@ def test_its_rows(subject, tmp_path):
                                                         pixels(test.images), test.labels, 1e-3)
     assert "Labels of 4 (1 %) and 10 (10 %) training images" in found.rules
     assert found.chance == 1 / 4
-    again = judge_into(tmp_path, "semi", subject)
+    again = evaluate_into(tmp_path, "semi", subject)
     stored = json.loads((tmp_path / "semi.json").read_text(encoding="utf-8"))
     assert stored["label_lists"] == found.label_lists == again.label_lists
     assert stored["rows"] == found.rows
@@ -114,7 +114,7 @@ def test_only_the_labels_that_are_told_count(subject):
     with pytest.MonkeyPatch.context() as patch:  # the same images are told, whatever the labels say
         lists = {share: semi.label_list(train.labels, share, 2) for share in semi.SHARES}
         patch.setattr(semi, "label_list", lambda labels, share, seed: lists[share])
-        results = [semi.semi(Subject(subject.config, subject.encoder, (
+        results = [semi.semi(EvalContext(subject.config, subject.encoder, (
             type(train)(train.images, labels, train.class_names), test))).rows for labels in calls]
     assert results[0] == found.rows
     assert results[1] != found.rows
