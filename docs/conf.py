@@ -1,4 +1,6 @@
-"""The site: `python -m sphinx -W --keep-going docs build/site`. Nothing is fetched and no lesson is run."""
+"""The site: `python -m sphinx -W --keep-going docs build/site`. Nothing is fetched and no lesson is
+run.
+"""
 import sys
 from pathlib import Path
 
@@ -29,7 +31,8 @@ smartquotes = False  # "--flag" is no dash
 
 
 def setup(app):
-    """Called by Sphinx: write the pages that are made of something else, then let it read them all."""
+    """Called by Sphinx: write the pages that are made of something else, then let it read them all.
+    """
     app.connect("builder-inited", lambda app: pages.write(Path(app.srcdir)))
     app.connect("autodoc-process-docstring", docstrings.process)
     app.add_html_math_renderer("mathml", (formulas.inline, None), (formulas.block, None))

@@ -1,4 +1,6 @@
-"""Docstrings are plain text with formulas; Sphinx wants reStructuredText: text is escaped, what is set in stays."""
+"""Docstrings are plain text with formulas; Sphinx wants reStructuredText: text is escaped, what is
+set in stays.
+"""
 import re
 
 MARKS = re.compile(r"([*|\\]|(?<=\w)_(?=\W|$))")
@@ -19,7 +21,10 @@ def process(app, what, name, obj, options, lines):
 
 
 def plain(line):
-    """A line of text: `code` becomes ``code``, and what reStructuredText would take for a mark is escaped."""
+    """A line of text: `code` becomes ``code``, and what reStructuredText would take for a mark is
+    escaped.
+    """
     parts = re.split(r"(`[^`]+`)", line)
-    return "".join(f"`{part}`" if part.startswith("`") else MARKS.sub(r"\\\1", part.replace("`", r"\`"))
+    return "".join(f"`{part}`" if part.startswith("`") else MARKS.sub(r"\\\1",
+                                                                      part.replace("`", r"\`"))
                    for part in parts).strip()

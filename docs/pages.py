@@ -1,4 +1,6 @@
-"""The pages that are made of something else: lessons with folded solutions, the API floor by floor, the tables."""
+"""The pages that are made of something else: lessons with folded solutions, the API floor by floor,
+the tables.
+"""
 import importlib
 import json
 import pkgutil
@@ -15,15 +17,17 @@ from support.table import exercise_answers
 import tinynnclr
 
 ROOT = Path(__file__).parents[1]
-FLOORS = {  # what a reader may import, from the ground up
-    "tinynnclr": ["distributed", "tensor", "gradcheck", "config", "evaluate"],
-    "kernels": None, "ops": None, "nn": None, "models": None, "datasets": None, "metrics": None, "methods": None,
-    "train": None, "storage": None, "lab": None, "cli": None,
-}
+# what a reader may import, from the ground up
+FLOORS = {"tinynnclr": ["distributed", "tensor", "gradcheck", "config", "evaluate"],
+          "kernels": None, "ops": None, "nn": None, "models": None, "datasets": None,
+          "metrics": None, "methods": None, "train": None, "storage": None, "lab": None,
+          "cli": None,}
 
 
 def write(docs: Path) -> None:
-    """All of them, into docs/lessons, docs/papers, docs/api, and docs/tables.md, hard-to-break.md and mutants.md."""
+    """All of them, into docs/lessons, docs/papers, docs/api, and docs/tables.md, hard-to-break.md
+    and mutants.md.
+    """
     lessons(docs / "lessons")
     papers(docs / "papers")
     api(docs / "api")
@@ -33,12 +37,15 @@ def write(docs: Path) -> None:
 
 
 def lessons(folder: Path) -> None:
-    """The stored notebooks, each exercise followed by one answer, folded; and the page that lists them."""
+    """The stored notebooks, each exercise followed by one answer, folded; and the page that lists
+    them.
+    """
     folder.mkdir(exist_ok=True)
     names = []
     for path in sorted((ROOT / "lessons").glob("[0-9][0-9]_*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        with_answers(notebook, dict(exercise_answers(ROOT / "lessons" / "solutions" / f"{path.name[:2]}.py")))
+        with_answers(notebook,
+                     dict(exercise_answers(ROOT / "lessons" / "solutions" / f"{path.name[:2]}.py")))
         with_words(notebook)
         nbformat.write(notebook, folder / path.name)
         names.append(path.stem)
@@ -52,8 +59,9 @@ def with_answers(notebook, answers: dict[str, str]) -> None:
     for name, cell in exercise_cells(notebook).items():
         position = notebook.cells.index(cell) + 2
         answer = nbformat.v4.new_code_cell(answers[name], id=f"answer-{name.replace('.', '-')}")
-        answer.metadata.update(tags=["hide-input"], mystnb={"code_prompt_show": f"One answer to {name}",
-                                                            "code_prompt_hide": f"Hide the answer to {name}"})
+        answer.metadata.update(tags=["hide-input"],
+                               mystnb={"code_prompt_show": f"One answer to {name}",
+                                       "code_prompt_hide": f"Hide the answer to {name}"})
         notebook.cells.insert(position, answer)
 
 
@@ -67,7 +75,9 @@ def with_words(notebook) -> None:
 
 
 def papers(folder: Path) -> None:
-    """A page for each table that `tinynnclr reproduce` made, with its picture, and the page that lists them."""
+    """A page for each table that `tinynnclr reproduce` made, with its picture, and the page that
+    lists them.
+    """
     folder.mkdir(exist_ok=True)
     names, lines = [], []
     for path in sorted((ROOT / "results" / "reproduce").glob("*.md")):
@@ -80,8 +90,9 @@ def papers(folder: Path) -> None:
         (folder / path.name).write_text(f"# {question}{where}\n\n{shown}\n{text}", encoding="utf-8")
         names.append(path.stem)
         lines.append(f"- [{name}{where}]({path.stem}.md): {question}")
-    head = ["# The papers' tables, at our scale", "", "Each is made by one command, `tinynnclr reproduce TABLE`, with "
-            "the paper's own numbers beside it and a sentence that says whether its claim held here.", ""]
+    head = ["# The papers' tables, at our scale", "", "Each is made by one command, `tinynnclr "
+            "reproduce TABLE`, with the paper's own numbers beside it and a sentence that says "
+            "whether its claim held here.", ""]
     contents = ["", "```{toctree}", ":hidden:", "", *names, "```", ""]
     (folder / "index.md").write_text("\n".join([*head, *lines, *contents]), encoding="utf-8")
 
@@ -92,8 +103,9 @@ def api(folder: Path) -> None:
     for floor, modules in FLOORS.items():
         package = "tinynnclr" if floor == "tinynnclr" else f"tinynnclr.{floor}"
         found = importlib.import_module(package)
-        modules = modules or [m.name.removeprefix(f"{package}.")
-                              for m in pkgutil.walk_packages(found.__path__, f"{package}.") if ".bench." not in m.name]
+        modules = modules or [m.name.removeprefix(f"{package}.") for m
+                              in pkgutil.walk_packages(found.__path__, f"{package}.") if ".bench."
+                              not in m.name]
         lines = [package, "=" * len(package), "", *entry(package, members=False)]
         for module in modules:
             name = f"{package}.{module}"
@@ -107,7 +119,9 @@ def entry(module: str, members: bool) -> list[str]:
 
 
 def tables() -> str:
-    """The page of what was measured: the README's own sections, so that no number stands in two places."""
+    """The page of what was measured: the README's own sections, so that no number stands in two
+    places.
+    """
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     start = readme.index("## What it shows")
     text = readme[start:readme.index("\n## ", start + 1)]
@@ -115,11 +129,11 @@ def tables() -> str:
     text = re.sub(r"\]\(docs/", "](", text.replace("## What it shows", "# What it shows", 1))
     text = text.replace("](results/reproduce/", "](papers/")
     text = re.sub(r"^##(#+) ", r"#\1 ", text, flags=re.M)
-    rows = [f"| {r['measure']} | {r['case']} | {seconds(r['ours_s'])} | {r['peer']} | {seconds(r['peer_s'])} | "
-            f"{number(r['ratio'])} |" for r in bench if r.get("peer")]
-    head = ["## Every case of the benchmark", "", f"`tinynnclr bench`, version {tinynnclr.__version__}; the ratio is "
-            "the peer's time divided by ours.", "", "| measure | case | ours | peer | peer's | ratio |",
-            "|---|---|---|---|---|---|"]
+    rows = [f"| {r['measure']} | {r['case']} | {seconds(r['ours_s'])} | {r['peer']} | "
+            f"{seconds(r['peer_s'])} | {number(r['ratio'])} |" for r in bench if r.get("peer")]
+    head = ["## Every case of the benchmark", "", "`tinynnclr bench`, version "
+            f"{tinynnclr.__version__}; the ratio is the peer's time divided by ours.", "",
+            "| measure | case | ours | peer | peer's | ratio |", "|---|---|---|---|---|---|"]
     return "\n".join([text, "", *head, *rows, ""])
 
 

@@ -1,4 +1,6 @@
-"""Commands as a user gives them: a folder of small pictures, a run on it that takes a second, and what was printed."""
+"""Commands as a user gives them: a folder of small pictures, a run on it that takes a second, and
+what was printed.
+"""
 import os
 import subprocess
 import sys
@@ -13,10 +15,13 @@ import tinynnclr
 from tinynnclr.cli.commands import main
 from tinynnclr.methods.registry import METHODS, options_of
 
-TRAIN = ["train", "--dataset", "folder:pictures",
-         *(word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value)))]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(tinynnclr.__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
-COMPILING = "compiling the kernels, half a minute, once\n"  # on standard error, with cold caches only
+TRAIN = ["train", "--dataset", "folder:pictures", *(word for name,
+                                                    value in SMALL.items() for word
+                                                    in (f"--{name.replace('_', '-')}", str(value)))]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(tinynnclr.__file__).parents[1]),
+               "PYTHONIOENCODING": "utf-8"}
+# on standard error, with cold caches only
+COMPILING = "compiling the kernels, half a minute, once\n"
 
 
 def write_pictures(folder, classes=4, each=24):
@@ -30,17 +35,22 @@ def write_pictures(folder, classes=4, each=24):
 
 
 def fitting(arguments):
-    """The arguments of `train` or `compare` without the small sizes that none of their methods has an option for."""
+    """The arguments of `train` or `compare` without the small sizes that none of their methods has
+    an option for.
+    """
     words = [str(a) for a in arguments]
     flag = {"train": "--method", "compare": "--methods"}.get(words[0] if words else "")
     if flag not in words[:-1]:
         return words
-    methods = [word.partition(":")[0].strip() for word in words[len(words) - words[::-1].index(flag)].split(",")]
+    methods = [word.partition(":")[0].strip() for word in words[len(words)
+                                                                - words[::-1].index(flag)].split(
+            ",")]
     if not set(methods) <= set(METHODS):
         return words
     known = {name for method in methods for name in options_of(method)}
     foreign = {f"--{name.replace('_', '-')}" for name in (*SMALL, "clusters") if name not in known}
-    return [word for i, word in enumerate(words) if word not in foreign and (i == 0 or words[i - 1] not in foreign)]
+    return [word for i, word in enumerate(words) if word not in foreign and (i == 0 or words[i - 1]
+                                                                             not in foreign)]
 
 
 def run(capsys, *arguments):
@@ -56,7 +66,8 @@ def run(capsys, *arguments):
 
 
 def files(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p
+            in sorted(Path(folder).rglob("*")) if p.is_file()}
 
 
 def start(*words, cwd, **options):
@@ -64,4 +75,5 @@ def start(*words, cwd, **options):
     environment = {**ENVIRONMENT, "NUMBA_NUM_THREADS": "1",
                    "PYTHONPATH": f"{ENVIRONMENT['PYTHONPATH']}{os.pathsep}{TESTS}"}
     return subprocess.Popen([sys.executable, *map(str, words)], cwd=cwd, env=environment,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options, encoding="utf-8")
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options,
+                            encoding="utf-8")

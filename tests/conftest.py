@@ -1,14 +1,16 @@
 """What every test shares: one thread for NumPy's BLAS, no windows, a seeded generator, --all.
 
-`pytest` runs what finds most faults per second; `pytest --all` also runs the tests that are marked slow, and the others
-with more cases. `python tools/promises.py --full` sets FULL_COUNTS, and the tests of promises then run with most cases.
+`pytest` runs what finds most faults per second; `pytest --all` also runs the tests that are marked
+slow, and the others with more cases. `python tools/promises.py --full` sets FULL_COUNTS, and the
+tests of promises then run with most cases.
 """
 import gc
 import os
 import signal
 
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")  # read when NumPy is imported: our own threads do the heavy work
+    # read when NumPy is imported: our own threads do the heavy work
+    os.environ.setdefault(variable, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import guarded  # noqa: E402
@@ -17,7 +19,8 @@ import pytest  # noqa: E402
 
 
 def pytest_addoption(parser):
-    parser.addoption("--all", action="store_true", help="also the tests marked slow, and more cases of the others")
+    parser.addoption("--all", action="store_true", help="also the tests marked slow, and more "
+                     "cases of the others")
 
 
 def pytest_configure(config):
@@ -33,12 +36,15 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_collection_finish():
     gc.collect()
-    gc.freeze()  # thousands of tests are objects that stay: the collector need not look at them again and again
+    # thousands of tests are objects that stay: the collector need not look at them again and again
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
 def interrupts():
-    """A shell may start us with Ctrl-C ignored, as it does in the background; the tests of interrupts send it."""
+    """A shell may start us with Ctrl-C ignored, as it does in the background; the tests of
+    interrupts send it.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -50,12 +56,15 @@ def pytest_cmdline_main(config):
     if config.pluginmanager.hasplugin("xdist") and config.args_source == config.ArgsSource.TESTPATHS:
         if config.option.numprocesses is None and not config.option.usepdb:
             config.option.numprocesses, config.option.dist = 2, "loadfile"
-            os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # two processes of two threads would wait for each other
+            # two processes of two threads would wait for each other
+            os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 
 @pytest.fixture
 def count(request):
-    """count(few, many, most): how many cases; many with --all, most of them under `tools/promises.py --full`."""
+    """count(few, many, most): how many cases; many with --all, most of them under
+    `tools/promises.py --full`.
+    """
     def choose(few, many, most=None):
         chosen = many if request.config.getoption("--all") else few
         return most if most and os.environ.get("FULL_COUNTS") else chosen

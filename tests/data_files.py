@@ -4,12 +4,14 @@ import struct
 
 from tinynnclr.datasets import fashion_mnist
 
-CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship",
+                 "truck")
 
 
 def cifar_record(labels, image):
     """A record written the slow way: for each colour, each row, each pixel."""
-    pixels = [image[row, column, channel] for channel in range(3) for row in range(32) for column in range(32)]
+    pixels = [image[row, column, channel] for channel in range(3) for row in range(32) for column
+              in range(32)]
     return bytes(labels) + bytes(pixels)
 
 

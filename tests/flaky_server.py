@@ -1,4 +1,6 @@
-"""A web server on the loopback with bad habits that can be switched on: the one the download tests talk to."""
+"""A web server on the loopback with bad habits that can be switched on: the one the download tests
+talk to.
+"""
 import contextlib
 import itertools
 import socket
@@ -9,7 +11,9 @@ OLD, NEW = "Wed, 10 Jun 2009 12:00:00 GMT", "Wed, 11 Jun 2014 12:00:00 GMT"
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files` (name: bytes) at `url`; `log` has (path, Range asked for, status, body bytes sent)."""
+    """Serves `files` (name: bytes) at `url`; `log` has (path, Range asked for, status, body bytes
+    sent).
+    """
 
     daemon_threads = True
 
@@ -41,7 +45,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(302, b"", Location=server.redirect[self.path])
         elif body is None:
             self.answer(404, b"not here")
-        elif asked and server.ranges and (not server.if_range or self.headers["If-Range"] == server.modified):
+        elif asked and server.ranges and (not server.if_range or self.headers["If-Range"]
+                                          == server.modified):
             start = int(asked.removeprefix("bytes=").removesuffix("-")) + server.shift
             if start < len(body):
                 place = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"}
@@ -60,7 +65,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, str(value))
         sent = body[: self.server.cut]
-        self.server.log.append((self.path, self.headers["Range"], status, len(sent)))  # before the client can go on
+        # before the client can go on
+        self.server.log.append((self.path, self.headers["Range"], status, len(sent)))
         self.end_headers()
         self.wfile.write(sent)
         if self.server.stall:
@@ -83,7 +89,9 @@ def running(files):
 
 @contextlib.contextmanager
 def answering(*answers, host="127.0.0.1"):
-    """The port of a server that gives these answers (bytes, or an iterable of them), one a connection; its requests."""
+    """The port of a server that gives these answers (bytes, or an iterable of them), one a
+    connection; its requests.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, 0), family=family) as listener:
         requests = []

@@ -1,4 +1,6 @@
-"""Checks that every kernel must pass: nothing outside is read or written, and threads change no byte."""
+"""Checks that every kernel must pass: nothing outside is read or written, and threads change no
+byte.
+"""
 import contextlib
 import math
 import sys
@@ -18,7 +20,8 @@ def surround(array):
 
 
 class _GuardedNumpy:
-    """NumPy, except that new arrays lie in the middle of larger ones whose border nobody may touch."""
+    """NumPy, except that new arrays lie in the middle of larger ones whose border nobody may touch.
+    """
 
     def __init__(self):
         self.made = []
@@ -46,7 +49,8 @@ class _GuardedNumpy:
 
 @contextlib.contextmanager
 def guarded(monkeypatch, kernel):
-    """Inside, the arrays that the module of this kernel makes for its results are guarded; checked at the end.
+    """Inside, the arrays that the module of this kernel makes for its results are guarded; checked
+    at the end.
 
     Call the kernels once before: what Numba compiles in here would see the guard.
     """
@@ -71,14 +75,17 @@ def same_bytes(threads, compute):
 
 
 def views(array):
-    """Arrays of this shape in many layouts: transposed, strided, reversed, repeated; with --all read-only, too."""
+    """Arrays of this shape in many layouts: transposed, strided, reversed, repeated; with --all
+    read-only, too.
+    """
     yield np.asfortranarray(array)
     wide = np.zeros([2 * size for size in array.shape], array.dtype)
     every_second = wide[tuple(slice(None, None, 2) for _ in array.shape)]
     every_second[...] = array
     yield every_second
     yield array[::-1].copy()[::-1]
-    if array.dtype == np.float32 and read_only:  # to Numba another type, compiled anew: once is enough
+    # to Numba another type, compiled anew: once is enough
+    if array.dtype == np.float32 and read_only:
         frozen = array.copy()
         frozen.flags.writeable = False
         yield frozen

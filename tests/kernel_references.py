@@ -1,4 +1,6 @@
-"""What the larger kernels compute, as plain NumPy in float64 that refuses whatever the kernels must refuse."""
+"""What the larger kernels compute, as plain NumPy in float64 that refuses whatever the kernels must
+refuse.
+"""
 import numpy as np
 
 from tinynnclr.kernels.augment import augment_naive
@@ -71,7 +73,8 @@ def _windows(shape, size, stride, padding):
     n, h, w, c = whole(*shape)
     stride = size if stride is None else stride
     size, stride, padding = whole(size, stride, padding)
-    need(size >= 1, stride >= 1, 0 <= 2 * padding <= size, min(h, w) >= 1, min(h, w) >= size - 2 * padding)
+    need(size >= 1, stride >= 1, 0 <= 2 * padding <= size, min(h, w) >= 1,
+         min(h, w) >= size - 2 * padding)
     need(max(shape) < 1000, size < 100)
     for i in range((h + 2 * padding - size) // stride + 1):
         for j in range((w + 2 * padding - size) // stride + 1):
@@ -98,8 +101,9 @@ def max_pool(x, size, stride, padding):
 def max_pool_grad(g, where, input_shape):
     """Number by number."""
     n, h, w, c = whole(*input_shape)
-    need(g.ndim == 4, g.shape == where.shape, (g.shape[0], g.shape[3]) == (n, c), where.dtype.kind in "iu",
-         not where.size or 0 <= where.min() <= where.max() < h * w, min(input_shape) >= 0)
+    need(g.ndim == 4, g.shape == where.shape, (g.shape[0], g.shape[3]) == (n, c),
+         where.dtype.kind in "iu", not where.size or 0 <= where.min() <= where.max() < h * w,
+         min(input_shape) >= 0)
     dx = np.zeros((n, h * w, c))
     for i, j, k, channel in np.ndindex(g.shape):
         dx[i, where[i, j, k, channel], channel] += g[i, j, k, channel]
@@ -107,7 +111,9 @@ def max_pool_grad(g, where, input_shape):
 
 
 def avg_pool(x, size, stride, padding, back_to=None):
-    """The mean of each window; with back_to, x is its gradient, and dL/d(images of that shape) comes back."""
+    """The mean of each window; with back_to, x is its gradient, and dL/d(images of that shape)
+    comes back.
+    """
     shape = tuple(back_to or x.shape)
     need(len(shape) == 4, min(shape) >= 0)
     places = list(_windows(shape, size, stride, padding))
@@ -125,15 +131,18 @@ def avg_pool(x, size, stride, padding, back_to=None):
 def augment(images, indices, params, size, parallel):
     """As `augment_naive`, for what is in range."""
     size, = whole(size)
-    need(size >= 1, images.dtype == np.uint8, indices.dtype.kind in "iu" or not indices.size, indices.ndim == 1)
-    need(indices.min(initial=0) >= 0, indices.max(initial=0) < len(images), params.shape == (len(indices), 13))
+    need(size >= 1, images.dtype == np.uint8, indices.dtype.kind in "iu" or not indices.size,
+         indices.ndim == 1)
+    need(indices.min(initial=0) >= 0, indices.max(initial=0) < len(images),
+         params.shape == (len(indices), 13))
     need(np.isfinite(params).all(), images.ndim == 4, images.shape[3] == 3, size < 1000)
     return augment_naive(images, indices, params, size)
 
 
 def cross_entropy(logits, labels, g=None, log_sums=None):
     """(losses, log_sums, gradient of the logits for log_sums as given)."""
-    need(logits.ndim == 2, labels.shape == logits.shape[:1], labels.dtype.kind in "iu", logits.shape[1] > 0)
+    need(logits.ndim == 2, labels.shape == logits.shape[:1], labels.dtype.kind in "iu",
+         logits.shape[1] > 0)
     need(labels.min(initial=0) >= 0, labels.max(initial=0) < logits.shape[1])
     rows = np.arange(len(logits))
     top = logits.max(axis=1)
@@ -175,7 +184,9 @@ def normalize_grad(g, x, weight, bias, mean, var, eps, relu=False, constant_stat
     need(g.shape == x.shape)
     g = np.where(y <= 0, 0, g) if relu else g
     xhat, axes = (x - mean) / np.sqrt(var + eps), tuple(range(x.ndim - 1))
-    total, along, m = g.sum(axes), (g * xhat).sum(axes), np.inf if constant_stats else x.size / max(x.shape[-1], 1)
+    total, along, m = g.sum(axes), (g
+                                    * xhat).sum(axes), np.inf if constant_stats else x.size / max(
+            x.shape[-1], 1)
     return weight / np.sqrt(var + eps) * (g - total / m - xhat * (along / m)), along, total
 
 
@@ -185,17 +196,21 @@ def _less_planes(x):
     rows, columns = np.mgrid[:h, :w]
     planes = np.stack([np.ones(h * w), rows.ravel(), columns.ravel()], 1)
     flat = x.transpose(1, 2, 0, 3).reshape(h * w, n * c)
-    return (flat - planes @ (np.linalg.pinv(planes) @ flat)).reshape(h, w, n, c).transpose(2, 0, 1, 3)
+    return (flat - planes @ (np.linalg.pinv(planes) @ flat)).reshape(h, w, n, c).transpose(2, 0, 1,
+                                                                                           3)
 
 
 def detrend_grad(g, y, scale):
     """dx = scale * (P g - y * mean(g * y)), P g being what least squares leaves of g."""
-    need(g.ndim == 4, g.shape == y.shape, scale.shape == (len(g), g.shape[-1]), 0 not in g.shape[1:])
+    need(g.ndim == 4, g.shape == y.shape, scale.shape == (len(g), g.shape[-1]),
+         0 not in g.shape[1:])
     return scale[:, None, None] * (_less_planes(g) - y * (g * y).mean((1, 2), keepdims=True))
 
 
 def detrend(x, eps):
-    """(y, None): each channel less its plane, over its spread. The scale is what the gradient's case needs."""
+    """(y, None): each channel less its plane, over its spread. The scale is what the gradient's
+    case needs.
+    """
     need(x.ndim == 4, 0 not in x.shape[1:])
     left = _less_planes(x)
     return left / np.sqrt((left * left).mean((1, 2), keepdims=True) + eps), None
@@ -210,13 +225,17 @@ def updated(naive):
 
 
 def roi_places(boxes, image, size, samples, shape):
-    """(box, bin down, bin across, weight, (map, row, column)) of every pixel that is read, weights of 0 among them."""
+    """(box, bin down, bin across, weight, (map, row, column)) of every pixel that is read, weights
+    of 0 among them.
+    """
     _, h, w, _ = shape
-    need(boxes.ndim == 2, boxes.shape[1:] == (4,), image.shape == boxes.shape[:1], 0 not in (h, w), size >= 1)
+    need(boxes.ndim == 2, boxes.shape[1:] == (4,), image.shape == boxes.shape[:1], 0 not in (h, w),
+         size >= 1)
     need(image.min(initial=0) >= 0, image.max(initial=0) < shape[0], 1 <= samples < 100, size < 100)
     for r, i, j, a, b in np.ndindex(len(boxes), size, size, samples, samples):
         corners = []
-        for low, high, part, place, length in ((*boxes[r, 1::2], i, a, h), (*boxes[r, 0::2], j, b, w)):
+        for low, high, part, place, length in ((*boxes[r, 1::2], i, a, h),
+                                               (*boxes[r, 0::2], j, b, w)):
             at = low + (part + (place + 0.5) / samples) * ((high - low) / size)
             if not -1 <= at <= length:
                 break
@@ -238,7 +257,8 @@ def roi_align(x, boxes, image, size, samples=2):
 
 
 def roi_align_grad(g, boxes, image, input_shape, samples=2):
-    need(g.ndim == 4, len(input_shape) == 4, g.shape == (len(boxes), g.shape[1], g.shape[1], input_shape[3]))
+    need(g.ndim == 4, len(input_shape) == 4, g.shape == (len(boxes), g.shape[1], g.shape[1],
+                                                         input_shape[3]))
     dx = np.zeros(input_shape)
     for r, i, j, weight, pixel in roi_places(boxes, image, g.shape[1], samples, input_shape):
         dx[pixel] += weight * g[r, i, j]

@@ -1,8 +1,12 @@
-"""Kill a training many times, each time at another moment, and see that it goes on as if nothing had been.
+"""Kill a training many times, each time at another moment, and see that it goes on as if nothing
+had been.
 
-    python tests/kill_server.py COUNT SEED      prints a line of JSON; run in an empty folder, with one thread
+    python tests/kill_server.py COUNT SEED
 
-The processes are forks of this one, which has the package loaded: a kill and a continuation take a second, not ten.
+It prints a line of JSON; run it in an empty folder, with one thread.
+
+The processes are forks of this one, which has the package loaded: a kill and a continuation take a
+second, not ten.
 """
 import functools
 import json
@@ -74,16 +78,22 @@ class TickingFile:
 
 
 def instrument():
-    """Moments: around every step's parts, every half of a write, and all that puts a file in its place."""
+    """Moments: around every step's parts, every half of a write, and all that puts a file in its
+    place.
+    """
     train.two_views = ticking(train.two_views)
     SGD.step = ticking(SGD.step)
-    disk.os = SimpleNamespace(**{**vars(os), "fsync": ticking(os.fsync), "replace": ticking(os.replace)})
-    disk.open = lambda path, mode="r": TickingFile(open(path, mode)) if "w" in mode else open(path, mode)
+    disk.os = SimpleNamespace(**{**vars(os), "fsync": ticking(os.fsync),
+                                 "replace": ticking(os.replace)})
+    disk.open = lambda path, mode="r": TickingFile(open(path, mode)) if "w" in mode else open(path,
+                                                                                              mode)
     run_dir.write_metrics = ticking(run_dir.write_metrics)
 
 
 def child(arguments, moment=-1, delay=None):
-    """(exit status, the moments that passed) of a command in a fork, killed at a moment or after `delay` seconds."""
+    """(exit status, the moments that passed) of a command in a fork, killed at a moment or after
+    `delay` seconds.
+    """
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -113,15 +123,21 @@ def state(folder):
     groups, info = checkpoint.load(folder / "checkpoint.npz")
     timeless = {"seconds", "epoch_seconds", "views_per_second", "evaluation_seconds"}
     result = json.loads((folder / "result.json").read_bytes())
-    rows = [{k: repr(v) for k, v in row.items() if k not in timeless} for row in info.pop("metrics")]
-    return ({group: {k: v.tobytes() for k, v in members.items()} for group, members in groups.items()}, rows,
-            [{k: v for k, v in part.items() if k not in timeless} for part in (info, result)])
+    rows = [{k: repr(v) for k, v in row.items() if k not in timeless} for row
+            in info.pop("metrics")]
+    return ({group: {k: v.tobytes() for k, v in members.items()} for group,
+             members in groups.items()}, rows, [{k: v for k, v in part.items() if k not in timeless}
+                                                for part in (info, result)])
 
 
 def main(count, seed):
-    """Kill `count` runs, half of them from outside by the clock; raises AssertionError, or says it all."""
-    tqdm.monitor_interval = 0  # its thread may hold tqdm's lock at the moment of a fork, and the child waits for ever
-    tqdm.set_lock(threading.RLock())  # its own is shared between forks: one that is killed with it would never let go
+    """Kill `count` runs, half of them from outside by the clock; raises AssertionError, or says it
+    all.
+    """
+    # its thread may hold tqdm's lock at the moment of a fork, and the child waits for ever
+    tqdm.monitor_interval = 0
+    # its own is shared between forks: one that is killed with it would never let go
+    tqdm.set_lock(threading.RLock())
     write_pictures(Path("pictures"))
     cli.main([*ARGUMENTS, "--out", "whole"])  # which also compiles, and so before the first fork
     instrument()
@@ -131,7 +147,8 @@ def main(count, seed):
     assert status == 0
     expected = state(Path("whole"))
     assert state(Path("counted")) == expected
-    places = {kind: [i for i, k in enumerate(passed, 1) if k == kind] for kind in dict.fromkeys(passed)}
+    places = {kind: [i for i, k in enumerate(passed, 1) if k == kind] for kind
+              in dict.fromkeys(passed)}
     dice, killed, without, inside = random.Random(seed), 0, 0, set()
     steps_per_epoch = checkpoint.load("whole/checkpoint.npz")[1]["step"] // 2
     tries = 0
@@ -145,15 +162,18 @@ def main(count, seed):
         there = (folder / "checkpoint.npz").exists()
         step = checkpoint.load(folder / "checkpoint.npz")[1]["step"] if there else None
         assert step is None or step % steps_per_epoch == 0, f"kill {i}: a checkpoint in mid-epoch, of step {step}"
-        inside.update(path.name.split(".")[1] for path in folder.glob(".*") if path.name.startswith("."))
+        inside.update(path.name.split(".")[1] for path in folder.glob(".*")
+                      if path.name.startswith("."))
         without += not there
         status, _ = child([*ARGUMENTS[:1], "--resume", "--no-plots", "--out", str(folder)] if there
                           else [*ARGUMENTS, "--out", str(folder)])
         assert status == 0, f"kill {i} at moment {moment} or after {delay} s: going on ended with status {status}"
-        assert {path.name for path in folder.iterdir()} == MADE, f"kill {i}: left {os.listdir(folder)}"
+        assert {path.name for path
+                in folder.iterdir()} == MADE, f"kill {i}: left {os.listdir(folder)}"
         assert state(folder) == expected, f"kill {i} at moment {moment} or after {delay} s: another end"
     print(json.dumps({"kills": killed, "tries": tries, "kinds of moment": len(places),
-                      "before the first checkpoint": without, "half-written files seen": sorted(inside)}))
+                      "before the first checkpoint": without,
+                      "half-written files seen": sorted(inside)}))
 
 
 if __name__ == "__main__":

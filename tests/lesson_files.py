@@ -1,4 +1,6 @@
-"""The lessons as tests see them: their sources, the code in the cells of exercises, and answers kept beside them."""
+"""The lessons as tests see them: their sources, the code in the cells of exercises, and answers
+kept beside them.
+"""
 import ast
 import functools
 
@@ -22,7 +24,9 @@ def answers(kind, source):
 
 def function_of(code):
     """The name of the last function or class that a cell defines at its top level."""
-    return [node.name for node in ast.parse(code).body if isinstance(node, ast.FunctionDef | ast.ClassDef)][-1]
+    return [node.name for node in ast.parse(code).body if isinstance(node,
+                                                                     ast.FunctionDef
+                                                                     | ast.ClassDef)][-1]
 
 
 @functools.cache
@@ -33,7 +37,9 @@ def opening(source):
 
 
 def tried(source, code):
-    """What a cell defines, in the place that its lesson gives it: after the lesson's imports, the first code cell."""
+    """What a cell defines, in the place that its lesson gives it: after the lesson's imports, the
+    first code cell.
+    """
     names: dict = {}
     exec(opening(source), names)
     exec(compile(code, source.name, "exec"), names)

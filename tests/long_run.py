@@ -1,6 +1,7 @@
 """A long training of a tiny network, watched from within: memory, speed, open files, threads.
 
-    python tests/long_run.py STEPS      prints a line of JSON: a list of what was seen, ten times after the warm-up
+    python tests/long_run.py STEPS      prints a line of JSON: a list of what was seen, ten times
+    after the warm-up
 """
 import gc
 import json
@@ -20,11 +21,14 @@ PER_EPOCH = 50
 
 def resident():
     """Bytes of this process that are in memory."""
-    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf(
+            "SC_PAGE_SIZE")
 
 
 def main(steps):
-    """Train into the current folder, saving as the command does, and look after every tenth of the run."""
+    """Train into the current folder, saving as the command does, and look after every tenth of the
+    run.
+    """
     data = random_data(16 * PER_EPOCH)
     run = Run(small_config(epochs=steps // PER_EPOCH), data)
     seen, every, started = [], max(1, steps // PER_EPOCH // 12), [time.process_time()]
@@ -35,8 +39,9 @@ def main(steps):
         if self.epoch and self.epoch % every == 0:
             gc.collect()
             now = time.process_time()  # of the processor: others on the machine do not count
-            seen.append({"step": self.step, "bytes": resident(), "ms a step": 1e3 * (now - started[0]) /
-                         (every * PER_EPOCH), "files": len(os.listdir("/proc/self/fd")),
+            seen.append({"step": self.step, "bytes": resident(),
+                         "ms a step": 1e3 * (now - started[0]) / (every * PER_EPOCH),
+                         "files": len(os.listdir("/proc/self/fd")),
                          "threads": threading.active_count()})
             started[0] = now
 

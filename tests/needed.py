@@ -6,9 +6,11 @@ import pytest
 
 
 def need(name):
-    """Import a module. Skip the test, or the file outside of one, where it is missing or its DLLs cannot be loaded.
+    """Import a module. Skip the test, or the file outside of one, where it is missing or its DLLs
+    cannot be loaded.
 
-    pytest.importorskip fails in the second case, which Wine causes: it lacks a function that Rust's libraries call.
+    pytest.importorskip fails in the second case, which Wine causes: it lacks a function that Rust's
+    libraries call.
     """
     try:
         with warnings.catch_warnings():

@@ -3,5 +3,7 @@ import pytest
 
 
 def fails(error, *words):
-    """pytest.raises of error, whose message must be one line that holds all words (regular expressions)."""
+    """pytest.raises of error, whose message must be one line that holds all words (regular
+    expressions).
+    """
     return pytest.raises(error, match="(?s)^" + "".join(f"(?=.*{w})" for w in words) + r"[^\n]+\Z")

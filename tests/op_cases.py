@@ -1,4 +1,6 @@
-"""Inputs for every op, away from its kinks, and what plain NumPy says of them; for the tests of ops and tensors."""
+"""Inputs for every op, away from its kinks, and what plain NumPy says of them; for the tests of ops
+and tensors.
+"""
 from typing import NamedTuple
 
 import numpy as np
@@ -47,9 +49,12 @@ def rows_of_length(length, *shape):
 
 
 def pairs(first, second):
-    """Shapes that broadcast in every way: not at all, missing axes, axes of 1 on either side, no axes, no numbers."""
-    shapes = [((3, 4), (3, 4)), ((3, 4), (4,)), ((4,), (3, 4)), ((3, 1), (1, 4)), ((2, 1, 3), (4, 1)), ((), (2, 3)),
-              ((2, 3), ()), ((), ()), ((1, 1), (1,)), ((0, 3), (1, 3)), ((1,), (0,))]
+    """Shapes that broadcast in every way: not at all, missing axes, axes of 1 on either side, no
+    axes, no numbers.
+    """
+    shapes = [((3, 4), (3, 4)), ((3, 4), (4,)), ((4,), (3, 4)), ((3, 1), (1, 4)),
+              ((2, 1, 3), (4, 1)), ((), (2, 3)), ((2, 3), ()), ((), ()), ((1, 1), (1,)),
+              ((0, 3), (1, 3)), ((1,), (0,))]
     return [case(first(*a), second(*b)) for a, b in shapes]
 
 
@@ -62,21 +67,24 @@ def batch_norms():
         for shape in [(6, 3), (2, 3, 3, 2), (40, 5), (2, 1)]:
             c = shape[-1]
             yield case(shape, positive(c), away(c), relu=relu)
-            yield case(shape, away(c), away(c), relu=relu, running_mean=normal(c), running_var=positive(c))
-            yield case(shape, away(c), away(c), relu=relu, running_mean=normal(c), running_var=positive(c),
-                       training=False, eps=0.1)
+            yield case(shape, away(c), away(c), relu=relu, running_mean=normal(c),
+                       running_var=positive(c))
+            yield case(shape, away(c), away(c), relu=relu, running_mean=normal(c),
+                       running_var=positive(c), training=False, eps=0.1)
     yield case(normal(9, 2) + 100, (2,), (2,))
-    yield case(np.tile(normal(1, 3), (5, 1)) + 1e-3 * normal(5, 3), (3,), (3,), step=1e-7)  # hardly any variance
+    # hardly any variance
+    yield case(np.tile(normal(1, 3), (5, 1)) + 1e-3 * normal(5, 3), (3,), (3,), step=1e-7)
 
 
 def batch_norm_convolutions():
+    # the last by Winograd
     for x, filters, static in [((3, 4, 5, 2), (3, 3, 2, 3), {"padding": 1}),
                                ((2, 6, 4, 2), (3, 3, 2, 2), {"stride": 2}),
-                               ((1, 4, 4, 64), (3, 3, 64, 64), {"stride": 2, "padding": 1})]:  # the last by Winograd
+                               ((1, 4, 4, 64), (3, 3, 64, 64), {"stride": 2, "padding": 1})]:
         c = x[-1]
         yield case(x, positive(c), away(c), filters, **static)
-        yield case(x, away(c), away(c), filters, running_mean=normal(c), running_var=positive(c), training=False,
-                   **static)
+        yield case(x, away(c), away(c), filters, running_mean=normal(c), running_var=positive(c),
+                   training=False, **static)
 
 
 CASES = {
@@ -155,7 +163,8 @@ def _log_softmax(x):
     return np.log(np.exp(x - x.max(-1, keepdims=True)) / np.exp(x - x.max(-1, keepdims=True)).sum(-1, keepdims=True))
 
 
-def _batch_norm(x, weight, bias, running_mean=None, running_var=None, training=True, eps=1e-5, relu=False):
+def _batch_norm(x, weight, bias, running_mean=None, running_var=None, training=True, eps=1e-5,
+                relu=False):
     axes = tuple(range(x.ndim - 1))
     mean, var = (x.mean(axes), x.var(axes)) if training else (running_mean, running_var)
     y = (x - mean) / np.sqrt(var + eps) * weight + bias
@@ -163,37 +172,38 @@ def _batch_norm(x, weight, bias, running_mean=None, running_var=None, training=T
 
 
 def _batch_norm_conv2d(x, weight, bias, filters, stride=1, padding=0, **static):
-    return kernels.conv.conv2d_naive(_batch_norm(x, weight, bias, relu=True, **static), filters, stride, padding)
+    return kernels.conv.conv2d_naive(_batch_norm(x, weight, bias, relu=True, **static), filters,
+                                     stride, padding)
 
 
 def _layer_norm(x, weight, bias, eps=1e-5):
     return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + eps) * weight + bias
 
 
-REFERENCES = {
-    "linear": lambda x, weight, bias, relu=False: np.maximum(x @ weight + bias, 0) if relu else x @ weight + bias,
-    "gelu": lambda a: gelu_naive(a)[0], "layer_norm": _layer_norm, 
-    "attention": lambda q, k, v, heads=1: attention_naive(q, k, v, heads)[0],
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative, "exp": np.exp,
-    "log": np.log, "log_sigmoid": lambda a: -np.logaddexp(0, -a), "tanh": np.tanh,
-    "sum": np.sum, "mean": np.mean, "transpose": np.transpose, "matmul": np.matmul,
-    "power": lambda a, exponent: a ** exponent,
-    "relu": lambda a: np.maximum(a, 0),
-    "masked_fill": lambda a, mask, value: np.where(mask, value, a),
-    "reshape": lambda a, shape: np.reshape(a, shape),
-    "getitem": lambda a, index: a[index],
-    "all_gather": lambda a: a,
-    "concatenate": lambda *arrays, axis=0: np.concatenate(arrays, axis),
-    "log_softmax": _log_softmax,
-    "cross_entropy": lambda x, labels: np.mean([-_log_softmax(row)[k] for row, k in zip(x, labels, strict=True)]),
-    "l2_normalize": lambda x, eps=1e-12: x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), eps),
-    "conv2d": lambda x, weight, stride=1, padding=0: kernels.conv.conv2d_naive(x, weight, stride, padding),
-    "max_pool2d": kernels.pool.max_pool2d_naive,
-    "avg_pool2d": kernels.pool.avg_pool2d_naive,
-    "global_avg_pool": kernels.pool.global_avg_pool_naive,
-    "batch_norm": _batch_norm,
-    "batch_norm_conv2d": _batch_norm_conv2d,
-    "detrend": detrend_naive,
-    "roi_align": lambda x, boxes, image, size, samples=2: roi_align_naive(x, boxes, image, size, samples),
-}
+REFERENCES = {"linear": lambda x, weight, bias, relu=False: np.maximum(x @ weight + bias,
+                                                                       0) if relu else x @ weight
+              + bias, "gelu": lambda a: gelu_naive(a)[0], "layer_norm": _layer_norm,
+              "attention": lambda q, k, v, heads=1: attention_naive(q, k, v, heads)[0],
+              "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
+              "neg": np.negative, "exp": np.exp, "log": np.log,
+              "log_sigmoid": lambda a: -np.logaddexp(0, -a), "tanh": np.tanh, "sum": np.sum,
+              "mean": np.mean, "transpose": np.transpose, "matmul": np.matmul, "power": lambda a,
+              exponent: a ** exponent, "relu": lambda a: np.maximum(a, 0), "masked_fill": lambda a,
+              mask, value: np.where(mask, value, a), "reshape": lambda a,
+              shape: np.reshape(a, shape), "getitem": lambda a, index: a[index],
+              "all_gather": lambda a: a, "concatenate": lambda *arrays,
+              axis=0: np.concatenate(arrays, axis), "log_softmax": _log_softmax,
+              "cross_entropy": lambda x,
+              labels: np.mean([-_log_softmax(row)[k] for row, k in zip(x, labels, strict=True)]),
+              "l2_normalize": lambda x,
+              eps=1e-12: x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), eps),
+              "conv2d": lambda x, weight, stride=1, padding=0: kernels.conv.conv2d_naive(x, weight,
+                                                                                         stride,
+                                                                                         padding),
+              "max_pool2d": kernels.pool.max_pool2d_naive,
+              "avg_pool2d": kernels.pool.avg_pool2d_naive,
+              "global_avg_pool": kernels.pool.global_avg_pool_naive, "batch_norm": _batch_norm,
+              "batch_norm_conv2d": _batch_norm_conv2d, "detrend": detrend_naive,
+              "roi_align": lambda x, boxes, image, size,
+              samples=2: roi_align_naive(x, boxes, image, size, samples),}
 ALL = [(name, i) for name in sorted(CASES) for i in range(len(CASES[name]))]

@@ -1,4 +1,6 @@
-"""What the command line promises for any input: exit status 0 or 2, one line for 2, soon, in little memory."""
+"""What the command line promises for any input: exit status 0 or 2, one line for 2, soon, in little
+memory.
+"""
 import contextlib
 import signal
 import sys
@@ -15,7 +17,9 @@ class TookTooLong(BaseException):
 
 @contextlib.contextmanager
 def watched():
-    """Inside, TookTooLong after so many seconds, and no more than so many bytes beyond what is in use: MemoryError."""
+    """Inside, TookTooLong after so many seconds, and no more than so many bytes beyond what is in
+    use: MemoryError.
+    """
     if sys.platform == "win32":
         yield
         return
@@ -39,18 +43,22 @@ def watched():
 
 
 def broken(capsys, arguments, outside=None):
-    """(exit status, how the promise was broken, "" where it was kept). Nothing changes in the folder `outside`."""
+    """(exit status, how the promise was broken, "" where it was kept). Nothing changes in the
+    folder `outside`.
+    """
     before = files(outside) if outside else {}
     try:
         with watched():
             status, _, err = run(capsys, *arguments)
     except BaseException as error:
-        where = [frame for frame in traceback.extract_tb(error.__traceback__) if "tinynnclr" in frame.filename]
+        where = [frame for frame in traceback.extract_tb(error.__traceback__) if "tinynnclr"
+                 in frame.filename]
         place = f"{where[-1].filename.rpartition('/')[2]}:{where[-1].lineno}" if where else "elsewhere"
         return None, f"{type(error).__name__} at {place}: {' '.join(str(error).split())[:200]}"
     if status not in (0, 2):
         return status, f"exit status {status}: {err[-300:]}"
-    if status == 2 and not (err.startswith("tinynnclr") and err.endswith("\n") and err.count("\n") == 1):
+    if status == 2 and not (err.startswith("tinynnclr") and err.endswith("\n") and err.count("\n")
+                            == 1):
         return status, f"not one line: {err[-300:]!r}"
     if outside and files(outside) != before:
         return status, f"it changed {sorted(set(files(outside).items()) ^ set(before.items()))[0][0]}"
@@ -58,7 +66,9 @@ def broken(capsys, arguments, outside=None):
 
 
 class Faults:
-    """Counts cases, and gathers those in which something was wrong; `check` at the end fails if any was."""
+    """Counts cases, and gathers those in which something was wrong; `check` at the end fails if any
+    was.
+    """
 
     def __init__(self):
         self.cases, self.found, self.fine = 0, [], 0

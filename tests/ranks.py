@@ -1,4 +1,6 @@
-"""What every rank does in test_distributed.py: `mpiexec -n 2 python ranks.py TASK (OUT JSON)...`; OUT: rank 0's npz."""
+"""What every rank does in test_distributed.py: `mpiexec -n 2 python ranks.py TASK (OUT JSON)...`;
+OUT: rank 0's npz.
+"""
 import contextlib
 import json
 import os
@@ -33,7 +35,9 @@ def replaced(*changes):
 
 
 def in_float64(run):
-    """Widen all weights, banks and statistics of a new run; what views and images must become as well."""
+    """Widen all weights, banks and statistics of a new run; what views and images must become as
+    well.
+    """
     for _, value, attribute, owner in list(run.method._entries()):
         if isinstance(value, Tensor):
             value.data = value.data.astype(np.float64)
@@ -46,10 +50,11 @@ def in_float64(run):
 
 
 def train(out, double=True, until=2, resume=None, save=None, press=None, end=None, **changes):
-    """Train small_config(changes) on DATA; leaves the log's rows, the bytes sent in each step, and the state.
+    """Train small_config(changes) on DATA; leaves the log's rows, the bytes sent in each step, and
+    the state.
 
-    until: stop after so many epochs; resume, save: checkpoints; press: the step in which the last rank gets Ctrl-C;
-    end: [rank, step, how], where that rank dies.
+    until: stop after so many epochs; resume, save: checkpoints; press: the step in which the last
+    rank gets Ctrl-C; end: [rank, step, how], where that rank dies.
     """
     run = Run(small_config(**changes), DATA)
     log, sent, end_epoch, step = [], [], train_module.end_epoch, run.optimizer.step
@@ -84,7 +89,8 @@ def train(out, double=True, until=2, resume=None, save=None, press=None, end=Non
             contextlib.suppress(StopIteration, KeyboardInterrupt):
         train_module.train(run, DATA, augmentation_pair("simclr"), save=keep, progress=False)
     state = run.method.state_dict()
-    for name, array in {**state, "step": np.array(run.step)}.items():  # every rank holds the same bytes
+    # every rank holds the same bytes
+    for name, array in {**state, "step": np.array(run.step)}.items():
         own = np.frombuffer(array.tobytes(), np.uint8)
         np.testing.assert_array_equal(distributed.broadcast(own), own, err_msg=name)
     in_steps = {f"sent.{k}": np.diff([s.get(k, 0) for s in sent]) for k in sent[0]} if sent else {}
@@ -100,7 +106,8 @@ def leave(out, **arrays):
 def primitives(out):
     """Each function against what it says, for numbers of which every rank knows everybody's."""
     size, rank, equal = distributed.size(), distributed.rank(), np.testing.assert_array_equal
-    everyones = [np.random.default_rng(r).integers(0, 9, (size * 2, 3)).astype(np.float32) for r in range(size)]
+    everyones = [np.random.default_rng(r).integers(0, 9, (size * 2, 3)).astype(np.float32) for r
+                 in range(size)]
     own, total = everyones[rank], sum(everyones)
     equal(distributed.all_reduce_mean(own), total / np.float32(size))
     equal(distributed.all_gather(own), np.concatenate(everyones))
@@ -112,7 +119,8 @@ def primitives(out):
         equal(distributed.all_gather(whole[distributed.shard(n)], n), whole)
     equal(np.arange(3 * size)[distributed.shard(3 * size)], distributed.local_rows(3))
     assert [distributed.any_rank(rank == r) for r in (0, size - 1, size)] == [True, True, False]
-    with replaced((distributed, "BUCKET", 40)):  # several pieces, and an array that is larger than one
+    # several pieces, and an array that is larger than one
+    with replaced((distributed, "BUCKET", 40)):
         parts = [own.copy(), own[0].copy(), own[:1].copy(), own[:, :1].copy()]
         distributed.all_reduce_mean_(parts)
     for got, wanted in zip(parts, (total, total[0], total[:1], total[:, :1]), strict=True):
@@ -123,9 +131,12 @@ def primitives(out):
 
 
 def gradients(out):
-    """Gradcheck through both batch norms and all_gather, whose rows are shared out, as if they were of one process."""
+    """Gradcheck through both batch norms and all_gather, whose rows are shared out, as if they were
+    of one process.
+    """
     @op
-    def everywhere(a):  # the same on all ranks: its gradient is the mean of what each says, as it is of weights
+    # the same on all ranks: its gradient is the mean of what each says, as it is of weights
+    def everywhere(a):
         return a, (distributed.all_reduce_mean,)
 
     def shared(name, **static):
@@ -140,7 +151,10 @@ def gradients(out):
         return ops.all_gather(ops.matmul(own * own, ops.all_gather(own).T))
 
     rng, n = np.random.default_rng(0), 3 * distributed.size()
-    weight, bias, filters = rng.uniform(0.5, 2, 3), rng.standard_normal(3), rng.standard_normal((3, 3, 3, 2))
+    weight, bias, filters = rng.uniform(0.5, 2, 3), rng.standard_normal(3), rng.standard_normal((3,
+                                                                                                 3,
+                                                                                                 3,
+                                                                                                 2))
     rows, images = rng.standard_normal((n, 3)) + 5, rng.standard_normal((n, 4, 4, 3))
     for name, arrays, static in [("batch_norm", (rows, weight, bias), {}),
                                  ("batch_norm", (images, weight, bias), {"relu": True}),
@@ -152,7 +166,8 @@ def gradients(out):
     gradcheck(similar, rows)
     running = [np.zeros(3), np.ones(3)], [np.zeros(3), np.ones(3)]
     for (mean, var), x in zip(running, (rows[distributed.shard(n)], rows), strict=True):
-        with replaced(*[(distributed, "_world", None)] * (x is rows)):  # the second time as one process
+        # the second time as one process
+        with replaced(*[(distributed, "_world", None)] * (x is rows)):
             ops.batch_norm(Tensor(x), weight, bias, running_mean=mean, running_var=var)
     np.testing.assert_allclose(running[0], running[1], rtol=1e-12)
     leave(out, checked=n)
@@ -164,4 +179,6 @@ if __name__ == "__main__":
     kernels.set_num_threads(1)
     with distributed.all_or_none(), np.errstate(all="ignore"):
         for out, changes in zip(rest[::2], rest[1::2], strict=True):
-            {"train": train, "primitives": primitives, "gradients": gradients}[task](out, **json.loads(changes))
+            {"train": train, "primitives": primitives, "gradients": gradients}[task](out,
+                                                                                     **json.loads(
+                    changes))

@@ -1,15 +1,19 @@
-"""Runs that take a second: random pictures, a network of a few numbers, and all that makes up a run's state."""
+"""Runs that take a second: random pictures, a network of a few numbers, and all that makes up a
+run's state.
+"""
 import numpy as np
 
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.methods.registry import USUAL, make_config, suited
 
-SMALL = {"width": 2, "dim": 8, "projector_hidden": 16, "predictor_hidden": 12, "queue_size": 32, "batch_size": 16,
-         "epochs": 2, "view_size": 16, "knn_k": 3, "neighbors_after": 0.0, "augmentation": "simclr"}
+SMALL = {"width": 2, "dim": 8, "projector_hidden": 16, "predictor_hidden": 12, "queue_size": 32,
+         "batch_size": 16, "epochs": 2, "view_size": 16, "knn_k": 3, "neighbors_after": 0.0,
+         "augmentation": "simclr"}
 
 
-PLAIN = {"temperature": 0.15, "bank_momentum": 0.5, "head_norm": False, "ema": 0.99, "neighbors": True,
-         "optimizer": "sgd", "lr": None}  # the same for all methods, whatever their own defaults
+# the same for all methods, whatever their own defaults
+PLAIN = {"temperature": 0.15, "bank_momentum": 0.5, "head_norm": False, "ema": 0.99,
+         "neighbors": True, "optimizer": "sgd", "lr": None}
 
 
 def small_config(**changes):
@@ -24,19 +28,25 @@ def random_data(n=64, size=16, classes=4, seed=0):
 
 
 def easy_data(n=64, size=16):
-    """Every picture has two colours of its own, so that two views of it are easy to tell from all others."""
+    """Every picture has two colours of its own, so that two views of it are easy to tell from all
+    others.
+    """
     rng = np.random.default_rng(0)
     colours = rng.integers(0, 256, (n, 2, 3))
-    images = np.where(np.arange(size)[None, :, None, None] < size // 2, colours[:, :1, None], colours[:, 1:, None])
+    images = np.where(np.arange(size)[None, :, None, None] < size // 2, colours[:, :1, None],
+                      colours[:, 1:, None])
     images = np.broadcast_to(images, (n, size, size, 3)) + rng.integers(-8, 9, (n, size, size, 3))
     return Dataset(images.clip(0, 255).astype(np.uint8), np.arange(n) % 4, tuple("abcd"))
 
 
 def state_of(run):
-    """Everything that decides how a run goes on, and what it measured, as bytes and plain values."""
-    timeless = [{k: repr(v) for k, v in row.items() if k not in ("seconds", "views_per_second")} for row in run.metrics]
+    """Everything that decides how a run goes on, and what it measured, as bytes and plain values.
+    """
+    timeless = [{k: repr(v) for k, v in row.items() if k not in ("seconds", "views_per_second")}
+                for row in run.metrics]
     arrays = {**{f"method.{k}": v for k, v in run.method.state_dict().items()},
               **{f"optimizer.{k}": v for k, v in run.optimizer.state_dict().items()},
               **{f"gallery.{i}": v for i, v in enumerate(run.gallery)}}
-    return {**{k: (v.dtype.str, v.shape, v.tobytes()) for k, v in arrays.items()}, "epoch": run.epoch, "step": run.step,
-            "rng": run.rng.bit_generator.state, "lr": run.optimizer.lr, "metrics": timeless}
+    return {**{k: (v.dtype.str, v.shape, v.tobytes()) for k, v in arrays.items()},
+            "epoch": run.epoch, "step": run.step, "rng": run.rng.bit_generator.state,
+            "lr": run.optimizer.lr, "metrics": timeless}

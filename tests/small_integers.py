@@ -1,4 +1,6 @@
-"""Integers of a small NumPy type that no sum, product or compiled function takes: they must become Python's first."""
+"""Integers of a small NumPy type that no sum, product or compiled function takes: they must become
+Python's first.
+"""
 import numpy as np
 
 
@@ -13,7 +15,9 @@ INT8, UINT8, INT16, UINT64 = KINDS = [type(kind.__name__, (kind,), dict(_REFUSED
 
 
 def small(value, kind):
-    """The value with its integers, in tuples and dictionaries, too, as those of a kind that can hold them."""
+    """The value with its integers, in tuples and dictionaries, too, as those of a kind that can
+    hold them.
+    """
     if type(value) is dict:
         return {key: small(v, kind) for key, v in value.items()}
     if type(value) is tuple:

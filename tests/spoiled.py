@@ -1,12 +1,14 @@
-"""Arguments made worse, one at a time: layouts, types, shapes and values that a kernel must refuse or get right."""
+"""Arguments made worse, one at a time: layouts, types, shapes and values that a kernel must refuse
+or get right.
+"""
 import copy
 import itertools
 
 import numpy as np
 
 COMPILED_ANEW = ("read-only", "unaligned")  # other types to Numba: half a second or more each
-NUMBERS = (-1, 0, 1, 2, 3, 7, 1.5, float("nan"), float("inf"), -float("inf"), 1e30, 2**31, 2**40, 2**63, 2**70,
-           -2**63, "2", None, [1])
+NUMBERS = (-1, 0, 1, 2, 3, 7, 1.5, float("nan"), float("inf"), -float("inf"), 1e30, 2**31, 2**40,
+           2**63, 2**70, -2**63, "2", None, [1])
 
 
 def layouts(a):
@@ -27,9 +29,11 @@ def layouts(a):
 
 
 def emptied(arguments):
-    """(what was done, all arguments): each size, and each two, 0 wherever they stand, in arrays, shapes and counts.
+    """(what was done, all arguments): each size, and each two, 0 wherever they stand, in arrays,
+    shapes and counts.
 
-    Numbers of an array of integers are then 0, which is the last that an empty axis could be thought to hold.
+    Numbers of an array of integers are then 0, which is the last that an empty axis could be
+    thought to hold.
     """
     sizes = sorted({size for value in arguments.values() for size in _sizes(value)} - {0})
     for gone in itertools.chain(itertools.combinations(sizes, 1), itertools.combinations(sizes, 2)):
@@ -62,8 +66,8 @@ def _without(value, gone):
 
 def types(a):
     """The same numbers, or nearly, of other types, and no arrays at all."""
-    for dtype in ("f4", "f8", "f2", ">f4", ">f8", "g", "c8", "c16", "i8", ">i8", "i4", "u8", "u1", "?", "O", "U8",
-                  "M8[s]"):
+    for dtype in ("f4", "f8", "f2", ">f4", ">f8", "g", "c8", "c16", "i8", ">i8", "i4", "u8", "u1",
+                  "?", "O", "U8", "M8[s]"):
         if np.dtype(dtype) != a.dtype:
             with np.errstate(all="ignore"):
                 yield dtype, (a.astype("i8") if dtype[0] == "M" else a).astype(dtype)
@@ -80,7 +84,8 @@ def shapes(a):
     """Too long, too short, empty, of one; an axis too many, one too few."""
     for axis, size in enumerate(a.shape):
         for n in {0, 1, size - 1, size + 1, 3 * size} - {size}:
-            yield f"{n} along axis {axis}", np.take(a, np.arange(n) % max(size, 1), axis) if size else a
+            yield f"{n} along axis {axis}", np.take(a, np.arange(n) % max(size, 1),
+                                                    axis) if size else a
     yield "one more axis in front", a[None]
     yield "one more axis behind", a[..., None]
     yield "no first axis", a[0]
@@ -96,7 +101,8 @@ def values(a, rng):
         spoils = (np.nan, np.inf, -np.inf, -0.0)
     else:
         limits = np.iinfo(a.dtype)
-        spoils = (limits.min, limits.max, -1 % (limits.max + 1) if limits.min == 0 else -1, limits.max // 2, 0)
+        spoils = (limits.min, limits.max, -1 % (limits.max + 1) if limits.min == 0 else -1,
+                  limits.max // 2, 0)
     for value in spoils:
         spoiled = a.copy()
         spoiled[tuple(rng.integers(0, size) for size in a.shape)] = value

@@ -24,27 +24,35 @@ def test_there_and_back():
 
 
 @pytest.mark.parametrize(("key", "near"), [("epoch", "epochs"), ("neighbours", "neighbors"),
-                                           ("queue", "queue_size"), ("Temperature", "temperature"), ("xyz", None)])
+                                           ("queue", "queue_size"), ("Temperature", "temperature"),
+                                           ("xyz", None)])
 def test_an_unknown_key(key, near):
-    with fails(ValueError, f"config: unknown key '{key}'", f"did you mean {near}" if near else "") as caught:
+    with fails(ValueError, f"config: unknown key '{key}'",
+               f"did you mean {near}" if near else "") as caught:
         make_config({"lr": 0.1, key: 3})
     assert near or "mean" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "bad", "expected"), [
-    *((name, 0, "at least 1") for name in ("epochs", "view_size", "width", "dim", "projector_hidden", "queue_size",
-                                           "predictor_hidden", "knn_k", "train_size", "threads")),
-    *((name, bad, "above 0") for name in ("temperature", "knn_temperature", "lr")
-      for bad in (0.0, -0.1, float("nan"), float("inf"))),
-    *((name, -1, "0 or more") for name in ("momentum", "weight_decay", "probe_strength", "seed")),
-    *(("views", bad, "an even number") for bad in (0, 3, -2)),
-    ("soft_k", -1, "0 or more"), ("clusters", 1, "at least 2"),
-    ("momentum", float("nan"), "0 or more"), ("batch_size", 1, "at least 2"), ("warmup", 1.5, "0 to 1"),
-    ("warmup", float("nan"), "0 to 1"), ("epochs", 2.5, "int"), ("batch_size", "16", "int"), ("seed", True, "int"),
-    ("neighbors", 1, "bool"), ("lr", "0.1", "float"), ("temperature", None, "float"),
-    ("train_size", 1.5, "int or NoneType"),
-    ("dataset", 3, "str"), ("method", "swav", "one of nnclr, simclr"), ("optimizer", "adam", "one of sgd, lars, adamw"),
-    ("encoder", "resnet", "one of tiny_cnn"), ("augmentation", "strong", "one of toybox, simclr")])
+@pytest.mark.parametrize(("name", "bad", "expected"),
+                         [*((name, 0, "at least 1") for name
+                            in ("epochs", "view_size", "width", "dim", "projector_hidden",
+                                "queue_size", "predictor_hidden", "knn_k", "train_size",
+                                "threads")), *((name, bad, "above 0") for name
+                                               in ("temperature", "knn_temperature", "lr") for bad
+                                               in (0.0, -0.1, float("nan"), float("inf"))),
+                          *((name, -1, "0 or more") for name
+                            in ("momentum", "weight_decay", "probe_strength", "seed")),
+                          *(("views", bad, "an even number") for bad in (0, 3, -2)),
+                          ("soft_k", -1, "0 or more"), ("clusters", 1, "at least 2"),
+                          ("momentum", float("nan"), "0 or more"), ("batch_size", 1, "at least 2"),
+                          ("warmup", 1.5, "0 to 1"), ("warmup", float("nan"), "0 to 1"),
+                          ("epochs", 2.5, "int"), ("batch_size", "16", "int"),
+                          ("seed", True, "int"), ("neighbors", 1, "bool"), ("lr", "0.1", "float"),
+                          ("temperature", None, "float"), ("train_size", 1.5, "int or NoneType"),
+                          ("dataset", 3, "str"), ("method", "swav", "one of nnclr, simclr"),
+                          ("optimizer", "adam", "one of sgd, lars, adamw"),
+                          ("encoder", "resnet", "one of tiny_cnn"),
+                          ("augmentation", "strong", "one of toybox, simclr")])
 def test_a_bad_value(name, bad, expected):
     method = {"views": "simclr", "soft_k": "snclr", "clusters": "deepcluster"}.get(name, "nnclr")
     with fails(ValueError, f"{name}: expected {expected}", f"got {bad!r}".replace("(", r"\(")):
@@ -59,7 +67,8 @@ def test_a_bad_choice_gets_the_nearest():
 
 
 def test_borders_are_allowed():
-    config = NNCLR.Config(epochs=1, batch_size=2, queue_size=1, seed=0, weight_decay=0, momentum=0.0, warmup=1, lr=1)
+    config = NNCLR.Config(epochs=1, batch_size=2, queue_size=1, seed=0, weight_decay=0,
+                          momentum=0.0, warmup=1, lr=1)
     assert (config.lr, config.warmup) == (1, 1)
 
 
@@ -75,20 +84,24 @@ def test_every_option_is_explained_and_has_its_flag(method, capsys):
     text = help_of(capsys, "train", "--method", method)
     for name, field in options_of(method).items():
         flag = f"--{name.replace('_', '-')}"
-        kind = "" if field.type is bool else "{" if field.metadata["choices"] else "INT" if field.type is int else ""
+        kind = "" if field.type is bool else "{" if field.metadata[
+                "choices"] else "INT" if field.type is int else ""
         flag += f", --no-{flag[2:]} " if field.type is bool else f" {kind}"
         entry = text[text.index(flag):]
         meaning = field.metadata["help"] + ("" if field.default is None else f" [{field.default}]")
         assert len(field.metadata["help"]) >= 5
-        assert 0 < "".join(entry.split()).find("".join(meaning.split())) < 120  # its own, not that of a later flag
-        assert field.default in (field.metadata["choices"] or [field.default]) or field.default is None
+        # its own, not that of a later flag
+        assert 0 < "".join(entry.split()).find("".join(meaning.split())) < 120
+        assert field.default in (field.metadata["choices"]
+                                 or [field.default]) or field.default is None
     foreign = [name for name in all_options() if name not in options_of(method)]
     assert not [name for name in foreign if f"--{name.replace('_', '-')} " in text]
 
 
 def test_the_help_has_titles(capsys):
     text = help_of(capsys, "train")
-    for title in ("data:", "views:", "length and speed:", "encoder:", "optimiser:", "evaluation:", "options of nnclr:"):
+    for title in ("data:", "views:", "length and speed:", "encoder:", "optimiser:", "evaluation:",
+                  "options of nnclr:"):
         assert f" {title} " in text
 
 
@@ -120,7 +133,8 @@ def test_flags_become_values_of_the_right_type():
 
 @pytest.mark.parametrize("name", TRAIN_PRESETS)
 def test_a_preset_is_a_run_and_gives_way_to_flags(name):
-    options = build_parser().parse_args(["train", "--preset", name, "--epochs", "3", "--width", "7"])
+    options = build_parser().parse_args(["train", "--preset", name, "--epochs", "3", "--width",
+                                         "7"])
     options = given_knobs(options)
     assert options == {**TRAIN_PRESETS[name].options, "epochs": 3, "width": 7}
     assert make_config(options).epochs == 3

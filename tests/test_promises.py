@@ -1,4 +1,6 @@
-"""The table of promises in the docs: its tests exist, its numbers are whole, and a failure would show."""
+"""The table of promises in the docs: its tests exist, its numbers are whole, and a failure would
+show.
+"""
 import json
 import re
 from xml.etree import ElementTree
@@ -25,7 +27,8 @@ def test_the_stored_table_is_of_these_promises_and_full():
     for row in STORED["rows"]:
         assert row["failed"] == 0
         assert row["cases"] >= row["passed"] > 0
-    kills, steps, inputs = (200, 20_000, 10_000) if "--full" in STORED["command"] else (24, 2400, 500)
+    kills, steps, inputs = (200, 20_000, 10_000) if "--full" in STORED["command"] else (24, 2400,
+                                                                                        500)
     cases = {row["tests"][0]: row["cases"] for row in STORED["rows"]}
     assert cases["train/test_killed.py::test_a_killed_run_ends_as_one_that_never_was"] >= kills
     assert cases["train/test_long_run.py"] >= steps

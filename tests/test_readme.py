@@ -1,4 +1,6 @@
-"""The README proves itself: its example prints what it says, and its numbers are those that were measured."""
+"""The README proves itself: its example prints what it says, and its numbers are those that were
+measured.
+"""
 import contextlib
 import io
 import json
@@ -22,7 +24,8 @@ CODE = [text for language, text in BLOCKS if language == "python" and "torch" no
 
 @pytest.mark.parametrize("code", CODE)
 def test_an_example_prints_what_it_says(code):
-    said = [line.split("# ")[-1].strip() for line in code.splitlines() if line.lstrip().startswith("print(")]
+    said = [line.split("# ")[-1].strip() for line in code.splitlines()
+            if line.lstrip().startswith("print(")]
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         exec(compile(code, "README.md", "exec"), {})
@@ -50,11 +53,13 @@ def test_the_tables_are_the_measured_ones():
     assert [row for row in rows if row not in README.splitlines()] == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "results" / "compare").glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "results" / "compare").glob("*.json")),
+                         ids=lambda path: path.stem)
 def test_the_comparisons_are_the_measured_ones(path):
     """Each row of a comparison's tables is made again from its runs."""
     results = json.loads(path.read_text(encoding="utf-8"))
-    rows = [row for row in markdown(results, results[0]["arm"], "").splitlines() if row.startswith("| ")]
+    rows = [row for row in markdown(results, results[0]["arm"], "").splitlines()
+            if row.startswith("| ")]
     assert len(rows) >= 5
     assert [row for row in rows if row not in README.splitlines()] == []
 

@@ -1,4 +1,6 @@
-"""The site: built without a network and without a warning, then opened in a browser as a reader would."""
+"""The site: built without a network and without a warning, then opened in a browser as a reader
+would.
+"""
 import functools
 import http.server
 import re
@@ -22,8 +24,9 @@ PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     target = tmp_path_factory.mktemp("site")
-    done = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-E", str(ROOT / "docs"),
-                           str(target)], capture_output=True, timeout=600, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-E",
+                           str(ROOT / "docs"), str(target)], capture_output=True, timeout=600,
+                          encoding="utf-8")
     assert done.returncode == 0, done.stderr[-3000:]
     return target
 
@@ -34,7 +37,8 @@ def address(site):
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
+                                             functools.partial(Quiet, directory=str(site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -44,7 +48,8 @@ def address(site):
 @pytest.fixture(scope="module")
 def browser():
     webdriver = pytest.importorskip("selenium.webdriver")
-    chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which(
+            "chromedriver")
     if not chromium or not driver:
         pytest.skip("no Chromium with its driver here")
     options = webdriver.ChromeOptions()
@@ -92,7 +97,8 @@ def test_answers_are_there_and_folded(site, source):
     for name in exercises(source):
         check, answer = text.index(f"{name}: not attempted"), text.index(f"One answer to {name}")
         assert check < answer, "an answer comes after its check"
-        assert text.count("<details", 0, answer) == text.count("</details>", 0, answer) + 1, "it is folded"
+        assert text.count("<details", 0, answer) == text.count("</details>", 0,
+                                                               answer) + 1, "it is folded"
 
 
 def test_each_page_loads_and_fits_a_phone(site, address, browser):
@@ -105,7 +111,8 @@ def test_each_page_loads_and_fits_a_phone(site, address, browser):
             " [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)]")
         assert wide <= PHONE["width"], f"{page} is {wide} pixels wide"
         assert not missing, page
-        severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+        severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"]
+                  == "SEVERE"]
         assert not severe, page
 
 
@@ -116,11 +123,13 @@ def test_an_answer_unfolds(address, browser):
     answer = browser.find_element("xpath", "//details[contains(., 'One answer to')]")
     assert not answer.get_attribute("open")
     summary = answer.find_element("css selector", "summary")
-    into_view = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})"  # not below the fixed header
+    # not below the fixed header
+    into_view = "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})"
     browser.execute_script(into_view, summary)
     summary.click()
     assert answer.get_attribute("open")
-    WebDriverWait(browser, 20).until(lambda _: re.search("def |class ", answer.text))  # once it is laid out
+    # once it is laid out
+    WebDriverWait(browser, 20).until(lambda _: re.search("def |class ", answer.text))
 
 
 def test_search_finds(address, browser):
@@ -128,5 +137,6 @@ def test_search_finds(address, browser):
 
     browser.get(f"{address}/search.html?q=infonce")
     WebDriverWait(browser, 20).until(lambda b: b.find_elements("css selector", "ul.search li a"))
-    links = [a.get_attribute("href") for a in browser.find_elements("css selector", "ul.search li a")]
+    links = [a.get_attribute("href") for a in browser.find_elements("css selector",
+                                                                    "ul.search li a")]
     assert any("08_infonce" in link for link in links), links

@@ -1,4 +1,6 @@
-"""Nearest-neighbour contrastive learning from nothing but NumPy and Numba, for people who want to understand it."""
+"""Nearest-neighbour contrastive learning from nothing but NumPy and Numba, for people who want to
+understand it.
+"""
 import os
 import sys
 

@@ -9,7 +9,8 @@ def main() -> None:
     """Run one command in its own process, in any environment, with any standard streams."""
     open_missing_streams()
     escape_unprintable()
-    os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)  # pictures are files, in our own style
+    # pictures are files, in our own style
+    os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)
     from .cli.commands import main as run_command_line
 
     status: object = 0
@@ -19,7 +20,8 @@ def main() -> None:
         status = end.code
     except BrokenPipeError:
         status = 141  # a shell's status for a program that SIGPIPE ended
-    except OSError as error:  # other errors of files have become a line, so this stream or standard error is full
+    # other errors of files have become a line, so this stream or standard error is full
+    except OSError as error:
         status = unwritable(error)
     sys.exit(flush_output(status))  # type: ignore[arg-type]
 

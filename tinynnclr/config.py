@@ -1,7 +1,8 @@
-"""What every run can set: one frozen dataclass. Each method adds its own options in a subclass, `Method.Config`.
+"""What every run can set: one frozen dataclass. Each method adds its own options in a subclass,
+`Method.Config`.
 
-The command line is generated from it: `batch_size` is the flag --batch-size, and a field's metadata holds its help,
-its range and its choices.
+The command line is generated from it: `batch_size` is the flag --batch-size, and a field's metadata
+holds its help, its range and its choices.
 """
 import dataclasses
 import typing
@@ -12,14 +13,18 @@ from .kernels.engine.checks import plain
 from .models import ENCODERS, encoder_defaults
 from .storage.messages import nearest
 
-LARGEST, LONGEST = 2**31, 2**63  # a whole number must be smaller than this; a seed is stored as int64
+# a whole number must be smaller than this; a seed is stored as int64
+LARGEST, LONGEST = 2**31, 2**63
 
 
 def option(default: Any, meaning: str, group: str = "", *, choices: tuple[str, ...] | None = None,
-           least: float | None = None, above: float | None = None, most: float | None = None) -> Any:
-    """A field with its help, its range (least <= value <= most, value > above) and its choices where it has few."""
-    return field(default=default, metadata={"help": meaning, "group": group, "choices": choices, "least": least,
-                                            "above": above, "most": most})
+           least: float | None = None, above: float | None = None,
+           most: float | None = None) -> Any:
+    """A field with its help, its range (least <= value <= most, value > above) and its choices
+    where it has few.
+    """
+    return field(default=default, metadata={"help": meaning, "group": group, "choices": choices,
+                                            "least": least, "above": above, "most": most})
 
 
 def with_default(config: type, name: str, default: Any) -> Any:
@@ -37,40 +42,45 @@ class Config:
     method: ClassVar[str] = ""  # the name of the method whose Config this is
     kind: ClassVar[Any] = None  # its class
 
-    dataset: str = option("toybox", "toybox, toybox-STYLE (night, sketch, fog, neon), cifar10, cifar100, fashion_mnist "
-                          "or folder:PATH", "data")
+    dataset: str = option("toybox", "toybox, toybox-STYLE (night, sketch, fog, neon), cifar10, "
+                          "cifar100, fashion_mnist or folder:PATH", "data")
     data_dir: str = option("data", "where downloaded data sets lie", "data")
-    train_size: int | None = option(None, "use only so many training images (all; 20000 of toybox)", "data", least=1)
-    augmentation: str = option("toybox", "preset of the random views; simclr is the usual one for photographs", "views",
-                               choices=("toybox", "simclr", "byol", "crop-only", "flip-only", "none"))
-    view_size: int = option(24, "pixels of a view's side; crops enlarge, so 24 shows things at about their own size",
-                            "views", least=1)
+    train_size: int | None = option(None, "use only so many training images (all; 20000 of toybox)",
+                                    "data", least=1)
+    augmentation: str = option("toybox", "preset of the random views; simclr is the usual one for "
+                               "photographs", "views", choices=("toybox", "simclr", "byol",
+                                                                "crop-only", "flip-only", "none"))
+    view_size: int = option(24, "pixels of a view's side; crops enlarge, so 24 shows things at "
+                            "about their own size", "views", least=1)
     epochs: int = option(8, "passes over the training images", "length and speed", least=1)
-    batch_size: int = option(256, "images in a step; each gives two views and batch_size - 1 negatives",
-                             "length and speed", least=2)
-    threads: int | None = option(None, "threads of the kernels (all cores)", "length and speed", least=1)
+    batch_size: int = option(256, "images in a step; each gives two views and batch_size - 1 "
+                             "negatives", "length and speed", least=2)
+    threads: int | None = option(None, "threads of the kernels (all cores)", "length and speed",
+                                 least=1)
     seed: int = option(0, "of everything random in the run", "length and speed", least=0)
     encoder: str = option("tiny_cnn", "images -> h", "encoder", choices=tuple(ENCODERS))
-    width: int = option(16, "channels after the first convolution; h has 8 times as many numbers (resnet, vit: 4)",
-                        "encoder", least=1)
-    detrend: bool = option(True, "take brightness, colour cast and slopes of light away before the encoder",
-                               "encoder")
+    width: int = option(16, "channels after the first convolution; h has 8 times as many numbers "
+                        "(resnet, vit: 4)", "encoder", least=1)
+    detrend: bool = option(True, "take brightness, colour cast and slopes of light away before the "
+                           "encoder", "encoder")
     optimizer: str = option(None, "sgd, lars or adamw (sgd; vit: adamw)", "optimiser",
                                    choices=("sgd", "lars", "adamw"))
-    lr: float | None = option(None, "learning rate at batch 128, scaled with the batch (0.24; adamw: 0.001 as it is)",
-                              "optimiser", above=0)
+    lr: float | None = option(None, "learning rate at batch 128, scaled with the batch (0.24; "
+                              "adamw: 0.001 as it is)", "optimiser", above=0)
     momentum: float = option(0.9, "of sgd and lars", "optimiser", least=0)
     nesterov: bool = option(False, "look ahead (sgd)", "optimiser")
-    weight_decay: float = option(None, "pull towards zero; not on biases and norms (0.0005; vit: 0.05)",
-                                        "optimiser", least=0)
-    warmup: float = option(None, "share of the steps over which the learning rate rises before its cosine "
-                                  "(0.05; vit: 0.1)", "optimiser", least=0, most=1)
+    weight_decay: float = option(None, "pull towards zero; not on biases and norms (0.0005; vit: "
+                                 "0.05)", "optimiser", least=0)
+    warmup: float = option(None, "share of the steps over which the learning rate rises before its "
+                           "cosine (0.05; vit: 0.1)", "optimiser", least=0, most=1)
     knn_k: int = option(20, "neighbours that vote", "evaluation", least=1)
-    knn_temperature: float = option(0.1, "their votes weigh exp(similarity / temperature)", "evaluation", above=0)
+    knn_temperature: float = option(0.1, "their votes weigh exp(similarity / temperature)",
+                                    "evaluation", above=0)
     probe_strength: float = option(1e-3, "weight decay of the linear probe", "evaluation", least=0)
 
     def __post_init__(self):
-        usual = {"optimizer": "sgd", "weight_decay": 5e-4, "warmup": 0.05, **encoder_defaults(str(self.encoder))}
+        usual = {"optimizer": "sgd", "weight_decay": 5e-4, "warmup": 0.05,
+                 **encoder_defaults(str(self.encoder))}
         for f in dataclasses.fields(self):
             value = plain(getattr(self, f.name))
             object.__setattr__(self, f.name, usual.get(f.name) if value is None else value)
@@ -80,10 +90,11 @@ class Config:
     def check(self) -> None:
         """Raise ValueError for values that do not fit each other."""
         if self.detrend:
-            self.expect("view_size", self.view_size > 1, "at least 2, or no detrend, which makes a view of one "
-                        "pixel zero")
+            self.expect("view_size", self.view_size > 1, "at least 2, or no detrend, which makes a "
+                        "view of one pixel zero")
         if self.encoder.startswith("vit"):
-            self.expect("view_size", self.view_size % 4 == 0, "a multiple of 4, the patches of a vit")
+            self.expect("view_size", self.view_size % 4 == 0, "a multiple of 4, the patches of a "
+                        "vit")
 
     def expect(self, name: str, fine: bool, expected: str) -> None:
         """Raise ValueError with the option's name and value unless it is fine."""
@@ -100,10 +111,14 @@ class Config:
 
 
 def expect_option(f: dataclasses.Field, value: Any) -> None:
-    """Raise ValueError for a value of the wrong type or out of the range that the field's metadata name."""
+    """Raise ValueError for a value of the wrong type or out of the range that the field's metadata
+    name.
+    """
     types, rules = typing.get_args(f.type) or (f.type,), f.metadata
-    if type(value) not in types and not (type(value) is int and float in types):  # a bool is no int, here
-        raise ValueError(f"{f.name}: expected {' or '.join(t.__name__ for t in types)}, got {value!r}")
+    # a bool is no int, here
+    if type(value) not in types and not (type(value) is int and float in types):
+        raise ValueError(f"{f.name}: expected {' or '.join(t.__name__ for t in types)}, got "
+                         f"{value!r}")
     if value is None:
         return
     if rules["choices"] and value not in rules["choices"]:
@@ -113,12 +128,15 @@ def expect_option(f: dataclasses.Field, value: Any) -> None:
         got = f"{value:.3e}" if value < 10**300 else "one of more than 300 digits"
         raise ValueError(f"{f.name}: expected a number below {largest}, got {got}")
     if not in_range(value, rules["least"], rules["above"], rules["most"]):
-        raise ValueError(f"{f.name}: expected {range_words(rules['least'], rules['above'], rules['most'])}, "
-                         f"got {value!r}")
+        raise ValueError(f"{f.name}: expected "
+                         f"{range_words(rules['least'], rules['above'], rules['most'])}, got "
+                         f"{value!r}")
 
 
 def in_range(value: Any, least: float | None, above: float | None, most: float | None) -> bool:
-    """Whether least <= value <= most and value > above, of those that are given; a number is then finite, too."""
+    """Whether least <= value <= most and value > above, of those that are given; a number is then
+    finite, too.
+    """
     limits = (least, above, most)
     if all(limit is None for limit in limits):
         return True

@@ -1,14 +1,16 @@
-"""Many processes, one training: who this one is among them, and the few things that they tell each other.
+"""Many processes, one training: who this one is among them, and the few things that they tell each
+other.
 
-`mpiexec -n 4 python -m tinynnclr train` starts four *ranks*. All run the same program with the same seed, hold the same
-weights, queues and banks, and take an equal share of every batch; what depends on the whole batch is told around by the
-functions below. Alone, as without mpiexec, each of them returns what it was given and nothing is imported. All ranks
-must call them in the same order, or they wait for each other for ever: so every rank does what rank 0 does, but that
-only rank 0 prints and writes. The transport is MPI's, through mpi4py, and no collective is our own.
+`mpiexec -n 4 python -m tinynnclr train` starts four *ranks*. All run the same program with the same
+seed, hold the same weights, queues and banks, and take an equal share of every batch; what depends
+on the whole batch is told around by the functions below. Alone, as without mpiexec, each of them
+returns what it was given and nothing is imported. All ranks must call them in the same order, or
+they wait for each other for ever: so every rank does what rank 0 does, but that only rank 0 prints
+and writes. The transport is MPI's, through mpi4py, and no collective is our own.
 
-Gradients are told when backward is done, in few large pieces, and not layer by layer while it still runs. That would
-hide 1 % of a step of the default network on two machines, and 7 % of one of a ResNet-50 on 64 (docs/distributed.md has
-the times), and cost a hook in every leaf of the graph.
+Gradients are told when backward is done, in few large pieces, and not layer by layer while it still
+runs. That would hide 1 % of a step of the default network on two machines, and 7 % of one of a
+ResNet-50 on 64 (docs/distributed.md has the times), and cost a hook in every leaf of the graph.
 """
 import contextlib
 import io
@@ -29,14 +31,18 @@ LAUNCHERS = {"OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK", "PMI_SIZE": "PMI_RA
 BUCKET = 1 << 25  # bytes of gradients that are told at once: as much again is copied
 
 _world: Any = None  # mpi4py's communicator of all ranks; None: alone
-_terminal, _aside = sys.stderr, io.StringIO()  # where rank 0 is heard; what another rank would have said there
-sent: Counter = Counter()  # bytes that this rank has sent so far, by function, if each sends around a ring
+# where rank 0 is heard; what another rank would have said there
+_terminal, _aside = sys.stderr, io.StringIO()
+# bytes that this rank has sent so far, by function, if each sends around a ring
+sent: Counter = Counter()
 
 
 def start() -> None:
-    """Join the others where mpiexec or srun started this process with others; from then on only rank 0 is heard.
+    """Join the others where mpiexec or srun started this process with others; from then on only
+    rank 0 is heard.
 
-    Raises ValueError, and says what to install, where mpi4py is missing or belongs to another MPI than mpiexec.
+    Raises ValueError, and says what to install, where mpi4py is missing or belongs to another MPI
+    than mpiexec.
     """
     global _world, _terminal
     number, count = launched()
@@ -49,16 +55,19 @@ def start() -> None:
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        raise ValueError(f"mpiexec started {count} processes, which find each other through mpi4py and its MPI, and "
-                         f"here is none ({error}): {install}") from None
+        raise ValueError(f"mpiexec started {count} processes, which find each other through mpi4py "
+                         f"and its MPI, and here is none ({error}): {install}") from None
     if MPI.COMM_WORLD.size != count:
-        raise ValueError(f"mpiexec started {count} processes, but mpi4py sees {MPI.COMM_WORLD.size}: they belong to "
-                         f"different MPIs: take the mpiexec beside this Python, or {install}")
+        raise ValueError(f"mpiexec started {count} processes, but mpi4py sees "
+                         f"{MPI.COMM_WORLD.size}: they belong to different MPIs: take the mpiexec "
+                         f"beside this Python, or {install}")
     _world = MPI.COMM_WORLD
 
 
 def launched() -> tuple[int, int]:
-    """(number, count) of this process among those that were started together, by what the launcher left for it."""
+    """(number, count) of this process among those that were started together, by what the launcher
+    left for it.
+    """
     for size_name, rank_name in LAUNCHERS.items():
         count = os.environ.get(size_name, "1")
         if count.isdigit() and int(count) > 1:
@@ -84,13 +93,16 @@ def shard(n: int) -> slice:
 
 @plain_numbers
 def local_rows(n: int) -> np.ndarray:
-    """Where this rank's n rows, as many as every other's, are among the rows of all: (n,) indices."""
+    """Where this rank's n rows, as many as every other's, are among the rows of all: (n,) indices.
+    """
     return rank() * n + np.arange(n)
 
 
 @plain_numbers
 def threads_each(threads: int) -> int:
-    """Of so many threads, those for each rank that is to run on the very same cores; NUMBA_NUM_THREADS has its way."""
+    """Of so many threads, those for each rank that is to run on the very same cores;
+    NUMBA_NUM_THREADS has its way.
+    """
     if _world is None or "NUMBA_NUM_THREADS" in os.environ or not hasattr(os, "sched_getaffinity"):
         return threads
     from mpi4py import MPI
@@ -103,7 +115,9 @@ def threads_each(threads: int) -> int:
 
 
 def all_reduce_mean(array: np.ndarray) -> np.ndarray:
-    """The mean over all ranks of an array that each has of the same shape. Sent: 2 (R - 1) / R of its bytes."""
+    """The mean over all ranks of an array that each has of the same shape. Sent: 2 (R - 1) / R of
+    its bytes.
+    """
     if _world is None:
         return array
     out = np.array(array, order="C")
@@ -112,7 +126,9 @@ def all_reduce_mean(array: np.ndarray) -> np.ndarray:
 
 
 def all_reduce_mean_(arrays: Sequence[np.ndarray]) -> None:
-    """Each array, in C order and of one type, becomes its mean over all ranks. Sent: 2 (R - 1) / R of all bytes."""
+    """Each array, in C order and of one type, becomes its mean over all ranks. Sent: 2 (R - 1) / R
+    of all bytes.
+    """
     if _world is None:
         return
     bucket: list[np.ndarray] = []
@@ -121,7 +137,8 @@ def all_reduce_mean_(arrays: Sequence[np.ndarray]) -> None:
         if i + 1 == len(arrays) or sum(a.nbytes for a in bucket) + arrays[i + 1].nbytes > BUCKET:
             flat = np.concatenate([a.ravel() for a in bucket])
             _sum_in_place("all_reduce_mean_", flat)
-            for a, part in zip(bucket, np.split(flat, np.cumsum([a.size for a in bucket])[:-1]), strict=True):
+            for a, part in zip(bucket, np.split(flat, np.cumsum([a.size for a in bucket])[:-1]),
+                               strict=True):
                 np.divide(part.reshape(a.shape), a.dtype.type(size()), out=a)
             bucket = []
 
@@ -134,7 +151,8 @@ def _sum_in_place(name, array):
 
 
 def all_gather(array: np.ndarray, total: int | None = None) -> np.ndarray:
-    """The rows of all ranks, rank after rank; each has as many, or its `shard` of `total`. Sent: (R - 1) of its bytes.
+    """The rows of all ranks, rank after rank; each has as many, or its `shard` of `total`. Sent: (R
+    - 1) of its bytes.
 
     What batches are cut up by, `shard`, this puts together: row i is the i-th of the batch.
     """
@@ -149,7 +167,8 @@ def all_gather(array: np.ndarray, total: int | None = None) -> np.ndarray:
 
 
 def reduce_scatter(array: np.ndarray) -> np.ndarray:
-    """This rank's rows of the sum over all ranks of arrays (R n, ...): n rows. Sent: (R - 1) / R of its bytes.
+    """This rank's rows of the sum over all ranks of arrays (R n, ...): n rows. Sent: (R - 1) / R of
+    its bytes.
 
     The way back of `all_gather`: what every rank makes of this rank's rows, added up.
     """
@@ -163,7 +182,9 @@ def reduce_scatter(array: np.ndarray) -> np.ndarray:
 
 
 def broadcast(array: np.ndarray) -> np.ndarray:
-    """Rank 0's array, of the shape that all have: for what follows from comparisons, which rounding may turn over."""
+    """Rank 0's array, of the shape that all have: for what follows from comparisons, which rounding
+    may turn over.
+    """
     if _world is None:
         return array
     out = np.array(array, order="C")
@@ -179,10 +200,12 @@ def any_rank(flag: bool) -> bool:
 
 @contextlib.contextmanager
 def all_or_none() -> Iterator[None]:
-    """Inside this context, a rank that fails ends all the others, after the line in which it says why.
+    """Inside this context, a rank that fails ends all the others, after the line in which it says
+    why.
 
-    Nobody waits for a rank that is gone. Where all fail alike, as for a user's mistake, rank 0 is the one to say so:
-    the others give it a second. (A rank that is killed says nothing: mpiexec sees it, says so and ends the others.)
+    Nobody waits for a rank that is gone. Where all fail alike, as for a user's mistake, rank 0 is
+    the one to say so: the others give it a second. (A rank that is killed says nothing: mpiexec
+    sees it, says so and ends the others.)
     """
     try:
         yield
@@ -195,7 +218,8 @@ def all_or_none() -> Iterator[None]:
         if rank():
             time.sleep(min(1 + 0.1 * rank(), 10))
             lines = _aside.getvalue().splitlines()
-            print(f"rank {rank()}:", *lines[-1:] if told else lines, sep=" " if told else "\n", file=_terminal)
+            print(f"rank {rank()}:", *lines[-1:] if told else lines, sep=" " if told else "\n",
+                  file=_terminal)
         sys.stdout.flush()
         _terminal.flush()
         time.sleep(0.3)  # so that mpiexec passes the words on before it ends us

@@ -1,4 +1,6 @@
-"""Gather the results of several runs into one file and a table: `python tools/collect.py FILE RUN...`."""
+"""Gather the results of several runs into one file and a table: `python tools/collect.py FILE
+RUN...`.
+"""
 import argparse
 import json
 from pathlib import Path

@@ -1,7 +1,8 @@
-"""What is promised, how that is tested, in how many cases, with what result: `python tools/promises.py [--full]`.
+"""What is promised, how that is tested, in how many cases, with what result: `python
+tools/promises.py [--full]`.
 
-It runs the tests and writes docs/promises.json from their report; pages.py makes the page of it. Every number is the
-tests' own: a test says how many cases it went through, or is one.
+It runs the tests and writes docs/promises.json from their report; pages.py makes the page of it.
+Every number is the tests' own: a test says how many cases it went through, or is one.
 """
 import argparse
 import json
@@ -20,7 +21,9 @@ STORED = ROOT / "docs" / "promises.json"
 
 
 class Promise(NamedTuple):
-    """A sentence, how it is tested, and the tests: files in tests/, or single ones of them after `::`."""
+    """A sentence, how it is tested, and the tests: files in tests/, or single ones of them after
+    `::`.
+    """
 
     words: str
     how: str
@@ -80,17 +83,22 @@ def measure(full: bool) -> dict:
     tests = [f"tests/{name}" for promise in PROMISES for name in promise.tests]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        subprocess.run([sys.executable, "-m", "pytest", "-q", "--all", f"--junitxml={report}", *tests], cwd=ROOT,
-                       env={**os.environ, **({"FULL_COUNTS": "1"} if full else {})}, check=False)
+        subprocess.run([sys.executable, "-m", "pytest", "-q", "--all", f"--junitxml={report}",
+                        *tests], cwd=ROOT, env={**os.environ,
+                                                **({"FULL_COUNTS": "1"} if full else {})},
+                       check=False)
         found = [outcome(case) for case in ElementTree.parse(report).iter("testcase")]
-    rows = [{"promise": p.words, "how": p.how, "tests": list(p.tests), **added(p, found)} for p in PROMISES]
-    return {"command": f"python tools/promises.py{' --full' * full}", "python": platform.python_version(),
-            "system": platform.system(), **{name: version(name) for name in ("tinynnclr", "numpy", "numba")},
-            "rows": rows}
+    rows = [{"promise": p.words, "how": p.how, "tests": list(p.tests), **added(p, found)} for p
+            in PROMISES]
+    return {"command": f"python tools/promises.py{' --full' * full}",
+            "python": platform.python_version(), "system": platform.system(),
+            **{name: version(name) for name in ("tinynnclr", "numpy", "numba")}, "rows": rows}
 
 
 def outcome(case: ElementTree.Element) -> dict:
-    """Of a test in pytest's report: its file, its name, how it ended, how many cases it says it went through."""
+    """Of a test in pytest's report: its file, its name, how it ended, how many cases it says it
+    went through.
+    """
     said = {p.get("name"): p.get("value") for p in case.iter("property")}
     ends = {child.tag for child in case} & {"failure", "error", "skipped"}
     return {"file": case.get("classname", "").partition(".")[2].replace(".", "/") + ".py",
@@ -101,29 +109,34 @@ def outcome(case: ElementTree.Element) -> dict:
 
 def added(promise: Promise, found: list[dict]) -> dict:
     """The sums over a promise's tests. Skipped ones count nothing."""
-    mine = [test for test in found if {test["file"], f"{test['file']}::{test['name']}"} & set(promise.tests)]
-    sums = {end: sum(test["ended"] == end for test in mine) for end in ("passed", "failed", "skipped")}
+    mine = [test for test in found if {test["file"], f"{test['file']}::{test['name']}"}
+            & set(promise.tests)]
+    sums = {end: sum(test["ended"] == end for test in mine) for end
+            in ("passed", "failed", "skipped")}
     return {"cases": sum(test["cases"] for test in mine if test["ended"] != "skipped"), **sums}
 
 
 def page() -> str:
     """The page of what is stored."""
     stored = json.loads(STORED.read_text(encoding="utf-8"))
-    lines = ["# Hard to break", "", "What a learner's laptop may do to a training, and what a file from somewhere may "
-             "hold; how each promise is tested, and what came of it. A case is one input, one kill, one step of the "
-             "long run; a test that says nothing about its cases is one.", "",
-             "| promise | how it is tested | cases | result |", "|---|---|---|---|"]
+    lines = ["# Hard to break", "", "What a learner's laptop may do to a training, and what a file "
+             "from somewhere may hold; how each promise is tested, and what came of it. A case is "
+             "one input, one kill, one step of the long run; a test that says nothing about its "
+             "cases is one.", "", "| promise | how it is tested | cases | result |",
+             "|---|---|---|---|"]
     for row in stored["rows"]:
         skipped = f", {row['skipped']} skipped" * bool(row["skipped"])
-        result = f"{row['failed']} of {row['passed'] + row['failed']} tests failed" if row["failed"] else \
-            f"all {row['passed']} tests passed" if row["passed"] > 1 else "passed"
+        result = f"{row['failed']} of {row['passed'] + row['failed']} tests failed" if row[
+                "failed"] else f"all {row['passed']} tests passed" if row[
+                "passed"] > 1 else "passed"
         lines.append(f"| {row['promise']} | {row['how']} | {row['cases']:,} | {result}{skipped} |")
     total = sum(row["cases"] for row in stored["rows"])
-    lines += ["", f"{total:,} cases in all, by `{stored['command']}` (tinynnclr {stored['tinynnclr']}, Python "
-              f"{stored['python']}, NumPy {stored['numpy']}, Numba {stored['numba']}, {stored['system']}). With "
-              "`--full` the same tests have larger counts than in `pytest --all`, and `pytest` has the smallest. What "
-              "is promised to whom, and what is not, says `SECURITY.md`. Another page tells "
-              "[whether the tests would see a fault](mutants.md).", ""]
+    lines += ["", f"{total:,} cases in all, by `{stored['command']}` (tinynnclr "
+              f"{stored['tinynnclr']}, Python {stored['python']}, NumPy {stored['numpy']}, Numba "
+              f"{stored['numba']}, {stored['system']}). With `--full` the same tests have larger "
+              "counts than in `pytest --all`, and `pytest` has the smallest. What is promised to "
+              "whom, and what is not, says `SECURITY.md`. Another page tells [whether the tests "
+              "would see a fault](mutants.md).", ""]
     return "\n".join(lines)
 
 

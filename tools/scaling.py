@@ -1,7 +1,9 @@
-"""What it costs to spread the batch: measured on this machine's cores, with the bytes counted, and on paper for 64.
+"""What it costs to spread the batch: measured on this machine's cores, with the bytes counted, and
+on paper for 64.
 
-    python tools/scaling.py --ranks 1,2        weak and strong scaling, one thread a rank, through mpiexec
-    python tools/scaling.py --paper            times of a step on up to 1,024 machines, by the formulas here
+    python tools/scaling.py --ranks 1,2        weak and strong scaling, one thread a rank, through
+    mpiexec python tools/scaling.py --paper            times of a step on up to 1,024 machines, by
+    the formulas here
 """
 import argparse
 import functools
@@ -47,18 +49,23 @@ class Job:
     dim: int
 
 
-# He et al. 2015 (table 1: 3.8e9 multiply-adds), 23.5 M weights, 53 norms of 26,560 channels; heads of NNCLR, appendix A
-RESNET50 = Job("ResNet-50 at 224 pixels", 2 * 3.8e9, 23_500_000 + 11_000_000, 53 + 4, 26_560 + 8_448, 4096, 98_304, 256)
-TINY = Job("tiny_cnn of width 16 at 24 pixels", 5.1e6, 394_896, 4 + 4, 240 + 1_024, 4096, 98_304, 256)
+# He et al. 2015 (table 1: 3.8e9 multiply-adds), 23.5 M weights, 53 norms of 26,560 channels; heads
+# of NNCLR, appendix A
+RESNET50 = Job("ResNet-50 at 224 pixels", 2 * 3.8e9, 23_500_000 + 11_000_000, 53 + 4,
+               26_560 + 8_448, 4096, 98_304, 256)
+TINY = Job("tiny_cnn of width 16 at 24 pixels", 5.1e6, 394_896, 4 + 4, 240 + 1_024, 4096, 98_304,
+           256)
 
 
 @plain_numbers
 def step_bytes(ranks: int, parameters: int, channels: int, batch: int, dim: int,
                neighbors: bool = True) -> dict[str, float]:
-    """Bytes that each of R ranks sends in a step of NNCLR, by function of `distributed`, around a ring.
+    """Bytes that each of R ranks sends in a step of NNCLR, by function of `distributed`, around a
+    ring.
 
-    A sum over all ranks takes 2 (R - 1) / R of an array's bytes, one way round to add and one to tell; to gather b rows
-    takes (R - 1) / R of them all, and so does the way back. float32: gradients, embeddings; float64: statistics.
+    A sum over all ranks takes 2 (R - 1) / R of an array's bytes, one way round to add and one to
+    tell; to gather b rows takes (R - 1) / R of them all, and so does the way back. float32:
+    gradients, embeddings; float64: statistics.
     """
     around = (ranks - 1) / ranks
     statistics = 2 * 2 * 2 * 8 * channels  # two sums of two views, forward and backward
@@ -69,9 +76,11 @@ def step_bytes(ranks: int, parameters: int, channels: int, batch: int, dim: int,
 
 
 def operations(job: Job, ranks: int) -> tuple[float, float, float]:
-    """Of one rank in a step: 3 times forward for its 2 B / R views, their search in the queue, the similarities.
+    """Of one rank in a step: 3 times forward for its 2 B / R views, their search in the queue, the
+    similarities.
 
-    Similarities are those of its rows with the whole batch, of either direction, forward and twice backward.
+    Similarities are those of its rows with the whole batch, of either direction, forward and twice
+    backward.
     """
     views = 2 * job.batch / ranks
     return 3 * views * job.operations, 2 * views * job.queue * job.dim, 3 * 2 * views * job.batch * job.dim
@@ -80,8 +89,9 @@ def operations(job: Job, ranks: int) -> tuple[float, float, float]:
 def step_seconds(job: Job, ranks: int, bandwidth: float) -> dict[str, float]:
     """Seconds of a step's parts, none of which hides behind another.
 
-    compute: `operations` at SPEED. reduce, gather, norms: bytes / bandwidth, and for each message 2 log2 R (sums) or
-    log2 R (gathers and their way back, 7 with the ids and who was found) times LATENCY.
+    compute: `operations` at SPEED. reduce, gather, norms: bytes / bandwidth, and for each message 2
+    log2 R (sums) or log2 R (gathers and their way back, 7 with the ids and who was found) times
+    LATENCY.
     """
     hops = math.ceil(math.log2(ranks))
     sent = step_bytes(ranks, job.parameters, job.channels, job.batch, job.dim)
@@ -92,12 +102,15 @@ def step_seconds(job: Job, ranks: int, bandwidth: float) -> dict[str, float]:
 
 
 def paper(job: Job) -> Iterator[str]:
-    """Markdown: the parts of a step, in ms, and what share of R times the speed R machines reach."""
-    rows, (_, search, _), whole = 4e-6 * job.dim, operations(job, 1), sum(operations(job, 1))  # MB; operations
-    yield (f"{job.name}: {job.parameters / 1e6:.1f} M weights, {job.norms} batch norms, {job.operations / 1e9:.3g} "
-           f"GFLOP a view; batch {job.batch:,}, queue {job.queue:,} x {job.dim}. The queue takes "
-           f"{rows * job.queue:.0f} MB on each machine, its search {search / 1e9:.0f} of the step's {whole / 1e9:,.0f} "
-           f"GFLOP on all machines, and a step lets {rows * job.batch:.1f} MB in.")
+    """Markdown: the parts of a step, in ms, and what share of R times the speed R machines reach.
+    """
+    # MB; operations
+    rows, (_, search, _), whole = 4e-6 * job.dim, operations(job, 1), sum(operations(job, 1))
+    yield (f"{job.name}: {job.parameters / 1e6:.1f} M weights, {job.norms} batch norms, "
+           f"{job.operations / 1e9:.3g} GFLOP a view; batch {job.batch:,}, queue {job.queue:,} x "
+           f"{job.dim}. The queue takes {rows * job.queue:.0f} MB on each machine, its search "
+           f"{search / 1e9:.0f} of the step's {whole / 1e9:,.0f} GFLOP on all machines, and a step "
+           f"lets {rows * job.batch:.1f} MB in.")
     for bandwidth in NETWORKS:
         yield ""
         yield f"| machines at {8 * bandwidth / 1e9:.0f} Gbit/s | batch of each | compute | reduce | gather | norms " \
@@ -117,13 +130,17 @@ def paper(job: Job) -> Iterator[str]:
 
 
 def weights_and_channels(method: Method) -> tuple[int, int]:
-    """What `step_bytes` needs to know of a network: how many weights it has, and its batch norms channels."""
+    """What `step_bytes` needs to know of a network: how many weights it has, and its batch norms
+    channels.
+    """
     norms = [m for m in method.modules() if isinstance(m, BatchNorm)]
     return method.num_parameters(), sum(len(n.running_mean) for n in norms)
 
 
 class Waits:
-    """While it is entered, `seconds` adds up what this rank spends in calls to the others: transport, and waiting."""
+    """While it is entered, `seconds` adds up what this rank spends in calls to the others:
+    transport, and waiting.
+    """
 
     CALLS = ("_sum_in_place", "gather", "scatter_sum", "first")
 
@@ -147,11 +164,14 @@ class Waits:
 
 
 def measure_here(batch: int, steps: int) -> dict:
-    """On each rank: two epochs of NNCLR on noise; seconds of a step of the second, bytes sent and their formula."""
+    """On each rank: two epochs of NNCLR on noise; seconds of a step of the second, bytes sent and
+    their formula.
+    """
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch * steps, 32, 32, 3), np.uint8)
     data = Dataset(images, np.zeros(len(images), np.int64), ("noise",))
-    config = NNCLR.Config(batch_size=batch, epochs=2, neighbors_after=0.0, queue_size=min(4096, batch * steps))
+    config = NNCLR.Config(batch_size=batch, epochs=2, neighbors_after=0.0,
+                          queue_size=min(4096, batch * steps))
     run = Run(config, data)
     assert isinstance(run.method, NNCLR)
     seen, step, waits = [], run.optimizer.step, Waits()
@@ -170,17 +190,20 @@ def measure_here(batch: int, steps: int) -> dict:
 
 
 def launch(launcher: str, kind: str, ranks: int, batch: int, steps: int) -> dict:
-    """`measure_here` on so many ranks; "apart": in as many processes that know nothing of each other, at once.
+    """`measure_here` on so many ranks; "apart": in as many processes that know nothing of each
+    other, at once.
 
     Raises RuntimeError with the last line where that fails.
     """
     apart = ranks if kind == "apart" else 1
-    command = [sys.executable, str(Path(__file__).resolve()), "--here", "--batch", str(batch // apart), "--steps",
-               str(steps)]
-    words = [launcher] if shutil.which(launcher) else shlex.split(launcher)  # a path may hold spaces and backslashes
-    started = [subprocess.Popen(command if kind == "apart" else [*words, "-n", str(ranks), *command],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-                                errors="replace") for _ in range(apart)]
+    command = [sys.executable, str(Path(__file__).resolve()), "--here", "--batch",
+               str(batch // apart), "--steps", str(steps)]
+    # a path may hold spaces and backslashes
+    words = [launcher] if shutil.which(launcher) else shlex.split(launcher)
+    started = [subprocess.Popen(command if kind == "apart"
+                                else [*words, "-n", str(ranks), *command], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, encoding="utf-8", errors="replace") for _
+               in range(apart)]
     found = []
     for process in started:
         out, err = process.communicate()
@@ -191,9 +214,11 @@ def launch(launcher: str, kind: str, ranks: int, batch: int, steps: int) -> dict
 
 
 def table(launcher: str, counts: list[int], batch: int, steps: int, turns: int) -> Iterator[str]:
-    """Markdown, a row for each number of ranks, best of turns: strong (the same batch), weak (as much for each), apart.
+    """Markdown, a row for each number of ranks, best of turns: strong (the same batch), weak (as
+    much for each), apart.
 
-    apart is weak without any exchange: what the cores take from each other (memory, cache, clock) is seen there alone.
+    apart is weak without any exchange: what the cores take from each other (memory, cache, clock)
+    is seen there alone.
     """
     rows = [("strong", r, batch) for r in counts]
     rows += [(kind, r, batch // max(counts) * r) for kind in ("weak", "apart") for r in counts]
@@ -208,25 +233,29 @@ def table(launcher: str, counts: list[int], batch: int, steps: int, turns: int) 
         found = best[kind, ranks, b]
         _, first_ranks, first_batch = next(row for row in rows if row[0] == kind)
         speed = b / found["seconds"] / ranks
-        efficiency = speed / (first_batch / best[kind, first_ranks, first_batch]["seconds"] / first_ranks)
-        yield (f"| {kind} | {ranks} | {b} | {1e3 * found['seconds']:.1f} | {2 * b / found['seconds']:,.0f} | "
-               f"{efficiency:.2f} | {1e3 * found['waited']:.1f} | {found['sent'] / 1e6:.3f} | "
-               f"{found['formula'] / 1e6:.3f} |")
+        efficiency = speed / (first_batch / best[kind, first_ranks, first_batch]["seconds"]
+                              / first_ranks)
+        yield (f"| {kind} | {ranks} | {b} | {1e3 * found['seconds']:.1f} | "
+               f"{2 * b / found['seconds']:,.0f} | {efficiency:.2f} | {1e3 * found['waited']:.1f} "
+               f"| {found['sent'] / 1e6:.3f} | {found['formula'] / 1e6:.3f} |")
 
 
 def main() -> None:
     """The command in the first lines of this file."""
     escape_unprintable()
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--paper", action="store_true", help="work it out for more machines than there are here")
+    parser.add_argument("--paper", action="store_true", help="work it out for more machines than "
+                        "there are here")
     parser.add_argument("--ranks", default="1,2", help="how many, with commas between [1,2]")
     parser.add_argument("--batch", type=int, default=256, help="images in a step [256]")
-    parser.add_argument("--steps", type=int, default=20, help="in each of two epochs, of which the second counts [20]")
+    parser.add_argument("--steps", type=int, default=20, help="in each of two epochs, of which the "
+                        "second counts [20]")
     parser.add_argument("--turns", type=int, default=3, help="the best of so many [3]")
     beside = Path(sys.executable).with_name("mpiexec")
     parser.add_argument("--launcher", default=str(beside) if beside.exists() else "mpiexec",
                         help="the command that starts the ranks, with its flags [mpiexec]")
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # what the launcher starts
+    # what the launcher starts
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.paper:
         print("\n\n".join("\n".join(paper(job)) for job in (TINY, RESNET50)))
@@ -237,7 +266,8 @@ def main() -> None:
             print(json.dumps(measure_here(options.batch, options.steps)))
     else:
         counts = [int(word) for word in options.ranks.split(",")]
-        print("\n".join(table(options.launcher, counts, options.batch, options.steps, options.turns)))
+        print("\n".join(table(options.launcher, counts, options.batch, options.steps,
+                              options.turns)))
 
 
 if __name__ == "__main__":

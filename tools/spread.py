@@ -1,4 +1,6 @@
-"""The picture of docs/distributed.md: which similarities each rank computes. `python tools/spread.py` draws it anew."""
+"""The picture of docs/distributed.md: which similarities each rank computes. `python
+tools/spread.py` draws it anew.
+"""
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +16,23 @@ ONE, NOBODY = "#999999", "#FFFFFF"
 
 
 def draw_table(axes: Axes, owner: np.ndarray, title: str, below: str) -> None:
-    """A square for each similarity in the colour of the rank that computes it (-1: nobody), a dot for a positive."""
+    """A square for each similarity in the colour of the rank that computes it (-1: nobody), a dot
+    for a positive.
+    """
     for row, column in np.ndindex(owner.shape):
         rank = owner[row, column]
         colour = NOBODY if rank == -1 else ONE if rank == RANKS else COLOURS[rank]
-        axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="#CCCCCC", linewidth=0.6))
+        axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="#CCCCCC",
+                                 linewidth=0.6))
         if row == column:
-            axes.plot(column + 0.5, row + 0.5, "o", color="white", markeredgecolor=INK, markersize=6)
+            axes.plot(column + 0.5, row + 0.5, "o", color="white", markeredgecolor=INK,
+                      markersize=6)
     n = len(owner)
     for cut in range(EACH, n, EACH) if owner.max() < RANKS else ():
         axes.axhline(cut, color=INK, linewidth=1)
         axes.axvline(cut, color=INK, linewidth=1, linestyle=":")
-    axes.set(xlim=(0, n), ylim=(n, 0), aspect="equal", xticks=np.arange(n) + 0.5, yticks=np.arange(n) + 0.5)
+    axes.set(xlim=(0, n), ylim=(n, 0), aspect="equal", xticks=np.arange(n) + 0.5,
+             yticks=np.arange(n) + 0.5)
     axes.set_xticklabels(range(n), fontsize=8)
     axes.set_yticklabels(range(n), fontsize=8)
     axes.tick_params(length=0)
@@ -34,15 +41,19 @@ def draw_table(axes: Axes, owner: np.ndarray, title: str, below: str) -> None:
 
 
 def draw(path: Path) -> Path:
-    """One process, four that tell each other nothing, and four that gather embeddings; returns the path of the PNG."""
+    """One process, four that tell each other nothing, and four that gather embeddings; returns the
+    path of the PNG.
+    """
     n, fig = RANKS * EACH, Figure((WIDTH, 4.35), dpi=DPI)
-    taken = draw_headline(fig, f"A batch of {n} images: row i, the anchor, is compared with the prediction of every "
-                          "image j. White dots: the positives.", "Who computes which similarities")
+    taken = draw_headline(fig, f"A batch of {n} images: row i, the anchor, is compared with the "
+                          "prediction of every image j. White dots: the positives.",
+                          "Who computes which similarities")
     rank = np.arange(n) // EACH
     tables = [(np.full((n, n), RANKS), "one process", "candidates j: 7 negatives for each anchor"),
               (np.where(rank[:, None] == rank, rank[:, None], -1), "4 ranks, nothing gathered",
-               "1 negative for each: another loss"),
-              (np.repeat(rank[:, None], n, axis=1), "4 ranks, embeddings gathered", "7 negatives again")]
+               "1 negative for each: another loss"), (np.repeat(rank[:, None], n, axis=1),
+                                                      "4 ranks, embeddings gathered",
+                                                      "7 negatives again")]
     top = 1 - (taken + 0.35) / 4.35
     for i, (owner, title, below) in enumerate(tables):
         axes = fig.add_axes((0.055 + 0.325 * i, 0.21, 0.29, top - 0.21))
@@ -51,8 +62,9 @@ def draw(path: Path) -> Path:
             axes.set_ylabel("anchors i", fontsize=9, color=GREY)
     handles = [Patch(facecolor=colour, label=f"rank {i}: images {EACH * i} and {EACH * i + 1}")
                for i, colour in enumerate(COLOURS)]
-    fig.legend(handles=[*handles, Patch(facecolor=NOBODY, edgecolor="#CCCCCC", label="nobody")], loc="lower center",
-               ncols=5, frameon=False, fontsize=9, handlelength=1.2, columnspacing=1.6)
+    fig.legend(handles=[*handles, Patch(facecolor=NOBODY, edgecolor="#CCCCCC", label="nobody")],
+               loc="lower center", ncols=5, frameon=False, fontsize=9, handlelength=1.2,
+               columnspacing=1.6)
     return write_picture(fig, path)
 
 

@@ -10,7 +10,8 @@ def main() -> None:
     """The command in the first line of this file."""
     escape_unprintable()
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("run", type=Path, nargs="+", help="folders of runs, the same seeds of every arm")
+    parser.add_argument("run", type=Path, nargs="+", help="folders of runs, the same seeds of "
+                        "every arm")
     parser.add_argument("--protocol", choices=("transfer", "fewshot"), default="transfer")
     options = parser.parse_args()
     try:

@@ -439,8 +439,8 @@ plt.close(fig)
 # %% [markdown]
 # Three panels of good news. The fourth spoils it: everybody finds itself, and a picture is certainly of its own class.
 # View 1 has no neighbours any more; its half of the loss is *own view, constant*, by a detour. No loss curve will tell
-# you. So the package keeps the id of every row, reports the share of such meetings as `self_match_rate`, and enqueues in
-# `after_step`. A number too good to be true deserves a look at the ids before a celebration.
+# you. So the package keeps the id of every row, reports the share of such meetings as `self_match_rate`, and enqueues
+# in `after_step`. A number too good to be true deserves a look at the ids before a celebration.
 #
 # ## Does it help?
 #

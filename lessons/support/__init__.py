@@ -1,4 +1,6 @@
-"""What the lessons use: exercises that check themselves, guesses that are drawn, timings, pictures with words."""
+"""What the lessons use: exercises that check themselves, guesses that are drawn, timings, pictures
+with words.
+"""
 from tinynnclr.cli.console import escape_unprintable
 from .bench import Timing, bench
 from .check import Trial, WrongAnswer, check, exercise
@@ -7,8 +9,7 @@ from .report import report
 from .show import show
 from .stored import stored
 
-__all__ = ["Timing", "Trial", "WrongAnswer", "bench", "check", "draw_guess", "exercise", "guess", "predict", "report",
-           "show",
-           "stored"]
+__all__ = ["Timing", "Trial", "WrongAnswer", "bench", "check", "draw_guess", "exercise", "guess",
+           "predict", "report", "show", "stored"]
 
 escape_unprintable()  # lessons print symbols that not every console can show

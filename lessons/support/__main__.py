@@ -1,7 +1,9 @@
-"""python -m support build [NN ...]: run the lessons' sources and write their notebooks, outputs and all.
+"""python -m support build [NN ...]: run the lessons' sources and write their notebooks, outputs and
+all.
 
-`status` says which notebooks are not what their sources would make; `table` writes the table in lessons/README.md, with
-badges for Colab and Binder where the repository is named, here or by a `url` in setup.cfg.
+`status` says which notebooks are not what their sources would make; `table` writes the table in
+lessons/README.md, with badges for Colab and Binder where the repository is named, here or by a
+`url` in setup.cfg.
 """
 import argparse
 import sys
@@ -13,29 +15,37 @@ from .table import repository_in, table, write_table
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Build the lessons that are named, or those whose notebooks are not what their sources would make."""
+    """Build the lessons that are named, or those whose notebooks are not what their sources would
+    make.
+    """
     escape_unprintable()
-    parser = argparse.ArgumentParser(prog="python -m support", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m support",
+                                     description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("command", choices=("build", "status", "table"))
-    parser.add_argument("lesson", nargs="*", metavar="NN", help="numbers of lessons, such as 07 [all that are stale]")
+    parser.add_argument("lesson", nargs="*", metavar="NN", help="numbers of lessons, such as 07 "
+                        "[all that are stale]")
     parser.add_argument("--lessons", type=Path, default=Path(__file__).resolve().parents[1],
                         metavar="DIR", help="their folder [that of this package]")
-    parser.add_argument("--repository", metavar="OWNER/NAME", help="table: for its badges [setup.cfg's url]")
+    parser.add_argument("--repository", metavar="OWNER/NAME", help="table: for its badges "
+                        "[setup.cfg's url]")
     options = parser.parse_args(arguments)
     sources = sorted((options.lessons / "src").glob("[0-9][0-9]_*.py"))
     unknown = set(options.lesson) - {source.name[:2] for source in sources}
     if unknown or not sources:
-        parser.exit(2, f"no lesson {', '.join(sorted(unknown)) or 'at all'} in {options.lessons / 'src'}\n")
+        parser.exit(2, f"no lesson {', '.join(sorted(unknown)) or 'at all'} in "
+                    f"{options.lessons / 'src'}\n")
     if options.repository and options.command != "table":
         parser.exit(2, f"--repository: only `table` takes it, got `{options.command}`\n")
     if options.command == "table":
-        repository = options.repository or repository_in(options.lessons.absolute().parent / "setup.cfg")
+        repository = options.repository or repository_in(options.lessons.absolute().parent
+                                                         / "setup.cfg")
         readme = options.lessons / "README.md"
         try:
             write_table(readme, table(sources, repository))
         except (ValueError, OSError) as error:
             parser.exit(2, f"{error}\n")
-        print(f"{readme}: {len(sources)} lessons, {f'badges for {repository}' if repository else 'no badges'}")
+        print(f"{readme}: {len(sources)} lessons, "
+              f"{f'badges for {repository}' if repository else 'no badges'}")
         return
     for source in sources:
         target = options.lessons / f"{source.stem}.ipynb"

@@ -9,7 +9,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Timing:
-    """first: seconds of the first call; seconds: the median of later ones; low, high: the fastest and the slowest."""
+    """first: seconds of the first call; seconds: the median of later ones; low, high: the fastest
+    and the slowest.
+    """
 
     first: float
     seconds: float
@@ -24,8 +26,8 @@ class Timing:
 
     def __str__(self):
         rate = "" if self.flops is None else f", {self.gflops:.2g} GFLOP/s"
-        return (f"{in_units(self.seconds)} a call ({in_units(self.low)} to {in_units(self.high)}){rate}; "
-                f"the first took {in_units(self.first)}")
+        return (f"{in_units(self.seconds)} a call ({in_units(self.low)} to "
+                f"{in_units(self.high)}){rate}; the first took {in_units(self.first)}")
 
 
 def in_units(seconds: float) -> str:
@@ -36,8 +38,10 @@ def in_units(seconds: float) -> str:
     raise AssertionError
 
 
-def bench(function: Callable, *args: Any, repeat: int = 7, at_least: float = 0.2, flops: float | None = None) -> Timing:
-    """Call function(*args) once, then again: `repeat` times or for `at_least` seconds, whichever is more.
+def bench(function: Callable, *args: Any, repeat: int = 7, at_least: float = 0.2,
+          flops: float | None = None) -> Timing:
+    """Call function(*args) once, then again: `repeat` times or for `at_least` seconds, whichever is
+    more.
 
     Prints the Timing and returns it. Calls that take long are repeated twice, or for two seconds.
     """

@@ -1,8 +1,10 @@
-"""Lesson 19's judge: train by any rule that chooses positives, all else equal, and say what became of it.
+"""Lesson 19's judge: train by any rule that chooses positives, all else equal, and say what became
+of it.
 
-A rule is a function choose(z, queue, rng) -> positives: z (b, d) are the embeddings of a batch, queue (q, d) those of
-pictures seen a moment ago, all of length 1; rng is for what it draws. Row i of the positives (b, d) is what the other
-view of picture i is pulled to. A rule sees neither labels nor pictures, and what it returns is a constant.
+A rule is a function choose(z, queue, rng) -> positives: z (b, d) are the embeddings of a batch,
+queue (q, d) those of pictures seen a moment ago, all of length 1; rng is for what it draws. Row i
+of the positives (b, d) is what the other view of picture i is pulled to. A rule sees neither labels
+nor pictures, and what it returns is a constant.
 """
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -49,21 +51,26 @@ def random_of_five(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -
 
 
 def soft_mean(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The mean of all rows, weighed by softmax(cosine / 0.15), scaled to length 1: NNCLR with --soft-neighbor."""
+    """The mean of all rows, weighed by softmax(cosine / 0.15), scaled to length 1: NNCLR with
+    --soft-neighbor.
+    """
     cosines = kernels.matmul(z, np.ascontiguousarray(queue.T))  # (b, q)
     weights = np.exp((cosines - cosines.max(axis=1, keepdims=True)) / z.dtype.type(0.15))
     return unit_rows(kernels.matmul(weights, queue))
 
 
 def mutual_neighbor(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The nearest row r where nobody, no other asker in z and no other row of the queue, is nearer to r than you are.
+    """The nearest row r where nobody, no other asker in z and no other row of the queue, is nearer
+    to r than you are.
 
-    Your own view where somebody is. Of equal askers the first counts. The reference of exercise 19.a.
+    Your own view where somebody is. Of equal askers the first counts. The reference of exercise
+    19.a.
     """
     found = kernels.nearest(z, queue)[0][:, 0]
     rows = queue[found]
     asker, similarity = kernels.nearest(rows, z)
-    _, other = kernels.nearest(rows, queue, exclude=found)  # a row is nearest to itself; NaN where there is no other
+    # a row is nearest to itself; NaN where there is no other
+    _, other = kernels.nearest(rows, queue, exclude=found)
     mutual = (asker[:, 0] == np.arange(len(z))) & ~(other[:, 0] > similarity[:, 0])
     return np.where(mutual[:, None], rows, z)
 
@@ -73,26 +80,30 @@ def random_row(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np
     return queue[rng.integers(0, len(queue), len(z))]
 
 
-RULES: dict[str, Rule] = {"own view": own_view, "nearest": nearest_row, "random of five": random_of_five,
-                          "soft mean": soft_mean, "mutual": mutual_neighbor, "random row": random_row}
+RULES: dict[str, Rule] = {"own view": own_view, "nearest": nearest_row,
+                          "random of five": random_of_five, "soft mean": soft_mean,
+                          "mutual": mutual_neighbor, "random row": random_row}
 
 
 # ---------------------------------------------------------------- the judge
 
 
 def expect_positives(positives: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """The positives, if they keep the contract: an array like z, (b, d) of its dtype, whose rows have length 1.
+    """The positives, if they keep the contract: an array like z, (b, d) of its dtype, whose rows
+    have length 1.
 
     Raises ValueError for what does not.
     """
     if not isinstance(positives, np.ndarray):
         raise ValueError(f"choose: expected an array, a constant, got {type(positives).__name__}")
     if positives.shape != z.shape or positives.dtype != z.dtype:
-        raise ValueError(f"choose: expected {z.dtype} {z.shape}, got {positives.dtype} {positives.shape}")
+        raise ValueError(f"choose: expected {z.dtype} {z.shape}, got {positives.dtype} "
+                         f"{positives.shape}")
     lengths = np.sqrt((positives * positives).sum(axis=1))
     if not np.abs(lengths - 1).max() < 1e-3:  # NaN fails too
         worst = int(np.nan_to_num(np.abs(lengths - 1), nan=np.inf).argmax())
-        raise ValueError(f"choose: expected rows of length 1; row {worst} has length {lengths[worst]:.3g}")
+        raise ValueError(f"choose: expected rows of length 1; row {worst} has length "
+                         f"{lengths[worst]:.3g}")
     return positives
 
 
@@ -100,8 +111,9 @@ def label_match(positives: np.ndarray, z: np.ndarray, labels: np.ndarray, queue:
                 queue_labels: np.ndarray) -> float:
     """The share of positives (b, d) that are of the class of their asker: z (b, d), labels (b,).
 
-    A positive counts as the picture that it lies nearest to: the asker itself or a row of the queue (q, d), whose
-    classes are queue_labels (q,). So a mixture has a class, too, and the own view is always right.
+    A positive counts as the picture that it lies nearest to: the asker itself or a row of the queue
+    (q, d), whose classes are queue_labels (q,). So a mixture has a class, too, and the own view is
+    always right.
     """
     found, similarity = kernels.nearest(positives, queue)
     own = (positives * z).sum(axis=1) >= similarity[:, 0]
@@ -109,11 +121,13 @@ def label_match(positives: np.ndarray, z: np.ndarray, labels: np.ndarray, queue:
 
 
 def train_by(choose: Rule, method: NNCLR, data: Dataset, seed: int, steps: int) -> dict[str, float]:
-    """Train `method`, in place, for so many steps of 128 pictures, its positives chosen by the rule.
+    """Train `method`, in place, for so many steps of 128 pictures, its positives chosen by the
+    rule.
 
-    The seed decides which pictures come when, and in which views, whatever the rule draws. Before the first step the
-    queue is filled. Returns means over steps and views: "match" (`label_match`), "distance" (1 - the cosine of the
-    positive and its asker), and "choosing", CPU seconds of a step that the rule took.
+    The seed decides which pictures come when, and in which views, whatever the rule draws. Before
+    the first step the queue is filled. Returns means over steps and views: "match" (`label_match`),
+    "distance" (1 - the cosine of the positive and its asker), and "choosing", CPU seconds of a step
+    that the rule took.
     """
     order, draws, lots = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
     config = replace(method.config, batch_size=BATCH)
@@ -135,7 +149,8 @@ def train_by(choose: Rule, method: NNCLR, data: Dataset, seed: int, steps: int) 
 
     for step in range(-filling, steps):
         batch = ids[(filling + step) * BATCH:(filling + step + 1) * BATCH]
-        x1, x2 = two_views(data.images, batch, PRESETS[config.augmentation], draws, config.view_size)
+        x1, x2 = two_views(data.images, batch, PRESETS[config.augmentation], draws,
+                           config.view_size)
         if step < 0:  # no training yet: fill the queue
             with no_grad():
                 queue.enqueue(method.projector(method.encoder(x1)).numpy(), batch)
@@ -143,7 +158,8 @@ def train_by(choose: Rule, method: NNCLR, data: Dataset, seed: int, steps: int) 
         z1, z2 = method.projector(method.encoder(x1)), method.projector(method.encoder(x2))
         n1, n2 = (chosen(z.numpy(), data.labels[batch]) for z in (z1, z2))
         p1, p2 = method.predictor(z1), method.predictor(z2)
-        loss = (nnclr_loss(n1, p2, config.temperature) + nnclr_loss(n2, p1, config.temperature)) * 0.5
+        loss = (nnclr_loss(n1, p2, config.temperature) + nnclr_loss(n2, p1,
+                                                                    config.temperature)) * 0.5
         optimizer.lr = warmup_cosine(step, steps, round(config.warmup * steps), base)
         method.zero_grad()
         loss.backward()
@@ -166,11 +182,13 @@ def knn(method: NNCLR) -> float:
                         encode(method.encoder, test.images), test.labels)
 
 
-def score(choose: Rule, seeds: Iterable[int], steps: int, warm: str = "results/warm.npz") -> list[dict]:
+def score(choose: Rule, seeds: Iterable[int], steps: int,
+          warm: str = "results/warm.npz") -> list[dict]:
     """Train the stored network by the rule, anew for each seed, and judge it: a row a seed.
 
-    A row holds "seed", "steps", "knn" (on held-out pictures, after training), "seconds" (CPU, of the training), and
-    what `train_by` returns. Raises ValueError where the rule breaks the contract.
+    A row holds "seed", "steps", "knn" (on held-out pictures, after training), "seconds" (CPU, of
+    the training), and what `train_by` returns. Raises ValueError where the rule breaks the
+    contract.
     """
     rows = []
     for seed in seeds:
@@ -183,10 +201,12 @@ def score(choose: Rule, seeds: Iterable[int], steps: int, warm: str = "results/w
 
 
 def paired(mine: Sequence[Mapping], base: Sequence[Mapping]) -> tuple[float, float, float]:
-    """kNN of mine minus that of base, seed by seed, in points: the mean and the ends of its 95 % interval (Student's).
+    """kNN of mine minus that of base, seed by seed, in points: the mean and the ends of its 95 %
+    interval (Student's).
 
-    Rows as `score` returns them, in any order. The ends of a single seed are -inf and inf. Raises ValueError unless
-    both have the same seeds, each once, and all rows the same steps: the reference of exercise 19.b.
+    Rows as `score` returns them, in any order. The ends of a single seed are -inf and inf. Raises
+    ValueError unless both have the same seeds, each once, and all rows the same steps: the
+    reference of exercise 19.b.
     """
     seeds = sorted(row["seed"] for row in mine)
     if not seeds or seeds != sorted(row["seed"] for row in base) or len(set(seeds)) < len(seeds):

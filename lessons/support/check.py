@@ -1,4 +1,5 @@
-"""Exercises that cannot lie: an answer is not attempted, passed, or failed with the smallest example that shows it.
+"""Exercises that cannot lie: an answer is not attempted, passed, or failed with the smallest
+example that shows it.
 
 An exercise is a function that tries an answer, registered under its name:
 
@@ -6,10 +7,11 @@ An exercise is a function that tries an answer, registered under its name:
     def _(trial):
         for size in (1, 2, 5):
             queries, bank = ...
-            trial.equal(trial(queries, bank), nearest_one(queries, bank), queries=queries, bank=bank)
+            expected = nearest_one(queries, bank)
+            trial.equal(trial(queries, bank), expected, queries=queries, bank=bank)
 
-In the lesson stands `f = check("11.a", f)`: f is the learner's own where it passed, the reference where it was not
-attempted (its stub raises NotImplementedError), and a wrong answer raises.
+In the lesson stands `f = check("11.a", f)`: f is the learner's own where it passed, the reference
+where it was not attempted (its stub raises NotImplementedError), and a wrong answer raises.
 """
 import copy
 import importlib
@@ -28,7 +30,9 @@ class WrongAnswer(AssertionError):
 
 
 def exercise(name: str, reference: Callable) -> Callable[[Callable], Callable]:
-    """Register a function of a Trial as the exercise `name`, such as "11.a"; the reference must pass it."""
+    """Register a function of a Trial as the exercise `name`, such as "11.a"; the reference must
+    pass it.
+    """
     def register(attempt: Callable) -> Callable:
         if name in EXERCISES:
             raise ValueError(f"exercise: {name} is there already")
@@ -49,13 +53,16 @@ class Trial:
         return self._call(_copies(args), kwargs)
 
     def keeps(self, *args: Any) -> Any:
-        """The answer's value for these arguments themselves, not copies; fails if the answer changes an array."""
+        """The answer's value for these arguments themselves, not copies; fails if the answer
+        changes an array.
+        """
         self.checks += 1
         before = _copies(args)
         value = self._call(args, {})
         for i, (old, new) in enumerate(zip(before, args, strict=True)):
             if isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=True):
-                self.fail(f"argument {i + 1} was changed; return a new array instead", before=old, afterwards=new)
+                self.fail(f"argument {i + 1} was changed; return a new array instead", before=old,
+                          afterwards=new)
         return value
 
     def _call(self, args, kwargs):
@@ -68,11 +75,13 @@ class Trial:
             given = {f"argument {i + 1}": a for i, a in enumerate(args)}
             self.fail(f"it raised {type(error).__name__}: {error}", **given)
 
-    def equal(self, got: Any, expected: Any, *, rtol: float = 1e-5, atol: float = 1e-6, hint: str = "",
-              **inputs: Any) -> None:
-        """got must be `expected`: the same shape, and the same numbers within rtol and atol; NaN equals NaN.
+    def equal(self, got: Any, expected: Any, *, rtol: float = 1e-5, atol: float = 1e-6,
+              hint: str = "", **inputs: Any) -> None:
+        """got must be `expected`: the same shape, and the same numbers within rtol and atol; NaN
+        equals NaN.
 
-        If `expected` holds integers, got must hold integers: floats are not valid indices or counts.
+        If `expected` holds integers, got must hold integers: floats are not valid indices or
+        counts.
         """
         self.checks += 1
         try:
@@ -84,8 +93,8 @@ class Trial:
         if not fine:
             self.fail(hint, expected=expected, got=got, **inputs)
         if np.asarray(expected).dtype.kind in "iu" and value.dtype.kind not in "iu":
-            self.fail(f"the numbers are right, but expected integers, got {value.dtype}", expected=expected,
-                      got=got, **inputs)
+            self.fail(f"the numbers are right, but expected integers, got {value.dtype}",
+                      expected=expected, got=got, **inputs)
 
     def true(self, fine: bool, said: str, **inputs: Any) -> None:
         """Something that must hold; `said` tells a learner what does not."""
@@ -121,18 +130,23 @@ def _copies(args):
 
 
 def short(value: Any) -> str:
-    """A value in one line: an array of up to SHOWN numbers whole, a larger one by its shape and first numbers."""
+    """A value in one line: an array of up to SHOWN numbers whole, a larger one by its shape and
+    first numbers.
+    """
     if isinstance(value, np.ndarray) and value.ndim:
-        numbers = np.array2string(value.ravel()[:SHOWN], precision=4, separator=", ", max_line_width=10**6)
+        numbers = np.array2string(value.ravel()[:SHOWN], precision=4, separator=", ",
+                                  max_line_width=10**6)
         if value.size <= SHOWN:
-            return np.array2string(value, precision=4, separator=", ", max_line_width=10**6).replace("\n", "")
+            return np.array2string(value, precision=4, separator=", ",
+                                   max_line_width=10**6).replace("\n", "")
         return f"shape {value.shape}, beginning {numbers[:-1]}, ...]"
     text = " ".join(repr(value).split())
     return text if len(text) <= 200 else text[:199] + "…"
 
 
 def check(name: str, answer: Callable) -> Callable:
-    """Try an answer to the exercise `name`, say how it went, and return what the lesson goes on with.
+    """Try an answer to the exercise `name`, say how it went, and return what the lesson goes on
+    with.
 
     Raises WrongAnswer for a wrong one, ValueError for an exercise that does not exist.
     """

@@ -1,6 +1,7 @@
 """From three loops to the machine's limit: the same matrix product, a rung at a time.
 
-Each rung changes one thing and keeps the result. `RUNGS` lists them in order; the last is `kernels.matmul` itself.
+Each rung changes one thing and keeps the result. `RUNGS` lists them in order; the last is
+`kernels.matmul` itself.
 """
 import functools
 from collections.abc import Callable
@@ -30,7 +31,9 @@ def _checked(rung):
 @_checked
 @jit
 def compiled(a, b):
-    """The three loops, compiled: row i of A meets column j of B, which jumps a whole row of B at every step."""
+    """The three loops, compiled: row i of A meets column j of B, which jumps a whole row of B at
+    every step.
+    """
     c = np.zeros((a.shape[0], b.shape[1]), a.dtype)
     for i in range(a.shape[0]):
         for j in range(b.shape[1]):
@@ -42,7 +45,9 @@ def compiled(a, b):
 @_checked
 @jit
 def loop_order(a, b):
-    """The inner two loops swapped: now B and C are read along their rows, and the compiler can use vectors."""
+    """The inner two loops swapped: now B and C are read along their rows, and the compiler can use
+    vectors.
+    """
     c = np.zeros((a.shape[0], b.shape[1]), a.dtype)
     for i in range(a.shape[0]):
         for k in range(a.shape[1]):
@@ -54,7 +59,9 @@ def loop_order(a, b):
 @_checked
 @jit
 def tiled(a, b):
-    """In tiles: a DEPTH x TILE piece of B stays in the first-level cache while all rows of A pass by."""
+    """In tiles: a DEPTH x TILE piece of B stays in the first-level cache while all rows of A pass
+    by.
+    """
     (m, steps), n = a.shape, b.shape[1]
     c = np.zeros((m, n), a.dtype)
     for k0 in range(0, steps, DEPTH):
@@ -71,7 +78,8 @@ def tiled(a, b):
 @_checked
 @jit
 def packed(a, b):
-    """Each piece of B is copied first, so that it lies close together, and serves four steps of the sum at a time:
+    """Each piece of B is copied first, so that it lies close together, and serves four steps of the
+    sum at a time:
 
     a row of C is then fetched and stored a quarter as often.
     """
@@ -105,5 +113,5 @@ def simd(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         set_num_threads(threads)
 
 
-RUNGS: dict[str, Callable] = {"naive": matmul_naive, "compiled": compiled, "loop order": loop_order, "tiled": tiled,
-                              "packed": packed, "SIMD": simd, "parallel": matmul}
+RUNGS: dict[str, Callable] = {"naive": matmul_naive, "compiled": compiled, "loop order": loop_order,
+                              "tiled": tiled, "packed": packed, "SIMD": simd, "parallel": matmul}

@@ -1,7 +1,9 @@
-"""From a lesson's source to its notebook: read, swap in answers, run in a fresh kernel, stamp, write.
+"""From a lesson's source to its notebook: read, swap in answers, run in a fresh kernel, stamp,
+write.
 
-A source is a Python file in jupytext's percent format, where an exercise stands in a cell of its own, tagged
-"exercise:ID". The stamp in a notebook's metadata says what its outputs come from: a hash of all code, and versions.
+A source is a Python file in jupytext's percent format, where an exercise stands in a cell of its
+own, tagged "exercise:ID". The stamp in a notebook's metadata says what its outputs come from: a
+hash of all code, and versions.
 """
 import datetime
 import hashlib
@@ -21,13 +23,16 @@ TAG = "exercise:"
 
 
 def read_source(path: Path) -> Any:
-    """The notebook of a source, without outputs; its cells are numbered, so that the same source has the same bytes."""
+    """The notebook of a source, without outputs; its cells are numbered, so that the same source
+    has the same bytes.
+    """
     import jupytext  # of the extra "test": only who builds lessons has it
 
     notebook = jupytext.read(path)
     for i, cell in enumerate(notebook.cells):
         cell["id"] = str(i)
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3",
+                                       "language": "python"}
     return notebook
 
 
@@ -38,10 +43,13 @@ def code_hash(notebook: Any) -> str:
 
 
 def exercise_cells(notebook: Any) -> dict[str, Any]:
-    """{exercise: its cell}. Raises ValueError for an exercise in two cells, or a cell of two exercises."""
+    """{exercise: its cell}. Raises ValueError for an exercise in two cells, or a cell of two
+    exercises.
+    """
     found: dict[str, Any] = {}
     for cell in notebook.cells:
-        names = [tag.removeprefix(TAG) for tag in cell.metadata.get("tags", []) if tag.startswith(TAG)]
+        names = [tag.removeprefix(TAG) for tag in cell.metadata.get("tags", [])
+                 if tag.startswith(TAG)]
         for name in names:
             if name in found or len(names) > 1:
                 raise ValueError(f"exercise {name}: expected one cell of its own")
@@ -52,8 +60,8 @@ def exercise_cells(notebook: Any) -> dict[str, Any]:
 def answer(notebook: Any, answers: Mapping[str, str]) -> None:
     """Put other code into the cells of exercises, in place.
 
-    Raises ValueError where there is no such exercise, or where the code is what stands there already: nothing would be
-    tried.
+    Raises ValueError where there is no such exercise, or where the code is what stands there
+    already: nothing would be tried.
     """
     cells = exercise_cells(notebook)
     for name, code in answers.items():
@@ -84,7 +92,9 @@ def printed(notebook: Any) -> str:
 
 
 def stamp(notebook: Any, seconds: float) -> None:
-    """Say in the metadata what the outputs were made from, and take out what differs from run to run."""
+    """Say in the metadata what the outputs were made from, and take out what differs from run to
+    run.
+    """
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
     notebook.metadata["tinynnclr"] = {
@@ -94,13 +104,16 @@ def stamp(notebook: Any, seconds: float) -> None:
 
 
 def stale(source: Path, target: Path) -> str | None:
-    """Why a notebook is not what its source would make; None where its code and its stamp are the source's."""
+    """Why a notebook is not what its source would make; None where its code and its stamp are the
+    source's.
+    """
     import nbformat
 
     if not target.is_file():
         return f"{target.name} is not there"
     wanted, notebook = read_source(source), nbformat.read(target, as_version=4)
-    if [(c.cell_type, c.source) for c in wanted.cells] != [(c.cell_type, c.source) for c in notebook.cells]:
+    if [(c.cell_type, c.source) for c in wanted.cells] != [(c.cell_type, c.source) for c
+                                                           in notebook.cells]:
         return f"{target.name} has other cells than {source.name}"
     if notebook.metadata.get("tinynnclr", {}).get("code") != code_hash(wanted):
         return f"{target.name} has outputs of other code than {source.name}"
@@ -108,7 +121,8 @@ def stale(source: Path, target: Path) -> str | None:
 
 
 def build(source: Path, target: Path, timeout: int = 600) -> float:
-    """Run a source and write its notebook, whole or not at all; returns the seconds that it took."""
+    """Run a source and write its notebook, whole or not at all; returns the seconds that it took.
+    """
     import nbformat
 
     notebook = read_source(source)

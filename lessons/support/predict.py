@@ -9,7 +9,8 @@ _guesses: dict[str, float] = {}
 
 
 def predict(name: str, **value: float | EllipsisType) -> None:
-    """Keep a guess, one number with its unit: predict("11.python", seconds=3). `...` is no guess yet.
+    """Keep a guess, one number with its unit: predict("11.python", seconds=3). `...` is no guess
+    yet.
 
     Raises ValueError for none or several, or for what is no number.
     """
@@ -20,7 +21,8 @@ def predict(name: str, **value: float | EllipsisType) -> None:
         _guesses.pop(name, None)
         print(f"{name}: no guess yet; write a number in place of ... and run the cell again")
         return
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) < float("inf"):
+    if isinstance(number, bool) or not isinstance(number,
+                                                  (int, float)) or not abs(number) < float("inf"):
         raise ValueError(f"predict: {name}: {unit}: expected a number, got {number!r}")
     _guesses[name] = float(number)
     print(f"{name}: your guess is {number:g} {unit.replace('_', ' ')}")
@@ -32,10 +34,11 @@ def guess(name: str) -> float | None:
 
 
 def draw_guess(ax: Axes, name: str, axis: str = "y") -> None:
-    """A dotted line at the guess, with its name, along the axis ("x" or "y") on which it lies; nothing where none is.
+    """A dotted line at the guess, with its name, along the axis ("x" or "y") on which it lies;
+    nothing where none is.
 
-    Outside of limits that were set, an arrow at the edge with the number stands for it: the figure stays as it is. Set
-    limits and scale first. Raises ValueError for another axis.
+    Outside of limits that were set, an arrow at the edge with the number stands for it: the figure
+    stays as it is. Set limits and scale first. Raises ValueError for another axis.
     """
     if axis not in ("x", "y"):
         raise ValueError(f"draw_guess: axis: expected x or y, got {axis!r}")
@@ -56,11 +59,15 @@ def draw_guess(ax: Axes, name: str, axis: str = "y") -> None:
 
 
 def _at_the_edge(ax, number, upright, far):
-    """An arrow inside the axes at their near or far end, pointing outward, and beside it the number."""
+    """An arrow inside the axes at their near or far end, pointing outward, and beside it the
+    number.
+    """
     end = 0.98 if far else 0.02
     place, marker = ((end, 0.9), "<>"[far]) if upright else ((0.05, end), "v^"[far])
     ax.plot(*place, marker, color=ORANGE, mec="white", ms=9, transform=ax.transAxes, zorder=5)
     inward = (-9 if far else 9, 0) if upright else (9, 0)
-    ax.annotate(f"your guess: {number:,.10g}" if abs(number) < 1e6 else f"your guess: {number:.3g}", place, inward,
-                xycoords="axes fraction", textcoords="offset points", ha="right" if upright and far else "left",
-                va="center" if upright else "top" if far else "bottom", color=ORANGE, fontsize=9, path_effects=HALO)
+    ax.annotate(f"your guess: {number:,.10g}" if abs(number) < 1e6 else f"your guess: {number:.3g}",
+                place, inward, xycoords="axes fraction", textcoords="offset points",
+                ha="right" if upright and far else "left",
+                va="center" if upright else "top" if far else "bottom", color=ORANGE, fontsize=9,
+                path_effects=HALO)

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from tinynnclr.metrics.confidence import mean_and_interval
 
 
-def report(accuracies: Mapping[str, Sequence[float]], *, chance: float, random_weights: Sequence[float]) -> None:
-    """Print {name: accuracy of each seed}, each in 0 to 1, with the mean and its 95 % interval, below two floors.
+def report(accuracies: Mapping[str, Sequence[float]], *, chance: float,
+           random_weights: Sequence[float]) -> None:
+    """Print {name: accuracy of each seed}, each in 0 to 1, with the mean and its 95 % interval,
+    below two floors.
 
     Raises ValueError where an accuracy has no seeds, is no share, or a floor is missing.
     """
@@ -15,7 +17,8 @@ def report(accuracies: Mapping[str, Sequence[float]], *, chance: float, random_w
         raise ValueError("report: expected at least one accuracy, got none")
     for name, values in rows:
         if not values or not all(0 <= v <= 1 for v in values):
-            raise ValueError(f"report: {name}: expected accuracies of one seed or more, each in 0 to 1, got {values}")
+            raise ValueError(f"report: {name}: expected accuracies of one seed or more, each in 0 "
+                             f"to 1, got {values}")
     width = max(len(name) for name, _ in rows)
     for name, values in rows:
         mean, half = mean_and_interval(values)

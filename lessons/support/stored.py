@@ -1,4 +1,6 @@
-"""A small network that was trained before the lesson began: the lesson starts where the interesting part does."""
+"""A small network that was trained before the lesson began: the lesson starts where the interesting
+part does.
+"""
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,9 @@ PARTS = ("encoder.", "projector.", "predictor.")  # what is kept: the queue fill
 
 
 def store(path: str | Path, method: NNCLR, **facts) -> int:
-    """Write the networks of NNCLR as float16, with its configuration and `facts` of its making; returns the bytes."""
+    """Write the networks of NNCLR as float16, with its configuration and `facts` of its making;
+    returns the bytes.
+    """
     kept = {name: half(a) for name, a in method.state_dict().items() if name.startswith(PARTS)}
     checkpoint.save(path, {"method": kept}, {"config": method.config.to_dict(), **facts})
     return Path(path).stat().st_size

@@ -1,6 +1,8 @@
-"""The table of the lessons: what each asks, how long it takes, how much there is to read, and badges that open it.
+"""The table of the lessons: what each asks, how long it takes, how much there is to read, and
+badges that open it.
 
-It stands in lessons/README.md between two marks. Badges need the repository's public address: without one, none.
+It stands in lessons/README.md between two marks. Badges need the repository's public address:
+without one, none.
 """
 import configparser
 import re
@@ -31,7 +33,8 @@ this first, in a cell of its own.
 
 def words(source: Path) -> int:
     """Words of prose in a source, without formulas and listings."""
-    text = "\n\n".join(cell.source for cell in read_source(source).cells if cell.cell_type == "markdown")
+    text = "\n\n".join(cell.source for cell in read_source(source).cells if cell.cell_type
+                       == "markdown")
     return len(re.sub(r"\$\$.*?\$\$|```.*?```", "", text, flags=re.S).split())
 
 
@@ -42,16 +45,19 @@ def row(source: Path, repository: str = "") -> str:
     lessons, notebook = source.parents[1], read_source(source)
     built = nbformat.read(lessons / f"{source.stem}.ipynb", as_version=4)
     title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
-    wrong = len(exercise_answers(lessons.parent / "tests" / "lessons" / "wrong" / f"{source.name[:2]}.py"))
+    wrong = len(exercise_answers(lessons.parent / "tests" / "lessons" / "wrong"
+                                 / f"{source.name[:2]}.py"))
     columns = (f"[{title}]({source.stem}.ipynb)", notebook.metadata["lesson"]["question"],
-               built.metadata["tinynnclr"]["seconds"], f"{words(source):,}", len(exercise_cells(notebook)), wrong)
+               built.metadata["tinynnclr"]["seconds"], f"{words(source):,}",
+               len(exercise_cells(notebook)), wrong)
     badges = [f"[![{where}]({image})]({address.format(repository=repository, name=source.stem)})"
               for where, (image, address) in BADGES.items() if repository]
     return f"| {' | '.join(map(str, [*columns, *badges]))} |"
 
 
 def table(sources: list[Path], repository: str = "") -> str:
-    """The lines of all lessons and what is to be said of badges, which are there if the repository, OWNER/NAME, is.
+    """The lines of all lessons and what is to be said of badges, which are there if the repository,
+    OWNER/NAME, is.
 
     Raises ValueError for what is no OWNER/NAME.
     """
@@ -60,12 +66,15 @@ def table(sources: list[Path], repository: str = "") -> str:
     columns = [*COLUMNS, *(BADGES if repository else ())]
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     lines += [row(source, repository) for source in sources]
-    said = WITH_BADGES.format(repository=repository, name=repository.split("/")[-1]) if repository else NO_BADGES
+    said = WITH_BADGES.format(repository=repository,
+                              name=repository.split("/")[-1]) if repository else NO_BADGES
     return "\n".join((BEGIN, "", *lines, "", said, "", END))
 
 
 def repository_in(metadata: Path) -> str:
-    """OWNER/NAME of the first address on GitHub in a setup.cfg's url and project_urls; "" where there is none."""
+    """OWNER/NAME of the first address on GitHub in a setup.cfg's url and project_urls; "" where
+    there is none.
+    """
     parser = configparser.ConfigParser()
     parser.read(metadata, encoding="utf-8")
     said = " ".join(parser.get("metadata", key, fallback="") for key in ("url", "project_urls"))
@@ -80,12 +89,14 @@ def write_table(readme: Path, text: str) -> None:
     """
     before, *rest = readme.read_text(encoding="utf-8").split(BEGIN)
     if len(rest) != 1 or rest[0].count(END) != 1:
-        raise ValueError(f"{readme}: expected one line '{BEGIN}' and below it one '{END}'; the table goes between")
+        raise ValueError(f"{readme}: expected one line '{BEGIN}' and below it one '{END}'; the "
+                         "table goes between")
     after = rest[0].split(END)[1]
     write_whole(readme, lambda file: file.write((before + text + after).encode()))
 
 
 def exercise_answers(path: Path) -> list[tuple[str, str]]:
     """[(exercise, code)] of a file of answers: a cell tagged exercise:ID for each."""
-    return [(tag.removeprefix(TAG), cell.source) for cell in read_source(path).cells if cell.cell_type == "code"
-            for tag in cell.metadata.get("tags", []) if tag.startswith(TAG)]
+    return [(tag.removeprefix(TAG), cell.source) for cell in read_source(path).cells
+            if cell.cell_type == "code" for tag in cell.metadata.get("tags", [])
+            if tag.startswith(TAG)]

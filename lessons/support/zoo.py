@@ -1,6 +1,8 @@
-"""The bug zoo of lesson 14: one step of NNCLR, cut into parts, and eight steps of which one part each is wrong.
+"""The bug zoo of lesson 14: one step of NNCLR, cut into parts, and eight steps of which one part
+each is wrong.
 
-Every bug has been seen in somebody's code; none raises an error, and each changes one method of Step.
+Every bug has been seen in somebody's code; none raises an error, and each changes one method of
+Step.
 """
 from collections.abc import Iterator
 
@@ -20,11 +22,12 @@ from tinynnclr.tensor import Tensor, no_grad
 class Step:
     """A training step of `method` on images (n, h, w, 3); labels (n,) are for the watching alone.
 
-    rows (q, d) is the queue, oldest first, and ids (q,) says whose they are (-1: nobody's, random directions).
+    rows (q, d) is the queue, oldest first, and ids (q,) says whose they are (-1: nobody's, random
+    directions).
     """
 
-    def __init__(self, method: NNCLR, images: np.ndarray, labels: np.ndarray, queue_size: int = 1024,
-                 batch_size: int = 128, seed: int = 0):
+    def __init__(self, method: NNCLR, images: np.ndarray, labels: np.ndarray,
+                 queue_size: int = 1024, batch_size: int = 128, seed: int = 0):
         self.method, self.images, self.labels, self.batch_size = method, images, labels, batch_size
         self.encoder, self.rng = method.encoder, np.random.default_rng(seed)
         self.rows = unit_rows(self.rng.standard_normal((queue_size, method.config.dim), np.float32))
@@ -37,14 +40,16 @@ class Step:
 
     def views(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Two random views, each (b, h, w, 3), of the images ids (b,)."""
-        return two_views(self.images, ids, PRESETS["toybox"], self.rng, self.method.config.view_size)
+        return two_views(self.images, ids, PRESETS["toybox"], self.rng,
+                         self.method.config.view_size)
 
     def embed(self, x: np.ndarray) -> Tensor:
         """Views x (b, h, w, 3) -> embeddings z (b, d), of any length."""
         return self.method.projector(self.encoder(x))
 
     def look(self, z: Tensor) -> tuple[np.ndarray | Tensor, np.ndarray]:
-        """The row of the queue nearest to each of z (b, d): rows (b, d), and whose they are (b,)."""
+        """The row of the queue nearest to each of z (b, d): rows (b, d), and whose they are (b,).
+        """
         found = nearest(unit_rows(z.numpy()), self.rows)[0][:, 0]
         return self.rows[found], self.ids[found]
 
@@ -54,14 +59,18 @@ class Step:
         self.ids = np.concatenate([self.ids[len(z):], ids])
 
     def friends(self, z1: Tensor, z2: Tensor, ids: np.ndarray) -> tuple:
-        """Look up the friends of both views, then store view 1: n1, n2, each (b, d), and whose n1 are (b,)."""
+        """Look up the friends of both views, then store view 1: n1, n2, each (b, d), and whose n1
+        are (b,).
+        """
         n1, whose = self.look(z1)
         n2, _ = self.look(z2)
         self.store(z1.numpy(), ids)
         return n1, n2, whose
 
     def loss(self, n: np.ndarray | Tensor, p: Tensor) -> Tensor:
-        """Each friend n (b, d) must find the prediction p (b, d) of its own row: one number, in nats."""
+        """Each friend n (b, d) must find the prediction p (b, d) of its own row: one number, in
+        nats.
+        """
         return nnclr_loss(n, p, self.method.config.temperature)
 
     def encode(self, images: np.ndarray) -> np.ndarray:
@@ -69,7 +78,9 @@ class Step:
         return encode(self.encoder, images)
 
     def __call__(self, ids: np.ndarray) -> tuple[Tensor, np.ndarray]:
-        """The loss of the images ids (b,), symmetric in the views, and whose the friends of view 1 are (b,)."""
+        """The loss of the images ids (b,), symmetric in the views, and whose the friends of view 1
+        are (b,).
+        """
         z1, z2 = (self.embed(x) for x in self.views(ids))
         n1, n2, whose = self.friends(z1, z2, ids)
         p1, p2 = self.method.predictor(z1), self.method.predictor(z2)
@@ -92,7 +103,8 @@ class Step:
         return self
 
     def train(self, steps: int, lr: float = 0.24) -> tuple[np.ndarray, np.ndarray]:
-        """Train so many steps: the loss of each (steps,), and the share of friends of the anchor's class (steps,).
+        """Train so many steps: the loss of each (steps,), and the share of friends of the anchor's
+        class (steps,).
 
         SGD, whose rate falls from lr to 0 along half a cosine.
         """
@@ -112,7 +124,9 @@ class Step:
 
 
 class Gradient(Step):
-    """No stop-gradient: the friend's value, with the gradient of z (Keras' example of NNCLR does it on purpose)."""
+    """No stop-gradient: the friend's value, with the gradient of z (Keras' example of NNCLR does it
+    on purpose).
+    """
 
     def look(self, z):
         rows, whose = super().look(z)
@@ -152,7 +166,8 @@ class Inverted(Step):
 
 
 class Company(Step):
-    """The encoder is judged in training mode: its batch norms measure the batch, whoever is in it."""
+    """The encoder is judged in training mode: its batch norms measure the batch, whoever is in it.
+    """
 
     def encode(self, images):
         self.encoder.train()
@@ -166,24 +181,27 @@ class Twins(Step):
 
     def views(self, ids):
         seed, size = self.rng.integers(2**32), self.method.config.view_size
-        x1, x2 = (two_views(self.images, ids, PRESETS["toybox"], np.random.default_rng(seed), size)[0]
-                  for _ in range(2))
+        x1, x2 = (two_views(self.images, ids, PRESETS["toybox"], np.random.default_rng(seed),
+                            size)[0] for _ in range(2))
         return x1, x2
 
 
 class Sorted(Step):
-    """Nobody shuffles: images come class by class, as folders list them, and fill the queue with one class."""
+    """Nobody shuffles: images come class by class, as folders list them, and fill the queue with
+    one class.
+    """
 
     def order(self):
         return np.argsort(self.labels, kind="stable")
 
 
-ZOO: dict[str, type[Step]] = {"healthy": Step, "gradient": Gradient, "itself": Itself, "lengths": Lengths,
-                              "rotated": Rotated, "inverted": Inverted, "company": Company, "twins": Twins,
-                              "sorted": Sorted}
+ZOO: dict[str, type[Step]] = {"healthy": Step, "gradient": Gradient, "itself": Itself,
+                              "lengths": Lengths, "rotated": Rotated, "inverted": Inverted,
+                              "company": Company, "twins": Twins, "sorted": Sorted}
 
 
 def patient(seed: int, *given, **options) -> Step:
-    """One of ZOO, chosen by the seed, whose class does not tell which; other arguments are Step's."""
+    """One of ZOO, chosen by the seed, whose class does not tell which; other arguments are Step's.
+    """
     kind = list(ZOO.values())[np.random.default_rng((14, seed)).integers(len(ZOO))]
     return type("Step", (kind,), {"__doc__": Step.__doc__})(*given, seed=seed, **options)

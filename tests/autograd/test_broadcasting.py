@@ -1,4 +1,6 @@
-"""Every op and shapes that broadcast: gradients of the input's own shape, as in torch, or an error of one line."""
+"""Every op and shapes that broadcast: gradients of the input's own shape, as in torch, or an error
+of one line.
+"""
 import itertools
 
 import numpy as np
@@ -9,9 +11,11 @@ from op_cases import CASES
 from tinynnclr import Tensor, gradcheck, ops
 from tinynnclr.tensor import OPS
 
-SHAPES = [(), (1,), (3,), (1, 1), (1, 3), (2, 1), (2, 3), (4, 2, 3), (4, 1, 1), (1, 2, 1), (0,), (0, 3), (2, 0), (0, 1)]
+SHAPES = [(), (1,), (3,), (1, 1), (1, 3), (2, 1), (2, 3), (4, 2, 3), (4, 1, 1), (1, 2, 1), (0,),
+          (0, 3), (2, 0), (0, 1)]
 PAIRS = list(itertools.product(SHAPES, SHAPES))
-STRETCHED = [name for name in sorted(OPS) if len(CASES[name][0].arrays) > 1]  # ops of several arrays
+# ops of several arrays
+STRETCHED = [name for name in sorted(OPS) if len(CASES[name][0].arrays) > 1]
 
 
 def fit(*shapes):
@@ -61,7 +65,8 @@ def test_masks_equal_torch(rng):
         np.testing.assert_allclose(x.grad, y.grad.numpy(), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("exponent", [np.array([1, 2, 3], "f4"), np.array([2.0]), np.array(2.0), [2], Tensor([2.0])])
+@pytest.mark.parametrize("exponent", [np.array([1, 2, 3], "f4"), np.array([2.0]), np.array(2.0),
+                                      [2], Tensor([2.0])])
 def test_an_exponent_is_one_number(exponent):
     with fails(TypeError, "power: exponent", "one real number"):
         Tensor([2.0], requires_grad=True) ** exponent
@@ -78,12 +83,14 @@ def variants(shape):
 
 @pytest.mark.parametrize("name", STRETCHED)
 def test_an_input_of_another_shape(name):
-    """Each input in turn is stretched or narrowed: refused in one line, or its gradient is right and of its shape."""
+    """Each input in turn is stretched or narrowed: refused in one line, or its gradient is right
+    and of its shape.
+    """
     (arrays, static, step), messages = CASES[name][0], []
     for i, array in enumerate(arrays):
         for shape in variants(array.shape):
-            changed = [np.resize(a, shape) if i == j and a.size else np.zeros(shape) if i == j else a
-                       for j, a in enumerate(arrays)]
+            changed = [np.resize(a, shape) if i == j and a.size else np.zeros(shape) if i == j
+                       else a for j, a in enumerate(arrays)]
             leaves = [Tensor(a, requires_grad=True) for a in changed]
             with np.errstate(all="ignore"):
                 try:

@@ -1,6 +1,8 @@
-"""Every op's gradient in float64 on drawn shapes, layouts, strides, axes and sizes; an op without a strategy fails.
+"""Every op's gradient in float64 on drawn shapes, layouts, strides, axes and sizes; an op without a
+strategy fails.
 
-The magnitudes are those at which a central difference still tells something: inputs of about 1e-3 to 1e3.
+The magnitudes are those at which a central difference still tells something: inputs of about 1e-3
+to 1e3.
 """
 import numpy as np
 import pytest
@@ -17,7 +19,9 @@ SOME = st.integers(1, 5)  # where an axis of no numbers is refused, or means not
 
 @st.composite
 def array(draw, *shape, low=None, different=False):
-    """Numbers of a drawn seed, magnitude and layout; low: positive, and no less; different: no two are close."""
+    """Numbers of a drawn seed, magnitude and layout; low: positive, and no less; different: no two
+    are close.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     if different:
         x = rng.permutation(int(np.prod(shape))).reshape(shape) * 0.1 - 1.0
@@ -36,7 +40,9 @@ def away(x):
 
 
 def laid(x, layout):
-    """(an array, an op's way back): the op gives the numbers of x, lying in memory as the layout says."""
+    """(an array, an op's way back): the op gives the numbers of x, lying in memory as the layout
+    says.
+    """
     if layout == "C" or x.ndim == 0:
         return x, lambda tensor: tensor
     if layout == "transposed":
@@ -55,7 +61,8 @@ def broadcasting(draw):
     shapes = []
     for _ in range(2):
         shape = [n if draw(st.booleans()) else 1 for n in full]
-        shapes.append(tuple(shape[draw(st.integers(0, len(shape))):]) if draw(st.booleans()) else tuple(shape))
+        shapes.append(tuple(shape[draw(st.integers(0, len(shape))):]) if draw(st.booleans())
+                      else tuple(shape))
     return shapes
 
 
@@ -88,8 +95,8 @@ def reshaped(draw):
     shape = draw(st.lists(SIZES, min_size=1, max_size=3))
     size = int(np.prod(shape))
     split = draw(st.sampled_from([d for d in range(1, size + 1) if size % d == 0] or [0]))
-    new = draw(st.sampled_from([(size,), (split, size // split if split else 1), (-1,) if size else (0,),
-                                (1, size, 1)]))
+    new = draw(st.sampled_from([(size,), (split, size // split if split else 1),
+                                (-1,) if size else (0,), (1, size, 1)]))
     return (draw(array(*shape)),), {"shape": new}
 
 
@@ -105,10 +112,12 @@ def transposed(draw):
 def indexed(draw):
     shape = draw(st.lists(SOME, min_size=1, max_size=3))
     n = shape[0]
-    index = draw(st.one_of(
-        st.integers(-n, n - 1), st.slices(n),
-        st.lists(st.integers(-n, n - 1), max_size=6).map(lambda i: np.array(i, int)),
-        st.lists(st.booleans(), min_size=n, max_size=n).map(lambda m: np.array(m, bool)), st.just(...), st.none()))
+    index = draw(st.one_of(st.integers(-n, n - 1), st.slices(n),
+                           st.lists(st.integers(-n, n - 1),
+                                    max_size=6).map(lambda i: np.array(i, int)),
+                           st.lists(st.booleans(), min_size=n,
+                                    max_size=n).map(lambda m: np.array(m, bool)), st.just(...),
+                           st.none()))
     return (draw(array(*shape)),), {"index": index}
 
 
@@ -139,11 +148,14 @@ def linears(draw):
 
 @st.composite
 def convolutions(draw):
-    kh, kw, c, f = draw(SOME), draw(SOME), draw(st.sampled_from([1, 2, 3, 9, 17])), draw(st.sampled_from([1, 2, 8, 19]))
+    kh, kw, c, f = draw(SOME), draw(SOME), draw(st.sampled_from([1, 2, 3, 9,
+                                                                 17])), draw(st.sampled_from([1, 2,
+                                                                                              8,
+                                                                                              19]))
     padding, stride = draw(st.integers(0, 3)), draw(st.integers(1, 4))
     h, w = (max(1, side - 2 * padding) + draw(st.integers(0, 5)) for side in (kh, kw))
-    return (draw(array(draw(st.integers(0, 2)), h, w, c)), draw(array(kh, kw, c, f))), {"stride": stride,
-                                                                                        "padding": padding}
+    return (draw(array(draw(st.integers(0, 2)), h, w, c)),
+            draw(array(kh, kw, c, f))), {"stride": stride, "padding": padding}
 
 
 @st.composite
@@ -162,18 +174,22 @@ def images(draw):
 
 @st.composite
 def batch_norms(draw, filters=False):
-    n, h, w, c = draw(st.integers(2, 4)), draw(st.integers(2, 4)), draw(st.integers(2, 4)), draw(SOME)
+    n, h, w, c = draw(st.integers(2, 4)), draw(st.integers(2, 4)), draw(st.integers(2,
+                                                                                    4)), draw(SOME)
     x = draw(array(n, h, w, c)) + draw(st.sampled_from([0.0, 50.0]))
     size = max(np.abs(x - x.mean((0, 1, 2))).max(), 1e-9)
     static = {"eps": draw(st.sampled_from([1e-5, 0.1]))}
     if draw(st.booleans()):
-        static.update(training=False, running_mean=x.mean((0, 1, 2)), running_var=np.full(c, size * size))
+        static.update(training=False, running_mean=x.mean((0, 1, 2)),
+                      running_var=np.full(c, size * size))
     weight = draw(array(c, low=0.3))
-    bias = weight.max() * (10 + draw(array(c, low=0.3)))  # above the kink of ReLU: |x - mean| / std < 8
+    # above the kink of ReLU: |x - mean| / std < 8
+    bias = weight.max() * (10 + draw(array(c, low=0.3)))
     if not filters:
         return (x, weight, bias), {**static, "relu": draw(st.booleans())}
     taps = draw(array(draw(st.integers(1, 2)), draw(st.integers(1, 2)), c, draw(SOME)))
-    return (x, weight, bias, taps), {**static, "stride": draw(st.integers(1, 3)), "padding": draw(st.integers(0, 2))}
+    return (x, weight, bias, taps), {**static, "stride": draw(st.integers(1, 3)),
+                                     "padding": draw(st.integers(0, 2))}
 
 
 @st.composite
@@ -192,15 +208,16 @@ def lengths(draw):
 @st.composite
 def labelled(draw):
     n, classes = draw(SOME), draw(SOME)
-    return (draw(array(n, classes)),), {"labels": np.array(draw(st.lists(st.integers(0, classes - 1), min_size=n,
-                                                                         max_size=n)))}
+    return (draw(array(n,
+                       classes)),), {"labels": np.array(draw(st.lists(st.integers(0, classes - 1),
+                                                                      min_size=n, max_size=n)))}
 
 
 @st.composite
 def attentions(draw):
     heads, d, t, n = draw(st.integers(1, 3)), draw(SOME), draw(st.integers(1, 20)), draw(st.integers(0, 2))
-    return tuple(draw(array(n, t, heads * d).filter(lambda x: np.abs(x).max(initial=0) < 50)) for _ in range(3)), {
-        "heads": heads}
+    return tuple(draw(array(n, t, heads * d).filter(lambda x: np.abs(x).max(initial=0) < 50)) for _
+                 in range(3)), {"heads": heads}
 
 
 @st.composite
@@ -212,29 +229,33 @@ def powers(draw):
 @st.composite
 def masked(draw):
     shape = draw(st.lists(SIZES, max_size=3))
-    return (draw(array(*shape)),), {"mask": np.random.default_rng(draw(st.integers(0, 99))).random(shape) < 0.5,
-                                    "value": draw(st.sampled_from([0, -5, 3]))}
+    return (draw(array(*shape)),), {"mask": np.random.default_rng(draw(st.integers(0,
+                                                                                   99))).random(
+            shape) < 0.5, "value": draw(st.sampled_from([0, -5, 3]))}
 
 
 @st.composite
 def aligned(draw):
     n, h, w, r = draw(SOME), draw(SOME), draw(SOME), draw(st.integers(0, 3))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
-    return (draw(array(n, h, w, draw(SOME))),), {
-        "boxes": rng.uniform(-2, 7, (r, 4)), "image": rng.integers(0, n, r), "size": draw(st.integers(1, 3)),
-        "samples": draw(st.integers(1, 3))}
+    return (draw(array(n, h, w, draw(SOME))),), {"boxes": rng.uniform(-2, 7, (r, 4)),
+                                                 "image": rng.integers(0, n, r),
+                                                 "size": draw(st.integers(1, 3)),
+                                                 "samples": draw(st.integers(1, 3))}
 
 
-STRATEGIES = {
-    "add": binary(), "sub": binary(), "mul": binary(), "div": binary(divisor=True), "neg": unary(), "power": powers(),
-    "exp": unary(scale=0.1), "log": unary(low=0.3), "tanh": unary(), "relu": unary(no_zero=True),
-    "gelu": unary(), "masked_fill": masked(), "sum": reduction(), "mean": reduction(sizes=SOME), "reshape": reshaped(),
-    "transpose": transposed(), "getitem": indexed(), "concatenate": joined(), "matmul": products(),
-    "linear": linears(), "log_softmax": rows(), "cross_entropy": labelled(), "l2_normalize": lengths(),
-    "conv2d": convolutions(), "max_pool2d": pools(different=True), "avg_pool2d": pools(), "global_avg_pool": images(),
-    "batch_norm": batch_norms(), "batch_norm_conv2d": batch_norms(filters=True), "detrend": images(),
-    "layer_norm": rows(vectors=2), "attention": attentions(), "all_gather": rows(), "log_sigmoid": unary(),
-    "roi_align": aligned()}
+STRATEGIES = {"add": binary(), "sub": binary(), "mul": binary(), "div": binary(divisor=True),
+              "neg": unary(), "power": powers(), "exp": unary(scale=0.1), "log": unary(low=0.3),
+              "tanh": unary(), "relu": unary(no_zero=True), "gelu": unary(),
+              "masked_fill": masked(), "sum": reduction(), "mean": reduction(sizes=SOME),
+              "reshape": reshaped(), "transpose": transposed(), "getitem": indexed(),
+              "concatenate": joined(), "matmul": products(), "linear": linears(),
+              "log_softmax": rows(), "cross_entropy": labelled(), "l2_normalize": lengths(),
+              "conv2d": convolutions(), "max_pool2d": pools(different=True), "avg_pool2d": pools(),
+              "global_avg_pool": images(), "batch_norm": batch_norms(),
+              "batch_norm_conv2d": batch_norms(filters=True), "detrend": images(),
+              "layer_norm": rows(vectors=2), "attention": attentions(), "all_gather": rows(),
+              "log_sigmoid": unary(), "roi_align": aligned()}
 
 
 def test_every_op_has_a_strategy():
@@ -262,8 +283,9 @@ def test_gradient(name, count, record_property):
         noise = 2e-14 * np.linalg.norm(out) / eps  # of the differences of rounded values
         assume(noise < 1e-3)
         cases.append(name)
-        gradcheck(lambda *tensors: OPS[name](*(f(t) for f, t in zip(back, tensors, strict=True)), **static), *wide,
-                  eps=eps, tolerance=max(2e-5, noise), directions=2)
+        gradcheck(lambda *tensors: OPS[name](*(f(t) for f, t in zip(back, tensors, strict=True)),
+                                             **static), *wide, eps=eps, tolerance=max(2e-5, noise),
+                  directions=2)
 
     check()
     record_property("cases", len(cases))

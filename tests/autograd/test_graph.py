@@ -1,4 +1,6 @@
-"""Graphs across processes and copies; leaves that change too early; vjps that return something else."""
+"""Graphs across processes and copies; leaves that change too early; vjps that return something
+else.
+"""
 import copy
 import itertools
 import pickle
@@ -124,8 +126,8 @@ def _in_place(p):
     p.data -= 0.1
 
 
-CHANGES = {"step": _step, "in place": _in_place, "load": _load, "forget": lambda p: SGD([p], 0.1).forget([p]),
-           "changed": Tensor.changed}
+CHANGES = {"step": _step, "in place": _in_place, "load": _load,
+           "forget": lambda p: SGD([p], 0.1).forget([p]), "changed": Tensor.changed}
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -167,7 +169,9 @@ def test_steps_that_change_no_leaf_of_the_graph_do_no_harm():
 
 
 def test_evaluation_keeps_the_statistics_of_its_forward_pass(rng):
-    """A batch in training changes the running statistics in place, between forward and backward of another batch."""
+    """A batch in training changes the running statistics in place, between forward and backward of
+    another batch.
+    """
     x, scale = rng.standard_normal((6, 3)), (Tensor(np.full(3, 2.0)), Tensor(np.ones(3)))
     running = {"running_mean": np.ones(3), "running_var": np.full(3, 4.0)}
     leaves = [Tensor(x, requires_grad=True) for _ in range(2)]
@@ -181,11 +185,13 @@ def test_evaluation_keeps_the_statistics_of_its_forward_pass(rng):
 
 # Vjps
 
-@pytest.mark.parametrize(("vjp", "got"), [
-    (lambda g: g[:, :1], r"\(2, 1\) float32"), (lambda g: g.sum(), r"\(\) float32"),
-    (lambda g: g[None], r"\(1, 2, 3\)"),
-    (lambda g: g.astype(np.float64), r"\(2, 3\) float64"), (lambda g: None, "NoneType"), (lambda g: 0.0, "float"),
-    (lambda g: g.tolist(), "list"), (lambda g: Tensor(g), "Tensor")])
+@pytest.mark.parametrize(("vjp", "got"), [(lambda g: g[:, :1], r"\(2, 1\) float32"),
+                                          (lambda g: g.sum(), r"\(\) float32"),
+                                          (lambda g: g[None], r"\(1, 2, 3\)"),
+                                          (lambda g: g.astype(np.float64), r"\(2, 3\) float64"),
+                                          (lambda g: None, "NoneType"), (lambda g: 0.0, "float"),
+                                          (lambda g: g.tolist(), "list"),
+                                          (lambda g: Tensor(g), "Tensor")])
 def test_a_vjp_returns_an_array_like_its_input(vjp, got):
     def user_op(a, b):
         return a * b, (lambda g: g * b, vjp)

@@ -1,4 +1,5 @@
-"""Every op: its gradient by central differences under a random cotangent, its value by plain NumPy."""
+"""Every op: its gradient by central differences under a random cotangent, its value by plain NumPy.
+"""
 import inspect
 import math
 
@@ -41,7 +42,8 @@ def test_value(name, i):
 
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])
 @settings(max_examples=15, deadline=None, database=None)
-@given(shapes=mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_side=3, max_dims=4), seed=st.integers(0, 99))
+@given(shapes=mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_side=3, max_dims=4),
+       seed=st.integers(0, 99))
 def test_broadcasting_is_undone(name, shapes, seed):
     rng = np.random.default_rng(seed)
     a, b = (rng.uniform(0.5, 2, shape) for shape in shapes.input_shapes)
@@ -50,7 +52,8 @@ def test_broadcasting_is_undone(name, shapes, seed):
 
 
 @settings(max_examples=25, deadline=None, database=None)
-@given(shape=st.lists(st.integers(1, 4), min_size=1, max_size=4), seed=st.integers(0, 99), keepdims=st.booleans())
+@given(shape=st.lists(st.integers(1, 4), min_size=1, max_size=4), seed=st.integers(0, 99),
+       keepdims=st.booleans())
 def test_any_axes_can_be_summed(shape, seed, keepdims):
     rng = np.random.default_rng(seed)
     axes = tuple(int(a) for a in rng.permutation(len(shape))[:rng.integers(1, len(shape) + 1)])
@@ -77,8 +80,11 @@ def test_relu_at_zero_and_at_nan(values):
 
 
 def test_cross_entropy_at_known_points():
-    """E1-E3, E5: identical logits give ln(classes); a mean, not a sum; temperature only scales the logits."""
-    assert ops.cross_entropy(Tensor(np.zeros((6, 8))), labels=np.arange(6)).item() == pytest.approx(math.log(8))
+    """E1-E3, E5: identical logits give ln(classes); a mean, not a sum; temperature only scales the
+    logits.
+    """
+    assert ops.cross_entropy(Tensor(np.zeros((6, 8))),
+                             labels=np.arange(6)).item() == pytest.approx(math.log(8))
     for tau in (0.1, 1.0):
         loss = ops.cross_entropy(Tensor(np.eye(5) / tau), labels=np.arange(5)).item()
         assert loss == pytest.approx(math.log(1 + 4 * math.exp(-1 / tau)), rel=1e-9)
@@ -94,12 +100,14 @@ def test_huge_logits_do_not_overflow():
     loss.backward()
     assert loss.item() == 0
     np.testing.assert_array_equal(logits.grad, np.zeros((2, 3)))
-    np.testing.assert_array_equal(ops.log_softmax(logits).data[0], np.array([0, -2e4, -1e4], np.float32))
+    np.testing.assert_array_equal(ops.log_softmax(logits).data[0],
+                                  np.array([0, -2e4, -1e4], np.float32))
 
 
-@pytest.mark.parametrize(("labels", "words"), [
-    ([0, 1], ["3 labels", r"shape \(2,\)"]), ([0, 1, 4], ["0 to 3", "0 to 4"]), ([0, -1, 2], ["-1 to 2"]),
-    ([[0], [1], [2]], [r"\(3, 1\)"])])
+@pytest.mark.parametrize(("labels", "words"), [([0, 1], ["3 labels", r"shape \(2,\)"]),
+                                               ([0, 1, 4], ["0 to 3", "0 to 4"]),
+                                               ([0, -1, 2], ["-1 to 2"]),
+                                               ([[0], [1], [2]], [r"\(3, 1\)"])])
 def test_labels_that_do_not_fit(labels, words):
     with fails(ValueError, "cross_entropy", *words):
         ops.cross_entropy(Tensor(np.zeros((3, 4))), labels=labels)
@@ -141,8 +149,8 @@ def test_masked_numbers_get_no_gradient_not_even_from_nan():
 def test_batch_norm_keeps_running_statistics_only_in_training(rng, training):
     x = rng.standard_normal((6, 2, 3))
     mean, var = np.full(3, 5.0), np.full(3, 7.0)
-    ops.batch_norm(Tensor(x), Tensor(np.ones(3)), Tensor(np.ones(3)), running_mean=mean, running_var=var,
-                   training=training, momentum=0.25)
+    ops.batch_norm(Tensor(x), Tensor(np.ones(3)), Tensor(np.ones(3)), running_mean=mean,
+                   running_var=var, training=training, momentum=0.25)
     step = 0.25 if training else 0
     np.testing.assert_allclose(mean, (1 - step) * 5 + step * x.mean((0, 1)), rtol=1e-12)
     np.testing.assert_allclose(var, (1 - step) * 7 + step * x.var((0, 1), ddof=1), rtol=1e-12)
@@ -155,20 +163,23 @@ def test_batch_norm_needs_two_rows_in_training_only():
     with fails(ValueError, "batch_norm", "at least 2 rows", "got 1"):
         ops.batch_norm(one, *scale, **statistics)
     assert ops.batch_norm(one, *scale, **statistics, training=False).shape == (1, 3)
-    assert ops.batch_norm(Tensor(np.ones((0, 3))), *scale, **statistics, training=False).shape == (0, 3)
+    assert ops.batch_norm(Tensor(np.ones((0, 3))), *scale, **statistics,
+                          training=False).shape == (0, 3)
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_batch_norm_of_another_number_of_features(training):
     five = np.ones(5)
     with fails(ValueError):
-        ops.batch_norm(Tensor(np.ones((4, 3))), Tensor(five), Tensor(five), running_mean=five.copy(),
-                       running_var=five.copy(), training=training)
+        ops.batch_norm(Tensor(np.ones((4, 3))), Tensor(five), Tensor(five),
+                       running_mean=five.copy(), running_var=five.copy(), training=training)
 
 
 @pytest.mark.parametrize("name", OPS)
 def test_what_has_a_gradient_is_positional_and_nothing_else(name):
-    """As @op takes it: a setting that may come by position would be taken for an array with a gradient."""
+    """As @op takes it: a setting that may come by position would be taken for an array with a
+    gradient.
+    """
     kinds = {p.kind for p in inspect.signature(OPS[name]).parameters.values()}
     assert kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY,
                      inspect.Parameter.VAR_POSITIONAL}

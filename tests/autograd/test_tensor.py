@@ -1,4 +1,5 @@
-"""The tape: gradients add up, memory goes at once, and nothing is recorded that nobody asked for."""
+"""The tape: gradients add up, memory goes at once, and nothing is recorded that nobody asked for.
+"""
 import gc
 import sys
 import weakref
@@ -152,7 +153,8 @@ def test_backward_frees_the_activations_while_the_loss_lives(no_gc):
 def test_no_op_holds_its_inputs_after_backward(no_gc, name, i):
     arrays, static, _ = CASES[name][i]
     inputs = [Tensor(a.copy(), requires_grad=True) for a in arrays]
-    out = OPS[name](*inputs, **static)  # compiling a kernel leaves cycles, which hold its first arguments
+    # compiling a kernel leaves cycles, which hold its first arguments
+    out = OPS[name](*inputs, **static)
     out.backward(np.ones(out.shape))
     middle = [a * 1.0 for a in inputs]
     gone = [weakref.ref(a.data) for a in middle]

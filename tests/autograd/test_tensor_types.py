@@ -26,7 +26,8 @@ def register(monkeypatch):
 def test_float32_stays_float32(name, i):
     arrays, static, _ = CASES[name][i]
     leaves = [Tensor(a.astype(np.float32), requires_grad=True) for a in arrays]
-    static = {k: v.astype(np.float32) if getattr(v, "dtype", None) == np.float64 else v for k, v in static.items()}
+    static = {k: v.astype(np.float32) if getattr(v, "dtype", None) == np.float64 else v for k,
+              v in static.items()}
     out = OPS[name](*leaves, **static)
     assert out.dtype == np.float32
     out.backward(np.ones(out.shape))
@@ -38,7 +39,8 @@ def test_float32_stays_float32(name, i):
 def test_python_numbers_take_the_type_beside_them():
     for dtype in (np.float32, np.float64):
         a = leaf(1.0, 2.0, dtype=dtype)
-        for out in (a + 1, 1 + a, a - 0.1, 0.1 - a, a * 3, 3.5 * a, a / 7, 7 / a, -a, a ** 2, a ** 0.5, a.mean()):
+        for out in (a + 1, 1 + a, a - 0.1, 0.1 - a, a * 3, 3.5 * a, a / 7, 7 / a, -a, a ** 2,
+                    a ** 0.5, a.mean()):
             assert out.dtype == dtype
         assert (2 - a).data.tolist() == [1, 0]
         assert (2 / a).data.tolist() == [2, 1]
@@ -46,8 +48,9 @@ def test_python_numbers_take_the_type_beside_them():
 
 def test_an_array_may_stand_on_either_side():
     a, array = leaf(1.0, 2.0), np.array([3.0, 4.0])
-    for left, right in ((array + a, array + a.data), (array - a, array - a.data), (array * a, array * a.data),
-                        (array / a, array / a.data), (a - array, a.data - array), (a / array, a.data / array)):
+    for left, right in ((array + a, array + a.data), (array - a, array - a.data),
+                        (array * a, array * a.data), (array / a, array / a.data),
+                        (a - array, a.data - array), (a / array, a.data / array)):
         assert isinstance(left, Tensor)
         np.testing.assert_array_equal(left.data, right)
     matrix = Tensor(np.eye(2), requires_grad=True)
@@ -55,10 +58,12 @@ def test_an_array_may_stand_on_either_side():
     np.testing.assert_array_equal((matrix @ array[:, None]).data, array[:, None])
 
 
-@pytest.mark.parametrize("other", [np.ones(2), np.float64(1), np.ones(2, int), np.int64(1), np.ones(2, np.float16)])
+@pytest.mark.parametrize("other", [np.ones(2), np.float64(1), np.ones(2, int), np.int64(1),
+                                   np.ones(2, np.float16)])
 def test_mixed_types_are_refused_by_name(other):
     a = leaf(1.0, 2.0, dtype=np.float32)
-    for call, name in ((lambda: a + other, "add"), (lambda: other * a, "mul"), (lambda: a / other, "div")):
+    for call, name in ((lambda: a + other, "add"), (lambda: other * a, "mul"),
+                       (lambda: a / other, "div")):
         with fails(TypeError, f"^{name}: ", "float32 or float64", str(other.dtype), "float32"):
             call()
 
@@ -115,16 +120,19 @@ def test_operators_are_the_ops():
     x = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
     assert len(x) == 2
     assert x.ndim == 2
-    for got, wanted in ((x.T, x.data.T), (x.transpose(1, 0), x.data.T), (x.reshape(3, 2), x.data.reshape(3, 2)),
-                        (x.reshape(-1), x.data.ravel()), (x[1, :2], x.data[1, :2]), (x.sum(), x.data.sum()),
-                        (x.mean(axis=0, keepdims=True), x.data.mean(0, keepdims=True)), (x @ x.T, x.data @ x.data.T)):
+    for got, wanted in ((x.T, x.data.T), (x.transpose(1, 0), x.data.T),
+                        (x.reshape(3, 2), x.data.reshape(3, 2)), (x.reshape(-1), x.data.ravel()),
+                        (x[1, :2], x.data[1, :2]), (x.sum(), x.data.sum()),
+                        (x.mean(axis=0, keepdims=True), x.data.mean(0, keepdims=True)),
+                        (x @ x.T, x.data @ x.data.T)):
         np.testing.assert_array_equal(got.data, wanted)
     assert x.sum().item() == 15
 
 
-NO_NUMBERS = [None, "1", b"1", [1.0, 2.0], (1.0,), {}, 1j, np.complex64(1), np.array([1j, 2]), np.array([None, 1]),
-              np.array(["1", "2"]), np.datetime64(1, "s"), np.array([1, 2], "m8[s]"), Fraction(1, 2), Decimal(1),
-              object(), np.ma.masked_array(np.ones(2), [True, False]), range(2), slice(1), Ellipsis, print,
+NO_NUMBERS = [None, "1", b"1", [1.0, 2.0], (1.0,), {}, 1j, np.complex64(1), np.array([1j, 2]),
+              np.array([None, 1]), np.array(["1", "2"]), np.datetime64(1, "s"),
+              np.array([1, 2], "m8[s]"), Fraction(1, 2), Decimal(1), object(),
+              np.ma.masked_array(np.ones(2), [True, False]), range(2), slice(1), Ellipsis, print,
               [Tensor([1.0])]]
 each_other = pytest.mark.parametrize("other", NO_NUMBERS, ids=lambda other: type(other).__name__)
 
@@ -132,8 +140,9 @@ each_other = pytest.mark.parametrize("other", NO_NUMBERS, ids=lambda other: type
 @each_other
 def test_operators_refuse_what_is_no_number(other):
     a = leaf(1.0, 2.0)
-    for call in (lambda: a + other, lambda: other + a, lambda: a - other, lambda: other - a, lambda: a * other,
-                 lambda: other * a, lambda: a / other, lambda: other / a, lambda: a @ other, lambda: ops.add(other, a)):
+    for call in (lambda: a + other, lambda: other + a, lambda: a - other, lambda: other - a,
+                 lambda: a * other, lambda: other * a, lambda: a / other, lambda: other / a,
+                 lambda: a @ other, lambda: ops.add(other, a)):
         with fails(TypeError):
             call()
 
@@ -153,10 +162,12 @@ def test_a_mask_is_boolean(mask):
         ops.masked_fill(leaf(1.0, 2.0), mask=mask, value=0)
 
 
-@pytest.mark.parametrize("data", [
-    None, "1", b"1", [None], ["1"], [[1.0, None]], 1j, [1j], np.array([1 + 1j]), np.datetime64(1, "s"),
-    np.array([1], "m8[s]"), np.array([1.0, "x"], object), np.array(["2"]), Fraction(1, 2), {}, object(), Tensor([1.0]),
-    [Tensor([1.0])], np.ma.masked_array(np.ones(2), [True, False])], ids=lambda data: type(data).__name__)
+@pytest.mark.parametrize("data", [None, "1", b"1", [None], ["1"], [[1.0, None]], 1j, [1j],
+                                  np.array([1 + 1j]), np.datetime64(1, "s"), np.array([1], "m8[s]"),
+                                  np.array([1.0, "x"], object), np.array(["2"]), Fraction(1, 2), {},
+                                  object(), Tensor([1.0]), [Tensor([1.0])],
+                                  np.ma.masked_array(np.ones(2), [True, False])],
+                         ids=lambda data: type(data).__name__)
 def test_tensors_and_gradients_hold_numbers_only(data):
     for call in (lambda: Tensor(data), lambda: Tensor(data, requires_grad=True)):
         with fails(TypeError, "Tensor: expected real numbers", type(data).__name__):
@@ -224,10 +235,11 @@ def test_a_masked_index_is_refused():
         leaf(1.0, 2.0)[np.ma.masked_array([True, False], [True, False])]
 
 
-@pytest.mark.parametrize(("static", "said"), [
-    ({"running_mean": np.zeros((2, 2)), "running_var": np.ones(2)}, "running_mean: expected an array of shape"),
-    ({"running_mean": np.zeros(2)}, "running_mean and running_var together"),
-    ({"momentum": None}, "momentum: expected a number")])
+@pytest.mark.parametrize(("static", "said"),
+                         [({"running_mean": np.zeros((2, 2)), "running_var": np.ones(2)},
+                           "running_mean: expected an array of shape"),
+                          ({"running_mean": np.zeros(2)}, "running_mean and running_var together"),
+                          ({"momentum": None}, "momentum: expected a number")])
 def test_running_statistics_fit(static, said):
     with pytest.raises((TypeError, ValueError), match=said):
         ops.batch_norm(Tensor(np.ones((4, 2))), np.ones(2), np.zeros(2), **static)

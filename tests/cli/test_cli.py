@@ -1,4 +1,6 @@
-"""The command line as a user meets it: a whole run, going on with it, and one line for every mistake."""
+"""The command line as a user meets it: a whole run, going on with it, and one line for every
+mistake.
+"""
 import csv
 import json
 import os
@@ -35,8 +37,9 @@ from tinynnclr.cli.commands import main
 main()
 """
 OWN_CONSOLE = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
-KEYS = ["method", "dataset", "seed", "epochs", "steps", "encoder", "parameters", "seconds", "views_per_second", "knn",
-        "linear", "baselines", "protocol", "evaluation_seconds", "threads", "ranks", "data", "target", "config"]
+KEYS = ["method", "dataset", "seed", "epochs", "steps", "encoder", "parameters", "seconds",
+        "views_per_second", "knn", "linear", "baselines", "protocol", "evaluation_seconds",
+        "threads", "ranks", "data", "target", "config"]
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +79,17 @@ def timeless(folder):
     clock = ("seconds", "views_per_second", "evaluation_seconds")
     return {**arrays, "rng": info["rng"], "epoch": info["epoch"], "step": info["step"],
             "metrics": [{k: v for k, v in row.items() if k not in clock} for row in rows(folder)],
-            "result": {k: v for k, v in json.loads((folder / "result.json").read_bytes()).items() if k not in clock}}
+            "result": {k: v for k,
+                       v in json.loads((folder / "result.json").read_bytes()).items() if k not
+                       in clock}}
 
 
 # ---------------------------------------------------------------- a whole run
 
 
 def test_what_a_run_leaves(here):
-    assert sorted(os.listdir(RUN)) == sorted(["checkpoint.npz", "metrics.csv", "result.json", *PICTURES])
+    assert sorted(os.listdir(RUN)) == sorted(["checkpoint.npz", "metrics.csv", "result.json",
+                                              *PICTURES])
     assert all((RUN / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for name in PICTURES)
     result = json.loads((RUN / "result.json").read_bytes())
     assert list(result) == KEYS
@@ -92,8 +98,10 @@ def test_what_a_run_leaves(here):
     assert (result["method"], result["dataset"], result["seed"]) == ("nnclr", "folder:pictures", 0)
     assert (result["epochs"], result["steps"], result["encoder"]) == (2, 8, "tiny_cnn, width 2")
     assert result["config"] == small_config(dataset="folder:pictures").to_dict()
-    accuracies = [part[key] for part in (result, *result["baselines"].values()) for key in ("knn", "linear")]
-    assert all(0 <= accuracy <= 1 and round(accuracy * 20, 6) % 1 == 0 for accuracy in accuracies)  # of 20 images
+    accuracies = [part[key] for part in (result, *result["baselines"].values()) for key
+                  in ("knn", "linear")]
+    # of 20 images
+    assert all(0 <= accuracy <= 1 and round(accuracy * 20, 6) % 1 == 0 for accuracy in accuracies)
     assert result["protocol"]["fitted_on"] == "train, 76 images"
     assert result["seconds"] > 0
     metrics = rows(RUN)
@@ -102,9 +110,12 @@ def test_what_a_run_leaves(here):
 
 
 def test_a_run_in_a_process_of_its_own(here):
-    """Quiet where no terminal listens: the table on standard output, nothing on standard error; the same numbers."""
-    done = subprocess.run([sys.executable, "-m", "tinynnclr", *TRAIN, "--no-plots", "--out", "mine"], env=ENVIRONMENT,
-                          capture_output=True, timeout=300, encoding="utf-8")
+    """Quiet where no terminal listens: the table on standard output, nothing on standard error; the
+    same numbers.
+    """
+    done = subprocess.run([sys.executable, "-m", "tinynnclr", *TRAIN, "--no-plots", "--out",
+                           "mine"], env=ENVIRONMENT, capture_output=True, timeout=300,
+                          encoding="utf-8")
     assert (done.returncode, done.stderr.replace(COMPILING, "")) == (0, "")
     assert sorted(os.listdir("mine")) == ["checkpoint.npz", "metrics.csv", "result.json"]
     mine, theirs = timeless(Path("mine")), timeless(RUN)
@@ -115,27 +126,33 @@ def test_a_run_in_a_process_of_its_own(here):
     assert "76 training images" in lines[0]
     result = json.loads(Path("mine/result.json").read_bytes())
     assert f"nnclr           {result['knn']:>7.1%} {result['linear']:>7.1%}" in lines
-    assert all(any(line.startswith(name) for line in lines) for name in ("chance", "raw pixels", "random weights"))
+    assert all(any(line.startswith(name) for line in lines) for name
+               in ("chance", "raw pixels", "random weights"))
     assert lines[-1] == "in mine: result.json, metrics.csv"
 
 
 def test_simclr_leaves_the_columns_of_neighbours_empty(here, capsys):
-    status, out, err = run(capsys, *TRAIN, "--method", "simclr", "--epochs", "1", "--out", "s/deep/er")
+    status, out, err = run(capsys, *TRAIN, "--method", "simclr", "--epochs", "1", "--out",
+                           "s/deep/er")
     assert (status, err) == (0, "")
     assert "simclr" in out
     (row,) = rows(Path("s/deep/er"))
-    assert [k for k, v in row.items() if v == ""] == ["self_match_rate", "neighbor_age", "unique_neighbors", "neighbor_accuracy", "entropy", "nmi",
-                                                       "drift"]
+    assert [k for k, v in row.items() if v == ""] == ["self_match_rate", "neighbor_age",
+                                                      "unique_neighbors", "neighbor_accuracy",
+                                                      "entropy", "nmi", "drift"]
     assert set(PICTURES) < set(os.listdir("s/deep/er"))
 
 
 def test_a_queue_that_is_long_for_its_images_is_noted(here, capsys):
-    """What is found in it may be the image itself; where nothing is sought there, nothing is said."""
+    """What is found in it may be the image itself; where nothing is sought there, nothing is said.
+    """
     note = "note: a queue of 32 is more than a quarter of"
     for i, (flags, said) in enumerate([(["--method", "nnclr"], True), (["--method", "moco"], True),
-                                       (["--method", "simclr"], False), (["--queue-size", "8"], False),
+                                       (["--method", "simclr"], False),
+                                       (["--queue-size", "8"], False),
                                        (["--no-neighbors"], False)]):
-        status, out, _ = run(capsys, *TRAIN, *flags, "--epochs", "1", "--no-plots", "--out", f"q{i}")
+        status, out, _ = run(capsys, *TRAIN, *flags, "--epochs", "1", "--no-plots", "--out",
+                             f"q{i}")
         assert (status, note in out) == (0, said), flags
 
 
@@ -149,7 +166,9 @@ def test_evaluate_says_the_same_again(here, capsys):
     assert after["result"].pop("threads") == 1
     before["result"].pop("threads")
     assert after == before
-    assert json.loads(result)["seconds"] == json.loads((RUN / "result.json").read_bytes())["seconds"]  # of training
+    # of training
+    assert json.loads(result)["seconds"] == json.loads((RUN
+                                                        / "result.json").read_bytes())["seconds"]
 
 
 def test_before_training_a_run_is_its_own_floor(here, capsys):
@@ -161,7 +180,8 @@ def test_before_training_a_run_is_its_own_floor(here, capsys):
     result = json.loads(Path("fresh/result.json").read_bytes())
     assert {k: result[k] for k in ("knn", "linear")} == result["baselines"]["random"]
     status, out, err = run(capsys, "plot", "fresh")
-    assert (status, out.split(), err) == (0, [str(Path("fresh") / n) for n in ("views.png", "embedding.png")], "")
+    assert (status, out.split(), err) == (0, [str(Path("fresh") / n) for n
+                                              in ("views.png", "embedding.png")], "")
 
 
 def test_plot_draws_again(here, capsys):
@@ -176,7 +196,8 @@ def test_plot_draws_again(here, capsys):
 
 def test_progress_is_shown_where_it_is_wanted(capsys):
     data = random_data(160)
-    for progress, words in ((True, ("epoch 2/2", "loss", "views/s", "20/20")), (False, ()), (None, ())):
+    for progress, words in ((True, ("epoch 2/2", "loss", "views/s", "20/20")), (False, ()),
+                            (None, ())):
         train(Run(small_config(), data), data, augmentation_pair("simclr"), progress=progress)
         out, err = capsys.readouterr()
         err = err.replace(COMPILING, "")
@@ -199,14 +220,15 @@ WORRY = "nothing is told apart"  # which is true of pictures of noise
 
 def test_interrupted_and_resumed_is_the_uninterrupted_run(here, capsys):
     flags = [*TRAIN, "--no-plots", "--epochs", "16"]
-    done = subprocess.run([sys.executable, "-c", PRESS_CTRL_C, *flags, "--out", "cut"], env=ENVIRONMENT,
-                          capture_output=True, timeout=300, encoding="utf-8", **OWN_CONSOLE)
+    done = subprocess.run([sys.executable, "-c", PRESS_CTRL_C, *flags, "--out", "cut"],
+                          env=ENVIRONMENT, capture_output=True, timeout=300, encoding="utf-8",
+                          **OWN_CONSOLE)
     assert done.returncode == 130, done.stderr
     saved, epoch = (checkpoint.load("cut/checkpoint.npz")[1][key] for key in ("step", "epoch"))
     assert 4 <= saved < 16 * 4
-    assert [line for line in done.stderr.replace(COMPILING, "").splitlines() if line and WORRY not in line] == [
-        f"stopped; {saved} of 64 steps are saved. Resume with:",
-        "  tinynnclr train --resume --out cut"]
+    assert [line for line in done.stderr.replace(COMPILING, "").splitlines() if line and WORRY not
+            in line] == [f"stopped; {saved} of 64 steps are saved. Resume with:",
+                         "  tinynnclr train --resume --out cut"]
     assert sorted(os.listdir("cut")) == ["checkpoint.npz", "metrics.csv"]
     status, out, err = run(capsys, "train", "--resume", "--out", "cut", "--no-plots")
     assert status == 0
@@ -219,7 +241,8 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(here, capsys):
 def test_resuming_a_finished_run_changes_nothing(here, capsys):
     before = timeless(RUN)
     (RUN / "metrics.csv").unlink()  # as if the interrupt had come between the two files
-    assert run(capsys, "train", "--resume", "--out", RUN, "--no-plots", "--epochs", "2", "--width", "2")[::2] == (0, "")
+    assert run(capsys, "train", "--resume", "--out", RUN, "--no-plots", "--epochs", "2", "--width",
+               "2")[::2] == (0, "")
     assert timeless(RUN) == before
 
 
@@ -246,6 +269,7 @@ def test_files_that_no_run_wrote_are_left_alone(here, capsys):
         (RUN / name).write_bytes(before)
     Path("c").mkdir()
     Path("c/floors.json").write_text("my floor plan", encoding="utf-8")
-    status, _, err = run(capsys, "compare", *TRAIN[1:], "--methods", "nnclr", "--seeds", "1", "--out", "c")
+    status, _, err = run(capsys, "compare", *TRAIN[1:], "--methods", "nnclr", "--seeds", "1",
+                         "--out", "c")
     assert (status, Path("c/floors.json").read_text(encoding="utf-8")) == (2, "my floor plan")
     assert "did not write the existing file" in err

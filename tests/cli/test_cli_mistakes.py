@@ -1,4 +1,6 @@
-"""A mistake at the command line: one line on standard error, exit status 2, no traceback, nothing half-written."""
+"""A mistake at the command line: one line on standard error, exit status 2, no traceback, nothing
+half-written.
+"""
 import os
 import subprocess
 import sys
@@ -130,10 +132,13 @@ def test_one_line(name, here, capsys):
 
 
 @pytest.mark.parametrize("error", [MemoryError("Unable to allocate 9 GiB"), MemoryError(),
-                                   ValueError("array is too big; `arr.size * arr.dtype.itemsize` is larger ...")])
+                                   ValueError("array is too big; `arr.size * arr.dtype.itemsize` "
+                                              "is larger ...")])
 def test_more_than_memory(error, monkeypatch, capsys):
-    monkeypatch.setattr("tinynnclr.cli.commands.run_plot", lambda options: (_ for _ in ()).throw(error))
-    one_line(run(capsys, "plot", "r"), "plot: not enough memory", str(error), "; choose smaller sizes: --width")
+    monkeypatch.setattr("tinynnclr.cli.commands.run_plot",
+                        lambda options: (_ for _ in ()).throw(error))
+    one_line(run(capsys, "plot", "r"), "plot: not enough memory", str(error),
+             "; choose smaller sizes: --width")
 
 
 def test_one_line_from_a_process(here):
@@ -152,7 +157,8 @@ def test_downloading_from_a_file_that_is_not_there(here, capsys):
 def test_a_rate_that_is_far_too_large(here, capsys):
     """NaN ends the run with one line, and NumPy adds none of its own."""
     status, out, err = run(capsys, *TRAIN, "--lr", "1e30", "--out", "wild")
-    assert (status, out.count("\n"), err.count("\n")) == (2, 2, 1)  # the start, a note on the queue; the mistake
+    # the start, a note on the queue; the mistake
+    assert (status, out.count("\n"), err.count("\n")) == (2, 2, 1)
     assert "the loss is not finite" in err
     assert "try a smaller --lr" in err
     assert os.listdir("wild") == ["checkpoint.npz"]  # of the beginning, whole
@@ -177,10 +183,12 @@ def test_a_run_that_learned_nothing_is_written_over(here, capsys):
     assert run(capsys, *TRAIN, "--no-plots", "--out", "wild")[::2] == (0, "")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0,
+                    reason="root may write anywhere")
 def test_a_read_only_folder(here, capsys):
     os.mkdir("locked", 0o500)
-    one_line(run(capsys, *TRAIN, "--out", "locked/run"), "--out", "cannot write there", "Permission denied")
+    one_line(run(capsys, *TRAIN, "--out", "locked/run"), "--out", "cannot write there",
+             "Permission denied")
     assert os.listdir("locked") == []
 
 
@@ -191,11 +199,13 @@ def test_a_disk_that_is_full(here, capsys, monkeypatch):
     monkeypatch.setattr(os, "fsync", fsync)
     status, _, err = run(capsys, *TRAIN, "--out", "full")
     path = Path("full", "checkpoint.npz")
-    assert (status, err) == (2, f"tinynnclr train: {path}: cannot be written (No space left on device)\n")
+    assert (status, err) == (2, f"tinynnclr train: {path}: cannot be written (No space left on "
+                             "device)\n")
     assert os.listdir("full") == []
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["train", "--help"], ["evaluate", "--help"]])
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["train", "--help"],
+                                       ["evaluate", "--help"]])
 def test_what_is_no_mistake(arguments, capsys):
     status, out, err = run(capsys, *arguments)
     assert (status, err) == (0, "")

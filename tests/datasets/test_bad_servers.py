@@ -1,4 +1,6 @@
-"""Servers that never end, trickle, lie or lead astray: each ends in one line, soon, and what is useful is kept."""
+"""Servers that never end, trickle, lie or lead astray: each ends in one line, soon, and what is
+useful is kept.
+"""
 import itertools
 import os
 import signal
@@ -41,7 +43,8 @@ def fetch(port, part, size=SIZE, **options):
     transfer(f"http://127.0.0.1:{port}/file", part, size, **options)
 
 
-# ------------------------------------------------------------------------------------------------ too slow
+# ------------------------------------------------------------------------------------------------
+# too slow
 
 
 @pytest.mark.parametrize("size", [SIZE, None])
@@ -80,14 +83,17 @@ def test_a_pause_is_no_reason_to_give_up(part):
     assert part.read_bytes() == BODY
 
 
-# ------------------------------------------------------------------------------------------------ without end
+# ------------------------------------------------------------------------------------------------
+# without end
 
 
-@pytest.mark.parametrize(("start", "again"), [
-    (b"", b"HTTP/1.1 100 Continue\r\n\r\n"), (b"", b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"), (OK, b"X: y\r\n"),
-    (OK + b"X: ", b"y"), (OK, b" folded\r\n"), (b"", b"x"), (b"", b"\r\n")])
+@pytest.mark.parametrize(("start", "again"), [(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+                                              (b"", b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"),
+                                              (OK, b"X: y\r\n"), (OK + b"X: ", b"y"),
+                                              (OK, b" folded\r\n"), (b"", b"x"), (b"", b"\r\n")])
 def test_headers_without_end(part, start, again):
-    with answering(itertools.chain([start], forever(again))) as (port, _), fails(DownloadError, "no connection"):
+    with answering(itertools.chain([start], forever(again))) as (port, _), fails(DownloadError,
+                                                                                 "no connection"):
         fetch(port, part)
     assert not part.exists()
 
@@ -100,8 +106,8 @@ def test_trailers_without_end(part, size):
         fetch(port, part, size, most=SIZE)
 
 
-@pytest.mark.parametrize("start", [head(), head(Transfer_Encoding="chunked"), head(Content_Length=-1),
-                                   head(Content_Length="x")])
+@pytest.mark.parametrize("start", [head(), head(Transfer_Encoding="chunked"),
+                                   head(Content_Length=-1), head(Content_Length="x")])
 def test_a_body_without_end(part, start):
     piece = b"2800\r\n" + BODY + b"\r\n" if b"chunked" in start else BODY
     with answering(itertools.chain([start], forever(piece))) as (port, _), \
@@ -115,7 +121,8 @@ def test_a_download_without_checksum_has_a_limit(tmp_path):
             fails(DownloadError, "t10k-labels", "expected at most 1010296 bytes"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(SOURCES, "fashion_mnist", module_source("t10k-labels-idx1-ubyte.gz"))
-            download("fashion_mnist", tmp_path, url=f"http://127.0.0.1:{port}/", checksum=False, allow_http=True)
+            download("fashion_mnist", tmp_path, url=f"http://127.0.0.1:{port}/", checksum=False,
+                     allow_http=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -128,17 +135,21 @@ def module_source(name):
 
 def test_the_page_of_a_redirect_is_not_read(part):
     page = b"HTTP/1.1 302 Found\r\nLocation: /file\r\n\r\n"
-    with answering(itertools.chain([page], forever(BODY)), head(Content_Length=SIZE) + BODY) as (port, _):
+    with answering(itertools.chain([page], forever(BODY)),
+                   head(Content_Length=SIZE) + BODY) as (port, _):
         fetch(port, part)
     assert part.read_bytes() == BODY
 
 
-# ------------------------------------------------------------------------------------------------ lies
+# ------------------------------------------------------------------------------------------------
+# lies
 
 
-@pytest.mark.parametrize(("length", "words"), [
-    (10**15, "the server has 1000000000000000"), ("9" * 400, "the server has 999"), (SIZE + 1, "the server has"),
-    (SIZE - 1, "the server has"), (0, "the server has 0")])
+@pytest.mark.parametrize(("length", "words"), [(10**15, "the server has 1000000000000000"),
+                                               ("9" * 400, "the server has 999"),
+                                               (SIZE + 1, "the server has"),
+                                               (SIZE - 1, "the server has"),
+                                               (0, "the server has 0")])
 def test_another_length_is_refused(part, length, words):
     with answering(head(Content_Length=length) + BODY) as (port, _), \
             fails(DownloadError, f"expected {SIZE} bytes", words):
@@ -161,8 +172,9 @@ def test_less_than_the_length_can_be_resumed(part):
     assert part.read_bytes() == BODY[:100]
 
 
-@pytest.mark.parametrize("place", ["bytes 0-99/10240", "bytes 101-10239/10240", "bytes 100-99/10240", "bytes */10240",
-                                   "bytes 100-10239/50", "bytes -5-10239/10240", "garbage", "bytes 100-10239/*", ""])
+@pytest.mark.parametrize("place", ["bytes 0-99/10240", "bytes 101-10239/10240",
+                                   "bytes 100-99/10240", "bytes */10240", "bytes 100-10239/50",
+                                   "bytes -5-10239/10240", "garbage", "bytes 100-10239/*", ""])
 @pytest.mark.parametrize("size", [SIZE, None])
 def test_a_wrong_range_starts_over(part, place, size):
     part.write_bytes(BODY[:100])
@@ -175,7 +187,8 @@ def test_a_wrong_range_starts_over(part, place, size):
 
 def test_a_server_that_sends_a_piece_of_the_rest(part):
     part.write_bytes(BODY[:100])
-    piece = (f"HTTP/1.1 206 Partial\r\nContent-Range: bytes 100-199/{SIZE}\r\nContent-Length: 100\r\n\r\n").encode()
+    piece = (f"HTTP/1.1 206 Partial\r\nContent-Range: bytes 100-199/{SIZE}\r\nContent-Length: "
+             "100\r\n\r\n").encode()
     with answering(piece + BODY[100:200]) as (port, _), fails(DownloadError, f"broke off after 200 of {SIZE} bytes"):
         fetch(port, part, None)
     assert part.read_bytes() == BODY[:200]
@@ -190,7 +203,8 @@ def test_another_status_than_200_is_refused(part, status):
 
 
 def test_a_date_beyond_all_years(part):
-    with answering(head(Content_Length=SIZE, Last_Modified="Fri, 31 Dec 9999 23:59:59 GMT") + BODY) as (port, _):
+    with answering(head(Content_Length=SIZE, Last_Modified="Fri, 31 Dec 9999 23:59:59 GMT")
+                   + BODY) as (port, _):
         fetch(port, part)
     assert part.read_bytes() == BODY
 
@@ -214,8 +228,8 @@ def test_a_real_ctrl_c_ends_in_one_line_and_can_be_resumed(tmp_path, capsys):
         time.sleep(0.1)
 
     with answering(pressing(), b"HTTP/1.1 404 Gone\r\n\r\n") as (port, requests):
-        command = ["download", "cifar10", "--url", f"http://127.0.0.1:{port}/", "--data-dir", str(tmp_path),
-                   "--allow-http"]
+        command = ["download", "cifar10", "--url", f"http://127.0.0.1:{port}/", "--data-dir",
+                   str(tmp_path), "--allow-http"]
         with pytest.raises(SystemExit, match="130"):
             cli.main(command)
         assert capsys.readouterr().err.splitlines() == ["", "stopped"]

@@ -20,7 +20,9 @@ MEMBERS = {"set/a.bin": 30_000_000}
 
 @contextlib.contextmanager
 def refused(*words):
-    """A ValueError of one line with these words, and little memory until then, NumPy's arrays included."""
+    """A ValueError of one line with these words, and little memory until then, NumPy's arrays
+    included.
+    """
     tracemalloc.start()
     try:
         with fails(ValueError, *words):
@@ -33,7 +35,8 @@ def refused(*words):
 def header(shape="(3,)", descr="'<f4'", version=1, padding=0):
     """The start of a .npy file that claims whatever is wanted."""
     text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}".encode() + b" " * padding + b"\n"
-    return b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 if version == 1 else 4, "little") + text
+    return b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 if version == 1 else 4,
+                                                                   "little") + text
 
 
 INFO = header("(13,)", "'|u1'") + b'{"format": 1}'
@@ -93,7 +96,8 @@ def directory_says(path, change):
     """Change the central directory of a zip: change(entries as bytearrays) -> entries."""
     data = path.read_bytes()
     start, end = data.index(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
-    entries = [bytearray(b"PK\x01\x02" + entry) for entry in data[start:end].split(b"PK\x01\x02")[1:]]
+    entries = [bytearray(b"PK\x01\x02" + entry) for entry
+               in data[start:end].split(b"PK\x01\x02")[1:]]
     entries = change(entries)
     directory, tail = b"".join(entries), bytearray(data[end:])
     tail[8:12] = len(entries).to_bytes(2, "little") * 2
@@ -168,8 +172,9 @@ def test_a_sparse_member_is_refused(tmp_path):
     """512 bytes that say they are 30 MB, nearly all of it a hole."""
     member = tarfile.TarInfo("set/a.bin")
     member.size = 512
-    member.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.name": "set/a.bin",
-                          "GNU.sparse.size": "30000000", "GNU.sparse.map": "0,512"}
+    member.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1",
+                          "GNU.sparse.name": "set/a.bin", "GNU.sparse.size": "30000000",
+                          "GNU.sparse.map": "0,512"}
     with tarfile.open(tmp_path / "x.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as tar:
         tar.addfile(member, io.BytesIO(bytes(512)))
     with refused("refused: 'set/a.bin' is"):
@@ -199,31 +204,32 @@ MANY = {f"{i:03x}": "" for i in range(1500)}
 EMPTY = block("set/readme")
 SPARSE = pax({"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"})
 NAME, LINK, GLOBAL = tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE
-HOSTILE = {  # how an archive starts, what follows, how often
-    "a size of 2**63": (block("set/readme", size=2**63), bytes(4096), 1),
-    "the largest size": (block("set/readme", size=2**87), bytes(4096), 1),
-    "a size below zero": (block("set/readme", size=-5), bytes(4096), 1),
-    "a member's size of 2**63": (block("set/a.bin", size=2**63), bytes(4096), 1),
-    "a member's size below zero": (block("set/a.bin", size=-5), bytes(4096), 1),
-    "a PAX size of 400 digits": (pax({"size": "9" * 400}), EMPTY + bytes(4096), 1),
-    "a PAX size of 400 digits of a member": (pax({"size": "9" * 400}), block("set/a.bin") + bytes(4096), 1),
-    "a PAX size of 5000 digits": (pax({"size": "9" * 5000}), EMPTY + bytes(4096), 1),
-    "a PAX size below zero": (pax({"size": "-512"}), EMPTY + bytes(4096), 1),
-    "a header's size below zero": (block("x", tarfile.XHDTYPE, size=-5), EMPTY, 1),
-    "PAX headers and empty members": (b"", pax(MANY) + EMPTY, 3_000),
-    "small PAX headers and empty members": (b"", pax({"a": "b"}) + EMPTY, 3_000),
-    "PAX headers alone": (b"", pax(MANY), 3_000),
-    "global PAX headers": (b"", pax(MANY, GLOBAL), 3_000),
-    "global PAX headers, all different": (b"".join(
-        pax({f"{n:x}.{i:03x}": "" for i in range(1000)}, GLOBAL) + EMPTY for n in range(50)), b"", 1),
-    "long names of long names": (b"", block("x", NAME, b"a" * 200), 3_000),
-    "long names and empty members": (b"", block("x", NAME, b"a" * 16_000) + EMPTY, 3_000),
-    "long links in a row": (b"", block("x", LINK, b"a" * 200), 3_000),
-    "empty members alone": (b"", EMPTY, 30_000),
-    "a sparse map without end": (SPARSE + block("set/a.bin", size=10**7) + b"99999999\n", b"0\n" * 100_000, 50),
-    "an old sparse map without end": (block("x", tarfile.GNUTYPE_SPARSE)[:482] + b"\1" + bytes(29),
-                                      b"\60" * 504 + b"\1" + bytes(7), 30_000),
-}
+# how an archive starts, what follows, how often
+HOSTILE = {"a size of 2**63": (block("set/readme", size=2**63), bytes(4096), 1),
+           "the largest size": (block("set/readme", size=2**87), bytes(4096), 1),
+           "a size below zero": (block("set/readme", size=-5), bytes(4096), 1),
+           "a member's size of 2**63": (block("set/a.bin", size=2**63), bytes(4096), 1),
+           "a member's size below zero": (block("set/a.bin", size=-5), bytes(4096), 1),
+           "a PAX size of 400 digits": (pax({"size": "9" * 400}), EMPTY + bytes(4096), 1),
+           "a PAX size of 400 digits of a member": (pax({"size": "9" * 400}),
+                                                    block("set/a.bin") + bytes(4096), 1),
+           "a PAX size of 5000 digits": (pax({"size": "9" * 5000}), EMPTY + bytes(4096), 1),
+           "a PAX size below zero": (pax({"size": "-512"}), EMPTY + bytes(4096), 1),
+           "a header's size below zero": (block("x", tarfile.XHDTYPE, size=-5), EMPTY, 1),
+           "PAX headers and empty members": (b"", pax(MANY) + EMPTY, 3_000),
+           "small PAX headers and empty members": (b"", pax({"a": "b"}) + EMPTY, 3_000),
+           "PAX headers alone": (b"", pax(MANY), 3_000),
+           "global PAX headers": (b"", pax(MANY, GLOBAL), 3_000), "global PAX headers, all "
+           "different": (b"".join(pax({f"{n:x}.{i:03x}": "" for i in range(1000)}, GLOBAL) + EMPTY
+                                  for n in range(50)), b"", 1),
+           "long names of long names": (b"", block("x", NAME, b"a" * 200), 3_000),
+           "long names and empty members": (b"", block("x", NAME, b"a" * 16_000) + EMPTY, 3_000),
+           "long links in a row": (b"", block("x", LINK, b"a" * 200), 3_000),
+           "empty members alone": (b"", EMPTY, 30_000),
+           "a sparse map without end": (SPARSE + block("set/a.bin", size=10**7) + b"99999999\n",
+                                        b"0\n" * 100_000, 50),
+           "an old sparse map without end": (block("x", tarfile.GNUTYPE_SPARSE)[:482] + b"\1"
+                                             + bytes(29), b"\60" * 504 + b"\1" + bytes(7), 30_000),}
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -15,7 +15,9 @@ def rng():
 
 @pytest.fixture
 def cifar10(tmp_path, rng):
-    """(data_dir, train images, test images): 2 records per training file, the label of record i being i % 10."""
+    """(data_dir, train images, test images): 2 records per training file, the label of record i
+    being i % 10.
+    """
     folder = tmp_path / "cifar-10-batches-bin"
     folder.mkdir()
     images = rng.integers(0, 256, (13, 32, 32, 3), dtype=np.uint8)
@@ -45,10 +47,12 @@ def test_cifar100_keeps_the_fine_label(tmp_path, rng):
     folder.mkdir()
     images = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     coarse_fine = [(19, 99), (4, 0), (7, 50)]
-    records = [cifar_record(labels, image) for labels, image in zip(coarse_fine, images, strict=True)]
+    records = [cifar_record(labels, image) for labels, image in zip(coarse_fine, images,
+                                                                    strict=True)]
     (folder / "train.bin").write_bytes(records[0] + records[1])
     (folder / "test.bin").write_bytes(records[2])
-    (folder / "fine_label_names.txt").write_text("".join(f"thing_{i}\n" for i in range(100)), encoding="utf-8")
+    (folder / "fine_label_names.txt").write_text("".join(f"thing_{i}\n" for i in range(100)),
+                                                 encoding="utf-8")
     train, test = load_cifar100(str(tmp_path))
     np.testing.assert_array_equal(train.images, images[:2])
     np.testing.assert_array_equal(test.images, images[2:])
@@ -61,7 +65,8 @@ def test_cifar100_keeps_the_fine_label(tmp_path, rng):
 
 
 def test_cifar_missing_says_where_and_what_to_do(tmp_path):
-    with fails(FileNotFoundError, "cifar-10-batches-bin", "tinynnclr download cifar10 --data-dir", tmp_path.name):
+    with fails(FileNotFoundError, "cifar-10-batches-bin", "tinynnclr download cifar10 --data-dir",
+               tmp_path.name):
         load_cifar10(tmp_path)
     with fails(FileNotFoundError, "cifar-100-binary", "tinynnclr download cifar100 --data-dir"):
         load_cifar100(tmp_path)
@@ -96,5 +101,6 @@ def test_cifar_wrong_number_of_names(cifar10):
 def test_cifar_files_that_are_far_too_large(cifar10, monkeypatch):
     """Their size is compared before they are read."""
     monkeypatch.setattr(cifar, "MAX_COUNT", 1)
-    with fails(ValueError, "data_batch_1.bin", "expected a multiple of 3073 bytes", "at most 1 records"):
+    with fails(ValueError, "data_batch_1.bin", "expected a multiple of 3073 bytes",
+               "at most 1 records"):
         load_cifar10(cifar10[0])

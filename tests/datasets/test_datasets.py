@@ -55,12 +55,12 @@ def test_toybox_draws_as_many_as_it_is_told(asked):
     datasets.load("toybox", "unused", train_size=100_000, seed=3)
     datasets.load("toybox", "unused")
     day = {"style": "day"}
-    assert asked == [("load", {"train_size": 100_000, "seed": 3, **day}), ("load", {"seed": 0, **day})]
+    assert asked == [("load", {"train_size": 100_000, "seed": 3, **day}),
+                     ("load", {"seed": 0, **day})]
 
 
-@pytest.mark.parametrize(
-    ("train_size", "counts"), [(1, None), (3, [1, 1, 1]), (18, [6, 6, 6]), (20, [7, 7, 6]), (36, [20, 10, 6])]
-)
+@pytest.mark.parametrize(("train_size", "counts"), [(1, None), (3, [1, 1, 1]), (18, [6, 6, 6]),
+                                                    (20, [7, 7, 6]), (36, [20, 10, 6])])
 def test_train_size_keeps_a_balanced_part(train_size, counts):
     train, test = datasets.load("cifar10", "", train_size=train_size)
     ids = train.images[:, 0, 0, 0]
@@ -73,30 +73,31 @@ def test_train_size_keeps_a_balanced_part(train_size, counts):
 
 def test_the_part_depends_on_the_seed_and_grows():
     def ids(train_size, seed):
-        return datasets.load("cifar10", "", train_size=train_size, seed=seed)[0].images[:, 0, 0, 0].tolist()
+        return datasets.load("cifar10", "", train_size=train_size, seed=seed)[0].images[:, 0, 0,
+                                                                                        0].tolist()
 
     assert ids(18, 0) == ids(18, 0) != ids(18, 1)
     assert ids(36, 0)[:18] == ids(18, 0)  # a smaller part is the beginning of a larger one
 
 
-@pytest.mark.parametrize(
-    ("name", "near"),
-    [("cifar", "cifar10"), ("CIFAR-100", "cifar100"), ("fashion-mnist", "fashion_mnist"), ("toy", "toybox")],
-)
+@pytest.mark.parametrize(("name", "near"), [("cifar", "cifar10"), ("CIFAR-100", "cifar100"),
+                                            ("fashion-mnist", "fashion_mnist"), ("toy", "toybox")],)
 def test_an_unknown_name_gets_the_nearest(name, near):
     with fails(ValueError, "toybox, toybox-night", "cifar10, cifar100, fashion_mnist, folder:PATH",
                f"did you mean {near}"):
         datasets.load(name, "")
 
 
-@pytest.mark.parametrize("name", ["folder", "folder:", "", "imagenet-21k", "cifar10:x", "toybox-", "toybox-day"])
+@pytest.mark.parametrize("name", ["folder", "folder:", "", "imagenet-21k", "cifar10:x", "toybox-",
+                                  "toybox-day"])
 def test_an_unknown_name(name):
     with fails(ValueError, "expected one of", f"got '{name}'"):
         datasets.load(name, "")
 
 
 def test_the_styles_of_the_toybox_are_sets(asked):
-    named = {name.removeprefix("toybox-") for name in datasets.DATASETS if name.startswith("toybox-")}
+    named = {name.removeprefix("toybox-") for name in datasets.DATASETS
+             if name.startswith("toybox-")}
     assert named | {"day"} == set(toybox.STYLES)
     for style in named:
         datasets.load(f"toybox-{style}", "", train_size=20, seed=3)

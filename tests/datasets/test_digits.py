@@ -1,4 +1,6 @@
-"""Drawn digits: balanced, the same from a seed, readable (their holes are counted), and seen on the ground."""
+"""Drawn digits: balanced, the same from a seed, readable (their holes are counted), and seen on the
+ground.
+"""
 import numpy as np
 import pytest
 
@@ -24,7 +26,8 @@ def regions(free):
 
 
 def test_every_digit_has_its_holes(monkeypatch):
-    for name, value in (("NOISE", (0, 0)), ("WEIGHT", (0.05, 0.05)), ("SCALE", (0.7, 0.8)), ("STRAY", 0)):
+    for name, value in (("NOISE", (0, 0)), ("WEIGHT", (0.05, 0.05)), ("SCALE", (0.7, 0.8)),
+                        ("STRAY", 0)):
         monkeypatch.setattr(digits, name, value)
     drawn = digits.make(50, size=64)
     for image, label in zip(drawn.images.astype(int), drawn.labels, strict=True):
@@ -55,10 +58,13 @@ def test_seed_and_split_change_the_pictures():
         assert not any((image == train.images).all((1, 2, 3)).any() for image in other.images)
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"n": -1}, "n: expected at least 0, got -1"), ({"n": 1, "seed": -2}, "seed: expected at least 0, got -2"),
-    ({"n": 1, "size": 7}, "size: expected at least 8, got 7"),
-    ({"n": 1, "split": "val"}, "split: expected train or test, got 'val'")])
+@pytest.mark.parametrize(("options", "message"), [({"n": -1}, "n: expected at least 0, got -1"),
+                                                  ({"n": 1, "seed": -2},
+                                                   "seed: expected at least 0, got -2"),
+                                                  ({"n": 1, "size": 7},
+                                                   "size: expected at least 8, got 7"),
+                                                  ({"n": 1, "split": "val"},
+                                                   "split: expected train or test, got 'val'")])
 def test_mistakes(options, message):
     with pytest.raises(ValueError, match=message):
         digits.make(**options)

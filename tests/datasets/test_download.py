@@ -1,4 +1,6 @@
-"""Downloads end to end: checked, unpacked, there whole or not at all; no failure leaves more than a .part."""
+"""Downloads end to end: checked, unpacked, there whole or not at all; no failure leaves more than a
+.part.
+"""
 import hashlib
 import io
 import tarfile
@@ -38,10 +40,10 @@ def published(name, content):
 def _tiny(monkeypatch):
     """Two small sources in place of the real ones; no proxy, and an address that leads nowhere."""
     nowhere = "https://127.0.0.1:9/"
-    sources = {
-        "cifar10": Source("tiny", nowhere, (published("tiny.tar.gz", TAR),), {"a.bin": len(BYTES), "b.bin": 3}),
-        "fashion_mnist": Source("pair", nowhere, tuple(published(*item) for item in PAIR.items())),
-    }
+    sources = {"cifar10": Source("tiny", nowhere, (published("tiny.tar.gz", TAR),),
+                                 {"a.bin": len(BYTES), "b.bin": 3}),
+               "fashion_mnist": Source("pair", nowhere,
+                                       tuple(published(*item) for item in PAIR.items())),}
     monkeypatch.setattr(module, "SOURCES", sources)
     monkeypatch.setattr(transfer, "TIMEOUT", 5)
     monkeypatch.setenv("no_proxy", "*")
@@ -56,7 +58,8 @@ def server():
 
 
 def fetch(tmp_path, server, path="tiny.tar.gz", name="cifar10", **options):
-    return download(name, tmp_path / "data", url=server.url + path, **{"allow_http": True, **options})
+    return download(name, tmp_path / "data", url=server.url + path,
+                    **{"allow_http": True, **options})
 
 
 def files(folder):
@@ -71,7 +74,8 @@ def check(folder):
     assert [p.name for p in folder.parent.iterdir()] == ["tiny"]
 
 
-# ------------------------------------------------------------------------------------------------ what works
+# ------------------------------------------------------------------------------------------------
+# what works
 
 
 @pytest.mark.parametrize("path", ["tiny.tar.gz", ""])
@@ -93,7 +97,8 @@ def test_already_there_asks_nobody(tmp_path, server, capsys):
 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_several_files_are_kept_as_they_come(tmp_path, server, slash):
-    folder = download("fashion_mnist", tmp_path, url=server.url.rstrip("/") + slash, allow_http=True)
+    folder = download("fashion_mnist", tmp_path, url=server.url.rstrip("/") + slash,
+                      allow_http=True)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == PAIR
     assert files(tmp_path) == ["pair/one.gz", "pair/two.gz"]
     (folder / "one.gz").rename(folder / "one")  # unzipped by hand
@@ -160,11 +165,13 @@ def test_only_the_file_that_failed_is_fetched_again(tmp_path, server):
     assert files(tmp_path) == ["pair/one.gz", "pair/two.gz"]
 
 
-# ------------------------------------------------------------------------------------------------ what stops half-way
+# ------------------------------------------------------------------------------------------------
+# what stops half-way
 
 
 @pytest.mark.parametrize("name", ["cifar10", "fashion_mnist"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=["^C", "full"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")],
+                         ids=["^C", "full"])
 def test_a_stop_while_unpacking_leaves_no_half(tmp_path, server, monkeypatch, name, error):
     calls = []
 
@@ -173,7 +180,8 @@ def test_a_stop_while_unpacking_leaves_no_half(tmp_path, server, monkeypatch, na
         if len(calls) == 2:
             raise error
 
-    expected = fails(DownloadError, "No space left on device") if error.args else pytest.raises(KeyboardInterrupt)
+    expected = fails(DownloadError,
+                     "No space left on device") if error.args else pytest.raises(KeyboardInterrupt)
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", second_fails)
         with expected:
@@ -185,13 +193,15 @@ def test_a_stop_while_unpacking_leaves_no_half(tmp_path, server, monkeypatch, na
     assert list((tmp_path / "data").iterdir()) == [folder]
 
 
-# ------------------------------------------------------------------------------------------------ what is refused
+# ------------------------------------------------------------------------------------------------
+# what is refused
 
 
 def test_wrong_checksum_says_both_and_starts_clean(tmp_path, server):
     server.files["tiny.tar.gz"] = TAR[:-1] + b"!"
     wrong = hashlib.md5(server.files["tiny.tar.gz"]).hexdigest()
-    with fails(DownloadError, f"expected the MD5 {hashlib.md5(TAR).hexdigest()}, got {wrong}", "--no-checksum"):
+    with fails(DownloadError, f"expected the MD5 {hashlib.md5(TAR).hexdigest()}, got {wrong}",
+               "--no-checksum"):
         fetch(tmp_path, server)
     assert files(tmp_path) == []
 
@@ -221,7 +231,8 @@ def test_404_and_no_server(tmp_path, server):
     assert files(tmp_path) == []
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "file:///etc/passwd", "data.tar.gz", "//host/x"])
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "file:///etc/passwd", "data.tar.gz",
+                                 "//host/x"])
 def test_other_kinds_of_address(tmp_path, url):
     with fails(DownloadError, "url: expected https://", "--from"):
         download("cifar10", tmp_path, url=url)

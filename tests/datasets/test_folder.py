@@ -48,7 +48,8 @@ def test_is_split_by_class(pictures):
 def test_split_depends_on_the_seed_alone(tmp_path):
     for i in range(20):
         picture(tmp_path / "gray" / f"{i}.png", (i, i, i))
-    first, again, other = (load_folder(tmp_path, size=4, test_fraction=0.5, seed=s) for s in (0, 0, 1))
+    first, again, other = (load_folder(tmp_path, size=4, test_fraction=0.5, seed=s) for s
+                           in (0, 0, 1))
     ids = [set(test.images[:, 0, 0, 0].tolist()) for _, test in (first, again, other)]
     np.testing.assert_array_equal(first[0].images, again[0].images)
     assert ids[0] == ids[1] != ids[2]
@@ -141,7 +142,8 @@ def test_turns_by_exif(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # "the camera was held upright": turn by 90 degrees clockwise to look at it
     (tmp_path / "class").mkdir()
-    Image.fromarray(halves).save(tmp_path / "class" / "it.jpg", quality=100, subsampling=0, exif=exif)
+    Image.fromarray(halves).save(tmp_path / "class" / "it.jpg", quality=100, subsampling=0,
+                                 exif=exif)
     image = one(tmp_path, "exif").astype(int)
     assert abs(image[:14] - RED).max() < 20
     assert abs(image[18:] - BLUE).max() < 20
@@ -162,7 +164,8 @@ def test_names_a_truncated_image(pictures):
         load_folder(pictures)
 
 
-@pytest.mark.parametrize("limit", [90_000 - 1, 90_000 // 2 - 1])  # Pillow warns above limit, raises above twice that
+# Pillow warns above limit, raises above twice that
+@pytest.mark.parametrize("limit", [90_000 - 1, 90_000 // 2 - 1])
 def test_refuses_a_decompression_bomb(pictures, monkeypatch, limit):
     picture(pictures / "dog" / "bomb.png", RED, (300, 300))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
@@ -210,9 +213,9 @@ def test_counts_what_it_skips(pictures, capsys):
     for name in ("a.heic", "b.HEIC", "deep/c.png", "deep/deeper/d.png", "no_suffix"):
         (pictures / "dog" / name).write_bytes(b"")
     load_folder(pictures, size=2)
-    assert skipped(capsys) == [
-        f"folder:{pictures}: skipped 8 files: 2 .heic, 2 in deeper folders, 1 hidden, 1 .db, 1 without a suffix, "
-        "1 of other kinds; convert such images to .png or .jpg"]
+    assert skipped(capsys) == [f"folder:{pictures}: skipped 8 files: 2 .heic, 2 in deeper folders, "
+                               "1 hidden, 1 .db, 1 without a suffix, 1 of other kinds; convert "
+                               "such images to .png or .jpg"]
 
 
 def test_says_nothing_where_nothing_is_skipped(tmp_path, capsys):
@@ -236,7 +239,8 @@ def test_a_class_of_other_files_only(tmp_path):
     (tmp_path / "a").mkdir()
     for i in range(3):
         (tmp_path / "a" / f"{i}.heic").write_bytes(b"")
-    with fails(ValueError, "a: expected images", "got none; skipped 3 files: 3 .heic; convert such images to .png"):
+    with fails(ValueError, "a: expected images", "got none; skipped 3 files: 3 .heic; convert such "
+               "images to .png"):
         load_folder(tmp_path)
 
 
@@ -252,7 +256,8 @@ def test_a_path_that_leads_nowhere(path):
         load_folder(path)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows gives few users the right to make symbolic links")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows gives few users the right to make "
+                    "symbolic links")
 def test_links_are_not_followed_in_circles(pictures, capsys):
     try:
         (pictures / "cat" / "up").symlink_to(pictures, target_is_directory=True)

@@ -18,11 +18,17 @@ WHITE = (255, 255, 255)
 def png(depth, kind, row, transparent=b"", palette=b""):
     """A PNG file of one row of two pixels, which Pillow itself cannot write in each mode."""
     def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I",
+                                                                        zlib.crc32(name + data))
 
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, depth, kind, 0, 0, 0)) + (
-        chunk(b"PLTE", palette) if palette else b"") + (chunk(b"tRNS", transparent) if transparent else b"") + \
-        chunk(b"IDAT", zlib.compress(2 * (b"\0" + row))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, depth, kind, 0, 0,
+                                                             0)) + (chunk(b"PLTE", palette)
+                                                                    if palette
+                                                                    else b"") + (chunk(b"tRNS",
+                                                                                       transparent)
+                                                                                 if transparent
+                                                                                 else b"") + chunk(
+            b"IDAT", zlib.compress(2 * (b"\0" + row))) + chunk(b"IEND", b"")
 
 
 def words(*values):
@@ -58,46 +64,48 @@ def new(mode, color):
     return image
 
 
-RIGHT = {
-    "1": (saved(new("1", 1), "PNG"), WHITE),
-    "1, white is zero": (tiff("1", [1], b"\0\0", white=0), WHITE),
-    "L": (saved(new("L", 77), "BMP"), (77, 77, 77)),
-    "L, white is zero": (tiff("L", [8], bytes([7] * 4), white=0), (248, 248, 248)),
-    "L of 2 bits": (png(2, 0, b"\xa0"), (170, 170, 170)),
-    "L of 2 bits, transparent": (png(2, 0, b"\xa0", words(2)), WHITE),
-    "L of 2 bits, another transparent": (png(2, 0, b"\x00", words(1)), (0, 0, 0)),
-    "L of 4 bits, transparent": (png(4, 0, b"\x44", words(4)), WHITE),
-    "L of 8 bits, transparent": (png(8, 0, b"\x44\x44", words(0x44)), WHITE),
-    "1, transparent": (png(1, 0, b"\x00", words(0)), WHITE),
-    "LA": (saved(new("LA", (0, 51)), "PNG"), (204, 204, 204)),
-    "La": (tiff("La", [8, 8], bytes([51, 102] * 4), extra=1), (204, 204, 204)),
-    "LA of 16 bits": (png(16, 4, words(0, 0x3333) * 2), (204, 204, 204)),
-    "P": (saved(new("P", 1), "GIF"), (10, 20, 30)),
-    "P, transparent": (saved(new("P", 1), "PNG", transparency=1), WHITE),
-    "P, transparency bytes": (png(8, 3, b"\1\1", b"\xff\x66", bytes(6)), (153, 153, 153)),
-    "PA": (saved(new("PA", (1, 0)), "TIFF"), WHITE),
-    "PA, opaque": (saved(new("PA", (1, 255)), "TIFF"), (10, 20, 30)),
-    "RGB": (saved(new("RGB", (1, 2, 3)), "PPM"), (1, 2, 3)),
-    "RGB, transparent": (png(8, 2, bytes([1, 2, 3] * 2), words(1, 2, 3)), WHITE),
-    "RGB of 16 bits": (png(16, 2, words(0x0100, 0xff00, 0x80ff) * 2), (1, 255, 128)),
-    "RGBA": (saved(new("RGBA", (0, 0, 0, 102)), "WEBP", lossless=True), (153, 153, 153)),
-    "RGBa": (tiff("RGBa", [8] * 4, bytes([51, 0, 0, 51] * 4), white=2, extra=1), (255, 204, 204)),
-    "RGBX": (tiff("RGBX", [8] * 4, bytes([1, 2, 3, 0] * 4), white=2, extra=0), (1, 2, 3)),
-    "CMYK": (saved(new("CMYK", (0, 255, 255, 0)), "TIFF"), (255, 0, 0)),
-    "CMYK of JPEG": (saved(new("CMYK", (0, 255, 255, 0)), "JPEG"), (255, 0, 0)),
-    "YCbCr": (saved(new("YCbCr", (90, 128, 128)), "TIFF"), (90, 90, 90)),
-    "I;16": (png(16, 0, words(0x4d4d, 0x4d4d)), (77, 77, 77)),
-    "I;16, highest": (png(16, 0, words(65535, 65535)), WHITE),
-    "I;16, transparent": (png(16, 0, words(40000, 40000), words(40000)), WHITE),
-    "I;16, another transparent": (png(16, 0, words(40001, 40001), words(40000)), (156, 156, 156)),
-    "I;16 of TIFF": (saved(new("I;16", 0x4d00), "TIFF"), (77, 77, 77)),
-    "I;16B": (saved(new("I;16B", 0x4d00), "TIFF"), (77, 77, 77)),
-    "I;16, white is zero": (tiff("I;16", [16], struct.pack("<4H", *[0xfe00] * 4), white=0), (1, 1, 1)),
-    "I;12": (tiff("I;12", [12], b"\x4d\x04\xd0" * 2), (77, 77, 77)),
-    "PGM of 16 bits": (b"P5 2 2 65535\n" + words(0x4d00, 0x4d00, 0x4d00, 0x4d00), (77, 77, 77)),
-    "PGM of 10 bits": (b"P2 2 2 1023\n1023 1023 1023 1023\n", WHITE),
-    "PGM up to 100": (b"P5 2 2 100\n" + bytes([100] * 4), WHITE),
-}
+RIGHT = {"1": (saved(new("1", 1), "PNG"), WHITE),
+         "1, white is zero": (tiff("1", [1], b"\0\0", white=0), WHITE),
+         "L": (saved(new("L", 77), "BMP"), (77, 77, 77)),
+         "L, white is zero": (tiff("L", [8], bytes([7] * 4), white=0), (248, 248, 248)),
+         "L of 2 bits": (png(2, 0, b"\xa0"), (170, 170, 170)),
+         "L of 2 bits, transparent": (png(2, 0, b"\xa0", words(2)), WHITE),
+         "L of 2 bits, another transparent": (png(2, 0, b"\x00", words(1)), (0, 0, 0)),
+         "L of 4 bits, transparent": (png(4, 0, b"\x44", words(4)), WHITE),
+         "L of 8 bits, transparent": (png(8, 0, b"\x44\x44", words(0x44)), WHITE),
+         "1, transparent": (png(1, 0, b"\x00", words(0)), WHITE),
+         "LA": (saved(new("LA", (0, 51)), "PNG"), (204, 204, 204)),
+         "La": (tiff("La", [8, 8], bytes([51, 102] * 4), extra=1), (204, 204, 204)),
+         "LA of 16 bits": (png(16, 4, words(0, 0x3333) * 2), (204, 204, 204)),
+         "P": (saved(new("P", 1), "GIF"), (10, 20, 30)),
+         "P, transparent": (saved(new("P", 1), "PNG", transparency=1), WHITE),
+         "P, transparency bytes": (png(8, 3, b"\1\1", b"\xff\x66", bytes(6)), (153, 153, 153)),
+         "PA": (saved(new("PA", (1, 0)), "TIFF"), WHITE),
+         "PA, opaque": (saved(new("PA", (1, 255)), "TIFF"), (10, 20, 30)),
+         "RGB": (saved(new("RGB", (1, 2, 3)), "PPM"), (1, 2, 3)),
+         "RGB, transparent": (png(8, 2, bytes([1, 2, 3] * 2), words(1, 2, 3)), WHITE),
+         "RGB of 16 bits": (png(16, 2, words(0x0100, 0xff00, 0x80ff) * 2), (1, 255, 128)),
+         "RGBA": (saved(new("RGBA", (0, 0, 0, 102)), "WEBP", lossless=True), (153, 153, 153)),
+         "RGBa": (tiff("RGBa", [8] * 4, bytes([51, 0, 0, 51] * 4), white=2, extra=1),
+                  (255, 204, 204)),
+         "RGBX": (tiff("RGBX", [8] * 4, bytes([1, 2, 3, 0] * 4), white=2, extra=0), (1, 2, 3)),
+         "CMYK": (saved(new("CMYK", (0, 255, 255, 0)), "TIFF"), (255, 0, 0)),
+         "CMYK of JPEG": (saved(new("CMYK", (0, 255, 255, 0)), "JPEG"), (255, 0, 0)),
+         "YCbCr": (saved(new("YCbCr", (90, 128, 128)), "TIFF"), (90, 90, 90)),
+         "I;16": (png(16, 0, words(0x4d4d, 0x4d4d)), (77, 77, 77)),
+         "I;16, highest": (png(16, 0, words(65535, 65535)), WHITE),
+         "I;16, transparent": (png(16, 0, words(40000, 40000), words(40000)), WHITE),
+         "I;16, another transparent": (png(16, 0, words(40001, 40001), words(40000)),
+                                       (156, 156, 156)),
+         "I;16 of TIFF": (saved(new("I;16", 0x4d00), "TIFF"), (77, 77, 77)),
+         "I;16B": (saved(new("I;16B", 0x4d00), "TIFF"), (77, 77, 77)),
+         "I;16, white is zero": (tiff("I;16", [16], struct.pack("<4H", *[0xfe00] * 4), white=0),
+                                 (1, 1, 1)), "I;12": (tiff("I;12", [12], b"\x4d\x04\xd0" * 2),
+                                                      (77, 77, 77)),
+         "PGM of 16 bits": (b"P5 2 2 65535\n" + words(0x4d00, 0x4d00, 0x4d00, 0x4d00),
+                            (77, 77, 77)), "PGM of 10 bits": (b"P2 2 2 1023\n1023 1023 1023 1023\n",
+                                                              WHITE),
+         "PGM up to 100": (b"P5 2 2 100\n" + bytes([100] * 4), WHITE),}
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -145,24 +153,29 @@ def test_the_first_of_several_frames(tmp_path, kind):
 @pytest.mark.parametrize("mode", ["RGB", "I;16"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_upright(tmp_path, kind, mode, orientation):
-    """Orientation by EXIF's own words: where the file's first row and column are on the upright image."""
+    """Orientation by EXIF's own words: where the file's first row and column are on the upright
+    image.
+    """
     pixels = np.array([[1, 2], [3, 4]], np.uint16) * 20
     upright = {1: [[1, 2], [3, 4]], 2: [[2, 1], [4, 3]], 3: [[4, 3], [2, 1]], 4: [[3, 4], [1, 2]],
-               5: [[1, 3], [2, 4]], 6: [[3, 1], [4, 2]], 7: [[4, 2], [3, 1]], 8: [[2, 4], [1, 3]]}[orientation]
+               5: [[1, 3], [2, 4]], 6: [[3, 1], [4, 2]], 7: [[4, 2], [3, 1]],
+               8: [[2, 4], [1, 3]]}[orientation]
     if mode == "I;16" and kind == "WEBP":
         return
-    image = Image.fromarray(pixels << 8) if mode == "I;16" else Image.fromarray(pixels.astype(np.uint8)).convert(mode)
+    image = Image.fromarray(pixels << 8) if mode == "I;16" else Image.fromarray(pixels.astype(
+            np.uint8)).convert(mode)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    image.save(tmp_path / "x.png", kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    image.save(tmp_path / "x.png", kind, exif=exif, **({"lossless": True} if kind == "WEBP"
+                                                       else {}))
     assert (_decode(tmp_path / "x.png", 2)[:, :, 1] // 20).tolist() == upright
 
 
-OTHERS = {
-    "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n",
-    "PDF": b"%PDF-1.4\n", "ICO": saved(Image.new("RGB", (16, 16)), "ICO"), "TGA": saved(new("RGB", 0), "TGA"),
-    "JPEG2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(90), "PSD": b"8BPS\0\1" + bytes(90), "SVG": b"<svg/>", "empty": b"",
-}
+OTHERS = {"EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 "
+          b"9\n%%EndComments\nshowpage\n%%EOF\n", "PDF": b"%PDF-1.4\n",
+          "ICO": saved(Image.new("RGB", (16, 16)), "ICO"), "TGA": saved(new("RGB", 0), "TGA"),
+          "JPEG2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(90), "PSD": b"8BPS\0\1" + bytes(90),
+          "SVG": b"<svg/>", "empty": b"",}
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -181,7 +194,8 @@ def test_only_promised_formats_are_opened(tmp_path, monkeypatch, name, suffix):
 def test_every_file_is_opened_with_its_formats():
     for path in (ROOT / "tinynnclr").rglob("*.py"):
         for line in path.read_text(encoding="utf-8").splitlines():
-            assert not ("Image.open(" in line or "Picture.open(" in line) or "formats=" in line, f"{path.name}: {line}"
+            assert not ("Image.open(" in line or "Picture.open("
+                        in line) or "formats=" in line, f"{path.name}: {line}"
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -29,9 +29,11 @@ def moved(to):
     return f"HTTP/1.1 302 Found\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n".encode()
 
 
-@pytest.mark.parametrize("to", ["ftp://127.0.0.1/file", "file:///etc/passwd", "data:,x", "gopher://x/", "//[1/"])
+@pytest.mark.parametrize("to", ["ftp://127.0.0.1/file", "file:///etc/passwd", "data:,x",
+                                "gopher://x/", "//[1/"])
 def test_redirects_to_other_kinds_of_address(part, to):
-    with answering(moved(to)) as (port, _), fails(DownloadError, "(expected https|HTTP 302|no connection)"):
+    with answering(moved(to)) as (port, _), fails(DownloadError, "(expected https|HTTP 302|no "
+                                                  "connection)"):
         transfer(f"http://127.0.0.1:{port}/file", part, SIZE)
     assert not part.exists()
 
@@ -39,8 +41,8 @@ def test_redirects_to_other_kinds_of_address(part, to):
 @pytest.fixture
 def _https_for_tests(monkeypatch):
     """Addresses of https lead to plain servers, which need no certificates."""
-    monkeypatch.setattr(http.client, "HTTPSConnection", lambda host, context=None, check_hostname=None, **options:
-                        http.client.HTTPConnection(host, **options))
+    monkeypatch.setattr(http.client, "HTTPSConnection", lambda host, context=None,
+                        check_hostname=None, **options: http.client.HTTPConnection(host, **options))
 
 
 @pytest.mark.usefixtures("_https_for_tests")
@@ -104,7 +106,8 @@ def test_ipv6(part):
     assert part.read_bytes() == BODY
 
 
-@pytest.mark.parametrize("url", ["https://me:secret@host/", "https://secret@host/x", "http://me:secret@[::1]:8/"])
+@pytest.mark.parametrize("url", ["https://me:secret@host/", "https://secret@host/x",
+                                 "http://me:secret@[::1]:8/"])
 def test_a_password_is_refused_and_not_shown(url):
     with fails(DownloadError, "url: expected no user name or password", "--from FILE") as caught:
         _address(url, SOURCES["cifar10"].files[0], SOURCES["cifar10"], True)

@@ -1,4 +1,6 @@
-"""The toybox: the same pictures every time, true boxes, masks and keypoints, and neither too easy nor too hard."""
+"""The toybox: the same pictures every time, true boxes, masks and keypoints, and neither too easy
+nor too hard.
+"""
 import numpy as np
 import pytest
 
@@ -25,9 +27,11 @@ def same(a, b, fields=FIELDS):
 
 def test_shapes_and_types(toys):
     n = len(toys)
-    expected = {"images": (np.uint8, (n, 32, 32, 3)), "labels": (np.int64, (n,)), "kinds": (np.int64, (n,)),
-                "boxes": (np.float32, (n, 4)), "masks": (np.uint8, (n, 32, 32)), "keypoints": (np.float32, (n, 4, 3))}
-    assert {field: (getattr(toys, field).dtype.type, getattr(toys, field).shape) for field in FIELDS} == expected
+    expected = {"images": (np.uint8, (n, 32, 32, 3)), "labels": (np.int64, (n,)),
+                "kinds": (np.int64, (n,)), "boxes": (np.float32, (n, 4)),
+                "masks": (np.uint8, (n, 32, 32)), "keypoints": (np.float32, (n, 4, 3))}
+    assert {field: (getattr(toys, field).dtype.type, getattr(toys, field).shape) for field
+            in FIELDS} == expected
     assert len(toybox.KEYPOINT_NAMES) == 4
     assert len(toybox.CLASS_NAMES) == len(toybox.KIND_NAMES) == 10
     assert set(toybox.STYLES) >= {"day", "night", "sketch", "fog", "neon"}
@@ -43,7 +47,8 @@ def test_classes_are_balanced_in_every_ten_and_all_kinds_occur(toys):
 
 def test_a_shorter_run_is_a_prefix(toys):
     short = toybox.make(1234, seed=3)
-    assert all(np.array_equal(getattr(short, field), getattr(toys, field)[:1234]) for field in FIELDS)
+    assert all(np.array_equal(getattr(short, field), getattr(toys, field)[:1234]) for field
+               in FIELDS)
     assert len(toybox.make(0)) == 0
 
 
@@ -95,7 +100,8 @@ def test_visible_keypoints_lie_on_the_thing(toys):
     assert set(np.unique(visible)) == {0, 1}
     for label in range(10):
         for kind in range(len(toybox.KIND_NAMES[label])):
-            assert visible[(toys.labels == label) & (toys.kinds == kind)].mean(0).min() > 0.6, (label, kind)
+            assert visible[(toys.labels == label) & (toys.kinds
+                                                     == kind)].mean(0).min() > 0.6, (label, kind)
 
 
 def test_things_are_hidden_now_and_then_but_never_much():
@@ -124,7 +130,8 @@ def test_every_size_shows_the_same_scenes(toys):
     large = toybox.make(100, seed=3, size=64)
     assert large.images.shape == (100, 64, 64, 3)
     assert same(large, toybox.make(100, seed=3), ("labels", "kinds"))
-    assert np.allclose((large.keypoints[..., :2] + 0.5) / 2, toys.keypoints[:100, :, :2] + 0.5, atol=1e-3)
+    assert np.allclose((large.keypoints[..., :2] + 0.5) / 2, toys.keypoints[:100, :, :2] + 0.5,
+                       atol=1e-3)
     halved = large.images.reshape(100, 32, 2, 32, 2, 3).mean((2, 4))
     assert np.abs(halved - toys.images[:100]).mean() < 6
 
@@ -169,7 +176,8 @@ def test_neither_pixels_nor_colours_give_the_class_away(toys):
     assert knn_accuracy(*histograms, toys.labels, test.labels) <= 0.3
 
 
-# ---------------------------------------------------------------- signed distances, against a densely sampled outline
+# ---------------------------------------------------------------- signed distances, against a
+# densely sampled outline
 
 
 def circle(centre, radius, start, stop, n=400):
@@ -179,7 +187,8 @@ def circle(centre, radius, start, stop, n=400):
 
 def edges(*corners, n=400):
     t = np.linspace(0, 1, n, endpoint=False)[:, None]
-    return np.concatenate([a + t * (b - a) for a, b in zip(np.array(corners), np.roll(corners, -1, 0), strict=True)])
+    return np.concatenate([a + t * (b - a) for a, b in zip(np.array(corners),
+                                                           np.roll(corners, -1, 0), strict=True)])
 
 
 def moved(points, centre, turn):
@@ -191,31 +200,36 @@ def outlines():
     """name: (part, its outline (n, 2) as a closed curve, whether the distance is exact)."""
     half, at, turn = np.pi / 2, (0.1, -0.2), 0.7
     ellipse = circle((0, 0), 1, 0, 4 * half) * (0.7, 0.3)
-    dome = np.concatenate([circle((0, 0), 1, 0, 2 * half) * (0.7, 0.5), edges((-0.7, 0), (0.7, 0))[:400]])
-    box = np.concatenate([circle((sx * 0.5, sy * 0.2), 0.1, start, start + half)
-                          for sx, sy, start in ((1, 1, 0), (-1, 1, half), (-1, -1, 2 * half), (1, -1, 3 * half))])
+    dome = np.concatenate([circle((0, 0), 1, 0, 2 * half) * (0.7, 0.5),
+                           edges((-0.7, 0), (0.7, 0))[:400]])
+    box = np.concatenate([circle((sx * 0.5, sy * 0.2), 0.1, start, start + half) for sx, sy,
+                          start in ((1, 1, 0), (-1, 1, half), (-1, -1, 2 * half),
+                                    (1, -1, 3 * half))])
     box = np.concatenate([box] + [edges(box[k - 1], box[k])[:400] for k in range(0, len(box), 400)])
-    bar = np.concatenate([circle((0.5, 0), 0.2, -half, half), circle((-0.5, 0), 0.2, half, 3 * half),
-                          edges((-0.5, 0.2), (0.5, 0.2))[:400], edges((-0.5, -0.2), (0.5, -0.2))[:400]])
-    d = (0.6**2 - 0.25**2) / (2 * 0.25)  # the discs of a leaf of half length 0.6 and half width 0.25
+    bar = np.concatenate([circle((0.5, 0), 0.2, -half, half),
+                          circle((-0.5, 0), 0.2, half, 3 * half),
+                          edges((-0.5, 0.2), (0.5, 0.2))[:400],
+                          edges((-0.5, -0.2), (0.5, -0.2))[:400]])
+    # the discs of a leaf of half length 0.6 and half width 0.25
+    d = (0.6**2 - 0.25**2) / (2 * 0.25)
     tip = np.arctan2(0.6, d)
     leaf = np.concatenate([circle((side * -d, 0), d + 0.25, middle - tip, middle + tip)
                            for side, middle in ((1, 0), (-1, 2 * half))])
     ends = circle((0.5, 0), 0.1, 0, 2 * half), circle((0.5, 0), 0.1, -2 * half, 0)
-    arc = np.concatenate([circle((0, 0), 0.6, -1.8, 1.8), moved(ends[0], (0, 0), 1.8), circle((0, 0), 0.4, -1.8, 1.8),
-                          moved(ends[1], (0, 0), -1.8)])
+    arc = np.concatenate([circle((0, 0), 0.6, -1.8, 1.8), moved(ends[0], (0, 0), 1.8),
+                          circle((0, 0), 0.4, -1.8, 1.8), moved(ends[1], (0, 0), -1.8)])
     sail = ((-0.5, -0.4), (-0.3, 0.5), (0.4, 0.6), (0.6, -0.5), (0.1, 0.1))  # it has a dent
-    return {
-        "ellipse": (parts.ellipse(1, 0, at, 0.7, 0.3, turn), moved(ellipse, at, turn), False),
-        "disc": (parts.disc(1, 0, at, 0.5), circle(at, 0.5, 0, 4 * half), True),
-        "dome": (parts.dome(1, 0, at, 0.7, 0.5, turn), moved(dome, at, turn), False),
-        "box": (parts.box(1, 0, at, 0.6, 0.3, 0.1, turn), moved(box, at, turn), True),
-        "bar": (parts.bar(1, 0, *moved(np.array([(-0.5, 0), (0.5, 0)]), at, turn), 0.2), moved(bar, at, turn), True),
-        "leaf": (parts.leaf(1, 0, *moved(np.array([(0, -0.6), (0, 0.6)]), at, turn), 0.25), moved(leaf, at, turn), 1),
-        "arc": (parts.arc(1, 0, at, 0.5, 0.1, turn, 1.8), moved(arc, at, turn), True),
-        "polygon": (parts.polygon(1, 0, *sail, corner=0.0), edges(*sail), True),
-        "triangle": (parts.polygon(1, 0, *sail[:3], corner=0.0), edges(*sail[:3]), True),
-    }
+    return {"ellipse": (parts.ellipse(1, 0, at, 0.7, 0.3, turn), moved(ellipse, at, turn), False),
+            "disc": (parts.disc(1, 0, at, 0.5), circle(at, 0.5, 0, 4 * half), True),
+            "dome": (parts.dome(1, 0, at, 0.7, 0.5, turn), moved(dome, at, turn), False),
+            "box": (parts.box(1, 0, at, 0.6, 0.3, 0.1, turn), moved(box, at, turn), True),
+            "bar": (parts.bar(1, 0, *moved(np.array([(-0.5, 0), (0.5, 0)]), at, turn), 0.2),
+                    moved(bar, at, turn), True),
+            "leaf": (parts.leaf(1, 0, *moved(np.array([(0, -0.6), (0, 0.6)]), at, turn), 0.25),
+                     moved(leaf, at, turn), 1), "arc": (parts.arc(1, 0, at, 0.5, 0.1, turn, 1.8),
+                                                        moved(arc, at, turn), True),
+            "polygon": (parts.polygon(1, 0, *sail, corner=0.0), edges(*sail), True),
+            "triangle": (parts.polygon(1, 0, *sail[:3], corner=0.0), edges(*sail[:3]), True),}
 
 
 @pytest.mark.parametrize("name", outlines())
@@ -225,7 +239,8 @@ def test_signed_distances_against_a_sampled_outline(name):
     parts.fill_table(table, [part])
     got = np.empty((40, 40), np.float32)
     for k, y in enumerate(np.linspace(-1.2, 1.2, 40, dtype=np.float32)):
-        toybox_shapes.distances(got[k], 40, table[0, 0], np.float32(-1.2), y, np.float32(2.4 / 39), np.float32(0))
+        toybox_shapes.distances(got[k], 40, table[0, 0], np.float32(-1.2), y, np.float32(2.4 / 39),
+                                np.float32(0))
     axis = np.linspace(-1.2, 1.2, 40)
     points = np.stack(np.meshgrid(axis, axis), -1)
     true = np.linalg.norm(points[:, :, None] - outline, axis=-1).min(-1)
@@ -236,7 +251,8 @@ def test_signed_distances_against_a_sampled_outline(name):
         assert np.abs(np.abs(got) - true)[true < 0.1].mean() < 0.01
     assert got.min() < -0.05
     assert (got[[0, -1]] > 0).all()
-    flips = np.signbit(got[:, 1:]) != np.signbit(got[:, :-1])  # the outline lies between points of different sign
+    # the outline lies between points of different sign
+    flips = np.signbit(got[:, 1:]) != np.signbit(got[:, :-1])
     assert (np.minimum(true[:, 1:], true[:, :-1])[flips] < 2.4 / 39).all()
     assert not flips[true[:, 1:] > 0.1].any()
 

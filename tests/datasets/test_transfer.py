@@ -201,7 +201,8 @@ def test_not_http_at_all(part):
         thread.join(5)
 
 
-@pytest.mark.parametrize("url", ["http://", "http://127.0.0.1:port/", "http://127.0.0.1:9/a b", "http://[1/"])
+@pytest.mark.parametrize("url", ["http://", "http://127.0.0.1:port/", "http://127.0.0.1:9/a b",
+                                 "http://[1/"])
 def test_malformed_address(part, url):
     with fails(DownloadError, "no connection"):
         transfer(url, part, SIZE)

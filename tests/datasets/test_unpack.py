@@ -45,7 +45,8 @@ def into(tmp_path):
 
 
 def test_writes_the_members_and_nothing_else(tmp_path, into):
-    extra = [special("set", tarfile.DIRTYPE), plain("set/readme.html"), plain("é/" + "long" * 60 + "/set/a.bin")]
+    extra = [special("set", tarfile.DIRTYPE), plain("set/readme.html"),
+             plain("é/" + "long" * 60 + "/set/a.bin")]
     unpack(make(tmp_path / "x.tar.gz", extra + GOOD), MEMBERS, into)
     assert written(into) == ["set/a.bin", "set/b.bin"]
     assert (into / "set/a.bin").read_bytes() == b"aaaa"
@@ -81,7 +82,8 @@ UNSAFE = {
 @pytest.mark.parametrize("name", UNSAFE)
 def test_refuses(tmp_path, into, name, first):
     others = [entry for entry in GOOD if entry[0].name != UNSAFE[name][0].name]
-    archive = make(tmp_path / "x.tar.gz", [UNSAFE[name], *others] if first else [*others, UNSAFE[name]])
+    archive = make(tmp_path / "x.tar.gz", [UNSAFE[name], *others] if first else [*others,
+                                                                                 UNSAFE[name]])
     with pytest.raises(ValueError, match=r"^[^\n]*x\.tar\.gz: refused: [^\n]+$"):
         unpack(archive, MEMBERS, into)
     assert set(written(tmp_path)) <= {"x.tar.gz", "in/to/set/a.bin", "in/to/set/b.bin"}
@@ -96,13 +98,15 @@ def test_a_claim_is_refused_before_its_bytes_are_read(tmp_path, into):
     info = tarfile.TarInfo("set/a.bin")
     info.size = 10**15
     (tmp_path / "x.tar.gz").write_bytes(gzip.compress(info.tobuf() + bytes(1024)))
-    with pytest.raises(ValueError, match="'set/a.bin' claims 1000000000000000 bytes, expected at most 10"):
+    with pytest.raises(ValueError, match="'set/a.bin' claims 1000000000000000 bytes, expected at "
+                       "most 10"):
         unpack(tmp_path / "x.tar.gz", MEMBERS, into)
 
 
-@pytest.mark.parametrize(("kind", "words"), [
-    (tarfile.XHDTYPE, "a header claims 1000000000000 bytes"), (tarfile.GNUTYPE_LONGNAME, "a header claims"),
-    (tarfile.REGTYPE, "it unpacks to more than twice")])
+@pytest.mark.parametrize(("kind", "words"),
+                         [(tarfile.XHDTYPE, "a header claims 1000000000000 bytes"),
+                          (tarfile.GNUTYPE_LONGNAME, "a header claims"),
+                          (tarfile.REGTYPE, "it unpacks to more than twice")])
 def test_a_bomb_in_a_header_is_refused(tmp_path, into, kind, words):
     info = tarfile.TarInfo("header")
     info.type, info.size = kind, 10**12
@@ -112,7 +116,8 @@ def test_a_bomb_in_a_header_is_refused(tmp_path, into, kind, words):
         unpack(tmp_path / "x.tar.gz", MEMBERS, into)
 
 
-@pytest.mark.parametrize("entry", [None, special("set/b.bin", tarfile.DIRTYPE), plain("b.bin"), plain("set/B.BIN")])
+@pytest.mark.parametrize("entry", [None, special("set/b.bin", tarfile.DIRTYPE), plain("b.bin"),
+                                   plain("set/B.BIN")])
 def test_names_what_is_missing(tmp_path, into, entry):
     archive = make(tmp_path / "x.tar.gz", [GOOD[0], entry] if entry else GOOD[:1])
     with pytest.raises(ValueError, match="expected the file 'set/b.bin' in it, found none"):
@@ -133,7 +138,8 @@ DAMAGE = {
 def test_damaged(tmp_path, into, name):
     archive = make(tmp_path / "x.tar.gz", GOOD)
     archive.write_bytes(DAMAGE[name](archive.read_bytes()))
-    with pytest.raises(ValueError, match=r"^[^\n]*x\.tar\.gz: (damaged archive|expected the file)[^\n]+$"):
+    with pytest.raises(ValueError, match=r"^[^\n]*x\.tar\.gz: (damaged archive|expected the "
+                       r"file)[^\n]+$"):
         unpack(archive, MEMBERS, into)
 
 
@@ -144,6 +150,7 @@ def test_a_folder_that_another_program_holds_open(tmp_path, monkeypatch):
     monkeypatch.setattr("os.replace", held)
     monkeypatch.setattr("tinynnclr.storage.atomic.PATIENCE", 0)
     archive = make(tmp_path / "x.tar.gz", GOOD)
-    with pytest.raises(DownloadError, match="set: cannot be renamed.*Access is denied.*run this again"):
+    with pytest.raises(DownloadError, match="set: cannot be renamed.*Access is denied.*run this "
+                       "again"):
         _install(Source("set", "", (), {"a.bin": 10, "b.bin": 20}), [archive], tmp_path / "set")
     assert list(tmp_path.iterdir()) == [archive]

@@ -1,7 +1,9 @@
-"""A program: every public kernel, spoiled or not, on arrays that begin and end where memory that nobody may touch does.
+"""A program: every public kernel, spoiled or not, on arrays that begin and end where memory that
+nobody may touch does.
 
-Whoever reads or writes a byte outside an argument or a result dies of it. Prints how many calls it survived; what it
-was about to do stands in the file of the first argument. Arguments: FILE, every how-manieth spoiled call, "die" or "".
+Whoever reads or writes a byte outside an argument or a result dies of it. Prints how many calls it
+survived; what it was about to do stands in the file of the first argument. Arguments: FILE, every
+how-manieth spoiled call, "die" or "".
 """
 import ctypes
 import importlib
@@ -73,12 +75,16 @@ def main(file, every, die):
     count = 0
     with open(file, "w", encoding="utf-8") as log:
         for name, i in ALL:
-            case, module = CASES[name][i], importlib.import_module(f"tinynnclr.kernels.{name.split('.')[0]}")
+            case, module = CASES[name][i], importlib.import_module(
+                    f"tinynnclr.kernels.{name.split('.')[0]}")
             own = case.arguments(np.random.default_rng(0), np.float32)
             call(name, own)  # what is compiled must see the true NumPy
-            for n, (what, arguments) in enumerate([("unspoiled", case.arguments(np.random.default_rng(0), np.float32)),
-                                                   *spoiled_calls(name, case, np.float32)]):
-                if n and n % every and not what.startswith("empty") or what.endswith(COMPILED_ANEW) and every > 2:
+            for n, (what,
+                    arguments) in enumerate([("unspoiled",
+                                              case.arguments(np.random.default_rng(0), np.float32)),
+                                             *spoiled_calls(name, case, np.float32)]):
+                if n and n % every and not what.startswith("empty") or what.endswith(
+                        COMPILED_ANEW) and every > 2:
                     continue
                 for sides["end"] in (True, False):
                     print(name, i, what, sides, file=log, flush=True)

@@ -1,4 +1,6 @@
-"""Attention: loops in float64, torch, tokens in any order, NaN, borders, threads; and the layer made of it."""
+"""Attention: loops in float64, torch, tokens in any order, NaN, borders, threads; and the layer
+made of it.
+"""
 import math
 
 import numpy as np
@@ -10,7 +12,8 @@ from tinynnclr import Tensor, nn
 from tinynnclr.kernels import attention, attention_grad
 from tinynnclr.kernels.attention import attention_grad_naive, attention_naive
 
-SHAPES = [(1, 1, 1, 1), (2, 3, 1, 4), (3, 5, 2, 7), (2, 36, 4, 32), (1, 65, 3, 33), (5, 8, 2, 16)]  # n, t, heads, d
+# n, t, heads, d
+SHAPES = [(1, 1, 1, 1), (2, 3, 1, 4), (3, 5, 2, 7), (2, 36, 4, 32), (1, 65, 3, 33), (5, 8, 2, 16)]
 
 both = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f4", "f8"])
 
@@ -52,7 +55,8 @@ def test_equals_the_naive_twins_in_float64(rng, dtype, shape):
 @pytest.mark.parametrize("shape", SHAPES[:4])
 def test_the_twin_is_the_definition(rng, shape):
     q, k, v, _ = draw(rng, np.float64, *shape)
-    np.testing.assert_allclose(attention_naive(q, k, v, shape[2])[0], by_definition(q, k, v, shape[2]), atol=1e-14)
+    np.testing.assert_allclose(attention_naive(q, k, v, shape[2])[0],
+                               by_definition(q, k, v, shape[2]), atol=1e-14)
 
 
 @both
@@ -62,7 +66,9 @@ def test_equals_torch(rng, dtype, shape):
     (n, t, heads, d), (q, k, v, g) = shape, draw(rng, dtype, *shape)
     leaves = [torch.from_numpy(a.copy()).requires_grad_() for a in (q, k, v)]
     split = [a.reshape(n, t, heads, d).transpose(1, 2) for a in leaves]
-    out = torch.nn.functional.scaled_dot_product_attention(*split).transpose(1, 2).reshape(n, t, heads * d)
+    out = torch.nn.functional.scaled_dot_product_attention(*split).transpose(1, 2).reshape(n, t,
+                                                                                           heads
+                                                                                           * d)
     out.backward(torch.from_numpy(g))
     y, _, *grads = forward_backward(q, k, v, g, heads)
     for got, wanted in zip((y, *grads), (out.detach(), *(a.grad for a in leaves)), strict=True):
@@ -77,7 +83,8 @@ def test_what_attention_must_be(rng, dtype):
     np.testing.assert_allclose(p.sum(-1), 1, rtol=0, atol=atol)
     assert (p > 0).all()
     mean, _ = attention(np.zeros_like(q), k, v, 2)  # who asks nothing gets the mean
-    np.testing.assert_allclose(mean, np.broadcast_to(v.mean(1, keepdims=True), v.shape), rtol=0, atol=atol)
+    np.testing.assert_allclose(mean, np.broadcast_to(v.mean(1, keepdims=True), v.shape), rtol=0,
+                               atol=atol)
     same, _ = attention(q, k, np.ones_like(v), 2)
     np.testing.assert_allclose(same, 1, rtol=0, atol=atol)
     moved, _ = attention(q, k + 3, v, 2)  # all scores of a row rise alike
@@ -85,7 +92,8 @@ def test_what_attention_must_be(rng, dtype):
     np.testing.assert_allclose(dk.sum(1), 0, rtol=0, atol=atol)
     np.testing.assert_allclose(dv.sum(1), g.sum(1), rtol=0, atol=atol)
     order = rng.permutation(7)  # tokens have no order of their own
-    for got, wanted in zip(forward_backward(*(a[:, order] for a in (q, k, v, g)), 2)[2:], (dq, dk, dv), strict=True):
+    for got, wanted in zip(forward_backward(*(a[:, order] for a in (q, k, v, g)), 2)[2:],
+                           (dq, dk, dv), strict=True):
         np.testing.assert_allclose(got, wanted[:, order], rtol=0, atol=atol)
 
 
@@ -131,7 +139,8 @@ def test_any_layout_gives_the_same_bytes_and_is_left_alone(rng, dtype):
     arrays = draw(rng, dtype, 3, 5, 2, 4)
     for given in zip(*map(views, arrays), strict=True):
         copies = [np.array(a) for a in given]
-        for got, wanted in zip(forward_backward(*given, 2), forward_backward(*copies, 2), strict=True):
+        for got, wanted in zip(forward_backward(*given, 2), forward_backward(*copies, 2),
+                               strict=True):
             assert got.tobytes() == wanted.tobytes()
         for array, copy in zip(given, copies, strict=True):
             np.testing.assert_array_equal(array, copy)
@@ -152,9 +161,10 @@ def test_reads_and_writes_nothing_outside(rng, dtype, monkeypatch, shape):
 
 def test_shapes_and_types_that_do_not_fit():
     x = np.ones((2, 3, 4), np.float32)
-    for given in ((x, x[:, :2], x, 1), (x, x, x[:1], 1), (x, x, x, 3), (x, x, x, 0), (x[0], x[0], x[0], 1),
-                  (x[:, :0], x[:, :0], x[:, :0], 1)):
-        with fails(ValueError, "attention", r"expected q, k, v of one shape \(n, t, heads \* d\)", "heads"):
+    for given in ((x, x[:, :2], x, 1), (x, x, x[:1], 1), (x, x, x, 3), (x, x, x, 0),
+                  (x[0], x[0], x[0], 1), (x[:, :0], x[:, :0], x[:, :0], 1)):
+        with fails(ValueError, "attention", r"expected q, k, v of one shape \(n, t, heads \* d\)",
+                   "heads"):
             attention(*given)
     with fails(ValueError, "attention", "float32, float64, float32"):
         attention(x, x.astype(np.float64), x)
@@ -172,8 +182,10 @@ def test_the_layer_equals_torchs(rng, heads):
         p.data = rng.standard_normal(p.shape)
     theirs = theirs.double()
     inner = [ours.query, ours.key, ours.value]
-    theirs.in_proj_weight.data = torch.from_numpy(np.concatenate([layer.weight.data.T for layer in inner]))
-    theirs.in_proj_bias.data = torch.from_numpy(np.concatenate([layer.bias.data for layer in inner]))
+    theirs.in_proj_weight.data = torch.from_numpy(np.concatenate([layer.weight.data.T for layer
+                                                                  in inner]))
+    theirs.in_proj_bias.data = torch.from_numpy(np.concatenate([layer.bias.data for layer
+                                                                in inner]))
     theirs.out_proj.weight.data = torch.from_numpy(ours.out.weight.data.T.copy())
     theirs.out_proj.bias.data = torch.from_numpy(ours.out.bias.data.copy())
     x, g = rng.standard_normal((2, 3, 5, 8))
@@ -182,7 +194,8 @@ def test_the_layer_equals_torchs(rng, heads):
     y.backward(g)
     wanted.backward(torch.from_numpy(g))
     grads = np.concatenate([layer.weight.grad.T for layer in inner])
-    for got, other in ((y.data, wanted.detach()), (a.grad, b.grad), (grads, theirs.in_proj_weight.grad),
+    for got, other in ((y.data, wanted.detach()), (a.grad, b.grad),
+                       (grads, theirs.in_proj_weight.grad),
                        (ours.out.bias.grad, theirs.out_proj.bias.grad)):
         np.testing.assert_allclose(got, other.numpy(), rtol=0, atol=1e-10)
 
@@ -201,4 +214,5 @@ def test_linear_takes_rows_along_any_axes(rng):
         y = linear(x)
         np.testing.assert_allclose(y.data, x.data @ linear.weight.data + 1, rtol=0, atol=1e-6)
         y.backward(np.ones(y.shape))
-        np.testing.assert_allclose(x.grad, np.broadcast_to(linear.weight.data.sum(1), shape), rtol=0, atol=1e-6)
+        np.testing.assert_allclose(x.grad, np.broadcast_to(linear.weight.data.sum(1), shape),
+                                   rtol=0, atol=1e-6)

@@ -1,4 +1,5 @@
-"""Views: the kernel against its naive twin, what each step must do, and how often the draws do it."""
+"""Views: the kernel against its naive twin, what each step must do, and how often the draws do it.
+"""
 import colorsys
 
 import numpy as np
@@ -8,19 +9,23 @@ from tinynnclr.datasets.views import PRESETS, Augmentation, draw_params, two_vie
 from tinynnclr.kernels import augment, get_num_threads, set_num_threads
 from tinynnclr.kernels.augment import COLUMNS, ORDERS, _augment, augment_naive, identity_params
 
-STRONG = Augmentation(crop_area=(0.08, 1), brightness=0.8, contrast=0.8, saturation=0.8, hue=0.5, gray=0.3, blur=0.5,
-                      solarize=0.3)
-ALONE = {  # the one option turned, everything else off
-    "crop": {"crop_area": (0.08, 1.0)}, "flip": {"flip": 1.0}, "brightness": {"jitter": 1.0, "brightness": 0.8},
-    "contrast": {"jitter": 1.0, "contrast": 0.8}, "saturation": {"jitter": 1.0, "saturation": 0.8},
-    "hue": {"jitter": 1.0, "hue": 0.5}, "gray": {"gray": 1.0}, "blur": {"blur": 1.0}, "solarize": {"solarize": 1.0}}
+STRONG = Augmentation(crop_area=(0.08, 1), brightness=0.8, contrast=0.8, saturation=0.8, hue=0.5,
+                      gray=0.3, blur=0.5, solarize=0.3)
+# the one option turned, everything else off
+ALONE = {"crop": {"crop_area": (0.08, 1.0)}, "flip": {"flip": 1.0},
+         "brightness": {"jitter": 1.0, "brightness": 0.8},
+         "contrast": {"jitter": 1.0, "contrast": 0.8},
+         "saturation": {"jitter": 1.0, "saturation": 0.8}, "hue": {"jitter": 1.0, "hue": 0.5},
+         "gray": {"gray": 1.0}, "blur": {"blur": 1.0}, "solarize": {"solarize": 1.0}}
 JITTERS = ("brightness", "contrast", "saturation", "hue")
-NOTHING = {"crop_area": (1, 1), "flip": 0, "jitter": 0, "gray": 0, "brightness": 0, "contrast": 0, "saturation": 0,
-           "hue": 0}
+NOTHING = {"crop_area": (1, 1), "flip": 0, "jitter": 0, "gray": 0, "brightness": 0, "contrast": 0,
+           "saturation": 0, "hue": 0}
 
 
 def pictures(n, h, w, seed=0):
-    """Random, but with the corners of the colour cube and grays among the pixels, where hue has its seams."""
+    """Random, but with the corners of the colour cube and grays among the pixels, where hue has its
+    seams.
+    """
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (n, h, w, 3), np.uint8)
     corners = rng.random((n, h, w)) < 0.2
@@ -45,14 +50,15 @@ def colour(*rgb, side=4):
 @pytest.mark.parametrize("name", ALONE)
 def test_each_step_alone_equals_its_naive_twin(name):
     images, indices = pictures(6, 9, 9), np.array([5, 0, 3, 3, 1, 2, 4, 0])
-    params = draw_params(Augmentation(**{**NOTHING, **ALONE[name]}), 8, 9, 9, np.random.default_rng(1))
+    params = draw_params(Augmentation(**{**NOTHING, **ALONE[name]}), 8, 9, 9,
+                         np.random.default_rng(1))
     view = augment(images, indices, params, 9)
     np.testing.assert_allclose(view, augment_naive(images, indices, params, 9), atol=1e-5)
     assert not np.allclose(view, images[indices] / 255, atol=1e-3)
 
 
-@pytest.mark.parametrize(("h", "w", "size"), [(7, 5, 7), (5, 7, 4), (1, 1, 1), (1, 1, 3), (8, 8, 1), (1, 6, 5),
-                                              (12, 12, 17), (6, 6, 44)])
+@pytest.mark.parametrize(("h", "w", "size"), [(7, 5, 7), (5, 7, 4), (1, 1, 1), (1, 1, 3), (8, 8, 1),
+                                              (1, 6, 5), (12, 12, 17), (6, 6, 44)])
 def test_all_steps_together_on_any_size(h, w, size):
     images, n = pictures(4, h, w), 4 if size > 20 else 40
     indices = np.arange(n) % 4
@@ -78,15 +84,17 @@ def test_every_order_of_the_four_jitters():
 def test_identity_is_exact_and_strength_zero_is_the_identity():
     images = np.arange(256 * 3, dtype=np.uint8).reshape(1, 16, 16, 3)
     expected = images.astype(np.float32) / np.float32(255)
-    for row in (identity_params(1, 16, 16),
-                draw_params(PRESETS["none"], 1, 16, 16, np.random.default_rng(0)),
-                draw_params(Augmentation(**{**NOTHING, "jitter": 1}), 1, 16, 16, np.random.default_rng(0))):
+    for row in (identity_params(1, 16, 16), draw_params(PRESETS["none"], 1, 16, 16,
+                                                        np.random.default_rng(0)),
+                draw_params(Augmentation(**{**NOTHING, "jitter": 1}), 1, 16, 16,
+                            np.random.default_rng(0))):
         np.testing.assert_array_equal(augment(images, np.array([0]), row, 16), expected)
 
 
 def test_empty_batch_and_empty_data_set():
     for images in (pictures(2, 4, 4), pictures(0, 4, 4)):
-        assert augment(images, np.array([], np.int64), identity_params(0, 4, 4), 6).shape == (0, 6, 6, 3)
+        assert augment(images, np.array([], np.int64), identity_params(0, 4, 4), 6).shape == (0, 6,
+                                                                                              6, 3)
         x1, x2 = two_views(images, [], PRESETS["simclr"], np.random.default_rng(0))
         assert x1.shape == x2.shape == (0, 4, 4, 3)
 
@@ -102,12 +110,14 @@ def test_hue():
     np.testing.assert_array_equal(one(red, hue=0), red / 255)
     np.testing.assert_allclose(one(red, hue=1 / 3), colour(0, 255, 0) / 255, atol=1e-6)
     np.testing.assert_allclose(one(red, hue=-1 / 3), colour(0, 0, 255) / 255, atol=1e-6)
-    np.testing.assert_allclose(one(colour(90, 90, 90), hue=0.4), colour(90, 90, 90) / 255, atol=1e-6)
+    np.testing.assert_allclose(one(colour(90, 90, 90), hue=0.4), colour(90, 90, 90) / 255,
+                               atol=1e-6)
     image = pictures(1, 16, 16)[0]
     for shift in (1, -1):
         np.testing.assert_allclose(one(image, hue=shift), image / 255, atol=1e-6)
     before = [colorsys.rgb_to_hsv(*v)[2] for v in image.reshape(-1, 3) / 255]
-    np.testing.assert_allclose(one(image, hue=0.23).max(-1).ravel(), before, atol=1e-6)  # the value stays
+    # the value stays
+    np.testing.assert_allclose(one(image, hue=0.23).max(-1).ravel(), before, atol=1e-6)
 
 
 def test_brightness_contrast_saturation_gray():
@@ -139,7 +149,8 @@ def test_blur_keeps_a_constant_and_the_mean_and_lowers_the_variance():
 def test_solarize():
     image = pictures(1, 6, 6)[0]
     np.testing.assert_allclose(one(image, solarize=0), 1 - image / 255, atol=1e-6)
-    np.testing.assert_allclose(one(image, solarize=0.5), np.where(image >= 128, 255 - image, image) / 255, atol=1e-6)
+    np.testing.assert_allclose(one(image, solarize=0.5),
+                               np.where(image >= 128, 255 - image, image) / 255, atol=1e-6)
 
 
 def test_same_bytes_for_any_number_of_threads_and_for_read_only_images():
@@ -158,7 +169,8 @@ def test_same_bytes_for_any_number_of_threads_and_for_read_only_images():
     images.flags.writeable = False
     assert augment(images, indices.astype(np.uint8), params, 16).tobytes() == many.tobytes()
     assert len(_augment.signatures) == 1  # compiled once, whoever asks
-    row = augment(images, indices[40:41], params[40:41], 16)  # a view does not depend on its neighbours
+    # a view does not depend on its neighbours
+    row = augment(images, indices[40:41], params[40:41], 16)
     assert row.tobytes() == many[40:41].tobytes()
 
 
@@ -175,7 +187,8 @@ def test_two_views_differ_and_follow_the_seed():
     assert (x1.tobytes(), x2.tobytes()) == (again[0].tobytes(), again[1].tobytes())
     assert not np.array_equal(x1, other[0])
     rng = np.random.default_rng(0)
-    first, second = (two_views(images, indices, PRESETS["simclr"], rng) for _ in "12")  # epoch 1, epoch 2
+    # epoch 1, epoch 2
+    first, second = (two_views(images, indices, PRESETS["simclr"], rng) for _ in "12")
     assert not np.array_equal(first[0], second[0])
     assert draw(0, size=6)[1].shape == (8, 6, 6, 3)
     plain, gray = draw(0, (PRESETS["none"], Augmentation(**{**NOTHING, "gray": 1})))
@@ -187,7 +200,8 @@ def test_two_views_differ_and_follow_the_seed():
 @pytest.mark.parametrize(("h", "w"), [(32, 32), (20, 33), (3, 40), (1, 1)])
 def test_crops_stay_inside_and_follow_area_and_aspect(h, w):
     a = Augmentation(crop_area=(0.08, 0.7))  # up to 3/4 every aspect fits a square
-    y, x, ch, cw = draw_params(a, 20_000, h, w, np.random.default_rng(0))[:, :4].T.astype(np.float64)
+    y, x, ch, cw = draw_params(a, 20_000, h, w,
+                               np.random.default_rng(0))[:, :4].T.astype(np.float64)
     slack = 1e-5 * max(h, w)
     assert min(y.min(), x.min()) >= 0
     assert min(ch.min(), cw.min()) > 0
@@ -204,22 +218,24 @@ def test_crops_stay_inside_and_follow_area_and_aspect(h, w):
 
 def test_crop_falls_back_to_the_middle():
     params = draw_params(Augmentation(crop_area=(0.9, 1)), 5, 4, 40, np.random.default_rng(0))
-    np.testing.assert_allclose(params[:, :4], np.tile([0, 20 - 8 / 3, 4, 16 / 3], (5, 1)), rtol=1e-6)
+    np.testing.assert_allclose(params[:, :4], np.tile([0, 20 - 8 / 3, 4, 16 / 3], (5, 1)),
+                               rtol=1e-6)
     whole = draw_params(PRESETS["flip-only"], 5, 4, 40, np.random.default_rng(0))
     np.testing.assert_array_equal(whole[:, :4], np.tile([0, 0, 4, 40], (5, 1)))
 
 
 def test_how_often_and_how_far():
     n = 10_000
-    a = Augmentation(flip=0.5, jitter=0.8, gray=0.2, blur=0.3, solarize=0.1, brightness=0.4, contrast=1.5, hue=0.1)
+    a = Augmentation(flip=0.5, jitter=0.8, gray=0.2, blur=0.3, solarize=0.1, brightness=0.4,
+                     contrast=1.5, hue=0.1)
     params = draw_params(a, n, 32, 32, np.random.default_rng(7))
     column = dict(zip(COLUMNS, params.T, strict=True))
     jittered = column["hue"] != 0
     for p, applied in ((0.5, column["flip"] == 1), (0.8, jittered), (0.2, column["gray"] == 1),
                        (0.3, column["sigma"] > 0), (0.1, column["solarize"] < 2)):
         assert abs(applied.mean() - p) <= 3 * np.sqrt(p * (1 - p) / n)
-    for name, low, high in (("brightness", 0.6, 1.4), ("contrast", 0, 2.5), ("saturation", 0.6, 1.4),
-                            ("hue", -0.1, 0.1)):
+    for name, low, high in (("brightness", 0.6, 1.4), ("contrast", 0, 2.5),
+                            ("saturation", 0.6, 1.4), ("hue", -0.1, 0.1)):
         np.testing.assert_array_equal(column[name][~jittered], name != "hue")
         drawn, edge = column[name][jittered], (high - low) * 0.01
         assert low - 1e-6 <= drawn.min() < low + edge
@@ -239,19 +255,23 @@ def test_turning_one_knob_leaves_the_other_draws():
 
 
 def test_presets():
-    assert set(PRESETS) == {"simclr", "toybox", "crop-only", "flip-only", "none", "byol-1", "byol-2"}
+    assert set(PRESETS) == {"simclr", "toybox", "crop-only", "flip-only", "none", "byol-1",
+                            "byol-2"}
     byol = PRESETS["byol-1"], PRESETS["byol-2"]
-    assert [(a.blur, a.solarize, a.saturation, a.blur_sigma) for a in byol] == [(1, 0, 0.2, (0.1, 2)),
-                                                                               (0.1, 0.2, 0.2, (0.1, 2))]
+    assert [(a.blur, a.solarize, a.saturation, a.blur_sigma) for a
+            in byol] == [(1, 0, 0.2, (0.1, 2)), (0.1, 0.2, 0.2, (0.1, 2))]
     assert PRESETS["toybox"] == Augmentation(crop_area=(0.35, 1.0), hue=0.5, gray=0.3)
-    assert (PRESETS["simclr"].brightness, PRESETS["simclr"].hue, PRESETS["simclr"].blur) == (0.4, 0.1, 0)
+    assert (PRESETS["simclr"].brightness, PRESETS["simclr"].hue, PRESETS["simclr"].blur) == (0.4,
+                                                                                             0.1, 0)
 
 
-@pytest.mark.parametrize("options", [
-    {"flip": 1.5}, {"flip": -0.1}, {"gray": np.nan}, {"jitter": "0.8"}, {"hue": 0.6}, {"brightness": -1},
-    {"crop_area": (0.5, 0.2)}, {"crop_area": (0, 1)}, {"crop_area": 0.5}, {"crop_area": (0.2, 0.5, 1)},
-    {"crop_aspect": (0, 1)}, {"blur_sigma": (0, 1)}, {"blur_sigma": (1, "2")}, {"solarize_threshold": 2},
-    {"blur": True}])
+@pytest.mark.parametrize("options", [{"flip": 1.5}, {"flip": -0.1}, {"gray": np.nan},
+                                     {"jitter": "0.8"}, {"hue": 0.6}, {"brightness": -1},
+                                     {"crop_area": (0.5, 0.2)}, {"crop_area": (0, 1)},
+                                     {"crop_area": 0.5}, {"crop_area": (0.2, 0.5, 1)},
+                                     {"crop_aspect": (0, 1)}, {"blur_sigma": (0, 1)},
+                                     {"blur_sigma": (1, "2")}, {"solarize_threshold": 2},
+                                     {"blur": True}])
 def test_a_bad_knob_is_one_line(options):
     with pytest.raises(ValueError, match=f"^{next(iter(options))}: expected .*, got [^\n]*$"):
         Augmentation(**options)
@@ -264,21 +284,37 @@ def bad_row(**columns):
     return {"params": params}
 
 
-@pytest.mark.parametrize(("name", "change"), [
-    ("images", {"images": np.zeros((3, 4, 5, 3))}), ("images", {"images": np.zeros((3, 4, 5, 1), np.uint8)}),
-    ("images", {"images": np.zeros((4, 5, 3), np.uint8)}), ("images", {"images": [[1]]}),
-    ("images", {"images": np.zeros((3, 4, 10, 3), np.uint8)[:, :, ::2]}),
-    ("images", {"images": np.zeros((3, 0, 5, 3), np.uint8)}),
-    ("indices", {"indices": np.array([0, 3])}), ("indices", {"indices": np.array([-1, 0])}),
-    ("indices", {"indices": np.array([0.0, 1.0])}), ("indices", {"indices": np.array([[0, 1]])}),
-    ("indices", {"indices": np.array([True, False])}),
-    ("params", {"params": identity_params(3, 4, 5)}), ("params", {"params": identity_params(2, 4, 5)[:, :-1]}),
-    ("params", {"params": identity_params(2, 4, 5).astype(np.float64)}),
-    *[("params", bad_row(**row)) for row in (
-        {"crop_y": np.nan}, {"crop_x": -1}, {"crop_h": 0}, {"crop_w": 6}, {"crop_y": 2}, {"crop_x": np.inf},
-        {"order": 24}, {"order": -1}, {"brightness": -0.5}, {"contrast": np.inf}, {"hue": 2}, {"sigma": np.nan},
-        {"gray": 2}, {"solarize": -1})],
-    ("size", {"size": 0}), ("size", {"size": -3}), ("size", {"size": 2.0}), ("size", {"size": None})])
+@pytest.mark.parametrize(("name", "change"), [("images", {"images": np.zeros((3, 4, 5, 3))}),
+                                              ("images",
+                                               {"images": np.zeros((3, 4, 5, 1), np.uint8)}),
+                                              ("images", {"images": np.zeros((4, 5, 3), np.uint8)}),
+                                              ("images", {"images": [[1]]}),
+                                              ("images",
+                                               {"images": np.zeros((3, 4, 10, 3),
+                                                                   np.uint8)[:, :, ::2]}),
+                                              ("images",
+                                               {"images": np.zeros((3, 0, 5, 3), np.uint8)}),
+                                              ("indices", {"indices": np.array([0, 3])}),
+                                              ("indices", {"indices": np.array([-1, 0])}),
+                                              ("indices", {"indices": np.array([0.0, 1.0])}),
+                                              ("indices", {"indices": np.array([[0, 1]])}),
+                                              ("indices", {"indices": np.array([True, False])}),
+                                              ("params", {"params": identity_params(3, 4, 5)}),
+                                              ("params",
+                                               {"params": identity_params(2, 4, 5)[:, :-1]}),
+                                              ("params",
+                                               {"params": identity_params(2, 4,
+                                                                          5).astype(np.float64)}),
+                                              *[("params", bad_row(**row)) for row
+                                                in ({"crop_y": np.nan}, {"crop_x": -1},
+                                                    {"crop_h": 0}, {"crop_w": 6}, {"crop_y": 2},
+                                                    {"crop_x": np.inf}, {"order": 24},
+                                                    {"order": -1}, {"brightness": -0.5},
+                                                    {"contrast": np.inf}, {"hue": 2},
+                                                    {"sigma": np.nan}, {"gray": 2},
+                                                    {"solarize": -1})], ("size", {"size": 0}),
+                                              ("size", {"size": -3}), ("size", {"size": 2.0}),
+                                              ("size", {"size": None})])
 def test_a_bad_argument_is_one_line(name, change):
     good = {"images": np.zeros((3, 4, 5, 3), np.uint8), "indices": np.array([0, 2]),
             "params": identity_params(2, 4, 5), "size": 4}
@@ -287,12 +323,16 @@ def test_a_bad_argument_is_one_line(name, change):
         augment(**{**good, **change})
 
 
-@pytest.mark.parametrize(("name", "change"), [
-    ("augmentations", {"augmentations": "simclr"}), ("augmentations", {"augmentations": (PRESETS["simclr"],) * 3}),
-    ("rng", {"rng": 0}), ("images", {"images": np.zeros((3, 4, 3), np.uint8)}), ("indices", {"indices": 3}),
-    ("indices", {"indices": np.array([7])}), ("size", {"size": 0})])
+@pytest.mark.parametrize(("name", "change"), [("augmentations", {"augmentations": "simclr"}),
+                                              ("augmentations",
+                                               {"augmentations": (PRESETS["simclr"],) * 3}),
+                                              ("rng", {"rng": 0}),
+                                              ("images", {"images": np.zeros((3, 4, 3), np.uint8)}),
+                                              ("indices", {"indices": 3}),
+                                              ("indices", {"indices": np.array([7])}),
+                                              ("size", {"size": 0})])
 def test_two_views_checks_its_arguments(name, change):
-    good = {"images": np.zeros((3, 4, 4, 3), np.uint8), "indices": np.array([0]), "augmentations": PRESETS["simclr"],
-            "rng": np.random.default_rng(0)}
+    good = {"images": np.zeros((3, 4, 4, 3), np.uint8), "indices": np.array([0]),
+            "augmentations": PRESETS["simclr"], "rng": np.random.default_rng(0)}
     with pytest.raises(ValueError, match=f"^{name}: expected .*, got [^\n]*$"):
         two_views(**{**good, **change})

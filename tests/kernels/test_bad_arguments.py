@@ -1,4 +1,5 @@
-"""Flags and fields of Config with whatever a keyboard or a file can hold: exit status 0 or 2, one line, no traceback.
+"""Flags and fields of Config with whatever a keyboard or a file can hold: exit status 0 or 2, one
+line, no traceback.
 
 Nothing is trained: a command line that is sound would train as long as it says.
 """
@@ -18,15 +19,19 @@ from tinynnclr.datasets import toybox
 from tinynnclr.methods import make_config
 from tinynnclr.methods.registry import all_options
 
-NUMBERS = ("nan", "inf", "-inf", "-0", "0", "1", "2", "3", "-1", "0.5", "1e308", "1e-308", "1e999", "0x10", "1_000",
-           "1,5", "2147483648", "4294967296", "9223372036854775807", "9223372036854775808", "-9223372036854775809",
-           "1" + "0" * 40, "٣", "½", "", " ", "\n", "two words", "true", "None", "-", "--", "--epochs", "=", "\x00",
-           "\ud800", "é", "💥")
-WORDS = st.one_of(st.sampled_from(NUMBERS), st.text(max_size=12), st.floats().map(str), st.integers().map(str),
-                  st.sampled_from(("toybox", "cifar10", "folder:pictures", "folder:", "folder:/", "folder:nowhere",
-                                   "all", "moco:negatives=ring", "nnclr:neighbors=false", "0,1", "knn,linear", "npz")))
-VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just([]), st.just({}),
-                   st.sampled_from((-2**63, 2**63, 10**40, np.float32(1), np.int64(2), b"x", (1, 2))))
+NUMBERS = ("nan", "inf", "-inf", "-0", "0", "1", "2", "3", "-1", "0.5", "1e308", "1e-308", "1e999",
+           "0x10", "1_000", "1,5", "2147483648", "4294967296", "9223372036854775807",
+           "9223372036854775808", "-9223372036854775809", "1" + "0" * 40, "٣", "½", "", " ", "\n",
+           "two words", "true", "None", "-", "--", "--epochs", "=", "\x00", "\ud800", "é", "💥")
+WORDS = st.one_of(st.sampled_from(NUMBERS), st.text(max_size=12), st.floats().map(str),
+                  st.integers().map(str),
+                  st.sampled_from(("toybox", "cifar10", "folder:pictures", "folder:", "folder:/",
+                                   "folder:nowhere", "all", "moco:negatives=ring",
+                                   "nnclr:neighbors=false", "0,1", "knn,linear", "npz")))
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8),
+                   st.just([]), st.just({}),
+                   st.sampled_from((-2**63, 2**63, 10**40, np.float32(1), np.int64(2), b"x",
+                                    (1, 2))))
 FIELDS = ["method", *all_options()]
 
 
@@ -37,7 +42,8 @@ def here(tmp_path, monkeypatch, threads):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "train_and_judge", lambda *_: None)
     monkeypatch.setattr(cli.Comparison, "run", lambda self: [])
-    monkeypatch.setattr(cli, "run_bench", lambda options: kernels.set_num_threads(options.threads or 1))
+    monkeypatch.setattr(cli, "run_bench", lambda options: kernels.set_num_threads(options.threads
+                                                                                  or 1))
     monkeypatch.setattr(cli, "download", lambda *_, **__: None)
     monkeypatch.setattr(toybox, "load", lambda **_: (random_data(300), random_data(20)))
     return tmp_path
@@ -51,27 +57,32 @@ def drawn(cases, strategy, check):
 
 def flags(command):
     """The flags of a command, as its parser has them."""
-    parser = next(action for action in cli.build_parser()._actions if action.dest == "command").choices[command]
-    return [flag for action in parser._actions for flag in action.option_strings if flag not in ("-h", "--help")]
+    parser = next(action for action in cli.build_parser()._actions if action.dest
+                  == "command").choices[command]
+    return [flag for action in parser._actions for flag in action.option_strings if flag not
+            in ("-h", "--help")]
 
 
 def small():
-    return {f"--{name.replace('_', '-')}": str(value) for name, value in {**SMALL, "batch_size": 2}.items()}
+    return {f"--{name.replace('_', '-')}": str(value) for name,
+            value in {**SMALL, "batch_size": 2}.items()}
 
 
-@pytest.mark.parametrize("command", ["train", "compare", "evaluate", "plot", "export", "download", "bench"])
+@pytest.mark.parametrize("command", ["train", "compare", "evaluate", "plot", "export", "download",
+                                     "bench"])
 def test_flags(here, capsys, count, record_property, command):
     """One or two flags of each command with anything behind them, and words where none belong."""
     faults = Faults()
     own = flags(command)
 
     def check(words):
-        given = {**(small() if command in ("train", "compare") else {}), "--data-dir": "data", "--dataset":
-                 "folder:pictures"} if command in ("train", "compare") else {}
+        given = {**(small() if command in ("train", "compare") else {}), "--data-dir": "data",
+                 "--dataset": "folder:pictures"} if command in ("train", "compare") else {}
         for flag, _ in words:
             given.pop(flag, None)
         line = [command, *(["run"] if command in ("evaluate", "plot", "export") else []),
-                *(["cifar10"] if command == "download" else []), *(w for pair in given.items() for w in pair),
+                *(["cifar10"] if command == "download" else []),
+                *(w for pair in given.items() for w in pair),
                 *(w for pair in words for w in pair if w is not None)]
         status, wrong = broken(capsys, line)
         faults.add(repr(line[-4:]), wrong, status)
@@ -88,13 +99,17 @@ def test_any_words(here, capsys, count, record_property):
         status, wrong = broken(capsys, words)
         faults.add(repr(words), wrong, status)
 
-    word = st.one_of(WORDS, st.sampled_from(("train", "compare", "evaluate", "run", "--out", "--resume", "--version")))
+    word = st.one_of(WORDS,
+                     st.sampled_from(("train", "compare", "evaluate", "run", "--out", "--resume",
+                                      "--version")))
     drawn(count(30, 130, 400), st.lists(word, max_size=4), check)
     faults.check(record_property)
 
 
 def test_fields_of_config(count, record_property):
-    """Any value for any field: a ValueError of one line, or a configuration that comes back from JSON as it was."""
+    """Any value for any field: a ValueError of one line, or a configuration that comes back from
+    JSON as it was.
+    """
     faults = Faults()
 
     def check(values):
@@ -104,7 +119,8 @@ def test_fields_of_config(count, record_property):
             again = make_config(json.loads(json.dumps(config.to_dict())))
             wrong = "" if again == config else f"it came back as {again}"
             types = {name: type(value) for name, value in config.to_dict().items()}
-            wrong = wrong or ("" if set(types.values()) <= {int, float, str, bool, type(None)} else str(types))
+            wrong = wrong or ("" if set(types.values()) <= {int, float, str, bool, type(None)}
+                              else str(types))
         except ValueError as error:
             wrong = "" if str(error) and "\n" not in str(error) else f"not one line: {error}"
         except Exception as error:

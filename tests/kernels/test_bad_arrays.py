@@ -1,4 +1,6 @@
-"""Every public kernel with one argument spoiled: a ValueError or TypeError of one line, or the right answer."""
+"""Every public kernel with one argument spoiled: a ValueError or TypeError of one line, or the
+right answer.
+"""
 import copy
 
 import numpy as np
@@ -12,12 +14,13 @@ from tinynnclr.metrics.knn import knn_accuracy
 
 KERNELS = public_kernels()
 REFUSED = (ValueError, TypeError, FloatingPointError, MemoryError)
-# Winograd's sums and differences, a softmax's row and a scale times infinity carry NaN further than definitions do, and
+# Winograd's sums and differences, a softmax's row and a scale times infinity carry NaN further than
+# definitions do, and
 # float32 overflows earlier.
 SPREADS = ("conv.", "attention.", "norm.", "layer_norm.", "detrend.", "optim.")
 # An output of -inf passes no gradient there, ReLU or not; the loss is no number then anyway.
-EXCEPTED = {("norm.normalize_grad", f"{name}: one is {value}") for name in ("mean", "var", "weight", "bias", "x")
-            for value in ("inf", "-inf")}
+EXCEPTED = {("norm.normalize_grad", f"{name}: one is {value}") for name
+            in ("mean", "var", "weight", "bias", "x") for value in ("inf", "-inf")}
 
 
 def in_float64(value):
@@ -43,7 +46,9 @@ def call(name, arguments):
     """A kernel's outcome; of those that change their arguments, these."""
     result, error = outcome(KERNELS[name], arguments)
     if name.startswith("optim.") and error is None:
-        result = tuple(v for key, v in arguments.items() if isinstance(v, np.ndarray) and key != "grad")
+        result = tuple(v for key, v in arguments.items() if isinstance(v,
+                                                                       np.ndarray)
+                       and key != "grad")
     return result, error
 
 
@@ -58,7 +63,8 @@ def differs(name, got, wanted):
             return f"result {number} has shape {a.shape}, expected {b.shape}"
         fine, wanted_fine = np.isfinite(a), np.isfinite(b)
         both = fine & wanted_fine
-        if (fine > wanted_fine).any() or not name.startswith(SPREADS) and (fine != wanted_fine).any():
+        if (fine
+            > wanted_fine).any() or not name.startswith(SPREADS) and (fine != wanted_fine).any():
             return f"result {number}: finite in {fine.sum()} places, expected {wanted_fine.sum()}"
         size = max(1.0, np.abs(b[both]).max(initial=0))
         if not (np.abs(a - b)[both] <= tolerance * size).all():
@@ -113,7 +119,9 @@ def test_one_argument_spoiled(name, i, count, record_property):
     every, case, faults, cases = count(7, 2, 1), CASES[name][i], [], 0
     for dtype in (np.float32, np.float64) if every < 7 else (np.float32,):
         for n, (what, arguments) in enumerate(spoiled_calls(name, case, dtype)):
-            if (name, what) in EXCEPTED or what.endswith(COMPILED_ANEW) and (every > 1 or dtype != np.float32):
+            if (name,
+                what) in EXCEPTED or what.endswith(COMPILED_ANEW) and (every > 1
+                                                                       or dtype != np.float32):
                 continue
             if n % every == 0 or what.startswith("empty"):
                 wrong = fault(name, case, arguments)
@@ -127,12 +135,14 @@ MASKED = np.ma.masked_array([0, 1], [False, True])
 X = np.ones((2, 3), np.float32)
 
 
-@pytest.mark.parametrize("call", [
-    lambda m: kernels.cross_entropy(X, m), lambda m: ops.cross_entropy(Tensor(X), labels=m),
-    lambda m: ops.masked_fill(Tensor(X[:, :2]), mask=m > 0, value=0), lambda m: kernels.nearest(X, X, exclude=m),
-    lambda m: kernels.nearest(X, X, exclude=np.zeros(2, int), ids=m),
-    lambda m: knn_accuracy(X, m, X, np.arange(2), k=1),
-    lambda m: two_views(np.zeros((2, 8, 8, 3), np.uint8), m, Augmentation(), np.random.default_rng(0))])
+@pytest.mark.parametrize("call", [lambda m: kernels.cross_entropy(X, m),
+                                  lambda m: ops.cross_entropy(Tensor(X), labels=m),
+                                  lambda m: ops.masked_fill(Tensor(X[:, :2]), mask=m > 0, value=0),
+                                  lambda m: kernels.nearest(X, X, exclude=m),
+                                  lambda m: kernels.nearest(X, X, exclude=np.zeros(2, int), ids=m),
+                                  lambda m: knn_accuracy(X, m, X, np.arange(2), k=1),
+                                  lambda m: two_views(np.zeros((2, 8, 8, 3), np.uint8), m,
+                                                      Augmentation(), np.random.default_rng(0))])
 def test_a_mask_is_not_ignored(call):
     """A masked array computes by other rules: what it hides would come in."""
     with pytest.raises((TypeError, ValueError), match="MaskedArray"):

@@ -17,11 +17,13 @@ def write(root, *caches):
 def test_what_linux_tells(tmp_path):
     root = write(tmp_path, (1, "Instruction", "32K"), (1, "Data", "48K"), (2, "Unified", "2048K"),
                  (3, "Unified", "30M"))
-    assert [cache_bytes(level, 7, root) for level in (1, 2, 3, 4)] == [48 << 10, 2 << 20, 30 << 20, 7]
+    assert [cache_bytes(level, 7, root) for level in (1, 2, 3, 4)] == [48 << 10, 2 << 20, 30 << 20,
+                                                                       7]
 
 
-@pytest.mark.parametrize("caches", [[], [(2, "Instruction", "32K")], [(2, "Unified", "0K")], [(2, "Unified", "")],
-                                    [(2, "Unified", "many")], [("two", "Unified", "512K")]])
+@pytest.mark.parametrize("caches", [[], [(2, "Instruction", "32K")], [(2, "Unified", "0K")],
+                                    [(2, "Unified", "")], [(2, "Unified", "many")],
+                                    [("two", "Unified", "512K")]])
 def test_nobody_tells(caches, tmp_path):
     assert cache_bytes(2, 99, write(tmp_path, *caches)) == 99
     assert cache_bytes(2, 99, tmp_path / "nowhere") == 99

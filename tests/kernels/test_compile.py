@@ -1,4 +1,6 @@
-"""Where compiled kernels are stored, and that no damaged file, unwritable folder or old source does any harm."""
+"""Where compiled kernels are stored, and that no damaged file, unwritable folder or old source does
+any harm.
+"""
 import hashlib
 import os
 import re
@@ -66,11 +68,12 @@ def signed(content):
 
 
 @pytest.mark.parametrize("file", ["nbi", "nbc"])
-@pytest.mark.parametrize("damage", [
-    lambda content: b"", lambda content: content[:40], lambda content: content[:-1], lambda content: content + b"\0",
-    flip_a_bit, lambda content: bytes(len(content)), lambda content: b"garbage" * 1000,
-    lambda content: signed(b""), lambda content: signed(content[:-40]), lambda content: signed(b"\x80\x05N."),
-])
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[:40],
+                                    lambda content: content[:-1], lambda content: content + b"\0",
+                                    flip_a_bit, lambda content: bytes(len(content)),
+                                    lambda content: b"garbage" * 1000, lambda content: signed(b""),
+                                    lambda content: signed(content[:-40]),
+                                    lambda content: signed(b"\x80\x05N."),])
 def test_a_damaged_file_is_compiled_and_written_again(cache, capsys, damage, file):
     call()
     path = pair(cache)[file]
@@ -89,7 +92,8 @@ def test_what_stands_in_a_files_place_does_not_stop_a_run(cache, make, file):
         path.chmod(0)
     else:
         path.unlink()
-        {"mkdir": os.mkdir, "mkfifo": getattr(os, "mkfifo", os.mkdir), "loop": lambda p: os.symlink(p, p)}[make](path)
+        {"mkdir": os.mkdir, "mkfifo": getattr(os, "mkfifo", os.mkdir),
+         "loop": lambda p: os.symlink(p, p)}[make](path)
     call()
     assert call()
 
@@ -116,8 +120,9 @@ def blocked(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["file", "long", LOOP])
-def test_without_a_writable_folder_a_temporary_one_is_used_and_reported_once(cache, tmp_path, monkeypatch, capsys,
-                                                                            kind):
+def test_without_a_writable_folder_a_temporary_one_is_used_and_reported_once(cache, tmp_path,
+                                                                             monkeypatch, capsys,
+                                                                             kind):
     where = blocked(tmp_path, kind)
     monkeypatch.setattr(module.config, "CACHE_DIR", str(where))
     assert not call()
@@ -125,7 +130,8 @@ def test_without_a_writable_folder_a_temporary_one_is_used_and_reported_once(cac
     [line] = capsys.readouterr().err.splitlines()
     [spare] = (tmp_path / "temporary").iterdir()
     assert line.startswith(f"tinynnclr: cannot write to the cache folder {where}")
-    assert line.endswith(f"compiled kernels are stored in {spare}; set NUMBA_CACHE_DIR to a writable folder")
+    assert line.endswith(f"compiled kernels are stored in {spare}; set NUMBA_CACHE_DIR to a "
+                         "writable folder")
     assert call()
     assert call(3.5)
     assert capsys.readouterr().err == ""
@@ -155,11 +161,13 @@ def test_a_full_disk(cache, monkeypatch, capsys):
     assert not list(cache.rglob("*.nb*"))
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="on Windows the temporary folder is the user's own")
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="on Windows the temporary folder is the "
+                    "user's own")
 def test_a_temporary_folder_that_others_can_write_to_is_not_used(cache, tmp_path, monkeypatch):
     monkeypatch.setattr(module.config, "CACHE_DIR", str(blocked(tmp_path, "file")))
     folder = module._temporary_root()
-    for spoil in (lambda: folder.chmod(0o777), lambda: (folder.rmdir(), folder.symlink_to(tmp_path))):
+    for spoil in (lambda: folder.chmod(0o777), lambda: (folder.rmdir(),
+                                                        folder.symlink_to(tmp_path))):
         spoil()
         assert module._temporary_root() is None
         assert not call()
@@ -178,7 +186,8 @@ def test_a_cache_that_is_read_only_is_read(cache, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_windows_may_refuse_to_replace_a_file_that_another_process_reads(cache, monkeypatch, capsys):
+def test_windows_may_refuse_to_replace_a_file_that_another_process_reads(cache, monkeypatch,
+                                                                         capsys):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
@@ -192,7 +201,8 @@ def test_windows_may_refuse_to_replace_a_file_that_another_process_reads(cache, 
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("change", ["sources", "folder", "numba", "llvmlite", "numpy", "processor", "settings"])
+@pytest.mark.parametrize("change", ["sources", "folder", "numba", "llvmlite", "numpy", "processor",
+                                    "settings"])
 def test_what_the_machine_code_depends_on_has_a_folder_of_its_own(cache, monkeypatch, change):
     call()
     if change == "sources":  # of the kernels, which inline each other
@@ -205,14 +215,16 @@ def test_what_the_machine_code_depends_on_has_a_folder_of_its_own(cache, monkeyp
     elif change == "settings":
         monkeypatch.setattr(module.config, "BOUNDSCHECK", 1)
     else:
-        monkeypatch.setattr({"numba": numba, "numpy": np, "llvmlite": module.llvmlite}[change], "__version__", "99.0")
+        monkeypatch.setattr({"numba": numba, "numpy": np, "llvmlite": module.llvmlite}[change],
+                            "__version__", "99.0")
     assert not call()
     assert call()
 
 
 def test_a_digest_of_sources_sees_names_and_contents(tmp_path):
     seen = []
-    for files in ({"a.py": "x"}, {"a.py": "y"}, {"b.py": "y"}, {"a.py": "x", "b.py": "y"}, {"a.py": "xb.pyy"}):
+    for files in ({"a.py": "x"}, {"a.py": "y"}, {"b.py": "y"}, {"a.py": "x", "b.py": "y"},
+                  {"a.py": "xb.pyy"}):
         folder = tmp_path / str(len(seen))
         folder.mkdir()
         for name, text in files.items():
@@ -256,12 +268,15 @@ def test_a_folder_that_disappears_meanwhile_is_made_again(cache):
     assert (folder / MARK).is_file()
 
 
-@pytest.mark.parametrize(("platform", "variables", "expected"), [
-    ("linux", {"XDG_CACHE_HOME": "/x"}, "/x/tinynnclr"), ("linux", {"XDG_CACHE_HOME": "x"}, "~/.cache/tinynnclr"),
-    ("linux", {}, "~/.cache/tinynnclr"), ("darwin", {}, "~/Library/Caches/tinynnclr"),
-    ("win32", {"LOCALAPPDATA": "/local"}, "/local/tinynnclr"), ("win32", {}, "~/AppData/Local/tinynnclr"),
-    ("linux", {"XDG_CACHE_HOME": "/x", "CACHE_DIR": "/mine"}, "/mine/tinynnclr"),
-])
+@pytest.mark.parametrize(("platform", "variables", "expected"),
+                         [("linux", {"XDG_CACHE_HOME": "/x"}, "/x/tinynnclr"),
+                          ("linux", {"XDG_CACHE_HOME": "x"}, "~/.cache/tinynnclr"),
+                          ("linux", {}, "~/.cache/tinynnclr"),
+                          ("darwin", {}, "~/Library/Caches/tinynnclr"),
+                          ("win32", {"LOCALAPPDATA": "/local"}, "/local/tinynnclr"),
+                          ("win32", {}, "~/AppData/Local/tinynnclr"),
+                          ("linux", {"XDG_CACHE_HOME": "/x", "CACHE_DIR": "/mine"},
+                           "/mine/tinynnclr"),])
 @pytest.mark.skipif(sys.platform == "win32", reason="the paths of this test are POSIX's")
 def test_the_platforms_cache_folder(platform, variables, expected, monkeypatch):
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
@@ -294,4 +309,5 @@ def test_no_compiled_code_is_stored_beside_the_source():
 
     started = time.time()
     matmul(np.ones((3, 2)), np.ones((2, 2)))
-    assert not [path for path in (ROOT / "tinynnclr").rglob("*.nb[ic]") if path.stat().st_mtime > started]
+    assert not [path for path in (ROOT / "tinynnclr").rglob("*.nb[ic]") if path.stat().st_mtime
+                > started]

@@ -1,4 +1,6 @@
-"""Convolution and its gradients: the naive loops, float64, torch, and <conv(x, w), g> = <x, grad(g, w)>."""
+"""Convolution and its gradients: the naive loops, float64, torch, and <conv(x, w), g> = <x, grad(g,
+w)>.
+"""
 import numpy as np
 import pytest
 from guarded import guarded, same_bytes, surround, views
@@ -32,7 +34,8 @@ def draw(rng, dtype, x_shape, w_shape, stride, padding):
 
 
 def all_three(x, weight, g, stride, padding):
-    return (conv2d(x, weight, stride, padding), conv2d_grad_input(g, weight, x.shape, stride, padding),
+    return (conv2d(x, weight, stride, padding), conv2d_grad_input(g, weight, x.shape, stride,
+                                                                  padding),
             conv2d_grad_weight(g, x, weight.shape, stride, padding))
 
 
@@ -50,10 +53,13 @@ def reference(x, weight, g, stride, padding):
 
 
 def check(x, weight, g, stride, padding):
-    """To 4 roundings of the sum of magnitudes: no number can be larger than with every product positive."""
+    """To 4 roundings of the sum of magnitudes: no number can be larger than with every product
+    positive.
+    """
     wanted = reference(*(a.astype(np.float64) for a in (x, weight, g)), stride, padding)
     sizes = reference(*(np.abs(a).astype(np.float64) for a in (x, weight, g)), stride, padding)
-    for got, value, size in zip(all_three(x, weight, g, stride, padding), wanted, sizes, strict=True):
+    for got, value, size in zip(all_three(x, weight, g, stride, padding), wanted, sizes,
+                                strict=True):
         assert got.shape == value.shape
         assert got.dtype == x.dtype
         assert (np.abs(got - value) <= 4 * np.finfo(x.dtype).eps * size).all()
@@ -73,7 +79,8 @@ def test_equals_the_naive_twins(rng, dtype, case):
              conv2d_grad_input_naive(g, weight, x.shape, stride, padding),
              conv2d_grad_weight_naive(g, x, weight.shape, stride, padding))
     for one, other in zip(got, naive, strict=True):
-        np.testing.assert_allclose(one, other, rtol=20 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(one, other, rtol=20 * np.finfo(dtype).eps,
+                                   atol=100 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4])
@@ -95,13 +102,16 @@ def test_the_gradients_are_adjoint(rng, dtype, x_shape, w_shape, stride, padding
 
 
 def test_linear_in_both(rng, dtype):
-    (x, weight, g), (other_x, other_weight, other_g) = (draw(rng, dtype, *SHAPES[2]) for _ in range(2))
+    (x, weight, g), (other_x, other_weight, other_g) = (draw(rng, dtype,
+                                                             *SHAPES[2]) for _ in range(2))
     added = all_three(x + other_x, weight, g + other_g, 2, 1)
     first, second = all_three(x, weight, g, 2, 1), all_three(other_x, weight, other_g, 2, 1)
     for i in (0, 1):
-        np.testing.assert_allclose(added[i], first[i] + second[i], rtol=0, atol=200 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(added[i], first[i] + second[i], rtol=0,
+                                   atol=200 * np.finfo(dtype).eps)
     split = conv2d(x, weight, 2, 1) + conv2d(x, other_weight, 2, 1)
-    np.testing.assert_allclose(conv2d(x, weight + other_weight, 2, 1), split, rtol=0, atol=200 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(conv2d(x, weight + other_weight, 2, 1), split, rtol=0,
+                               atol=200 * np.finfo(dtype).eps)
 
 
 @cases
@@ -112,10 +122,12 @@ def test_equals_torch(rng, dtype, x_shape, w_shape, stride, padding):
     w_torch = torch.from_numpy(weight.transpose(3, 2, 0, 1).copy()).requires_grad_()
     y_torch = torch.nn.functional.conv2d(x_torch, w_torch, stride=stride, padding=padding)
     y_torch.backward(torch.from_numpy(g.transpose(0, 3, 1, 2).copy()))
-    wanted = (y_torch.detach().numpy().transpose(0, 2, 3, 1), x_torch.grad.numpy().transpose(0, 2, 3, 1),
+    wanted = (y_torch.detach().numpy().transpose(0, 2, 3, 1),
+              x_torch.grad.numpy().transpose(0, 2, 3, 1),
               w_torch.grad.numpy().transpose(2, 3, 1, 0))
     sizes = reference(*(np.abs(a) for a in (x, weight, g)), stride, padding)
-    for got, value, size in zip(all_three(x, weight, g, stride, padding), wanted, sizes, strict=True):
+    for got, value, size in zip(all_three(x, weight, g, stride, padding), wanted, sizes,
+                                strict=True):
         assert (np.abs(got - value) <= 8 * np.finfo(dtype).eps * size).all()
 
 
@@ -129,15 +141,20 @@ def test_pixels_that_no_output_saw_have_no_gradient(rng, dtype):
     assert not dx[:, :, ~seen].any()
 
 
-@pytest.mark.parametrize("case", [SHAPES[1], SHAPES[2], SHAPES[6], SHAPES[10], ((2, 8, 8, 64), (3, 3, 64, 64), 2, 1)])
+@pytest.mark.parametrize("case", [SHAPES[1], SHAPES[2], SHAPES[6], SHAPES[10],
+                                  ((2, 8, 8, 64), (3, 3, 64, 64), 2, 1)])
 def test_affine_is_worked_out_on_the_way(rng, dtype, case):
-    """As normalising and cutting off first, then convolving; a fused multiply-add may round once less."""
+    """As normalising and cutting off first, then convolving; a fused multiply-add may round once
+    less.
+    """
     x, weight, g = draw(rng, dtype, *case)
     scale, shift = rng.standard_normal((2, x.shape[3])).astype(dtype)
     between = np.maximum(x * scale + shift, 0)
     (*_, stride, padding), eps = case, 16 * np.finfo(dtype).eps
-    y, dw = conv2d(x, weight, stride, padding, (scale, shift)), conv2d_grad_weight(g, x, weight.shape, stride, padding,
-                                                                                 (scale, shift))
+    y, dw = conv2d(x, weight, stride, padding, (scale, shift)), conv2d_grad_weight(g, x,
+                                                                                   weight.shape,
+                                                                                   stride, padding,
+                                                                                   (scale, shift))
     wanted, _, wanted_dw = all_three(between, weight, g, stride, padding)
     np.testing.assert_allclose(y, wanted, rtol=0, atol=eps * np.abs(wanted).max())
     np.testing.assert_allclose(dw, wanted_dw, rtol=0, atol=eps * np.abs(wanted_dw).max())
@@ -145,7 +162,8 @@ def test_affine_is_worked_out_on_the_way(rng, dtype, case):
 
 def test_affine_of_another_size(dtype):
     x, weight, g = draw(np.random.default_rng(0), dtype, X, W, 1, 1)
-    for call in (lambda a: conv2d(x, weight, 1, 1, a), lambda a: conv2d_grad_weight(g, x, W, 1, 1, a)):
+    for call in (lambda a: conv2d(x, weight, 1, 1, a), lambda a: conv2d_grad_weight(g, x, W, 1, 1,
+                                                                                    a)):
         with fails(ValueError, "affine", r"\(3,\)", r"\(4,\)"):
             call((np.ones(3, dtype), np.ones(4, dtype)))
 
@@ -178,7 +196,8 @@ def test_any_layout_gives_the_same_bytes_and_is_left_alone(rng, dtype):
 
 
 @cases
-def test_reads_and_writes_nothing_outside(rng, dtype, monkeypatch, x_shape, w_shape, stride, padding):
+def test_reads_and_writes_nothing_outside(rng, dtype, monkeypatch, x_shape, w_shape, stride,
+                                          padding):
     arrays = draw(rng, dtype, x_shape, w_shape, stride, padding)
     wanted = all_three(*arrays, stride, padding)
     insides, wholes = zip(*map(surround, arrays), strict=True)

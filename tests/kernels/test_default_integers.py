@@ -1,4 +1,6 @@
-"""NumPy 1.26 on Windows makes integers of 32 bits by default; compiled code gets 64 bits all the same."""
+"""NumPy 1.26 on Windows makes integers of 32 bits by default; compiled code gets 64 bits all the
+same.
+"""
 import ast
 import importlib
 import inspect
@@ -18,7 +20,8 @@ from tinynnclr.train.run_dir import CHECKPOINT, train_into
 PACKAGE = ROOT / "tinynnclr"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 class WindowsNumpy:
-    """NumPy, except that integers are of 32 bits where neither a type nor an array says otherwise."""
+    """NumPy, except that integers are of 32 bits where neither a type nor an array says otherwise.
+    """
 
     def __getattr__(self, name):
         real = getattr(np, name)
@@ -28,8 +31,10 @@ class WindowsNumpy:
 
         def make(*args, dtype=None):
             result = real(*args, **({} if dtype is None else {"dtype": dtype}))
-            told = dtype not in (None, int) or any(isinstance(a, (np.ndarray, np.generic, type, np.dtype)) and
-                                                   a is not int for a in args)
+            told = dtype not in (None, int) or any(isinstance(a,
+                                                              (np.ndarray, np.generic, type,
+                                                               np.dtype)) and a is not int for a
+                                                   in args)
             return result if told else int32(result)
 
         return join if name in ("concatenate", "column_stack") else make if name in (
@@ -40,7 +45,8 @@ def int32(made):
     """What was not an array before, or was made without a type, as Windows has it."""
     if isinstance(made, (list, tuple)):
         return [a if isinstance(a, np.ndarray) else int32(np.array(a)) for a in made]
-    return made.astype(np.int32) if isinstance(made, np.ndarray) and made.dtype == np.int64 else made
+    return made.astype(np.int32) if isinstance(made,
+                                               np.ndarray) and made.dtype == np.int64 else made
 
 
 def watched(parallel, seen):
@@ -54,7 +60,8 @@ def watched(parallel, seen):
 @pytest.mark.parametrize(("name", "i"), ALL, ids=str)
 def test_compiled_code_gets_64_bits(name, i, monkeypatch):
     seen = []
-    assert call(name, CASES[name][i].arguments(np.random.default_rng(0), np.float32))[1] is None  # compiled by now
+    # compiled by now
+    assert call(name, CASES[name][i].arguments(np.random.default_rng(0), np.float32))[1] is None
     for module in (importlib.import_module(f"tinynnclr.kernels.{name.split('.')[0]}"), winograd):
         monkeypatch.setattr(module, "np", WindowsNumpy())
         launch = "share_out" if hasattr(module, "share_out") else "parallel"
@@ -78,27 +85,35 @@ def test_a_run_goes_on_after_an_order_of_32_bits(tmp_path, monkeypatch):
 
 
 def untyped(tree):
-    """The calls that make integers of the default type in what is not compiled, and no twin: the line of each."""
+    """The calls that make integers of the default type in what is not compiled, and no twin: the
+    line of each.
+    """
     for top in tree.body:
-        if isinstance(top, ast.FunctionDef) and (top.name.endswith("_naive") or
-                                                 any("jit" in ast.unparse(d) for d in top.decorator_list)):
+        if isinstance(top, ast.FunctionDef) and (top.name.endswith("_naive") or any("jit"
+                                                                                    in ast.unparse(
+                d) for d in top.decorator_list)):
             continue
         for made in (node for node in ast.walk(top) if isinstance(node, ast.Call)):
-            name, least = ast.unparse(made.func), {"np.arange": 9, "np.cumsum": 9, "np.array": 2, "np.full": 3}
-            floats = any(isinstance(n, ast.Constant) and isinstance(n.value, float) for n in ast.walk(made))
+            name, least = ast.unparse(made.func), {"np.arange": 9, "np.cumsum": 9, "np.array": 2,
+                                                   "np.full": 3}
+            floats = any(isinstance(n, ast.Constant) and isinstance(n.value, float) for n
+                         in ast.walk(made))
             if name in least and len(made.args) < least[name] and not floats and \
                     not any(keyword.arg == "dtype" for keyword in made.keywords):
                 yield f"{made.lineno}: {ast.unparse(made)}"
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.parent == PACKAGE / "kernels"], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent == PACKAGE / "kernels"],
+                         ids=lambda p: p.stem)
 def test_kernels_say_of_which_type_integers_are(path):
     assert list(untyped(ast.parse(path.read_text(encoding="utf-8")))) == []
 
 
 def test_the_rule_sees_what_has_no_type():
     def example(n):
-        return np.arange(n), np.array([n]), np.array([0.5]), np.arange(n, dtype=np.int64), np.array([n], np.int64)
+        return np.arange(n), np.array([n]), np.array([0.5]), np.arange(n,
+                                                                       dtype=np.int64), np.array([
+                n], np.int64)
 
     source = inspect.cleandoc("\n" + inspect.getsource(example))
     assert len(list(untyped(ast.parse(source)))) == 2

@@ -6,7 +6,8 @@ from one_line import fails
 from tinynnclr import kernels
 from tinynnclr.kernels.detrend import detrend_naive
 
-SHAPES = [(3, 24, 24, 3), (1, 1, 1, 1), (2, 1, 9, 3), (2, 9, 1, 2), (0, 8, 8, 3), (17, 5, 7, 1), (2, 32, 32, 4)]
+SHAPES = [(3, 24, 24, 3), (1, 1, 1, 1), (2, 1, 9, 3), (2, 9, 1, 2), (0, 8, 8, 3), (17, 5, 7, 1),
+          (2, 32, 32, 4)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -24,11 +25,13 @@ def test_light_changes_nothing(rng):
     x = rng.random((4, 16, 16, 3))
     rows, columns = np.arange(16)[:, None, None], np.arange(16)[:, None]
     lit = 0.3 * x + 0.2 + 0.01 * rows - 0.02 * columns
-    np.testing.assert_allclose(kernels.detrend(lit, 0)[0], kernels.detrend(x, 0)[0], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(kernels.detrend(lit, 0)[0], kernels.detrend(x, 0)[0], rtol=0,
+                               atol=1e-10)
 
 
 def test_nothing_but_light_leaves_almost_nothing():
-    x = np.broadcast_to(0.1 * np.arange(8, dtype=np.float32)[:, None, None], (1, 8, 8, 3))  # not contiguous, too
+    # not contiguous, too
+    x = np.broadcast_to(0.1 * np.arange(8, dtype=np.float32)[:, None, None], (1, 8, 8, 3))
     assert np.abs(kernels.detrend(x)[0]).max() < 1e-4
 
 

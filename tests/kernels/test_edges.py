@@ -1,4 +1,6 @@
-"""No kernel reads a byte past the end of its inputs: there the memory ends, and whoever goes on dies."""
+"""No kernel reads a byte past the end of its inputs: there the memory ends, and whoever goes on
+dies.
+"""
 import subprocess
 import sys
 
@@ -50,9 +52,11 @@ print("alive")
 
 
 @pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="needs mprotect")
-@pytest.mark.parametrize(("argument", "wanted"), [("", "alive\n"), ("die", "")], ids=["kernels", "a byte too many"])
+@pytest.mark.parametrize(("argument", "wanted"), [("", "alive\n"), ("die", "")],
+                         ids=["kernels", "a byte too many"])
 def test_no_kernel_reads_past_the_end(argument, wanted):
     script = SCRIPT.replace("{argument!r}", repr(argument))
-    done = subprocess.run([sys.executable, "-c", script], timeout=200, capture_output=True, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", script], timeout=200, capture_output=True,
+                          encoding="utf-8")
     assert done.stdout == wanted, done.stderr
     assert done.returncode == 0 if wanted else done.returncode < 0

@@ -19,11 +19,13 @@ def exponentials(x, y):
 
 @both
 def test_the_exponential_equals_the_librarys(rng, dtype):
+    # the last: where n changes
     x = np.concatenate([-rng.uniform(0, 87, 20001), -rng.uniform(0, 1, 20001), -np.arange(88.0),
-                        -np.arange(125) * math.log(2) / 2]).astype(dtype)  # the last: where n changes
+                        -np.arange(125) * math.log(2) / 2]).astype(dtype)
     y = np.empty_like(x)
     exponentials(x, y)
-    np.testing.assert_allclose(y, exp_naive(x.astype(np.float64)), rtol=2 * np.finfo(dtype).eps, atol=0)
+    np.testing.assert_allclose(y, exp_naive(x.astype(np.float64)), rtol=2 * np.finfo(dtype).eps,
+                               atol=0)
     assert exp(-1.0) == math.exp(-1)
 
 

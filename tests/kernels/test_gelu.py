@@ -17,7 +17,8 @@ def test_equals_its_twin(rng, dtype, shape):
     for got, wanted in zip(gelu(a), gelu_naive(a.astype(np.float64)), strict=True):
         assert got.dtype == dtype
         assert got.shape == shape
-        np.testing.assert_allclose(got, wanted, rtol=4 * np.finfo(dtype).eps, atol=4 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(got, wanted, rtol=4 * np.finfo(dtype).eps,
+                                   atol=4 * np.finfo(dtype).eps)
 
 
 @both
@@ -28,9 +29,11 @@ def test_equals_torch(rng, dtype):
     out = torch.nn.functional.gelu(leaf)
     out.sum().backward()
     y, slope = gelu(a)
-    loose = (20 if dtype == np.float32 else 5) * np.finfo(dtype).eps  # with AVX-512 torch's float32 is off by 1e-6
+    # with AVX-512 torch's float32 is off by 1e-6
+    loose = (20 if dtype == np.float32 else 5) * np.finfo(dtype).eps
     np.testing.assert_allclose(y, out.detach().numpy(), rtol=5 * np.finfo(dtype).eps, atol=loose)
-    np.testing.assert_allclose(slope, leaf.grad.numpy(), rtol=5 * np.finfo(dtype).eps, atol=5 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(slope, leaf.grad.numpy(), rtol=5 * np.finfo(dtype).eps,
+                               atol=5 * np.finfo(dtype).eps)
 
 
 @both

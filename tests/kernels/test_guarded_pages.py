@@ -12,8 +12,9 @@ HERE = TESTS / "kernels"
 def survive(tmp_path, every, die=""):
     """(exit status, what it printed, what it was about to do)."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(TESTS), str(ROOT)])}
-    done = subprocess.run([sys.executable, HERE / "guarded_pages.py", tmp_path / "log", str(every), die],
-                          timeout=3000, capture_output=True, env=environment, encoding="utf-8")
+    done = subprocess.run([sys.executable, HERE / "guarded_pages.py", tmp_path / "log", str(every),
+                           die], timeout=3000, capture_output=True, env=environment,
+                          encoding="utf-8")
     last = (tmp_path / "log").read_text(encoding="utf-8").splitlines()[-1] if (tmp_path / "log").exists() else ""
     return done.returncode, done.stdout, f"{last}\n{done.stderr}"
 

@@ -1,4 +1,5 @@
-"""k-means: what a step is supposed to do, an inertia that never rises, and no cluster left empty."""
+"""k-means: what a step is supposed to do, an inertia that never rises, and no cluster left empty.
+"""
 import numpy as np
 import pytest
 from guarded import guarded, same_bytes, surround, views
@@ -43,15 +44,17 @@ def check(x, centroids, assignment, inertias, k):
     distances, scale = squared(x, centroids), 1 + np.square(x, dtype=np.float64).sum(axis=1).max()
     own = distances[np.arange(len(x)), assignment]
     assert (own <= distances.min(axis=1) + 60 * eps * scale).all()  # nearest, to rounding
-    assert own.sum() == pytest.approx(inertias[-1], rel=1e-4 if x.dtype == np.float32 else 1e-9, abs=eps * scale)
+    assert own.sum() == pytest.approx(inertias[-1], rel=1e-4 if x.dtype == np.float32 else 1e-9,
+                                      abs=eps * scale)
     different = len(np.unique(x, axis=0))
     assert len(np.unique(assignment)) == min(k, different) or different > k
     if different >= k:
         assert np.bincount(assignment, minlength=k).min() >= 1
 
 
-@pytest.mark.parametrize(("n", "d", "k", "steps"), [
-    (1, 1, 1, 1), (2, 1, 2, 3), (40, 3, 1, 5), (40, 3, 40, 5), (100, 2, 7, 1), (257, 17, 5, 4), (300, 33, 31, 30)])
+@pytest.mark.parametrize(("n", "d", "k", "steps"), [(1, 1, 1, 1), (2, 1, 2, 3), (40, 3, 1, 5),
+                                                    (40, 3, 40, 5), (100, 2, 7, 1), (257, 17, 5, 4),
+                                                    (300, 33, 31, 30)])
 def test_equals_its_twin(rng, dtype, n, d, k, steps):
     x = blobs(rng, dtype, n, d, 6)
     centroids, assignment, inertias = kmeans(x, k, steps, np.random.default_rng(3))
@@ -67,14 +70,18 @@ def test_equals_its_twin(rng, dtype, n, d, k, steps):
 
 
 def test_every_step_is_the_formula(rng, dtype):
-    """Lloyd's two half-steps written out in float64, on groups so far apart that rounding decides nothing."""
+    """Lloyd's two half-steps written out in float64, on groups so far apart that rounding decides
+    nothing.
+    """
     x = blobs(rng, dtype, 500, 8, 12, spread=0.1)
-    centroids, wanted = x[np.random.default_rng(5).choice(500, 4, replace=False)].astype(np.float64), []
+    centroids, wanted = x[np.random.default_rng(5).choice(500, 4,
+                                                          replace=False)].astype(np.float64), []
     for _ in range(6):
         distances = squared(x, centroids)
         assignment = distances.argmin(axis=1)
         wanted.append(distances.min(axis=1).sum())
-        used, centroids = centroids, np.stack([x[assignment == c].mean(axis=0, dtype=np.float64) for c in range(4)])
+        used, centroids = centroids, np.stack([x[assignment == c].mean(axis=0, dtype=np.float64)
+                                               for c in range(4)])
         if len(wanted) > 1 and wanted[-1] == wanted[-2]:
             wanted.pop()
             break
@@ -113,7 +120,9 @@ def test_ties_go_to_the_lowest_index(dtype):
 
 @pytest.mark.parametrize("k", [2, 5, 9])
 def test_a_forced_empty_cluster_is_filled(rng, dtype, k):
-    """All centroids begin on the same spot: all but the first are nobody's nearest, and must go where rows are."""
+    """All centroids begin on the same spot: all but the first are nobody's nearest, and must go
+    where rows are.
+    """
     x = blobs(rng, dtype, 120, 4, 9)
     x[:k] = x[0]
     for steps in (1, 2, 10):
@@ -135,7 +144,9 @@ def test_the_empty_centroid_goes_to_the_farthest_row(dtype):
 
 
 def test_a_cluster_that_loses_its_last_row_on_the_way(dtype):
-    """Starts from which plain Lloyd's algorithm, a step or more on, has a cluster with no row left; they are rare."""
+    """Starts from which plain Lloyd's algorithm, a step or more on, has a cluster with no row left;
+    they are rare.
+    """
     met = 0
     for seed in range(250):
         rng = np.random.default_rng(seed)
@@ -158,7 +169,8 @@ def test_the_inertia_never_rises(dtype):
     for seed in range(60):
         rng = np.random.default_rng(seed)
         n, d, k = int(rng.integers(20, 400)), int(rng.integers(1, 20)), int(rng.integers(1, 20))
-        x = blobs(rng, dtype, n, d, 5, spread=float(rng.choice([0, 1e-3, 1]))) + dtype(rng.choice([0, 100]))
+        x = blobs(rng, dtype, n, d, 5,
+                  spread=float(rng.choice([0, 1e-3, 1]))) + dtype(rng.choice([0, 100]))
         if seed % 2:
             x = x[rng.integers(0, n, n)]  # many rows twice
         check(x, *kmeans(x, k, 25, rng), k)
@@ -187,7 +199,8 @@ def test_numbers_far_from_zero_lose_nothing(rng, dtype):
 
 def test_the_seed_decides(rng, dtype):
     x = rng.standard_normal((200, 5)).astype(dtype)
-    one, same, other = (kmeans(x, 9, 4, np.random.default_rng(seed))[0].tobytes() for seed in (1, 1, 2))
+    one, same, other = (kmeans(x, 9, 4, np.random.default_rng(seed))[0].tobytes() for seed
+                        in (1, 1, 2))
     assert one == same != other
 
 
@@ -203,7 +216,8 @@ def test_same_bytes_for_any_number_of_threads(rng, dtype, threads):
 def test_any_layout_gives_the_same_bytes_and_is_left_alone(rng, dtype):
     for x in views(rng.standard_normal((60, 5)).astype(dtype)):
         before = x.copy()
-        got, wanted = (kmeans(a, 6, 5, np.random.default_rng(0)) for a in (x, np.array(x, order="C")))
+        got, wanted = (kmeans(a, 6, 5, np.random.default_rng(0)) for a
+                       in (x, np.array(x, order="C")))
         assert [a.tobytes() for a in got[:2]] == [a.tobytes() for a in wanted[:2]]
         assert got[2] == wanted[2]
         sums = (cluster_sums(a, got[1], 6).tobytes() for a in (x, np.array(x, order="C")))
@@ -211,7 +225,8 @@ def test_any_layout_gives_the_same_bytes_and_is_left_alone(rng, dtype):
         np.testing.assert_array_equal(x, before)
 
 
-@pytest.mark.parametrize(("n", "d", "k"), [(1, 1, 1), (70, 9, 4), (33, 16, 40), (0, 3, 2), (5, 0, 2)])
+@pytest.mark.parametrize(("n", "d", "k"), [(1, 1, 1), (70, 9, 4), (33, 16, 40), (0, 3, 2),
+                                           (5, 0, 2)])
 def test_sums_equal_their_twin(rng, dtype, n, d, k):
     x, assignment = rng.standard_normal((n, d)).astype(dtype), rng.integers(0, k, n)
     sums = cluster_sums(x, assignment, k)

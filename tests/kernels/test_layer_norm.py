@@ -7,7 +7,8 @@ from tinynnclr import kernels
 from tinynnclr.kernels.layer_norm import layer_norm_grad_naive, layer_norm_naive
 
 TYPES = pytest.mark.parametrize(("dtype", "atol"), [(np.float32, 2e-6), (np.float64, 1e-13)])
-SHAPES = pytest.mark.parametrize("shape", [(7,), (1, 1), (3, 64), (5, 65), (2, 9, 33), (300, 17), (0, 4)])
+SHAPES = pytest.mark.parametrize("shape", [(7,), (1, 1), (3, 64), (5, 65), (2, 9, 33), (300, 17),
+                                           (0, 4)])
 
 
 @SHAPES
@@ -20,9 +21,10 @@ def test_layer_norm(shape, dtype, atol, offset, rng):
     y, means, scales = kernels.layer_norm(x, weight, bias)
     exact = [a.astype(float) for a in (g, x, weight)]
     tolerance = 30 * atol * (100 if offset else 1)
-    np.testing.assert_allclose(y, layer_norm_naive(x.astype(float), weight, bias), rtol=0, atol=tolerance)
-    for got, wanted in zip(kernels.layer_norm_grad(g, x, weight, means, scales), layer_norm_grad_naive(*exact),
-                           strict=True):
+    np.testing.assert_allclose(y, layer_norm_naive(x.astype(float), weight, bias), rtol=0,
+                               atol=tolerance)
+    for got, wanted in zip(kernels.layer_norm_grad(g, x, weight, means, scales),
+                           layer_norm_grad_naive(*exact), strict=True):
         assert got.dtype == dtype
         if shape[-1] > 1:  # of one number nothing is left but noise
             size = max(1.0, np.abs(wanted).max(initial=0))

@@ -1,4 +1,5 @@
-"""The matrix product at every border of its blocks and tiles, against the three loops and float64."""
+"""The matrix product at every border of its blocks and tiles, against the three loops and float64.
+"""
 import numpy as np
 import pytest
 from guarded import guarded, same_bytes, surround, views
@@ -19,16 +20,20 @@ def draw(rng, dtype, m, k, n):
 
 
 def check(c, a, b):
-    """C against the product in float64, to 4 roundings of the sum of magnitudes: |A| |B| is how large C could be."""
+    """C against the product in float64, to 4 roundings of the sum of magnitudes: |A| |B| is how
+    large C could be.
+    """
     assert c.dtype == a.dtype
     a64, b64 = a.astype(np.float64), b.astype(np.float64)
     assert (np.abs(c - a64 @ b64) <= 4 * np.finfo(a.dtype).eps * (np.abs(a64) @ np.abs(b64))).all()
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 4), (1, 7, 5), (9, 1, 3), (5, 6, 1), (17, 19, 33)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 4), (1, 7, 5), (9, 1, 3), (5, 6, 1),
+                                   (17, 19, 33)])
 def test_equals_the_three_loops(rng, dtype, shape):
     a, b = draw(rng, dtype, *shape)
-    np.testing.assert_allclose(matmul(a, b), matmul_naive(a, b), rtol=0, atol=50 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(matmul(a, b), matmul_naive(a, b), rtol=0,
+                               atol=50 * np.finfo(dtype).eps)
     check(matmul(a, b), a, b)
 
 
@@ -44,15 +49,17 @@ def test_borders_of_the_inner_axis(rng, dtype, size):
     check(matmul(a, b), a, b)
 
 
-@pytest.mark.parametrize("size", [n + d for n in (NR // 4, NR // 2, NR, 2 * NR, COLUMNS, 2 * COLUMNS)
-                                  for d in (-1, 0, 1)])
+@pytest.mark.parametrize("size", [n + d for n
+                                  in (NR // 4, NR // 2, NR, 2 * NR, COLUMNS, 2 * COLUMNS) for d
+                                  in (-1, 0, 1)])
 def test_borders_of_the_columns(rng, dtype, size):
     a, b = draw(rng, dtype, 10, 6, size)
     check(matmul(a, b), a, b)
 
 
 def test_every_border_at_once(rng, dtype):
-    a, b = draw(rng, dtype, 4 * ROWS + 1, KC + 1, COLUMNS + 1)  # 10 large blocks: blocks of ROWS rows, not of 64
+    # 10 large blocks: blocks of ROWS rows, not of 64
+    a, b = draw(rng, dtype, 4 * ROWS + 1, KC + 1, COLUMNS + 1)
     check(matmul(a, b), a, b)
 
 
@@ -62,8 +69,9 @@ def test_random_shapes(rng, dtype):
         check(matmul(a, b), a, b)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 6, 1), (17, 19, 33), (2 * ROWS + 1, KC + 1, NR + 1),
-                                   (9, 4, COLUMNS + 3), (3, 0, 4), (0, 3, 2)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 6, 1), (17, 19, 33),
+                                   (2 * ROWS + 1, KC + 1, NR + 1), (9, 4, COLUMNS + 3), (3, 0, 4),
+                                   (0, 3, 2)])
 def test_a_bias_is_added_once_to_every_row(rng, dtype, threads, shape):
     """The bytes are those of product and sum one after the other."""
     a, b = draw(rng, dtype, *shape)
@@ -74,7 +82,8 @@ def test_a_bias_is_added_once_to_every_row(rng, dtype, threads, shape):
     np.testing.assert_array_equal(matmul(a, b, bias, relu=True), np.maximum(matmul(a, b) + bias, 0))
     with fails(ValueError, "matmul: relu: expected a bias"):
         matmul(a, b, relu=True)
-    for bad in (bias[:-1], bias[:, None], bias.astype({np.float32: np.float64, np.float64: np.float32}[dtype])):
+    for bad in (bias[:-1], bias[:, None],
+                bias.astype({np.float32: np.float64, np.float64: np.float32}[dtype])):
         if bad.size:
             with fails(ValueError, "matmul: bias: expected"):
                 matmul(a, b, bad)
@@ -107,7 +116,8 @@ def test_same_bytes_for_any_number_of_threads(rng, dtype, threads, shape):
     same_bytes(threads, lambda: matmul(a, b))
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (13, 7, 5), (64, KC, NR), (70, KC + 5, NR + 3), (9, 40, COLUMNS + 1)])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (13, 7, 5), (64, KC, NR), (70, KC + 5, NR + 3),
+                                   (9, 40, COLUMNS + 1)])
 def test_reads_and_writes_nothing_outside(rng, dtype, monkeypatch, shape):
     a, b = draw(rng, dtype, *shape)
     wanted = matmul(a, b)
@@ -136,7 +146,8 @@ def test_the_sum_over_k_may_be_split_anywhere(rng, dtype):
 def test_whole_numbers_are_exact(rng, dtype):
     a = rng.integers(-9, 10, (70, 300)).astype(dtype)
     b = rng.integers(-9, 10, (300, 50)).astype(dtype)
-    np.testing.assert_array_equal(matmul(a, b), (a.astype(np.int64) @ b.astype(np.int64)).astype(dtype))
+    np.testing.assert_array_equal(matmul(a, b), (a.astype(np.int64)
+                                                 @ b.astype(np.int64)).astype(dtype))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -164,7 +175,8 @@ def test_shapes_that_do_not_fit(dtype, a, b, words):
         matmul(np.ones(a, dtype), np.ones(b, dtype))
 
 
-@pytest.mark.parametrize("other", [np.float16, np.int64, np.complex64, np.dtype(np.float32).newbyteorder()])
+@pytest.mark.parametrize("other", [np.float16, np.int64, np.complex64,
+                                   np.dtype(np.float32).newbyteorder()])
 def test_types_that_do_not_fit(dtype, other):
     with fails(ValueError, "matmul", "float32 or two float64", np.dtype(dtype).name):
         matmul(np.ones((2, 2), dtype), np.zeros((2, 2), other))

@@ -24,7 +24,8 @@ print(can, first, faults())
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a setting of the GNU C library")
 def test_memory_freed_is_memory_kept():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True,
+                          encoding="utf-8")
     out = done.stdout.split()
     can, first, second = out[0] == "True", int(out[1]), int(out[2])
     assert can or platform.libc_ver()[0] != "glibc"

@@ -1,4 +1,6 @@
-"""The neighbour search: exact, lowest index among equals, blind to NaN, the same for any number of threads."""
+"""The neighbour search: exact, lowest index among equals, blind to NaN, the same for any number of
+threads.
+"""
 import numpy as np
 import pytest
 from guarded import guarded, same_bytes, surround, views
@@ -18,11 +20,15 @@ def unit(x):
 
 
 def draw(rng, dtype, b, q, d):
-    return unit(rng.standard_normal((b, d)).astype(dtype)), unit(rng.standard_normal((q, d)).astype(dtype))
+    return unit(rng.standard_normal((b, d)).astype(dtype)), unit(rng.standard_normal((q,
+                                                                                      d)).astype(
+            dtype))
 
 
 def check(queries, bank, k=1):
-    """Against all similarities in float64: the right values, in order, and each that of the row it is said to be of."""
+    """Against all similarities in float64: the right values, in order, and each that of the row it
+    is said to be of.
+    """
     indices, similarities = nearest(queries, bank, k)
     assert indices.shape == similarities.shape == (len(queries), k)
     assert indices.dtype == np.int64
@@ -37,16 +43,18 @@ def check(queries, bank, k=1):
 
 
 @pytest.mark.parametrize("k", [1, 2, 7])
-@pytest.mark.parametrize(("b", "q", "d"), [
-    (1, 7, 1), (3, 8, 2), (NR - 1, BLOCK - 1, 5), (NR, BLOCK, 16), (NR + 1, BLOCK + 1, 17),
-    (2 * NR + 3, 3 * BLOCK + 5, 32), (5, 2 * BLOCK, KC), (5, BLOCK + 2, KC + 1), (NR + 1, BLOCK + 1, 2 * KC + 3)])
+@pytest.mark.parametrize(("b", "q", "d"), [(1, 7, 1), (3, 8, 2), (NR - 1, BLOCK - 1, 5),
+                                           (NR, BLOCK, 16), (NR + 1, BLOCK + 1, 17),
+                                           (2 * NR + 3, 3 * BLOCK + 5, 32), (5, 2 * BLOCK, KC),
+                                           (5, BLOCK + 2, KC + 1), (NR + 1, BLOCK + 1, 2 * KC + 3)])
 def test_against_all_similarities(rng, dtype, b, q, d, k):
     check(*draw(rng, dtype, b, q, d), k)
 
 
 def test_equals_the_naive_twin_on_random_shapes(rng, dtype):
     for b, q, d in rng.integers(1, 150, (15, 3)):
-        queries, bank = draw(rng, dtype, b, q, d + 2)  # in fewer dimensions near-equals may swap places by rounding
+        # in fewer dimensions near-equals may swap places by rounding
+        queries, bank = draw(rng, dtype, b, q, d + 2)
         k = int(rng.integers(1, min(q, 12) + 1))
         indices, similarities = nearest(queries, bank, k)
         naive_indices, naive_similarities = nearest_naive(queries, bank, k)
@@ -60,7 +68,8 @@ def test_k_is_all_rows(rng, dtype):
     queries, bank = draw(rng, dtype, NR + 1, BLOCK + 3, 6)
     check(queries, bank, len(bank))
     indices, _ = nearest(queries, bank, len(bank))
-    np.testing.assert_array_equal(np.sort(indices, axis=1), np.broadcast_to(np.arange(len(bank)), indices.shape))
+    np.testing.assert_array_equal(np.sort(indices, axis=1),
+                                  np.broadcast_to(np.arange(len(bank)), indices.shape))
 
 
 @pytest.mark.parametrize("k", [1, 4])
@@ -97,7 +106,8 @@ def test_zero_rows_and_negated_rows(rng, dtype):
     indices, similarities = nearest(queries[:1], opposite)  # zero is nearer than the opposite
     assert indices.tolist() == [[70]]
     assert similarities.tolist() == [[0]]
-    indices, similarities = nearest(queries[:1], opposite[:70], 2)  # a negative similarity can be the largest
+    # a negative similarity can be the largest
+    indices, similarities = nearest(queries[:1], opposite[:70], 2)
     assert indices.tolist() == [[0, 1]]
     np.testing.assert_allclose(similarities, -1, rtol=0, atol=1e-6)
 
@@ -210,7 +220,8 @@ def test_excluded_rows_are_no_candidates(rng, dtype, k):
     ids, exclude = rng.integers(0, 6, len(bank)), rng.integers(0, 6, len(queries)).astype(np.int32)
     indices, similarities = nearest(queries, bank, k, ids=ids, exclude=exclude)
     assert (ids[indices] != exclude[:, None]).all()
-    wanted, values = nearest_naive(queries.astype(np.float64), bank.astype(np.float64), k, ids, exclude)
+    wanted, values = nearest_naive(queries.astype(np.float64), bank.astype(np.float64), k, ids,
+                                   exclude)
     np.testing.assert_array_equal(indices, wanted)
     np.testing.assert_allclose(similarities, values, rtol=0, atol=1e-6)
 
@@ -225,7 +236,8 @@ def test_a_row_of_the_bank_itself_can_be_left_out(rng, dtype):
 
 def test_all_rows_excluded(rng, dtype):
     queries, bank = draw(rng, dtype, 2, 3, 4)
-    indices, similarities = nearest(queries, bank, 2, ids=np.array([5, 5, 5]), exclude=np.array([5, 1]))
+    indices, similarities = nearest(queries, bank, 2, ids=np.array([5, 5, 5]),
+                                    exclude=np.array([5, 1]))
     assert indices[0].tolist() == [0, 0]
     assert np.isnan(similarities[0]).all()
     assert np.isfinite(similarities[1]).all()

@@ -1,4 +1,6 @@
-"""Batch normalisation: float64, torch, a large common offset, constant channels, and NaN that gets through."""
+"""Batch normalisation: float64, torch, a large common offset, constant channels, and NaN that gets
+through.
+"""
 import numpy as np
 import pytest
 from guarded import guarded, same_bytes, surround, views
@@ -7,8 +9,9 @@ from one_line import fails
 from tinynnclr.kernels import moments, normalize, normalize_grad
 from tinynnclr.kernels.norm import LANE, PARTS, batch_norm_grad_naive, batch_norm_naive
 
-SHAPES = [(2, 1), (3, 5), (7, 3), (2, 3, 5, 4), (5, 4, 4, 16), (PARTS, 3), (PARTS + 1, 2), (2 * PARTS, 3), (1030, 7),
-          (3 * PARTS, LANE), (130, LANE + 1), (4 * PARTS, 31), (8, 16, 16, 1)]
+SHAPES = [(2, 1), (3, 5), (7, 3), (2, 3, 5, 4), (5, 4, 4, 16), (PARTS, 3), (PARTS + 1, 2),
+          (2 * PARTS, 3), (1030, 7), (3 * PARTS, LANE), (130, LANE + 1), (4 * PARTS, 31),
+          (8, 16, 16, 1)]
 
 pytestmark = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f4", "f8"])
 
@@ -16,8 +19,10 @@ pytestmark = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f4
 def draw(rng, dtype, shape):
     """x, weight, bias and a cotangent, with no output close to the kink of ReLU."""
     channels = shape[-1]
-    weight, bias = rng.uniform(0.5, 2, channels).astype(dtype), rng.standard_normal(channels).astype(dtype)
-    x = (rng.standard_normal(shape) * rng.uniform(0.5, 2, channels) + rng.standard_normal(channels)).astype(dtype)
+    weight, bias = rng.uniform(0.5, 2,
+                               channels).astype(dtype), rng.standard_normal(channels).astype(dtype)
+    x = (rng.standard_normal(shape) * rng.uniform(0.5, 2, channels)
+         + rng.standard_normal(channels)).astype(dtype)
     y = batch_norm_naive(x.astype(np.float64), weight.astype(np.float64), bias.astype(np.float64))
     g = np.where(np.abs(y) < 1e-3, 0, rng.standard_normal(shape)).astype(dtype)
     return x, weight, bias, g
@@ -25,7 +30,8 @@ def draw(rng, dtype, shape):
 
 def forward_backward(x, weight, bias, g, relu):
     mean, var = moments(x)
-    return normalize(x, weight, bias, mean, var, relu=relu), *normalize_grad(g, x, weight, bias, mean, var, relu=relu)
+    return normalize(x, weight, bias, mean, var, relu=relu), *normalize_grad(g, x, weight, bias,
+                                                                             mean, var, relu=relu)
 
 
 @pytest.mark.parametrize("relu", [False, True])
@@ -47,9 +53,11 @@ def test_equals_the_naive_twins_in_float64(rng, dtype, shape, relu):
 def test_moments(rng, dtype, shape):
     x, *_ = draw(rng, dtype, shape)
     axes = tuple(range(x.ndim - 1))
-    for got, wanted in zip(moments(x), (x.mean(axes, np.float64), x.astype(np.float64).var(axes)), strict=True):
+    for got, wanted in zip(moments(x), (x.mean(axes, np.float64), x.astype(np.float64).var(axes)),
+                           strict=True):
         assert got.dtype == dtype
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=20 * np.finfo(dtype).eps * np.abs(x).max() ** 2)
+        np.testing.assert_allclose(got, wanted, rtol=0,
+                                   atol=20 * np.finfo(dtype).eps * np.abs(x).max() ** 2)
 
 
 @pytest.mark.parametrize("relu", [False, True])
@@ -65,14 +73,16 @@ def test_equals_torch(rng, dtype, shape, training, relu):
     grads = normalize_grad(g, x, weight, bias, mean, var, relu=relu, constant_stats=not training)
     leaves = [torch.from_numpy(a.copy()).requires_grad_() for a in (x, weight, bias)]
     flat = leaves[0].reshape(-1, shape[-1])
-    out = torch.nn.functional.batch_norm(flat, torch.from_numpy(mean.copy()), torch.from_numpy(var.copy()),
-                                         leaves[1], leaves[2], training=training, eps=1e-5).reshape(shape)
+    out = torch.nn.functional.batch_norm(flat, torch.from_numpy(mean.copy()),
+                                         torch.from_numpy(var.copy()), leaves[1], leaves[2],
+                                         training=training, eps=1e-5).reshape(shape)
     out = torch.relu(out) if relu else out
     out.backward(torch.from_numpy(g))
     np.testing.assert_allclose(y, out.detach().numpy(), rtol=0, atol=100 * np.finfo(dtype).eps)
     for got, leaf in zip(grads, leaves, strict=True):
         scale = max(1, float(leaf.grad.abs().max()))
-        np.testing.assert_allclose(got, leaf.grad.numpy(), rtol=0, atol=200 * scale * np.finfo(dtype).eps)
+        np.testing.assert_allclose(got, leaf.grad.numpy(), rtol=0,
+                                   atol=200 * scale * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("rows", [50, 5000])
@@ -81,10 +91,12 @@ def test_a_large_common_offset_does_not_swallow_the_variance(rng, dtype, rows):
     mean, var = moments(x)
     wanted = x.astype(np.float64).var(0)
     assert (np.abs(var / wanted - 1) < (1e-3 if dtype == np.float32 else 1e-11)).all()
-    np.testing.assert_allclose(mean, (x.astype(np.float64) - 1e4).mean(0) + 1e4, rtol=2 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(mean, (x.astype(np.float64) - 1e4).mean(0) + 1e4,
+                               rtol=2 * np.finfo(dtype).eps)
     y = normalize(x, np.ones(8, dtype), np.zeros(8, dtype), mean, var)
     atol = 8 * np.finfo(dtype).eps * 1e4  # the numbers themselves are known no better than this
-    np.testing.assert_allclose(y, batch_norm_naive(x.astype(np.float64) - 1e4, 1, 0), rtol=0, atol=atol)
+    np.testing.assert_allclose(y, batch_norm_naive(x.astype(np.float64) - 1e4, 1, 0), rtol=0,
+                               atol=atol)
 
 
 @pytest.mark.parametrize("value", [0, 3, 1e4])
@@ -95,7 +107,8 @@ def test_a_constant_channel_stays_finite(rng, dtype, value):
     assert var[1] == 0
     y, *grads = forward_backward(x, weight, bias, g, False)
     assert all(np.isfinite(a).all() for a in (y, *grads))
-    np.testing.assert_allclose(y[:, 1], bias[1], rtol=0, atol=500 * np.finfo(dtype).eps * max(1, value))
+    np.testing.assert_allclose(y[:, 1], bias[1], rtol=0,
+                               atol=500 * np.finfo(dtype).eps * max(1, value))
     assert (var >= 0).all()
 
 
@@ -110,7 +123,8 @@ def test_nan_gets_through_in_its_own_channel(rng, dtype, relu):
     assert np.isnan(dweight[2])
     assert all(np.isfinite(a[..., others]).all() for a in (y, dx, dweight, dbias))
     clean = np.delete(x, 2, axis=1)
-    _, _, dweight, dbias = forward_backward(clean, weight[others], bias[others], g[:, others] * np.nan, relu)
+    _, _, dweight, dbias = forward_backward(clean, weight[others], bias[others],
+                                            g[:, others] * np.nan, relu)
     assert np.isnan(dweight).all()
     assert np.isnan(dbias).all()
 
@@ -124,15 +138,18 @@ def test_no_gradient_where_relu_cut_off(rng, dtype, relu):
     cut = (y == 0) if relu else np.zeros(y.shape, bool)
     assert cut.any() == relu
     assert not dx[cut].any()
-    np.testing.assert_allclose(dbias, np.where(cut, 0, g).sum(0), rtol=0, atol=100 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(dbias, np.where(cut, 0, g).sum(0), rtol=0,
+                               atol=100 * np.finfo(dtype).eps)
 
 
 def test_the_gradient_is_at_right_angles_to_what_normalising_forgets(rng, dtype):
     x, weight, bias, g = draw(rng, dtype, (33, 5))
     dx, _, _ = normalize_grad(g, x, weight, bias, *moments(x), eps=0)
     atol = 200 * np.finfo(dtype).eps
-    np.testing.assert_allclose(dx.sum(0), 0, rtol=0, atol=atol)  # adding a number to a channel changes nothing
-    np.testing.assert_allclose((dx * (x - x.mean(0))).sum(0), 0, rtol=0, atol=atol)  # nor does stretching it
+    # adding a number to a channel changes nothing
+    np.testing.assert_allclose(dx.sum(0), 0, rtol=0, atol=atol)
+    # nor does stretching it
+    np.testing.assert_allclose((dx * (x - x.mean(0))).sum(0), 0, rtol=0, atol=atol)
 
 
 def test_no_rows(dtype):
@@ -157,7 +174,8 @@ def test_any_layout_gives_the_same_bytes_and_is_left_alone(rng, dtype):
     for given in zip(views(x), views(g), strict=True):
         copies = [np.array(a) for a in given]
         wanted = forward_backward(copies[0], weight, bias, copies[1], True)
-        for got, value in zip(forward_backward(given[0], weight, bias, given[1], True), wanted, strict=True):
+        for got, value in zip(forward_backward(given[0], weight, bias, given[1], True), wanted,
+                              strict=True):
             assert got.tobytes() == value.tobytes()
         for array, copy in zip(given, copies, strict=True):
             np.testing.assert_array_equal(array, copy)
@@ -177,7 +195,9 @@ def test_reads_and_writes_nothing_outside(rng, dtype, monkeypatch, shape):
 
 @pytest.mark.parametrize("name", ["weight", "bias", "mean", "var"])
 def test_a_number_of_features_that_does_not_fit(dtype, name):
-    """Without this check the kernel would write past the end: no NumPy operation compares x with the others."""
+    """Without this check the kernel would write past the end: no NumPy operation compares x with
+    the others.
+    """
     x = np.ones((4, 3), dtype)
     given = {key: np.ones(3, dtype) for key in ("weight", "bias", "mean", "var")}
     for wrong in ({**given, name: np.ones(5, dtype)}, dict.fromkeys(given, np.ones(5, dtype))):

@@ -1,4 +1,6 @@
-"""The thread pool: every number of the range once, errors reach the caller, and nobody writes after the return."""
+"""The thread pool: every number of the range once, errors reach the caller, and nobody writes after
+the return.
+"""
 import gc
 import os
 import signal
@@ -95,7 +97,8 @@ def test_errors_reach_the_caller_once_nobody_writes(threads, error, whose):
     assert seen.all()
 
 
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals that reach a waiting thread")
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals that reach a "
+                    "waiting thread")
 def test_an_interrupt_while_the_caller_waits_leaves_no_worker_writing(threads):
     threads(2)
     caller, busy, done = threading.main_thread(), [], []
@@ -195,7 +198,8 @@ raise SystemExit(os.waitstatus_to_exitcode(status))
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_after_a_fork_the_child_works():
-    done = subprocess.run([sys.executable, "-c", FORK], timeout=60, capture_output=True, encoding="utf-8")
+    done = subprocess.run([sys.executable, "-c", FORK], timeout=60, capture_output=True,
+                          encoding="utf-8")
     assert done.returncode == 0, done.stderr
 
 

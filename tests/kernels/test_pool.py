@@ -1,4 +1,6 @@
-"""Pooling: the naive twins, torch, who wins among equals, and a gradient for each pixel that a window saw."""
+"""Pooling: the naive twins, torch, who wins among equals, and a gradient for each pixel that a
+window saw.
+"""
 import numpy as np
 import pytest
 from guarded import guarded, same_bytes, surround, views
@@ -47,7 +49,8 @@ def test_equals_the_naive_twins_and_float64(rng, dtype, shape, size, stride, pad
     assert mean.dtype == dtype
     atol = 4 * np.finfo(dtype).eps * np.abs(x).max()
     np.testing.assert_allclose(mean, avg_pool2d_naive(x, size, stride, padding), rtol=0, atol=atol)
-    np.testing.assert_allclose(mean, avg_pool2d_naive(x.astype(np.float64), size, stride, padding), rtol=0, atol=atol)
+    np.testing.assert_allclose(mean, avg_pool2d_naive(x.astype(np.float64), size, stride, padding),
+                               rtol=0, atol=atol)
 
 
 def test_random_shapes(rng, dtype):
@@ -60,10 +63,13 @@ def test_random_shapes(rng, dtype):
         y, dx, mean, dmean = all_four(x, g, size, stride, padding)
         np.testing.assert_array_equal(y, max_pool2d_naive(x, size, stride, padding))
         wanted = avg_pool2d_naive(x.astype(np.float64), size, stride, padding)
-        np.testing.assert_allclose(mean, wanted, rtol=0, atol=4 * np.finfo(dtype).eps * np.abs(x).max())
+        np.testing.assert_allclose(mean, wanted, rtol=0,
+                                   atol=4 * np.finfo(dtype).eps * np.abs(x).max())
         size_of_sums = np.abs(g).sum() * np.abs(x).max() * 4 * np.finfo(dtype).eps
-        np.testing.assert_allclose((x * dmean).sum(dtype=float), (mean * g).sum(dtype=float), atol=size_of_sums)
-        np.testing.assert_allclose((x * dx).sum(dtype=float), (y * g).sum(dtype=float), atol=size_of_sums)
+        np.testing.assert_allclose((x * dmean).sum(dtype=float), (mean * g).sum(dtype=float),
+                                   atol=size_of_sums)
+        np.testing.assert_allclose((x * dx).sum(dtype=float), (y * g).sum(dtype=float),
+                                   atol=size_of_sums)
 
 
 @cases
@@ -71,7 +77,8 @@ def test_equals_torch(rng, dtype, shape, size, stride, padding):
     torch = pytest.importorskip("torch")
     x, g = draw(rng, dtype, shape, size, stride, padding)
     got = all_four(x, g, size, stride, padding)
-    for pool, y, dx in ((torch.nn.functional.max_pool2d, *got[:2]), (torch.nn.functional.avg_pool2d, *got[2:])):
+    for pool, y, dx in ((torch.nn.functional.max_pool2d, *got[:2]),
+                        (torch.nn.functional.avg_pool2d, *got[2:])):
         x_torch = torch.from_numpy(x.transpose(0, 3, 1, 2).copy()).requires_grad_()
         y_torch = pool(x_torch, size, stride, padding)
         y_torch.backward(torch.from_numpy(g.transpose(0, 3, 1, 2).copy()))
@@ -87,7 +94,8 @@ def test_the_first_of_equals_wins(dtype):
     assert not y.any()
     assert where[0, :, :, 0].tolist() == [[0, 2], [8, 10]]
     assert where[0, :, :, 1].tolist() == [[0, 2], [8, 10]]
-    y, where = max_pool2d(np.full((1, 2, 2, 1), -np.inf, dtype), 2)  # even where all are as small as can be
+    # even where all are as small as can be
+    y, where = max_pool2d(np.full((1, 2, 2, 1), -np.inf, dtype), 2)
     assert np.isneginf(y).all()
     assert where.tolist() == [[[[0]]]]
 
@@ -154,7 +162,8 @@ def test_reads_and_writes_nothing_outside(rng, dtype, monkeypatch, shape, size, 
 def test_any_layout_and_any_number_of_threads(rng, dtype, threads):
     arrays = draw(rng, dtype, (5, 7, 6, 3), 3, 2, 1)
     for x, g in zip(*(views(a) for a in arrays), strict=True):
-        for got, wanted in zip(all_four(x, g, 3, 2, 1), all_four(np.array(x), np.array(g), 3, 2, 1), strict=True):
+        for got, wanted in zip(all_four(x, g, 3, 2, 1), all_four(np.array(x), np.array(g), 3, 2, 1),
+                               strict=True):
             assert got.tobytes() == wanted.tobytes()
     same_bytes(threads, lambda: all_four(*arrays, 3, 2, 1))
 
@@ -180,8 +189,10 @@ def test_gradients_that_do_not_fit(dtype):
     with fails(ValueError, "avg_pool2d_grad: g", r"\(2, 2, 2, 3\)", r"\(1, 2, 2, 3\)"):
         avg_pool2d_grad(g[:1], x.shape, 2)
     _, where = max_pool2d(x, 2)
-    for bad_g, bad_shape in ((g[:1], x.shape), (g, (1, 4, 4, 3)), (g, (2, 4, 4, 2)), (g, (2, 3, 3, 3))):
-        with fails(ValueError, "max_pool2d_grad: ", "(does not belong to images|where: expected 0 to 8)"):
+    for bad_g, bad_shape in ((g[:1], x.shape), (g, (1, 4, 4, 3)), (g, (2, 4, 4, 2)),
+                             (g, (2, 3, 3, 3))):
+        with fails(ValueError, "max_pool2d_grad: ", "(does not belong to images|where: expected 0 "
+                   "to 8)"):
             max_pool2d_grad(bad_g, where, bad_shape)
     with fails(ValueError, "max_pool2d: x", "int64"):
         max_pool2d(np.ones((1, 4, 4, 1), np.int64), 2)

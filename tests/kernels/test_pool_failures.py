@@ -1,4 +1,6 @@
-"""The thread pool where something fails: nested calls, workers that end, threads that cannot start. Nothing hangs."""
+"""The thread pool where something fails: nested calls, workers that end, threads that cannot start.
+Nothing hangs.
+"""
 import os
 import queue
 import threading
@@ -26,7 +28,9 @@ def fresh_pool(monkeypatch):
 
 
 def in_time(call, seconds=20):
-    """call() on a thread of its own, and its error; a call that hangs fails the test instead of stopping it."""
+    """call() on a thread of its own, and its error; a call that hangs fails the test instead of
+    stopping it.
+    """
     results = []
 
     def record():
@@ -86,7 +90,8 @@ def test_an_error_inside_of_nested_calls_reaches_the_caller(threads):
 
 
 @pytest.mark.parametrize("broken", ["ends at once", "spin", "_take_a_core", "sched_getaffinity"])
-def test_a_worker_that_fails_outside_of_the_kernel_stops_nobody(threads, monkeypatch, fresh_pool, broken):
+def test_a_worker_that_fails_outside_of_the_kernel_stops_nobody(threads, monkeypatch, fresh_pool,
+                                                                broken):
     threads(3)
 
     real = getattr(module, broken, None)
@@ -162,7 +167,8 @@ def test_a_worker_that_comes_late_does_nothing():
 
 
 @pytest.mark.parametrize("place", ["_start_workers", "_take_a_core"])
-def test_an_interrupt_before_the_work_leaves_nothing_in_the_queue(threads, monkeypatch, fresh_pool, place):
+def test_an_interrupt_before_the_work_leaves_nothing_in_the_queue(threads, monkeypatch, fresh_pool,
+                                                                  place):
     threads(3)
 
     def interrupt(*_):

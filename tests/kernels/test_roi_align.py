@@ -1,4 +1,6 @@
-"""RoIAlign: a ramp is read exactly, cases by hand, the naive twin, what lies outside, borders and threads."""
+"""RoIAlign: a ramp is read exactly, cases by hand, the naive twin, what lies outside, borders and
+threads.
+"""
 import numpy as np
 import pytest
 from guarded import guarded, same_bytes, surround, views
@@ -22,7 +24,8 @@ def test_a_ramp_is_read_at_the_middles_of_the_bins():
     rows, columns = np.mgrid[:8, :9].astype(float)
     ramp = (columns + 10 * rows)[None, :, :, None]
     for samples in (1, 2, 3):
-        out = roi_align(ramp, np.array([[1.0, 2.0, 7.0, 5.0]]), np.array([0]), 3, samples)[0, :, :, 0]
+        out = roi_align(ramp, np.array([[1.0, 2.0, 7.0, 5.0]]), np.array([0]), 3, samples)[0, :, :,
+                                                                                           0]
         np.testing.assert_allclose(out, np.array([2.0, 4, 6]) + 10 * np.array([2.5, 3.5, 4.5])[:, None], rtol=1e-12)
 
 
@@ -39,18 +42,25 @@ def test_by_hand():
 
 
 def test_the_gradient_by_hand():
-    """A place at (0.25, 0.5) gives back (0.75, 0.25) of a half to each row; one outside gives nothing."""
+    """A place at (0.25, 0.5) gives back (0.75, 0.25) of a half to each row; one outside gives
+    nothing.
+    """
     g = np.ones((2, 1, 1, 1))
-    dx = roi_align_grad(g, np.array([[0.25, 0.5, 0.25, 0.5], [9, 9, 9, 9]]), np.array([0, 0]), (1, 2, 2, 1), 1)
+    dx = roi_align_grad(g, np.array([[0.25, 0.5, 0.25, 0.5], [9, 9, 9, 9]]), np.array([0, 0]),
+                        (1, 2, 2, 1), 1)
     np.testing.assert_allclose(dx[0, :, :, 0], [[0.375, 0.125], [0.375, 0.125]])
 
 
 def test_outside_the_map():
-    """Up to a pixel beyond the outermost the nearest is read, further out is 0; so is a place that is NaN."""
+    """Up to a pixel beyond the outermost the nearest is read, further out is 0; so is a place that
+    is NaN.
+    """
     x = np.arange(1.0, 5)[None, None, :, None]  # one row: 1 2 3 4
-    for at, wanted in [(-0.6, 1), (-1, 1), (-1.01, 0), (3.9, 4), (4, 4), (4.01, 0), (1e300, 0), (np.nan, 0)]:
+    for at, wanted in [(-0.6, 1), (-1, 1), (-1.01, 0), (3.9, 4), (4, 4), (4.01, 0), (1e300, 0),
+                       (np.nan, 0)]:
         assert roi_align(x, np.array([[at, 0, at, 0]]), np.array([0]), 1, 1).item() == wanted
-        assert roi_align(x, np.array([[1, 2 * at, 1, 2 * at]]), np.array([0]), 1, 1).item() == 2 * (-1 <= 2 * at <= 1)
+        assert roi_align(x, np.array([[1, 2 * at, 1, 2 * at]]), np.array([0]), 1,
+                         1).item() == 2 * (-1 <= 2 * at <= 1)
 
 
 @each_dtype
@@ -76,14 +86,16 @@ def test_a_map_of_one_pixel_and_no_boxes():
     x = np.full((2, 1, 1, 3), 4.0)
     assert (roi_align(x, np.array([[-0.5, -0.5, 0.5, 0.5]]), np.array([1]), 2) == 4).all()
     assert roi_align(x, np.zeros((0, 4)), np.zeros(0, int), 2).shape == (0, 2, 2, 3)
-    assert (roi_align_grad(np.zeros((0, 2, 2, 3)), np.zeros((0, 4)), np.zeros(0, int), x.shape) == 0).all()
+    assert (roi_align_grad(np.zeros((0, 2, 2, 3)), np.zeros((0, 4)), np.zeros(0, int), x.shape)
+            == 0).all()
 
 
 @each_dtype
 def test_same_bytes_for_any_number_of_threads(rng, dtype, threads):
     x, boxes, image = some(rng, dtype, r=90)
     g = rng.standard_normal((90, 3, 3, 5)).astype(dtype)
-    same_bytes(threads, lambda: (roi_align(x, boxes, image, 3), roi_align_grad(g, boxes, image, x.shape)))
+    same_bytes(threads, lambda: (roi_align(x, boxes, image, 3),
+                                 roi_align_grad(g, boxes, image, x.shape)))
 
 
 @each_dtype
@@ -102,7 +114,8 @@ def test_any_layout(rng):
     x, boxes, image = some(rng, np.float32, n=1)
     image[:] = 0
     for view in views(x):
-        np.testing.assert_array_equal(roi_align(view, boxes, image, 2), roi_align(x, boxes, image, 2))
+        np.testing.assert_array_equal(roi_align(view, boxes, image, 2),
+                                      roi_align(x, boxes, image, 2))
 
 
 def test_mistakes():

@@ -1,4 +1,6 @@
-"""What all fast kernels stand on: the vectors that a processor has, and panels whose last columns are zeros."""
+"""What all fast kernels stand on: the vectors that a processor has, and panels whose last columns
+are zeros.
+"""
 import numpy as np
 import pytest
 
@@ -6,15 +8,17 @@ from tinynnclr.kernels import target
 from tinynnclr.kernels.engine import simd
 
 
-@pytest.mark.parametrize(("features", "name", "expected"), [
-    ("+sse2,+avx,+avx2,+avx512f", "", (64, 8)), ("", "skylake-avx512", (64, 8)),
-    ("+sse2,+avx,+avx2", "", (32, 6)), ("", "haswell", (32, 6)), ("", "znver3", (32, 6)),
-    ("+neon", "", (16, 8)), ("", "apple-m1", (16, 8)),
-    ("+sse2,+avx", "", (16, 4)), ("", "nehalem", (16, 4)), ("", "generic", (16, 4)),
-    ("", "znver4", (64, 8)), ("", "znver5", (64, 8)), ("", "sapphirerapids", (64, 8)), ("", "x86-64-v4", (64, 8)),
-    ("", "x86-64-v3", (32, 6)),
-    ("", "alderlake", (32, 6)), ("", "x86-64", (16, 4)), ("", "sandybridge", (16, 4)), ("", "tremont", (16, 4)),
-])
+@pytest.mark.parametrize(("features", "name", "expected"),
+                         [("+sse2,+avx,+avx2,+avx512f", "", (64, 8)),
+                          ("", "skylake-avx512", (64, 8)), ("+sse2,+avx,+avx2", "", (32, 6)),
+                          ("", "haswell", (32, 6)), ("", "znver3", (32, 6)), ("+neon", "", (16, 8)),
+                          ("", "apple-m1", (16, 8)), ("+sse2,+avx", "", (16, 4)),
+                          ("", "nehalem", (16, 4)), ("", "generic", (16, 4)),
+                          ("", "znver4", (64, 8)), ("", "znver5", (64, 8)),
+                          ("", "sapphirerapids", (64, 8)), ("", "x86-64-v4", (64, 8)),
+                          ("", "x86-64-v3", (32, 6)), ("", "alderlake", (32, 6)),
+                          ("", "x86-64", (16, 4)), ("", "sandybridge", (16, 4)),
+                          ("", "tremont", (16, 4)),])
 def test_vectors_and_rows_of_a_tile(features, name, expected, monkeypatch):
     """As Numba is told by its own settings; without them it is the machine that is asked."""
     monkeypatch.setattr(simd, "get_host_cpu_features", lambda: features)
@@ -27,7 +31,8 @@ def test_vectors_and_rows_of_a_tile(features, name, expected, monkeypatch):
     assert simd._host() == expected
 
 
-@pytest.mark.parametrize(("features", "expected"), [("-avx512f", (32, 6)), ("-avx512f,-avx2", (16, 4))])
+@pytest.mark.parametrize(("features", "expected"), [("-avx512f", (32, 6)),
+                                                    ("-avx512f,-avx2", (16, 4))])
 def test_a_feature_that_is_switched_off_is_not_used(features, expected, monkeypatch):
     monkeypatch.setattr(simd.config, "CPU_NAME", "znver4")
     monkeypatch.setattr(simd.config, "CPU_FEATURES", features)
@@ -65,12 +70,16 @@ def test_panels_are_filled_up_with_zeros(rng, dtype, transposed):
     nr = 2 * simd.VECTOR_BYTES // np.dtype(dtype).itemsize
     for steps in (1, 3):
         for columns in (1, nr - 1, nr, nr + 1, (simd.PANELS + 1) * nr, (simd.PANELS + 2) * nr - 1):
-            b = rng.standard_normal((columns, steps) if transposed else (steps, columns)).astype(dtype)
+            b = rng.standard_normal((columns, steps) if transposed
+                                    else (steps, columns)).astype(dtype)
             panels = -(-columns // nr)
             out = np.full(panels * steps * nr + 5, np.nan, dtype)
-            simd.pack(b.reshape(-1), 0, *((1, steps) if transposed else (columns, 1)), steps, columns, out)
+            simd.pack(b.reshape(-1), 0, *((1, steps) if transposed else (columns, 1)), steps,
+                      columns, out)
             expected = np.zeros((steps, panels * nr), dtype)
             expected[:, :columns] = b.T if transposed else b
-            found = out[:panels * steps * nr].reshape(panels, steps, nr).transpose(1, 0, 2).reshape(steps, -1)
+            found = out[:panels * steps * nr].reshape(panels, steps, nr).transpose(1, 0,
+                                                                                   2).reshape(steps,
+                                                                                              -1)
             np.testing.assert_array_equal(found, expected)
             assert np.isnan(out[panels * steps * nr:]).all()

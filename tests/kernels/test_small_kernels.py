@@ -1,4 +1,6 @@
-"""Softmax cross-entropy, rows to length 1, the optimisers' updates, the mean over pixels: each against its twin."""
+"""Softmax cross-entropy, rows to length 1, the optimisers' updates, the mean over pixels: each
+against its twin.
+"""
 import numpy as np
 import pytest
 from one_line import fails
@@ -15,13 +17,15 @@ both = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f4", "f8
 
 def close(a, b, dtype, scale=1.0):
     assert a.dtype == dtype
-    np.testing.assert_allclose(a, b, rtol=30 * np.finfo(dtype).eps, atol=30 * scale * np.finfo(dtype).eps)
+    np.testing.assert_allclose(a, b, rtol=30 * np.finfo(dtype).eps,
+                               atol=30 * scale * np.finfo(dtype).eps)
 
 
 @both
 @pytest.mark.parametrize("shape", [(1, 1), (5, 3), (33, 70), (200, 1), (0, 4)])
 def test_cross_entropy_equals_its_twin(rng, dtype, shape):
-    logits, labels = 5 * rng.standard_normal(shape).astype(dtype), rng.integers(0, shape[1], shape[0])
+    logits, labels = 5 * rng.standard_normal(shape).astype(dtype), rng.integers(0, shape[1],
+                                                                                shape[0])
     losses, log_sums = kernels.cross_entropy(logits, labels)
     close(losses, cross_entropy_naive(logits.astype(np.float64), labels), dtype, 10)
     g = rng.standard_normal(shape[0]).astype(dtype)
@@ -103,7 +107,8 @@ def test_an_update_never_changes_a_copy(rng):
         update.sgd(w.T, np.ones((6, 4)), np.zeros((6, 4)), 0.1, 0.9, 0.0, False)
     with fails(ValueError, "update", "(4, 6)", "(6, 4)"):
         update.sgd(w, np.ones((6, 4)), np.zeros((4, 6)), 0.1, 0.9, 0.0, False)
-    update.sgd(w, np.ones((6, 4)).T, np.zeros((4, 6)), 0.1, 0.9, 0.0, False)  # a gradient may lie as it likes
+    # a gradient may lie as it likes
+    update.sgd(w, np.ones((6, 4)).T, np.zeros((4, 6)), 0.1, 0.9, 0.0, False)
 
 
 @both
@@ -125,7 +130,9 @@ def test_the_mean_over_no_pixels():
 @both
 @pytest.mark.parametrize("items", [1, 2, 7])
 def test_a_batch_of_products_is_product_by_product(rng, dtype, items, threads):
-    a, b = rng.standard_normal((items, 9, 33)).astype(dtype), rng.standard_normal((items, 33, 40)).astype(dtype)
+    a, b = rng.standard_normal((items, 9, 33)).astype(dtype), rng.standard_normal((items, 33,
+                                                                                   40)).astype(
+            dtype)
     wanted, seen = np.stack([kernels.matmul(x, y) for x, y in zip(a, b, strict=True)]), []
     for n in (1, 2, 3):
         threads(n)
@@ -149,6 +156,7 @@ def test_the_largest_number_that_counts():
 
 
 def test_cross_entropy_says_which_labels_it_takes():
-    assert kernels.cross_entropy(np.zeros((2, 4)), np.array([1, 2]))[0] == pytest.approx(np.log([4, 4]))
+    assert kernels.cross_entropy(np.zeros((2, 4)),
+                                 np.array([1, 2]))[0] == pytest.approx(np.log([4, 4]))
     with fails(ValueError, "cross_entropy: expected 2 labels in 0 to 3, got"):
         kernels.cross_entropy(np.zeros((2, 4)), np.array([1, 4]))

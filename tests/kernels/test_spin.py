@@ -1,4 +1,6 @@
-"""Waiting on a number in memory: it ends when the number is there or the looks are over, and says which."""
+"""Waiting on a number in memory: it ends when the number is there or the looks are over, and says
+which.
+"""
 import threading
 
 import numpy as np
@@ -25,7 +27,8 @@ def test_another_thread_ends_the_wait():
     waiting = threading.Thread(target=spin, args=(announce, counter, 1, 1 << 40, 0), daemon=True)
     spin(counters()[0], counter, 0, 1, 0)  # compiled
     waiting.start()
-    assert spin(counters()[0], announce, 1, 1 << 40, 0)  # it has begun, and holds no lock of the interpreter
+    # it has begun, and holds no lock of the interpreter
+    assert spin(counters()[0], announce, 1, 1 << 40, 0)
     assert waiting.is_alive()
     counter[0] = 1
     waiting.join(5)

@@ -1,4 +1,6 @@
-"""Winograd's convolutions: the plain products in float64, odd sizes, threads, borders, and which shapes go this way."""
+"""Winograd's convolutions: the plain products in float64, odd sizes, threads, borders, and which
+shapes go this way.
+"""
 import numpy as np
 import pytest
 from guarded import guarded, same_bytes, surround
@@ -31,7 +33,9 @@ def always(monkeypatch):
 @shapes
 @dtypes
 def test_equals_float64(always, rng, dtype, x_shape, w_shape, stride):
-    """To a few roundings of the largest sum of magnitudes: within a tile, what is large is taken away again."""
+    """To a few roundings of the largest sum of magnitudes: within a tile, what is large is taken
+    away again.
+    """
     arrays = draw(rng, dtype, x_shape, w_shape, stride, 1)
     wanted = reference(*(a.astype(np.float64) for a in arrays), stride, 1)
     sizes = reference(*(np.abs(a).astype(np.float64) for a in arrays), stride, 1)
@@ -51,7 +55,9 @@ def test_the_gradients_are_adjoint(always, rng, x_shape, w_shape, stride):
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_the_matrices_are_a_convolution(stride):
-    """One dimension: A (the products of T d and G w) is the two outputs, for each pixel and each weight alone."""
+    """One dimension: A (the products of T d and G w) is the two outputs, for each pixel and each
+    weight alone.
+    """
     t, g, a, patch = ((winograd_tiles.T1, winograd_tiles.G1, winograd_tiles.A1, 4),
                       (winograd_tiles.T2, winograd_tiles.G2, winograd_tiles.A2, 5))[stride - 1]
     owner = np.repeat(np.arange(len(winograd.PIECES[stride])), winograd.PIECES[stride])
@@ -70,7 +76,8 @@ def test_same_bytes_for_any_number_of_threads(always, rng, dtype, threads, case)
 
 @shapes
 @dtypes
-def test_reads_and_writes_nothing_outside(always, rng, dtype, monkeypatch, x_shape, w_shape, stride):
+def test_reads_and_writes_nothing_outside(always, rng, dtype, monkeypatch, x_shape, w_shape,
+                                          stride):
     arrays = draw(rng, dtype, x_shape, w_shape, stride, 1)
     wanted = all_three(*arrays, stride, 1)
     insides, wholes = zip(*map(surround, arrays), strict=True)
@@ -86,7 +93,9 @@ def test_reads_and_writes_nothing_outside(always, rng, dtype, monkeypatch, x_sha
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_what_is_not_finite_reaches_all_that_it_meets(always, rng, bad, stride):
-    """It also spoils the rest of its tiles, where plain products would not: training stops all the same."""
+    """It also spoils the rest of its tiles, where plain products would not: training stops all the
+    same.
+    """
     x, weight, g = draw(rng, np.float32, (2, 9, 9, 16), (3, 3, 16, 16), stride, 1)
     x[0, 3, 4, 5] = bad
     with np.errstate(invalid="ignore"):
@@ -129,7 +138,8 @@ def test_linear(rng, dtype, count):
         _mix(out, outs, x, ins, count, times, out_steps, in_steps)
 
     x, out = rng.standard_normal(400).astype(dtype), np.zeros(400, dtype)
-    outs, ins, out_steps, in_steps = np.array([[0, 100, 200], [5, 90, 210], [40, 41, 42], [37, 3, 50]])
+    outs, ins, out_steps, in_steps = np.array([[0, 100, 200], [5, 90, 210], [40, 41, 42],
+                                               [37, 3, 50]])
     wanted = out.copy()
     for m in range(2):
         a, b, c = (x[i + m * s:][:count] for i, s in zip(ins, in_steps, strict=True))

@@ -1,4 +1,6 @@
-"""Average precision: worked out by hand, and as pycocotools has it on the same random things; PCK by hand."""
+"""Average precision: worked out by hand, and as pycocotools has it on the same random things; PCK
+by hand.
+"""
 import contextlib
 import io
 
@@ -13,8 +15,10 @@ FAR = [60.0, 60, 62, 62]
 
 def marks(boxes, scenes=None, labels=None, scores=None):
     zeros = np.zeros(len(boxes), int)
-    return Marks(zeros if scenes is None else np.array(scenes), zeros if labels is None else np.array(labels),
-                 np.array(boxes, float).reshape(-1, 4), None if scores is None else np.array(scores, float))
+    return Marks(zeros if scenes is None else np.array(scenes),
+                 zeros if labels is None else np.array(labels),
+                 np.array(boxes, float).reshape(-1, 4),
+                 None if scores is None else np.array(scores, float))
 
 
 def ap(true, found, classes=1):
@@ -39,7 +43,8 @@ def test_masks_overlap_by_their_pixels():
 def test_a_box_and_its_mask_agree(rng):
     boxes = np.sort(rng.integers(0, 12, (9, 2, 2)), axis=1).reshape(9, 4)
     rows, columns = np.mgrid[:12, :12]
-    masks = np.array([(x0 <= columns) & (columns < x1) & (y0 <= rows) & (rows < y1) for x0, y0, x1, y1 in boxes])
+    masks = np.array([(x0 <= columns) & (columns < x1) & (y0 <= rows) & (rows < y1) for x0, y0, x1,
+                      y1 in boxes])
     np.testing.assert_allclose(box_overlap(boxes, boxes), mask_overlap(masks, masks), atol=1e-12)
 
 
@@ -66,7 +71,9 @@ def test_one_of_two_found_after_a_wrong_one():
 
 
 def test_precision_never_rises_again():
-    """Right, wrong, right, of 2 things: precision 1, 1/2, 2/3 reads as 1 up to recall 1/2 and 2/3 beyond."""
+    """Right, wrong, right, of 2 things: precision 1, 1/2, 2/3 reads as 1 up to recall 1/2 and 2/3
+    beyond.
+    """
     true = marks([[0, 0, 9, 9], [20, 20, 29, 29]])
     found = ap(true, marks([true.shapes[0], FAR, true.shapes[1]], scores=[0.9, 0.8, 0.7]))
     np.testing.assert_allclose(found, (51 + 50 * 2 / 3) / 101)
@@ -98,7 +105,9 @@ def test_found_things_need_scores():
 
 
 def scene_of_things(rng, scenes=12, classes=3, size=40):
-    """True things, and found ones: near a true one, or anywhere and less sure; few scores, so that there are ties."""
+    """True things, and found ones: near a true one, or anywhere and less sure; few scores, so that
+    there are ties.
+    """
     def boxes(n):
         corners = np.stack([rng.integers(0, size - 16, (n, 2)), np.zeros((n, 2), int)], 1)
         corners[:, 1] = corners[:, 0] + rng.integers(5, 16, (n, 2))
@@ -111,7 +120,8 @@ def scene_of_things(rng, scenes=12, classes=3, size=40):
     moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 1)
     labels = np.where(rng.random(150) < 0.8, true.labels[near], rng.integers(0, classes, 150))
     found = Marks(np.concatenate([true.scenes[near], rng.integers(0, scenes, 80)]),
-                  np.concatenate([labels, rng.integers(0, classes, 80)]), np.concatenate([moved, boxes(80)]),
+                  np.concatenate([labels, rng.integers(0, classes, 80)]),
+                  np.concatenate([moved, boxes(80)]),
                   np.round(np.concatenate([rng.random(150), rng.random(80) ** 2]), 1))
     order = np.argsort(found.scenes, kind="stable")
     return true, Marks(*(field[order] for field in found))
@@ -119,37 +129,44 @@ def scene_of_things(rng, scenes=12, classes=3, size=40):
 
 def as_masks(marks, rng, size=40):
     rows, columns = np.mgrid[:size, :size]
-    masks = np.array([(x0 <= columns) & (columns < x1) & (y0 <= rows) & (rows < y1) for x0, y0, x1, y1 in marks.shapes])
+    masks = np.array([(x0 <= columns) & (columns < x1) & (y0 <= rows) & (rows < y1) for x0, y0, x1,
+                      y1 in marks.shapes])
     masks &= rng.random(masks.shape) < 0.97
-    masks[np.arange(len(masks)), marks.shapes[:, 1].astype(int).clip(0), marks.shapes[:, 0].astype(int).clip(0)] = True
+    masks[np.arange(len(masks)), marks.shapes[:, 1].astype(int).clip(0),
+          marks.shapes[:, 0].astype(int).clip(0)] = True
     return marks._replace(shapes=masks)
 
 
 def by_pycocotools(true, found, kind, classes):
     """(10, classes) of COCOeval: x, y, w, h for boxes, run lengths for masks."""
-    coco, evaluate, mask = (pytest.importorskip(f"pycocotools.{name}") for name in ("coco", "cocoeval", "mask"))
+    coco, evaluate, mask = (pytest.importorskip(f"pycocotools.{name}") for name
+                            in ("coco", "cocoeval", "mask"))
 
     def entry(i, marks):
         shape = marks.shapes[i]
-        row = {"image_id": int(marks.scenes[i]), "category_id": int(marks.labels[i]) + 1, "id": i + 1, "iscrowd": 0}
+        row = {"image_id": int(marks.scenes[i]), "category_id": int(marks.labels[i]) + 1,
+               "id": i + 1, "iscrowd": 0}
         if marks.scores is not None:
             row["score"] = float(marks.scores[i])
         if kind == "bbox":
             x0, y0, x1, y1 = shape.tolist()
             return {**row, "bbox": [x0, y0, x1 - x0, y1 - y0], "area": (x1 - x0) * (y1 - y0)}
-        return {**row, "segmentation": mask.encode(np.asfortranarray(shape.astype(np.uint8))), "area": int(shape.sum())}
+        return {**row, "segmentation": mask.encode(np.asfortranarray(shape.astype(np.uint8))),
+                "area": int(shape.sum())}
 
     with contextlib.redirect_stdout(io.StringIO()):
         truth = coco.COCO()
-        truth.dataset = {"images": [{"id": i, "height": 40, "width": 40} for i in range(12)], "info": {},
-                         "categories": [{"id": c + 1, "name": str(c)} for c in range(classes)],
+        truth.dataset = {"images": [{"id": i, "height": 40, "width": 40} for i in range(12)],
+                         "info": {}, "categories": [{"id": c + 1, "name": str(c)} for c
+                                                    in range(classes)],
                          "annotations": [entry(i, true) for i in range(len(true.scenes))]}
         truth.createIndex()
         results = truth.loadRes([entry(i, found) for i in range(len(found.scenes))])
         judge = evaluate.COCOeval(truth, results, kind)
         judge.evaluate()
         judge.accumulate()
-    precision = judge.eval["precision"][:, :, :, 0, 2]  # (overlaps, recalls, classes), things of any size, 100 of them
+    # (overlaps, recalls, classes), things of any size, 100 of them
+    precision = judge.eval["precision"][:, :, :, 0, 2]
     return np.where(precision[:, 0] < 0, np.nan, precision.mean(1))
 
 

@@ -21,7 +21,8 @@ def calls(monkeypatch):
     found = []
     for name in ("judge_pixels", "judge_encoder"):
         judge = getattr(floor_cache, name)
-        monkeypatch.setattr(floor_cache, name, lambda *a, judge=judge, name=name: found.append(name) or judge(*a))
+        monkeypatch.setattr(floor_cache, name, lambda *a, judge=judge,
+                            name=name: found.append(name) or judge(*a))
     return found
 
 
@@ -41,7 +42,8 @@ def test_they_are_those_of_a_run(tmp_path, calls):
 def test_once(tmp_path, calls):
     first = floors(tmp_path / "f")
     assert sorted(calls) == ["judge_encoder", "judge_pixels"]
-    assert floors(tmp_path / "f") == floors(tmp_path / "f", method="simclr", epochs=9, lr=1.0, threads=1) == first
+    assert floors(tmp_path / "f") == floors(tmp_path / "f", method="simclr", epochs=9, lr=1.0,
+                                            threads=1) == first
     assert len(calls) == 2
 
 

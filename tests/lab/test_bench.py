@@ -55,11 +55,12 @@ def short(monkeypatch):
 
 def test_rows_hold_together(tmp_path, capsys, short):
     out, picture = tmp_path / "bench.json", tmp_path / "roofline.png"
-    status, printed, _ = run(capsys, "bench", "--quick", "--against", "numpy", "--json", out, "--roofline", picture)
+    status, printed, _ = run(capsys, "bench", "--quick", "--against", "numpy", "--json", out,
+                             "--roofline", picture)
     assert status == 0
     rows = json.loads(out.read_bytes())
-    assert {"matmul", "conv forward", "conv grad_input", "conv grad_weight", "search", "views", "step"} == {
-        row["measure"] for row in rows}
+    assert {"matmul", "conv forward", "conv grad_input", "conv grad_weight", "search", "views",
+            "step"} == {row["measure"] for row in rows}
     for row in rows:
         assert row.keys() >= KEYS
         assert row["ours_s"] > 0
@@ -75,7 +76,8 @@ def test_rows_hold_together(tmp_path, capsys, short):
 
 
 def test_only_some_measures(tmp_path, capsys, short):
-    status, _, _ = run(capsys, "bench", "--quick", "--only", "search", "--against", "numpy", "--json", tmp_path / "b")
+    status, _, _ = run(capsys, "bench", "--quick", "--only", "search", "--against", "numpy",
+                       "--json", tmp_path / "b")
     assert status == 0
     assert {row["measure"] for row in json.loads((tmp_path / "b").read_bytes())} == {"search"}
 
@@ -95,7 +97,8 @@ def test_a_measure_that_does_not_exist_is_one_line(capsys):
 
 
 def test_a_peer_that_is_not_installed_is_named(monkeypatch, capsys):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "faiss" else object())
+    monkeypatch.setattr(importlib.util, "find_spec",
+                        lambda name: None if name == "faiss" else object())
     assert report.installed(["numpy", "faiss"]) == {"numpy"}
     assert capsys.readouterr().err == "faiss: not installed, skipped (pip install faiss-cpu)\n"
 
@@ -115,7 +118,9 @@ def test_threads_are_put_back_after_the_run_on_one(threads):
 
 
 def test_operations_of_a_step_are_those_of_its_products():
-    """Width 1, one image: three 3x3 products a layer (two in the first), three a linear layer, and the search."""
+    """Width 1, one image: three 3x3 products a layer (two in the first), three a linear layer, and
+    the search.
+    """
     convolutions = 9 * (2 * 32 * 32 * 3 * 1 + 3 * (16 * 16 * 1 * 2 + 8 * 8 * 2 * 4 + 4 * 4 * 4 * 8))
     linear = 3 * (8 * 256 + 256 * 256 + 256 * 128 + 128 * 256 + 256 * 128)
     assert flops(1, 1) == 2 * 2 * (convolutions + linear + 16384 * 128)

@@ -1,4 +1,6 @@
-"""`tinynnclr compare` as a user meets it: all it leaves, stopped and gone on with, and one line for every mistake."""
+"""`tinynnclr compare` as a user meets it: all it leaves, stopped and gone on with, and one line for
+every mistake.
+"""
 import csv
 import json
 import os
@@ -20,7 +22,8 @@ from tinynnclr.methods import METHODS
 from tinynnclr.storage import checkpoint
 from tinynnclr.train import loop, run_dir
 
-OPTIONS = [*TRAIN[1:], "--threads", "1", "--clusters", "5"]  # the data set, and what makes a run take a part of a second
+# the data set, and what makes a run take a part of a second
+OPTIONS = [*TRAIN[1:], "--threads", "1", "--clusters", "5"]
 ARMS = ["nnclr", "simclr:lr=0.1", "simclr"]
 COMPARE = ["compare", *OPTIONS, "--methods", ",".join(ARMS), "--seeds", "2"]
 OUT = Path("runs") / "compare-folder-pictures"
@@ -55,7 +58,8 @@ def here(home, tmp_path, monkeypatch, threads):
 def trained(monkeypatch):
     """The folders of the runs that were trained."""
     found, train_into = [], run_dir.train_into
-    monkeypatch.setattr(run_dir, "train_into", lambda folder, *a: found.append(folder.name) or train_into(folder, *a))
+    monkeypatch.setattr(run_dir, "train_into", lambda folder,
+                        *a: found.append(folder.name) or train_into(folder, *a))
     return found
 
 
@@ -66,27 +70,32 @@ def rows(out=OUT):
 
 def timeless(out=OUT):
     """compare.csv without the columns of times, and the two tables' columns that tell none."""
-    table = [line.split("|")[:-2] for line in (out / "compare.md").read_text(encoding="utf-8").splitlines()
-             if line.startswith("| ")]
+    table = [line.split("|")[:-2] for line in (out
+                                               / "compare.md").read_text(
+            encoding="utf-8").splitlines() if line.startswith("| ")]
     return [[v for k, v in row.items() if k not in CLOCK] for row in rows(out)], table
 
 
 def test_what_it_leaves(here):
     assert sorted(os.listdir(OUT)) == sorted([*OUTPUTS, "floors.json", *FOLDERS])
-    assert all(sorted(os.listdir(OUT / name)) == ["checkpoint.npz", "metrics.csv", "result.json"] for name in FOLDERS)
+    assert all(sorted(os.listdir(OUT / name)) == ["checkpoint.npz", "metrics.csv", "result.json"]
+               for name in FOLDERS)
     results = {name: json.loads((OUT / name / "result.json").read_bytes()) for name in FOLDERS}
     table, listed = rows(), json.loads((OUT / "compare.json").read_bytes())
-    assert [(row["arm"], row["seed"]) for row in table] == [(arm, seed) for seed in "01" for arm in ARMS]  # balanced
+    # balanced
+    assert [(row["arm"], row["seed"]) for row in table] == [(arm, seed) for seed in "01" for arm
+                                                            in ARMS]
     for row, item in zip(table, listed, strict=True):
         result = results[f"{row['arm'].replace(':', '-').replace('=', '_')}-{row['seed']}"]
-        for key in ("method", "dataset", "encoder", "seed", "epochs", "steps", "knn", "linear", *CLOCK):
+        for key in ("method", "dataset", "encoder", "seed", "epochs", "steps", "knn", "linear",
+                    *CLOCK):
             assert row[key] == str(result[key])
         assert item["arm"] == row["arm"]
         assert {k: v for k, v in item.items() if k in result and k != "config"} == {
             k: v for k, v in result.items() if k != "config"}
         assert item["config"] == {k: v for k, v in result["config"].items() if k != "data_dir"}
         assert bool(row["neighbor_accuracy"]) == (row["method"] == "nnclr")
-        assert row["embedding_variance"] == f"{item['last_epoch']['spread']:.6g}"
+        assert row["embedding_variance"] == f"{item['last_epoch']['embedding_variance']:.6g}"
     assert results["simclr-lr_0.1-1"]["config"]["lr"] == 0.1
     assert results["simclr-1"]["config"]["lr"] is None
     assert results["nnclr-1"]["config"]["seed"] == 1
@@ -96,7 +105,8 @@ def test_what_it_leaves(here):
 
 def test_the_page(here):
     page = (OUT / "compare.md").read_text(encoding="utf-8")
-    means = [100 * sum(float(row["knn"]) for row in rows() if row["arm"] == arm) / 2 for arm in ARMS]
+    means = [100 * sum(float(row["knn"]) for row in rows() if row["arm"] == arm) / 2 for arm
+             in ARMS]
     lines = [line for line in page.splitlines() if line.startswith("| ") and "%" in line]
     assert len(lines) == len(ARMS) + 2
     shown = {line.split("|")[1].strip(): float(line.split("|")[4].split("%")[0]) for line in lines}
@@ -112,8 +122,10 @@ def test_the_page(here):
 
 def test_a_run_in_it_is_one_of_train(here, capsys):
     """And so can be drawn, or judged again."""
-    assert run(capsys, "train", *OPTIONS, "--method", "simclr", "--seed", "1", "--no-plots", "--out", "alone")[0] == 0
-    alone, ours = (json.loads((folder / "result.json").read_bytes()) for folder in (Path("alone"), OUT / "simclr-1"))
+    assert run(capsys, "train", *OPTIONS, "--method", "simclr", "--seed", "1", "--no-plots",
+               "--out", "alone")[0] == 0
+    alone, ours = (json.loads((folder / "result.json").read_bytes()) for folder
+                   in (Path("alone"), OUT / "simclr-1"))
     timeless_keys = [k for k in alone if k not in (*CLOCK, "evaluation_seconds")]
     assert list(alone) == list(ours)
     assert [alone[k] for k in timeless_keys] == [ours[k] for k in timeless_keys]
@@ -130,7 +142,8 @@ def test_a_finished_comparison_trains_nothing(here, capsys, trained):
 def test_more_arms_and_seeds(here, capsys, trained, count):
     methods = count(["nnclr", "byol"], [name for name in METHODS if name != "oracle_nnclr"])
     given = count("nnclr,byol", "all")
-    flags = ["--methods", f"{given},simclr:lr=0.1", "--seeds", "3", "--data-dir", "elsewhere", "--threads", "2"]
+    flags = ["--methods", f"{given},simclr:lr=0.1", "--seeds", "3", "--data-dir", "elsewhere",
+             "--threads", "2"]
     status, out, err = run(capsys, "compare", *OPTIONS, *flags)
     assert status == 0
     names = [f"{arm}-{seed}" for seed in range(3) for arm in (*methods, "simclr-lr_0.1")]
@@ -144,7 +157,8 @@ def test_floors_are_judged_once(here, capsys, monkeypatch):
     calls = []
     for name in ("judge_pixels", "judge_encoder"):
         judge = getattr(floor_cache, name)
-        monkeypatch.setattr(floor_cache, name, lambda *a, judge=judge, name=name: calls.append(name) or judge(*a))
+        monkeypatch.setattr(floor_cache, name, lambda *a, judge=judge,
+                            name=name: calls.append(name) or judge(*a))
     assert run(capsys, *COMPARE, "--out", "new")[0] == 0
     assert sorted(calls) == ["judge_encoder", "judge_encoder", "judge_pixels"]  # two seeds
     shutil.rmtree("new/simclr-1")
@@ -197,10 +211,13 @@ def test_stopped_and_gone_on_with(name, here, capsys, monkeypatch, trained):
 
 
 def test_judged_before_it_was_through(here, capsys, trained):
-    """`tinynnclr evaluate` after an interrupt leaves a result.json that is not the last; lost metrics come back."""
+    """`tinynnclr evaluate` after an interrupt leaves a result.json that is not the last; lost
+    metrics come back.
+    """
     before = timeless()
     path = OUT / "simclr-0" / "result.json"
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), "epochs": 1, "knn": 0.0}), encoding="utf-8")
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "epochs": 1, "knn": 0.0}),
+                    encoding="utf-8")
     (OUT / "nnclr-1" / "metrics.csv").unlink()
     assert run(capsys, *COMPARE)[0] == 0
     assert trained == ["simclr-0", "nnclr-1"]
@@ -211,25 +228,29 @@ def test_an_arm_that_diverges(here, capsys):
     flags = [*COMPARE, "--methods", f"simclr:lr=1e30,{','.join(ARMS)}"]
     status, out, err = run(capsys, *flags)
     assert status == 1
-    assert err.splitlines()[-1] == ("tinynnclr compare: 2 of 8 runs failed, as told above: simclr:lr=1e30, seed 0; "
-                                    "simclr:lr=1e30, seed 1")
+    assert err.splitlines()[-1] == ("tinynnclr compare: 2 of 8 runs failed, as told above: "
+                                    "simclr:lr=1e30, seed 0; simclr:lr=1e30, seed 1")
     assert "] simclr:lr=1e30, seed 0: failed: step 2, epoch 1: the loss is not finite" in out
     assert [row["arm"] for row in rows()] == 2 * ARMS
     page = (OUT / "compare.md").read_text(encoding="utf-8")
     assert "\nFailed: simclr:lr=1e30, seed 1: step 2, epoch 1: the loss is not finite" in page
     assert "So far" not in page
-    status, out, err = run(capsys, *COMPARE, "--methods", "simclr", "--lr", "1e30", "--seeds", "1", "--out", "wild")
+    status, out, err = run(capsys, *COMPARE, "--methods", "simclr", "--lr", "1e30", "--seeds", "1",
+                           "--out", "wild")
     assert (status, os.listdir("wild/simclr-0")) == (1, ["checkpoint.npz"])
     assert "compare.md" not in out
     assert sorted(os.listdir("wild")) == ["floors.json", "simclr-0"]
-    assert run(capsys, *COMPARE, "--methods", "simclr", "--seeds", "1", "--out", "wild")[0] == 0  # no step was saved
+    # no step was saved
+    assert run(capsys, *COMPARE, "--methods", "simclr", "--seeds", "1", "--out", "wild")[0] == 0
 
 
 def test_a_methods_own_defaults_and_whose_knob_wins(here, capsys):
-    flags = ["--methods", "nnclr,moco,moco:temperature=0.3", "--warmup", "0.2", "--seeds", "5,", "--out", "new"]
+    flags = ["--methods", "nnclr,moco,moco:temperature=0.3", "--warmup", "0.2", "--seeds", "5,",
+             "--out", "new"]
     assert run(capsys, "compare", *OPTIONS, *flags)[0] == 0
     configs = [item["config"] for item in json.loads(Path("new/compare.json").read_bytes())]
-    assert [(c["temperature"], c["warmup"], c["seed"]) for c in configs] == [(t, 0.2, 5) for t in (0.15, 0.1, 0.3)]
+    assert [(c["temperature"], c["warmup"], c["seed"]) for c in configs] == [(t, 0.2, 5) for t
+                                                                             in (0.15, 0.1, 0.3)]
 
 
 def test_durations():
@@ -239,25 +260,31 @@ def test_durations():
 
 # ---------------------------------------------------------------- mistakes
 
-MISTAKES = {
-    "unknown method": (["--methods", "nnclr,simclear"], "got 'simclear', did you mean simclr?"),
-    "unknown option": (["--methods", "nnclr:neighbours=false"],
-                     "nnclr has no option 'neighbours', did you mean neighbors?"),
-    "bad value": (["--methods", "nnclr:lr=fast"], "nnclr:lr=fast: lr: expected float, got 'fast'"),
-    "out of range": (["--methods", "nnclr:temperature=0"], "arm nnclr:temperature=0: temperature: expected above 0"),
-    "bad choice": (["--methods", "moco:anneal=liner"], "expected one of none, linear", "did you mean linear?"),
-    "a option of all": (["--methods", "nnclr:seed=3"], "seed is the same for all arms"),
-    "the same twice": (["--methods", "nnclr,nnclr:top_k=1"], "nnclr and nnclr:top_k=1 are the same run"),
-    "no seeds": (["--seeds", "0"], "--seeds: expected a count", "got '0'"),
-    "method": (["--method", "nnclr"], "tinynnclr compare: unknown flag --method, did you mean --methods?"),
-    "seed": (["--seed", "1"], "unknown flag --seed, did you mean --seeds?"),
-    "unknown data": (["--dataset", "toybix"], "got 'toybix', did you mean toybox?"),
-    "too large a batch": (["--methods", "nnclr,nnclr:batch_size=99", "--out", "new"],
-                          "arm nnclr:batch_size=99: batch_size", "76"),
-    "another option": (["--epochs", "3"], "nnclr-0 holds a run with epochs 2, and now it is 3: give 2 again, name"),
-    "another judge": (["--knn-k", "4"], "with knn_k 3, and now it is 4"),
-    "a file": (["--out", "pictures/class0/0.png"], "--out", "cannot write there"),
-}
+MISTAKES = {"unknown method": (["--methods", "nnclr,simclear"], "got 'simclear', did you mean "
+                               "simclr?"),
+            "unknown option": (["--methods", "nnclr:neighbours=false"],
+                               "nnclr has no option 'neighbours', did you mean neighbors?"),
+            "bad value": (["--methods", "nnclr:lr=fast"], "nnclr:lr=fast: lr: expected float, got "
+                          "'fast'"), "out of range": (["--methods", "nnclr:temperature=0"],
+                                                      "arm nnclr:temperature=0: temperature: "
+                                                      "expected above 0"),
+            "bad choice": (["--methods", "moco:anneal=liner"], "expected one of none, linear",
+                           "did you mean linear?"),
+            "a option of all": (["--methods", "nnclr:seed=3"], "seed is the same for all arms"),
+            "the same twice": (["--methods", "nnclr,nnclr:top_k=1"], "nnclr and nnclr:top_k=1 are "
+                               "the same run"), "no seeds": (["--seeds", "0"],
+                                                             "--seeds: expected a count",
+                                                             "got '0'"),
+            "method": (["--method", "nnclr"], "tinynnclr compare: unknown flag --method, did you "
+                       "mean --methods?"), "seed": (["--seed", "1"], "unknown flag --seed, did you "
+                                                    "mean --seeds?"),
+            "unknown data": (["--dataset", "toybix"], "got 'toybix', did you mean toybox?"),
+            "too large a batch": (["--methods", "nnclr,nnclr:batch_size=99", "--out", "new"],
+                                  "arm nnclr:batch_size=99: batch_size", "76"),
+            "another option": (["--epochs", "3"], "nnclr-0 holds a run with epochs 2, and now it "
+                               "is 3: give 2 again, name"),
+            "another judge": (["--knn-k", "4"], "with knn_k 3, and now it is 4"),
+            "a file": (["--out", "pictures/class0/0.png"], "--out", "cannot write there"),}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -273,24 +300,30 @@ def test_one_line(name, here, capsys, trained):
 
 
 def test_what_is_in_a_folder(here, capsys):
-    """A run that was begun with another option, one of another version, and things that are no run: a line each."""
+    """A run that was begun with another option, one of another version, and things that are no run:
+    a line each.
+    """
     (OUT / "simclr-1" / "result.json").unlink()
     assert "simclr-1 holds a run with warmup 0.05, and now it is 0.5" in run(
         capsys, *COMPARE, "--methods", "simclr", "--seeds", "1,", "--warmup", "0.5")[2]
     result = json.loads((OUT / "nnclr-0" / "result.json").read_bytes())
-    for text, words in ((json.dumps({**result, "config": {"gone": 1}}), "nnclr-0: a run of another version"),
-                        ("{", "result.json is damaged: delete it"), ("[]", "result.json is damaged: delete it")):
+    for text, words in ((json.dumps({**result, "config": {"gone": 1}}),
+                         "nnclr-0: a run of another version"),
+                        ("{", "result.json is damaged: ""delete it"),
+                        ("[]", "result.json is damaged: delete it")):
         (OUT / "nnclr-0" / "result.json").write_text(text, encoding="utf-8")
         status, out, err = run(capsys, *COMPARE)
         assert (status, out, err.count("\n"), words in err) == (2, "", 1, True)
     (OUT / "nnclr-0" / "result.json").unlink()
     checkpoint.save(OUT / "nnclr-0" / "checkpoint.npz", {}, {"step": 3})
     status, out, err = run(capsys, *COMPARE)
-    assert (status, out, err) == (2, "", f"tinynnclr compare: {OUT / 'nnclr-0' / 'checkpoint.npz'} holds no run\n")
+    assert (status, out, err) == (2, "", f"tinynnclr compare: {OUT / 'nnclr-0' / 'checkpoint.npz'} "
+                                  "holds no run\n")
 
 
 def test_help(capsys):
     status, out, _ = run(capsys, "compare", "--help")
     assert status == 0
-    assert all(word in out for word in ("--methods ARMS", "--seeds SEEDS", "--epochs INT", *METHODS))
+    assert all(word in out for word in ("--methods ARMS", "--seeds SEEDS", "--epochs INT",
+                                        *METHODS))
     assert "--seed INT" not in out

@@ -1,4 +1,6 @@
-"""Boxes, masks and key points: targets and losses by double loops, read-outs by hand, and a detector that learns."""
+"""Boxes, masks and key points: targets and losses by double loops, read-outs by hand, and a
+detector that learns.
+"""
 import json
 
 import numpy as np
@@ -8,7 +10,7 @@ from small import random_data, small_config
 from tqdm import tqdm
 
 from tinynnclr import Tensor
-from tinynnclr.lab.detection import centre_head, detector, feature_map, judge, keypoints, masks, playroom
+from tinynnclr.lab.detection import centre_head, detector, evaluate, feature_map, keypoints, masks, playroom
 from tinynnclr.lab.plots.detection import draw_dense
 from tinynnclr.lab.protocols.context import EvalContext
 from tinynnclr.lab.registry import evaluate_into
@@ -47,14 +49,17 @@ def test_the_mean_of_the_coarse_map_is_the_encoders_answer(rng):
     net, x = encoder(3).eval(), rng.random((2, 64, 64, 3), np.float32)
     found = feature_map.feature_map(net, x).numpy()
     assert found.shape == (2, 16, 16, 12 + 24)
-    np.testing.assert_allclose(found[:, ::2, ::2, 12:].mean((1, 2)), net(x).numpy(), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found[:, :, 1:14:2, 12:], (found[:, :, :14:2, 12:] + found[:, :, 2::2, 12:]) / 2,
-                               rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[:, ::2, ::2, 12:].mean((1, 2)), net(x).numpy(), rtol=1e-4,
+                               atol=1e-5)
+    np.testing.assert_allclose(found[:, :, 1:14:2, 12:],
+                               (found[:, :, :14:2, 12:] + found[:, :, 2::2, 12:]) / 2, rtol=1e-4,
+                               atol=1e-5)
 
 
 def test_both_halves_of_a_lab_encoder_have_their_map(rng):
     lab = LabEncoder(TinyCNN(2, rng, channels=1), TinyCNN(2, rng, channels=2))
-    assert feature_map.feature_map(lab, rng.random((1, 64, 64, 3), np.float32)).shape == (1, 16, 16, 2 * 24)
+    assert feature_map.feature_map(lab, rng.random((1, 64, 64, 3), np.float32)).shape == (1, 16, 16,
+                                                                                          2 * 24)
 
 
 def test_an_encoder_without_a_map_is_refused(rng):
@@ -75,7 +80,8 @@ def test_heat_is_one_at_middles_and_a_bell_around(rooms):
         column, row = (min(15, round(float(a + b) / 8)) for a, b in ((x0, x1), (y0, y1)))
         for i in range(16):
             for j in range(16):
-                away = ((4 * (j - column)) / ((x1 - x0) / 6)) ** 2 + ((4 * (i - row)) / ((y1 - y0) / 6)) ** 2
+                away = ((4 * (j - column)) / ((x1 - x0) / 6)) ** 2 + ((4 * (i - row))
+                                                                      / ((y1 - y0) / 6)) ** 2
                 wanted[scene, i, j, label] = max(wanted[scene, i, j, label], np.exp(-away / 2))
     np.testing.assert_allclose(heat, wanted, atol=1e-3)
     assert 0.9 * len(rooms.labels) < (heat == 1).sum() <= len(rooms.labels)
@@ -103,7 +109,9 @@ def test_box_loss_by_a_double_loop(rng):
 
 
 def test_peaks_undo_the_targets(rooms):
-    """Logits that say the targets exactly give back every thing, in scenes where no two share place and class."""
+    """Logits that say the targets exactly give back every thing, in scenes where no two share place
+    and class.
+    """
     one = rooms.take(np.array([0, 1, 2, 3, 4, 6, 7]))
     heat = centre_head.heat_targets(7, 16, 10, one.scenes, one.labels, one.boxes)
     x, y = centre_head.centres(one.boxes, 16)
@@ -113,8 +121,10 @@ def test_peaks_undo_the_targets(rooms):
     scenes, labels, scores, boxes = centre_head.peaks(logits, found, 20, 64)
     sure = scores > 0.9995
     assert all((np.diff(scores[scenes == scene]) <= 0).all() for scene in range(7))
-    seen = {(s, k, *np.round(b, 2)) for s, k, b in zip(scenes[sure], labels[sure], boxes[sure], strict=True)}
-    assert seen == {(s, k, *np.round(b, 2)) for s, k, b in zip(one.scenes, one.labels, one.boxes, strict=True)}
+    seen = {(s, k, *np.round(b, 2)) for s, k, b in zip(scenes[sure], labels[sure], boxes[sure],
+                                                       strict=True)}
+    assert seen == {(s, k, *np.round(b, 2)) for s, k, b in zip(one.scenes, one.labels, one.boxes,
+                                                               strict=True)}
 
 
 def test_a_peak_is_no_lower_than_its_eight_neighbours():
@@ -130,7 +140,9 @@ def test_a_peak_is_no_lower_than_its_eight_neighbours():
 
 
 def test_mask_targets_and_pasting_undo_each_other():
-    """A left half of a box: its cells are the left seven columns, and pasted they are the left half again."""
+    """A left half of a box: its cells are the left seven columns, and pasted they are the left half
+    again.
+    """
     box, mask = np.array([[9.5, 19.5, 37.5, 47.5]], np.float32), np.zeros((1, 64, 64), bool)
     mask[0, 20:48, 10:24] = True
     cells = masks.mask_targets(mask, box)
@@ -147,11 +159,13 @@ def test_a_pasted_mask_stays_in_its_box():
 
 
 def test_mask_loss_by_a_double_loop(rng):
-    logits, wanted, total = rng.standard_normal((2, 14, 14, 1)), (rng.random((2, 14, 14)) < 0.5).astype(float), 0.0
+    logits, wanted, total = rng.standard_normal((2, 14, 14, 1)), (rng.random((2, 14, 14))
+                                                                  < 0.5).astype(float), 0.0
     for at in np.ndindex(wanted.shape):
         p = sigmoid(logits[at][0])
         total -= wanted[at] * np.log(p) + (1 - wanted[at]) * np.log(1 - p)
-    assert masks.mask_loss(Tensor(logits), wanted).item() == pytest.approx(total / wanted.size, rel=1e-12)
+    assert masks.mask_loss(Tensor(logits), wanted).item() == pytest.approx(total / wanted.size,
+                                                                           rel=1e-12)
 
 
 def test_keypoint_loss_by_a_double_loop(rng):
@@ -160,7 +174,8 @@ def test_keypoint_loss_by_a_double_loop(rng):
     for t, k in np.argwhere(visible):
         row = logits[t, :, :, k].ravel()
         losses.append(np.log(np.exp(row).sum()) - row[wanted[t, k]])
-    assert keypoints.keypoint_loss(Tensor(logits), wanted, visible).item() == pytest.approx(np.mean(losses), rel=1e-12)
+    assert keypoints.keypoint_loss(Tensor(logits), wanted,
+                                   visible).item() == pytest.approx(np.mean(losses), rel=1e-12)
     assert keypoints.keypoint_loss(Tensor(logits), wanted, np.zeros((3, 4), bool)).item() == 0
 
 
@@ -180,7 +195,8 @@ def test_key_points_are_read_where_they_were_put(rooms):
 
 def test_pck_by_hand():
     """A box of 10 x 4: points within 2 pixels count, hidden ones do not."""
-    box, true = np.array([[0.0, 0, 10, 4]]), np.array([[[0.0, 0, 1], [5, 0, 1], [5, 2, 0], [9, 3, 1]]])
+    box, true = np.array([[0.0, 0, 10, 4]]), np.array([[[0.0, 0, 1], [5, 0, 1], [5, 2, 0],
+                                                        [9, 3, 1]]])
     found = np.array([[[0.0, 2.0], [7.1, 0], [5, 2], [9, 3]]])
     assert keypoints.percentage_of_correct_keypoints(found, true, box) == pytest.approx(2 / 3)
     assert np.isnan(keypoints.percentage_of_correct_keypoints(found, true * [1, 1, 0], box))
@@ -195,7 +211,8 @@ def trained(rooms):
     net = encoder()
     before = {k: v.tobytes() for k, v in net.state_dict().items()}
     with tqdm(disable=True) as bar:
-        return net, before, *(detector.train_detector(net, rooms, frozen, 0, 4, bar) for frozen in (True, False))
+        return net, before, *(detector.train_detector(net, rooms, frozen, 0, 4, bar) for frozen
+                              in (True, False))
 
 
 def test_a_frozen_encoder_keeps_all_its_bytes_and_a_fine_tuned_one_is_a_copy(trained):
@@ -210,7 +227,8 @@ def test_a_frozen_encoder_keeps_all_its_bytes_and_a_fine_tuned_one_is_a_copy(tra
 def test_heads_learn(rooms):
     few = rooms.take(np.arange(32))
     with tqdm(disable=True) as bar:
-        first, last = (detector.train_detector(encoder(), few, False, 0, steps, bar) for steps in (1, 25))
+        first, last = (detector.train_detector(encoder(), few, False, 0, steps, bar) for steps
+                       in (1, 25))
     with no_grad():
         before, after = ({k: v.item() for k, v in d.losses(few).items()} for d in (first, last))
     assert all(after[task] < 0.9 * before[task] for task in before), (before, after)
@@ -254,19 +272,23 @@ def test_the_protocol_leaves_its_files(tmp_path, monkeypatch):
     from PIL import Image
 
     for name, value in {"TRAIN": 40, "TEST": 12, "STEPS": 2, "TOYS": 70, "TOY_STEPS": 1}.items():
-        monkeypatch.setattr(judge, name, value)
+        monkeypatch.setattr(evaluate, name, value)
     config = small_config(dataset="toybox")
     data = random_data()
     net = METHODS[config.method].make_encoder(config, np.random.default_rng(3))
     finding = evaluate_into(tmp_path, "dense", EvalContext(config, net, (data, data)))
     rows = json.loads((tmp_path / "dense.json").read_bytes())["rows"]
-    assert [(row["encoder"], row["how"]) for row in rows] == [
-        (name, how) for name in ("nnclr", "random weights", "supervised") for how in ("frozen", "fine-tuned")]
-    assert all(list(row)[2:] == ["box AP", "box AP50", "mask AP", "mask AP50", "PCK"] for row in rows)
+    assert [(row["encoder"], row["how"]) for row in rows] == [(name, how) for name
+                                                              in ("nnclr", "random weights",
+                                                                  "supervised") for how
+                                                              in ("frozen", "fine-tuned")]
+    assert all(list(row)[2:] == ["box AP", "box AP50", "mask AP", "mask AP50", "PCK"] for row
+               in rows)
     assert all(0 <= value <= 1 for row in rows for value in list(row.values())[2:])
     assert list(finding.found) == ["nnclr, frozen", "nnclr, fine-tuned"]
     assert "40 scenes" in (tmp_path / "dense.md").read_text(encoding="utf-8")
     picture = np.asarray(Image.open(tmp_path / "dense.png"))
     assert picture.std() > 20
-    several = draw_dense(judge.DetectionResult([*finding.rows, *finding.rows], ""), tmp_path / "two seeds.png", "")
+    several = draw_dense(evaluate.DetectionResult([*finding.rows, *finding.rows], ""),
+                         tmp_path / "two seeds.png", "")
     assert len(np.asarray(Image.open(several))) < len(picture)  # no scenes, only the bars

@@ -1,4 +1,6 @@
-"""Exporting an encoder: names, shapes and layouts, files that run no code, and one line for every mistake."""
+"""Exporting an encoder: names, shapes and layouts, files that run no code, and one line for every
+mistake.
+"""
 import sys
 import zipfile
 from pathlib import Path
@@ -25,7 +27,8 @@ def test_names_and_shapes(detrend, tmp_path, rng):
         place += detrend
         norm = dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (outputs,))
         wanted[f"{place}.weight"] = (outputs, inputs, 3, 3)
-        wanted |= {f"{place + 1}.{name}": shape for name, shape in {**norm, "num_batches_tracked": ()}.items()}
+        wanted |= {f"{place + 1}.{name}": shape for name,
+                   shape in {**norm, "num_batches_tracked": ()}.items()}
     assert {name: a.shape for name, a in state.items()} == wanted
     assert list(state) == list(wanted)
     assert all(a.dtype == (np.int64 if "num" in name else np.float32) for name, a in state.items())
@@ -56,8 +59,8 @@ def test_what_is_in_the_file(kind, tmp_path, rng):
     state = torch_state(encoder)
     assert {name: (a.dtype, a.shape, a.tobytes()) for name, a in arrays.items()} == {
         name: (a.dtype, a.shape, a.tobytes()) for name, a in state.items()}
-    assert info == {"method": "simclr", "dataset": "folder:gone", "epochs": "7", "seed": "3", "encoder": "tiny_cnn",
-                    "width": "3", "detrend": "False", "version": __version__}
+    assert info == {"method": "simclr", "dataset": "folder:gone", "epochs": "7", "seed": "3",
+                    "encoder": "tiny_cnn", "width": "3", "detrend": "False", "version": __version__}
     assert sorted(files(tmp_path / "run")) == ["checkpoint.npz", f"encoder.{kind}"]
 
 
@@ -96,27 +99,29 @@ def test_the_command(tmp_path, rng, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_run(Path("run"), rng)
     assert run(capsys, "export", "run") == (0, f"{Path('run/encoder.npz')}\n", "")
-    assert run(capsys, "export", "run", "--format", "npz", "--out", "mine.bin") == (0, "mine.bin\n", "")
+    assert run(capsys, "export", "run", "--format", "npz", "--out", "mine.bin") == (0, "mine.bin\n",
+                                                                                    "")
     once = Path("mine.bin").read_bytes()
     assert once == Path("run/encoder.npz").read_bytes()
     assert run(capsys, "export", "run", "--out", "mine.bin")[0] == 0  # over the old one
     assert Path("mine.bin").read_bytes() == once
 
 
-MISTAKES = {
-    "no run": (["nowhere"], "no checkpoint at nowhere"),
-    "nothing": ([], "required: DIR"),
-    "damaged": (["bad"], "checkpoint.npz is damaged or not a tinynnclr checkpoint"),
-    "something else": (["foreign"], "checkpoint.npz holds no run"),
-    "half a run": (["half"], "checkpoint.npz does not fit this run", "missing"),
-    "another width": (["wide"], "checkpoint.npz does not fit this run", "expected float32"),
-    "no such folder": (["run", "--out", "gone/x.npz"], "x.npz: cannot be written (No such file or directory)"),
-    "a folder": (["run", "--out", "bad"], "bad: cannot be written"),
-    "a file on the way": (["run", "--out", "a-file/x.npz"], "x.npz: cannot be written"),
-    "the checkpoint": (["run", "--out", "bad/../run/checkpoint.npz"], "that is the run's checkpoint"),
-    "unknown format": (["run", "--format", "onnx"], "--format", "'onnx'", "npz", "safetensors"),
-    "unknown flag": (["run", "--formats", "npz"], "unknown flag --formats, did you mean --format?"),
-}
+MISTAKES = {"no run": (["nowhere"], "no checkpoint at nowhere"), "nothing": ([], "required: DIR"),
+            "damaged": (["bad"], "checkpoint.npz is damaged or not a tinynnclr checkpoint"),
+            "something else": (["foreign"], "checkpoint.npz holds no run"),
+            "half a run": (["half"], "checkpoint.npz does not fit this run", "missing"),
+            "another width": (["wide"], "checkpoint.npz does not fit this run", "expected float32"),
+            "no such folder": (["run", "--out", "gone/x.npz"], "x.npz: cannot be written (No such "
+                               "file or directory)"), "a folder": (["run", "--out", "bad"],
+                                                                   "bad: cannot be written"),
+            "a file on the way": (["run", "--out", "a-file/x.npz"], "x.npz: cannot be written"),
+            "the checkpoint": (["run", "--out", "bad/../run/checkpoint.npz"],
+                               "that is the run's checkpoint"),
+            "unknown format": (["run", "--format", "onnx"], "--format", "'onnx'", "npz",
+                               "safetensors"), "unknown flag": (["run", "--formats", "npz"],
+                                                                "unknown flag --formats, did you "
+                                                                "mean --format?"),}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -130,7 +135,8 @@ def test_mistakes(name, tmp_path, rng, monkeypatch, capsys):
     Path("bad/checkpoint.npz").write_bytes(b"PK\x03\x04 and then nothing")
     checkpoint.save("foreign/checkpoint.npz", {"a": {"b": np.ones(3)}}, {"epoch": 3})
     checkpoint.save("half/checkpoint.npz", {"optimizer": groups["optimizer"]}, info)
-    checkpoint.save("wide/checkpoint.npz", groups, {**info, "config": {**info["config"], "width": 3}})
+    checkpoint.save("wide/checkpoint.npz", groups, {**info,
+                                                    "config": {**info["config"], "width": 3}})
     before, (arguments, *words) = files("."), MISTAKES[name]
     status, out, err = run(capsys, "export", *arguments)
     assert (status, out, err.count("\n")) == (2, "", 1)

@@ -1,4 +1,6 @@
-"""An exported encoder is the same network in PyTorch: it loads, strictly, and makes the same of images."""
+"""An exported encoder is the same network in PyTorch: it loads, strictly, and makes the same of
+images.
+"""
 import re
 import shlex
 from pathlib import Path
@@ -16,7 +18,8 @@ from tinynnclr.tensor import Tensor
 torch = pytest.importorskip("torch")
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-(SNIPPET,) = [text for text in re.findall(r"```python\n(.*?)```", README, re.S) if "import torch" in text]
+(SNIPPET,) = [text for text in re.findall(r"```python\n(.*?)```", README, re.S) if "import torch"
+              in text]
 TWIN = SNIPPET[SNIPPET.index("class"):SNIPPET.index("encoder =")]  # Detrend and conv
 
 
@@ -42,7 +45,8 @@ def tiny_cnn(width, detrend):
     exec(TWIN, names)
     nn, conv, w = torch.nn, names["conv"], width
     return nn.Sequential(*[names["Detrend"]()] * detrend, *conv(3, w, 1), *conv(w, 2 * w, 2),
-                         *conv(2 * w, 4 * w, 2), *conv(4 * w, 8 * w, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+                         *conv(2 * w, 4 * w, 2), *conv(4 * w, 8 * w, 2), nn.AdaptiveAvgPool2d(1),
+                         nn.Flatten())
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -67,7 +71,10 @@ def test_detrend_in_torch(shape, rng):
     names = {"torch": torch, "nn": torch.nn}
     exec(TWIN, names)
     images = rng.random(shape, np.float32)
-    theirs = names["Detrend"]()(torch.from_numpy(images.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
+    theirs = names["Detrend"]()(torch.from_numpy(images.transpose(0, 3, 1, 2))).numpy().transpose(0,
+                                                                                                  2,
+                                                                                                  3,
+                                                                                                  1)
     np.testing.assert_allclose(Detrend()(images).numpy(), theirs, atol=1e-5)
 
 
@@ -86,15 +93,19 @@ class Block(Module):
     """x + what two convolutions make of it, by attributes."""
 
     def __init__(self, inputs, outputs, rng):
-        self.conv1, self.bn1 = Conv2d(inputs, outputs, 3, rng, padding=1), BatchNorm(outputs, relu=True)
-        self.shortcut = Sequential(Conv2d(inputs, outputs, 1, rng), BatchNorm(outputs)) if inputs != outputs else None
+        self.conv1, self.bn1 = Conv2d(inputs, outputs, 3, rng, padding=1), BatchNorm(outputs,
+                                                                                     relu=True)
+        self.shortcut = Sequential(Conv2d(inputs, outputs, 1, rng),
+                                   BatchNorm(outputs)) if inputs != outputs else None
 
     def forward(self, x):
         return self.bn1(self.conv1(x)) + (x if self.shortcut is None else self.shortcut(x))
 
 
 class Other(Module):
-    """Everything that an encoder may be made of: attributes, lists, own arrays, a Sequential in a Sequential."""
+    """Everything that an encoder may be made of: attributes, lists, own arrays, a Sequential in a
+    Sequential.
+    """
 
     def __init__(self, rng):
         self.stem = Sequential(Detrend(), Sequential(Conv2d(3, 4, 3, rng), BatchNorm(4), ReLU()),
@@ -121,7 +132,8 @@ def other_in_torch():
     class TorchBlock(nn.Module):
         def __init__(self, inputs, outputs):
             super().__init__()
-            self.conv1, self.bn1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs)
+            self.conv1, self.bn1 = nn.Conv2d(inputs, outputs, 3, padding=1,
+                                             bias=False), nn.BatchNorm2d(outputs)
             self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs)) \
                 if inputs != outputs else nn.Identity()
 
@@ -131,13 +143,15 @@ def other_in_torch():
     class TorchOther(nn.Module):
         def __init__(self):
             super().__init__()
-            self.stem = nn.Sequential(tiny_cnn(2, True)[0], nn.Sequential(nn.Conv2d(3, 4, 3, bias=False),
-                                                                         nn.BatchNorm2d(4), nn.ReLU()),
+            self.stem = nn.Sequential(tiny_cnn(2, True)[0],
+                                      nn.Sequential(nn.Conv2d(3, 4, 3, bias=False),
+                                                    nn.BatchNorm2d(4), nn.ReLU()),
                                       nn.BatchNorm2d(4), nn.ReLU())
             self.blocks = nn.ModuleList([TorchBlock(4, 4), TorchBlock(4, 6)])
-            self.end = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5), nn.BatchNorm1d(5),
-                                     nn.ReLU(), nn.Linear(5, 7, bias=False))
-            self.token, self.frozen = nn.Parameter(torch.zeros(1, 7)), nn.Parameter(torch.zeros(2, 7))
+            self.end = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5),
+                                     nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 7, bias=False))
+            self.token, self.frozen = nn.Parameter(torch.zeros(1, 7)), nn.Parameter(torch.zeros(2,
+                                                                                                7))
             self.register_buffer("positions", torch.zeros(2, 3, 7))
 
         def forward(self, x):

@@ -1,4 +1,6 @@
-"""Few shots against plain loops in float64: episodes are fair draws, prototypes are means, the nearest one decides."""
+"""Few shots against plain loops in float64: episodes are fair draws, prototypes are means, the
+nearest one decides.
+"""
 import numpy as np
 import pytest
 from small import random_data, small_config
@@ -23,10 +25,12 @@ def accuracy_by_loops(support, query, x):
     return right / query.size
 
 
-@pytest.mark.parametrize(("ways", "shots", "queries"), [(5, 1, 15), (5, 5, 15), (2, 3, 1), (3, 1, 4)])
+@pytest.mark.parametrize(("ways", "shots", "queries"), [(5, 1, 15), (5, 5, 15), (2, 3, 1),
+                                                        (3, 1, 4)])
 def test_accuracy_against_loops(ways, shots, queries, rng):
     labels = rng.permutation(np.arange(160) % 6)
-    x = unit_rows((rng.standard_normal((6, 12))[labels] + 1.5 * rng.standard_normal((160, 12))).astype(np.float32))
+    x = unit_rows((rng.standard_normal((6, 12))[labels] + 1.5
+                   * rng.standard_normal((160, 12))).astype(np.float32))
     scores = []
     for _ in range(20):
         support, query = fewshot.draw_episode(labels, ways, shots, queries, rng)
@@ -36,7 +40,8 @@ def test_accuracy_against_loops(ways, shots, queries, rng):
 
 
 def test_an_episode_is_a_fair_draw(rng):
-    labels = np.repeat(np.arange(7), [20, 25, 19, 40, 20, 0, 30])  # the classes 2 and 5 have too few
+    # the classes 2 and 5 have too few
+    labels = np.repeat(np.arange(7), [20, 25, 19, 40, 20, 0, 30])
     seen = np.zeros(len(labels))
     for _ in range(400):
         support, query = fewshot.draw_episode(labels, 4, 5, 15, rng)
@@ -55,8 +60,8 @@ def test_an_episode_is_a_fair_draw(rng):
 
 @pytest.fixture
 def subject(monkeypatch):
-    for module, name, value in ((others, "TRAIN", 10), (others, "TEST", 80), (fewshot, "EPISODES", 12),
-                                (fewshot, "QUERIES", 3)):
+    for module, name, value in ((others, "TRAIN", 10), (others, "TEST", 80),
+                                (fewshot, "EPISODES", 12), (fewshot, "QUERIES", 3)):
         monkeypatch.setattr(module, name, value)
     config, data = small_config(dataset="cifar10", seed=4), random_data(size=32)
     return EvalContext(config, Run(config, data).method.encoder, (data, data), ("digits", "toybox"))
@@ -92,14 +97,16 @@ def test_every_encoder_gets_the_same_episodes(subject, monkeypatch):
     monkeypatch.setattr(fewshot, "draw_episode", remember)
     fewshot.fewshot(subject)
     one_encoder = 2 * 12  # shots times episodes
-    assert drawn[:one_encoder] == drawn[one_encoder:2 * one_encoder] == drawn[2 * one_encoder:3 * one_encoder]
+    assert drawn[:one_encoder] == drawn[one_encoder:2 * one_encoder] == drawn[2 * one_encoder:3
+                                                                              * one_encoder]
     assert drawn[0] != drawn[1]
 
 
 def test_a_set_of_too_few_images_is_left_out_and_named(subject, monkeypatch):
-    monkeypatch.setattr(fewshot, "QUERIES", 4)  # 80 images of 10 classes have 8 of each: too few for 5 + 4
-    with pytest.raises(ValueError, match="^fewshot: expected a set with 5 classes of at least 9 test images, got "
-                                         "none in digits, toybox; name others with --to"):
+    # 80 images of 10 classes have 8 of each: too few for 5 + 4
+    monkeypatch.setattr(fewshot, "QUERIES", 4)
+    with pytest.raises(ValueError, match="^fewshot: expected a set with 5 classes of at least 9 "
+                       "test images, got none in digits, toybox; name others with --to"):
         fewshot.fewshot(subject)
     sets, said = others.other_sets(subject.config, ("digits", "toybox"))
     many = (sets["digits"][0], random_data(90, 32, 9))

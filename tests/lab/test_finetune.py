@@ -1,4 +1,6 @@
-"""Fine-tuning: a copy is trained, for as many steps as asked, and the same again gives the same bytes."""
+"""Fine-tuning: a copy is trained, for as many steps as asked, and the same again gives the same
+bytes.
+"""
 import numpy as np
 import pytest
 from one_line import fails
@@ -69,17 +71,21 @@ def test_the_same_again_and_another_seed():
 def test_the_views_that_it_sees(monkeypatch):
     """Crops and flips unless told otherwise, whatever the run's own were."""
     seen = []
-    monkeypatch.setattr(finetune, "train_run", lambda run, data, views, **_: seen.append((run.config, views)))
+    monkeypatch.setattr(finetune, "train_run", lambda run, data, views,
+                        **_: seen.append((run.config, views)))
     train, config = colourful(20, 0), small_config(augmentation="byol")
     for given in ((), (5, "byol")):
         fine_tune(config, encoder_of(config), train, 0, *given)
     assert [(c.augmentation, views) for c, views in seen] == [
         (name, augmentation_pair(name)) for name in ("crop-only", "byol")]
-    assert {(c.method, c.optimizer, c.lr) for c, _ in seen} == {("supervised", "sgd", finetune.RATE)}
+    assert {(c.method, c.optimizer, c.lr) for c, _ in seen} == {("supervised", "sgd",
+                                                                 finetune.RATE)}
 
 
 def test_how_many_steps(monkeypatch):
-    """About as many as asked for, in whole epochs; a batch never larger than the set, and at least one epoch."""
+    """About as many as asked for, in whole epochs; a batch never larger than the set, and at least
+    one epoch.
+    """
     monkeypatch.setattr(finetune, "BATCH", 16)
     assert steps_of(monkeypatch, colourful(40, 0), 8) == [(16, 4, 8)]
     assert steps_of(monkeypatch, colourful(40, 0), 7) == [(16, 4, 8)]
@@ -103,7 +109,8 @@ def test_it_learns_what_the_frozen_encoder_cannot_tell():
     train, test, config = draw(64), draw(200), small_config(view_size=16)
     encoder = encoder_of(config)
     classifier = fine_tune(config, encoder, train, 0, 60, "none")
-    frozen = linear_accuracy(encode(encoder, train.images), train.labels, encode(encoder, test.images), test.labels)
+    frozen = linear_accuracy(encode(encoder, train.images), train.labels,
+                             encode(encoder, test.images), test.labels)
     assert accuracy(classifier, test) > 0.9 > 0.7 > frozen
 
 

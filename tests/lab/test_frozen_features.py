@@ -1,4 +1,5 @@
-"""Judging frozen features: every number by hand or by plain loops, and what a choice may look at."""
+"""Judging frozen features: every number by hand or by plain loops, and what a choice may look at.
+"""
 import math
 
 import numpy as np
@@ -16,7 +17,8 @@ from tinynnclr.metrics.nmi import normalized_mutual_information
 from tinynnclr.models.encode import encode, pixels
 from tinynnclr.train.run import Run
 
-TRAIN, TEST = random_data(64, size=8), random_data(40, size=8, seed=1)  # whitening cares for every pixel
+# whitening cares for every pixel
+TRAIN, TEST = random_data(64, size=8), random_data(40, size=8, seed=1)
 
 
 def subject(**changes):
@@ -29,14 +31,18 @@ def subject(**changes):
 
 def test_purity_by_hand():
     labels = np.array([0, 0, 1, 1, 1, 2])
-    assert frozen.purity(np.array([5, 5, 3, 3, 3, 0]), labels) == 1  # the clusters' names do not matter
+    # the clusters' names do not matter
+    assert frozen.purity(np.array([5, 5, 3, 3, 3, 0]), labels) == 1
     assert frozen.purity(np.zeros(6, int), labels) == 3 / 6  # one cluster: the largest class
     assert frozen.purity(np.array([0, 0, 0, 1, 1, 1]), labels) == (2 + 2) / 6
-    assert frozen.purity(np.arange(6), labels) == 1  # a cluster for each thing is pure, and says nothing
+    # a cluster for each thing is pure, and says nothing
+    assert frozen.purity(np.arange(6), labels) == 1
 
 
 def test_nmi_by_hand():
-    """Clusters {0, 0, 1} and {1, 1, 2}: I = sum p log(p / (p_cluster p_class)), over the mean of both entropies."""
+    """Clusters {0, 0, 1} and {1, 1, 2}: I = sum p log(p / (p_cluster p_class)), over the mean of
+    both entropies.
+    """
     labels, assignment = np.array([0, 0, 1, 1, 1, 2]), np.array([0, 0, 0, 1, 1, 1])
     joint = {(0, 0): 2 / 6, (0, 1): 1 / 6, (1, 1): 2 / 6, (1, 2): 1 / 6}
     of_class = {0: 2 / 6, 1: 3 / 6, 2: 1 / 6}
@@ -49,7 +55,8 @@ def test_nmi_by_hand():
 
 
 def test_the_nearest_centroid(rng):
-    x, centroids = rng.standard_normal((50, 6), np.float32), 3 * rng.standard_normal((4, 6), np.float32)
+    x, centroids = rng.standard_normal((50, 6), np.float32), 3 * rng.standard_normal((4, 6),
+                                                                                     np.float32)
     wanted = [min(range(4), key=lambda c: float(((row - centroids[c]) ** 2).sum())) for row in x]
     assert frozen.nearest_centroid(x, centroids).tolist() == wanted
     assert len(set(wanted)) > 2
@@ -57,7 +64,9 @@ def test_the_nearest_centroid(rng):
 
 @pytest.mark.parametrize("n", [2, 4, 5, 6])
 def test_whitened_rows_of_few_images_meet_as_through_the_inverse_covariance(n, rng):
-    """With fewer rows than directions, also for rows outside of the space that the training rows span."""
+    """With fewer rows than directions, also for rows outside of the space that the training rows
+    span.
+    """
     x, y = (rng.standard_normal((m, 5)) @ rng.standard_normal((5, 5)) + 3 for m in (n, 7))
     a, b = whitened(x, y)
     covariance = np.cov(x.T, bias=True)
@@ -71,7 +80,9 @@ def test_whitened_rows_of_few_images_meet_as_through_the_inverse_covariance(n, r
 
 
 def test_whitened_rows_meet_as_through_the_inverse_covariance(rng):
-    """a . b = (x - mean)' (C + ridge)^-1 (y - mean), by loops in float64; the rows that are fitted spread evenly."""
+    """a . b = (x - mean)' (C + ridge)^-1 (y - mean), by loops in float64; the rows that are fitted
+    spread evenly.
+    """
     x, y = (rng.standard_normal((n, 5)) @ rng.standard_normal((5, 5)) + 3 for n in (60, 7))
     a, b = whitened(x, y)
     covariance = sum(np.outer(row, row) for row in x - x.mean(axis=0)) / len(x)
@@ -79,7 +90,8 @@ def test_whitened_rows_meet_as_through_the_inverse_covariance(rng):
     inverse = np.linalg.inv(covariance + RIDGE * largest * np.eye(5))
     for i in range(60):
         for j in range(7):
-            assert a[i] @ b[j] == pytest.approx((x[i] - x.mean(axis=0)) @ inverse @ (y[j] - x.mean(axis=0)))
+            assert a[i] @ b[j] == pytest.approx((x[i] - x.mean(axis=0)) @ inverse
+                                                @ (y[j] - x.mean(axis=0)))
     spread = a.T @ a / len(a)
     np.testing.assert_allclose(spread, np.diag(np.diag(spread)), atol=1e-10)
     assert np.diag(spread)[-1] == pytest.approx(1 / (1 + RIDGE))
@@ -101,13 +113,17 @@ def test_the_choice_is_that_of_a_double_loop(rng):
     x[np.arange(60), labels] += 1
     order = np.random.default_rng(4).permutation(60)
     held, kept = order[:6], order[6:]
-    scores = {s: linear_accuracy(x[kept], labels[kept], x[held], labels[held], s) for s in frozen.STRENGTHS}
-    best = next(s for s in frozen.STRENGTHS if scores[s] == max(scores.values()))  # the first of equals
+    scores = {s: linear_accuracy(x[kept], labels[kept], x[held], labels[held], s) for s
+              in frozen.STRENGTHS}
+    # the first of equals
+    best = next(s for s in frozen.STRENGTHS if scores[s] == max(scores.values()))
     assert frozen.choose_strength(x, labels, np.random.default_rng(4)) == best
 
 
 def test_a_choice_is_fitted_on_rows_given_and_judged_on_others(monkeypatch, rng):
-    """Each fit and its judgement see rows of x alone, no row twice; all strengths see the same ones."""
+    """Each fit and its judgement see rows of x alone, no row twice; all strengths see the same
+    ones.
+    """
     x, labels, seen = rng.standard_normal((60, 5), np.float32), np.arange(60) % 3, []
 
     def watched(a, a_labels, b, b_labels, strength):
@@ -135,7 +151,8 @@ def test_features_are_those_of_the_encoder_of_its_first_weights_and_of_pixels():
     found = frozen.features(EvalContext(config, run.method.encoder, (TRAIN, TEST)))
     assert list(found) == ["nnclr", "random weights", "raw pixels"]
     for name, extract in (("nnclr", lambda images: encode(run.method.encoder, images)),
-                          ("random weights", lambda images: encode(first, images)), ("raw pixels", pixels)):
+                          ("random weights", lambda images: encode(first, images)),
+                          ("raw pixels", pixels)):
         for got, data in zip(found[name], (TRAIN, TEST), strict=True):
             np.testing.assert_array_equal(got, extract(data.images))
     assert not np.allclose(found["nnclr"][0], found["random weights"][0])
@@ -145,9 +162,11 @@ def test_knn_and_linear_are_their_judges_on_these_features():
     who = subject()
     features = frozen.features(who)
     knn, linear = frozen.knn(who), frozen.linear(who)
-    assert [row["encoder"] for row in knn.rows[::2]] == [row["encoder"] for row in linear.rows] == list(features)
+    assert [row["encoder"] for row in knn.rows[::2]] == [row["encoder"] for row
+                                                         in linear.rows] == list(features)
     assert [row["features"] for row in knn.rows] == 3 * ["centred", "whitened"]
-    for near, white, fitted, (a, b) in zip(knn.rows[::2], knn.rows[1::2], linear.rows, features.values(), strict=True):
+    for near, white, fitted, (a, b) in zip(knn.rows[::2], knn.rows[1::2], linear.rows,
+                                           features.values(), strict=True):
         assert near["accuracy"] == knn_accuracy(a, TRAIN.labels, b, TEST.labels, 3, 0.1)
         x, y = whitened(a, b)
         assert white["encoder"] == near["encoder"]
@@ -161,14 +180,17 @@ def test_knn_and_linear_are_their_judges_on_these_features():
 
 
 def test_clusters_find_what_is_there():
-    """Pictures of four colours, a little noise: the pixels' clusters are the classes. The same again, byte for byte."""
+    """Pictures of four colours, a little noise: the pixels' clusters are the classes. The same
+    again, byte for byte.
+    """
     rng = np.random.default_rng(0)
     colours = np.array([[250, 20, 20], [20, 250, 20], [20, 20, 250], [240, 240, 240]])
 
     def draw(n):
         noise = rng.integers(-15, 6, (n, 8, 8, 3))
-        return Dataset((colours[np.arange(n) % 4][:, None, None] + noise).clip(0, 255).astype(np.uint8),
-                       np.arange(n) % 4, tuple("abcd"))
+        return Dataset((colours[np.arange(n) % 4][:, None, None] + noise).clip(0,
+                                                                               255).astype(
+                np.uint8), np.arange(n) % 4, tuple("abcd"))
 
     config = small_config()
     who = EvalContext(config, Run(config, TRAIN).method.encoder, (draw(80), draw(40)))
@@ -186,14 +208,16 @@ def test_of_several_starts_the_one_of_least_inertia_counts(monkeypatch):
 
     def kmeans(x, k, steps, rng):
         assert len(x) == 50
-        assert set(map(bytes, x)) <= known[len(starts)]  # training images alone: the others are only sorted
+        # training images alone: the others are only sorted
+        assert set(map(bytes, x)) <= known[len(starts)]
         starts.append(kernels_kmeans(x, k, steps, rng))
         return starts[-1]
 
     kernels_kmeans, used = kernels.kmeans, []
     monkeypatch.setattr(kernels, "kmeans", kmeans)
     monkeypatch.setattr(frozen, "CLUSTERED", 50)
-    monkeypatch.setattr(frozen, "nearest_centroid", lambda x, c: used.append(c) or np.zeros(len(x), int))
+    monkeypatch.setattr(frozen, "nearest_centroid", lambda x,
+                        c: used.append(c) or np.zeros(len(x), int))
     frozen.clusters(subject())
     assert len(starts) == 3 * frozen.RESTARTS
     for i, centroids in enumerate(used):

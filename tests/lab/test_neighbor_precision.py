@@ -1,4 +1,6 @@
-"""Verdicts and the oracle, by hand-made numbers: what held, what did not, what could not be seen, where friends help."""
+"""Verdicts and the oracle, by hand-made numbers: what held, what did not, what could not be seen,
+where friends help.
+"""
 import numpy as np
 import pytest
 from small import random_data, small_config
@@ -10,15 +12,15 @@ from tinynnclr.methods.oracle_nnclr import oracle_rows
 from tinynnclr.train.run import Run
 
 
-@pytest.mark.parametrize(("numbers", "sign", "words"), [
-    ((4.0, 5.0, 6.0), 1, ("it held here", "+5.0 ± 2.5 points, 3 seeds", "less than about 2.5 points could not")),
-    ((-4.0, -5.0, -6.0), 1, ("the other way round", "-5.0 ± 2.5")),
-    ((1.0, -1.0, 0.5), 1, ("neither borne out nor refuted", "+0.2 ± 2.6")),
-    ((1.0, -1.0, 0.5), 0, ("as the paper has it, as far as can be seen",)),
-    ((4.0, 5.0, 6.0), 0, ("not so here",)),
-    ((4.0,), 1, ("one seed, which tells nothing",)),
-    ((), 1, ("not measured",)),
-])
+@pytest.mark.parametrize(("numbers", "sign", "words"),
+                         [((4.0, 5.0, 6.0), 1, ("it held here", "+5.0 ± 2.5 points, 3 seeds",
+                                                "less than about 2.5 points could not")),
+                          ((-4.0, -5.0, -6.0), 1, ("the other way round", "-5.0 ± 2.5")),
+                          ((1.0, -1.0, 0.5), 1, ("neither borne out nor refuted", "+0.2 ± 2.6")),
+                          ((1.0, -1.0, 0.5), 0, ("as the paper has it, as far as can be seen",)),
+                          ((4.0, 5.0, 6.0), 0, ("not so here",)),
+                          ((4.0,), 1, ("one seed, which tells nothing",)),
+                          ((), 1, ("not measured",)),])
 def test_a_verdict(numbers, sign, words):
     said = verdict(difference("a", "b", "A beats B", sign), numbers)
     assert said.startswith("A beats B: ")
@@ -26,14 +28,14 @@ def test_a_verdict(numbers, sign, words):
 
 
 def test_a_difference_is_paired_by_seed():
-    cells = {("a", 0): {"knn": 0.5}, ("a", 1): {"knn": 0.9}, ("b", 1): {"knn": 0.7}, ("b", 2): {"knn": 0.1}}
+    cells = {("a", 0): {"knn": 0.5}, ("a", 1): {"knn": 0.9}, ("b", 1): {"knn": 0.7},
+             ("b", 2): {"knn": 0.1}}
     assert difference("a", "b").by_seed(cells, "knn") == pytest.approx([20.0])
 
 
-@pytest.mark.parametrize(("means", "at"), [
-    ((-2, -1, 1, 2, 3), 0.375), ((1, 2, 3, 4, 5), 0.0), ((-5, -4, -3, -2, -1), None), ((1, -1, 1, 2, 3), 0.375),
-    ((-1, 0, 1, 2, 3), 0.25),
-])
+@pytest.mark.parametrize(("means", "at"), [((-2, -1, 1, 2, 3), 0.375), ((1, 2, 3, 4, 5), 0.0),
+                                           ((-5, -4, -3, -2, -1), None), ((1, -1, 1, 2, 3), 0.375),
+                                           ((-1, 0, 1, 2, 3), 0.25),])
 def test_where_the_curve_crosses_zero(means, at):
     curve = {x: [float(mean)] for x, mean in zip((0.0, 0.25, 0.5, 0.75, 1.0), means, strict=True)}
     found = crossing(curve)
@@ -54,8 +56,10 @@ def test_the_answer_tells_the_numbers():
     for seed in range(3):
         cells["off", seed] = {"knn": 0.70 + 0.01 * seed}
         for a in (0, 0.25, 0.5, 0.75, 1):
-            cells[f"oracle {a:g}", seed] = {"knn": 0.70 + 0.01 * seed + 0.1 * (a - 0.5), "mean neighbor_accuracy": a}
-        cells["nnclr, from the start", seed] = {"knn": 0.68 + 0.01 * seed, "mean neighbor_accuracy": 0.3}
+            cells[f"oracle {a:g}", seed] = {"knn": 0.70 + 0.01 * seed + 0.1 * (a - 0.5),
+                                            "mean neighbor_accuracy": a}
+        cells["nnclr, from the start", seed] = {"knn": 0.68 + 0.01 * seed,
+                                                "mean neighbor_accuracy": 0.3}
     said = answer(cells, {})
     assert "A random image of the drawn class helps from about 50% of them being right (95 % interval 50% to 50" in said
     assert "at 100% it is worth +5.0 ± 0.0 points" in said
@@ -72,10 +76,11 @@ def test_what_is_lent_is_told_but_not_foretold():
             cells[f"oracle {a:g}", seed] = {"knn": 0.6 + 0.05 * a, "mean neighbor_accuracy": a}
     said = answer(cells, {"elsewhere: nnclr, from the start": (0.4, [3.0, 3.1, 2.9])})
     assert "elsewhere: nnclr, from the start 40%, +3.0 ± 0.2 points" in said
-    assert said.endswith("1 whose gain or loss is larger than its interval, 1 do as the curve of 'oracle' foretells.")
+    assert said.endswith("1 whose gain or loss is larger than its interval, 1 do as the curve of "
+                         "'oracle' foretells.")
 
 
-@pytest.mark.parametrize("neighbor_accuracy", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("agreement", [0.0, 0.3, 1.0])
 def test_the_dial_does_as_it_is_told(agreement, rng):
     anchors, queued = rng.integers(0, 10, 5000), rng.integers(0, 10, 300)
     found = oracle_rows(anchors, queued, agreement, rng)
@@ -98,7 +103,8 @@ def test_where_there_is_none_of_the_kind_any_will_do(rng):
 def test_the_dials_neighbours_are_constants_of_the_queue():
     run = Run(small_config(method="oracle_nnclr", oracle_precision=1.0), random_data(64))
     method, ids = run.method, np.arange(16)
-    method.support_set.enqueue(np.random.default_rng(0).standard_normal((32, 8), np.float32), np.arange(32))
+    method.support_set.enqueue(np.random.default_rng(0).standard_normal((32, 8), np.float32),
+                               np.arange(32))
     method.start(10)
     method.anchors = (method.labels_of[0][ids],)
     rows, found = method.lookup(Tensor(np.ones((16, 8), np.float32)))
@@ -107,16 +113,17 @@ def test_the_dials_neighbours_are_constants_of_the_queue():
     assert (method.labels_of[0][method.support_set.ids[found]] == method.anchors[0]).all()
 
 
-@pytest.mark.parametrize(("gain", "words"), [
-    (-2, "the 1 whose gain or loss is larger than its interval, 1 do as the curve of 'oracle' foretells."),
-    (2, "0 do as the curve of 'oracle' foretells; nnclr, from the start do not"),
-    (0, "No real run's gain or loss is larger than its interval"),
-])
+@pytest.mark.parametrize(("gain", "words"),
+                         [(-2, "the 1 whose gain or loss is larger than its "
+                           "interval, 1 do as the curve of 'oracle' foretells."),
+                          (2, "0 do as the curve of 'oracle' foretells; nnclr, from the start do "
+                           "not"), (0, "No real run's gain or loss is larger than its interval"),])
 def test_the_answer_says_whether_real_runs_do_as_the_dial_foretells(gain, words):
     cells = {}
     for seed, noise in enumerate((-0.001, 0, 0.001)):
         cells["off", seed] = {"knn": 0.7}
-        cells["nnclr, from the start", seed] = {"knn": 0.7 + gain / 100 + noise, "mean neighbor_accuracy": 0.3}
+        cells["nnclr, from the start", seed] = {"knn": 0.7 + gain / 100 + noise,
+                                                "mean neighbor_accuracy": 0.3}
         for a in (0, 0.25, 0.5, 0.75, 1):
             cells[f"oracle {a:g}", seed] = {"knn": 0.65 + 0.1 * a, "mean neighbor_accuracy": a}
     assert words in answer(cells, {})

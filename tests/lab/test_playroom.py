@@ -1,4 +1,5 @@
-"""Scenes of toys: the same every time, in front of each other, and what is known of them is true."""
+"""Scenes of toys: the same every time, in front of each other, and what is known of them is true.
+"""
 import numpy as np
 import pytest
 from one_line import fails
@@ -21,9 +22,11 @@ def same(a, b):
 
 def test_shapes_and_types(rooms):
     t = len(rooms.labels)
-    expected = {"images": (np.uint8, (300, 64, 64, 3)), "scenes": (np.int64, (t,)), "labels": (np.int64, (t,)),
-                "masks": (np.bool_, (t, 64, 64)), "boxes": (np.float32, (t, 4)), "keypoints": (np.float32, (t, 4, 3))}
-    assert {field: (getattr(rooms, field).dtype.type, getattr(rooms, field).shape) for field in FIELDS} == expected
+    expected = {"images": (np.uint8, (300, 64, 64, 3)), "scenes": (np.int64, (t,)),
+                "labels": (np.int64, (t,)), "masks": (np.bool_, (t, 64, 64)),
+                "boxes": (np.float32, (t, 4)), "keypoints": (np.float32, (t, 4, 3))}
+    assert {field: (getattr(rooms, field).dtype.type, getattr(rooms, field).shape) for field
+            in FIELDS} == expected
     assert len(rooms) == 300
     assert playroom.CLASS_NAMES == toybox.CLASS_NAMES
 
@@ -79,7 +82,8 @@ def test_a_mask_is_where_the_picture_differs_from_its_ground(rooms):
     """In scenes of one thing: it is darker than its ground, and without it the ground is smooth."""
     lone = np.flatnonzero(np.bincount(rooms.scenes) == 1)[:20]
     for scene in lone:
-        mask, image = rooms.masks[rooms.scenes == scene][0], rooms.images[scene].astype(float).mean(-1)
+        mask, image = rooms.masks[rooms.scenes
+                                  == scene][0], rooms.images[scene].astype(float).mean(-1)
         rows, columns = np.mgrid[:64, :64] / 64
         slope = np.stack([np.ones_like(rows), rows, columns], -1)[~mask]
         fit = np.linalg.lstsq(slope, image[~mask], rcond=None)[0]
@@ -105,7 +109,8 @@ def test_take_keeps_things_with_their_pictures(rooms):
 
 
 def test_mistakes():
-    for words, arguments in ((("n", "at least 1", "0"), (0,)), (("seed", "at least 0", "-1"), (3, -1))):
+    for words, arguments in ((("n", "at least 1", "0"), (0,)),
+                             (("seed", "at least 0", "-1"), (3, -1))):
         with fails(ValueError, *words):
             playroom.make(*arguments)
     with fails(ValueError, "split", "train, test", "'val'"):

@@ -1,4 +1,6 @@
-"""The pictures: whole PNGs of a sensible size from every input that a run can produce, and no warning on the way."""
+"""The pictures: whole PNGs of a sensible size from every input that a run can produce, and no
+warning on the way.
+"""
 import logging
 import struct
 import subprocess
@@ -39,7 +41,9 @@ def out(tmp_path):
 
 
 def check(made, path):
-    """A PNG whose pieces are all there, at least 500 x 200 pixels and less than 600 KB, and nothing beside it."""
+    """A PNG whose pieces are all there, at least 500 x 200 pixels and less than 600 KB, and nothing
+    beside it.
+    """
     assert made == path
     assert list(path.parent.iterdir()) == [path]
     data = path.read_bytes()
@@ -48,7 +52,8 @@ def check(made, path):
     while at < len(data):
         length, kind = struct.unpack(">I4s", data[at:at + 8])
         body = data[at + 8:at + 8 + length]
-        assert struct.unpack(">I", data[at + 8 + length:at + 12 + length])[0] == zlib.crc32(kind + body)
+        assert struct.unpack(">I", data[at + 8 + length:at + 12
+                                        + length])[0] == zlib.crc32(kind + body)
         kinds.append(kind)
         packed += body if kind == b"IDAT" else b""
         at += 12 + length
@@ -64,11 +69,12 @@ def check(made, path):
 
 def rows(epochs, neighbors=True):
     """What Run.metrics holds."""
-    health = {"neighbor_accuracy": 0.4, "self_match_rate": 0.01, "neighbor_age": 7.5, "unique_neighbors": 180.0}
-    return [{"epoch": e + 1, "step": 78 * e, "seconds": 3.0 * e, "views_per_second": 9000.0, "lr": 0.12 / (e + 1),
-             "loss": 5 - e / epochs, "monitor_knn": 0.3 + 0.2 * e / epochs,
-             **{name: value * (1 + e / epochs) if neighbors else float("nan") for name, value in health.items()}}
-            for e in range(epochs)]
+    health = {"neighbor_accuracy": 0.4, "self_match_rate": 0.01, "neighbor_age": 7.5,
+              "unique_neighbors": 180.0}
+    return [{"epoch": e + 1, "step": 78 * e, "seconds": 3.0 * e, "views_per_second": 9000.0,
+             "lr": 0.12 / (e + 1), "loss": 5 - e / epochs, "monitor_knn": 0.3 + 0.2 * e / epochs,
+             **{name: value * (1 + e / epochs) if neighbors else float("nan") for name,
+                value in health.items()}} for e in range(epochs)]
 
 
 def pictures(rng, n, size=32):
@@ -90,7 +96,8 @@ def test_curves_without_neighbors_are_half_as_high(out):
 
 
 def test_curves_with_holes(out):
-    table = [*rows(2, neighbors=False), *rows(9)[2:]]  # neighbours came in late, as with neighbors_after
+    # neighbours came in late, as with neighbors_after
+    table = [*rows(2, neighbors=False), *rows(9)[2:]]
     table[5]["loss"] = float("nan")
     table[6].pop("lr")
     check(draw_curves(table, out), out)
@@ -109,7 +116,8 @@ def test_curves_of_nothing(out):
     assert not out.exists()
 
 
-@pytest.mark.parametrize(("epochs", "queries", "shown"), [(1, 8, 6), (2, 8, 6), (3, 3, 2), (9, 1, 1)])
+@pytest.mark.parametrize(("epochs", "queries", "shown"),
+                         [(1, 8, 6), (2, 8, 6), (3, 3, 2), (9, 1, 1)])
 def test_neighbors(rng, out, epochs, queries, shown):
     images, labels = pictures(rng, 50), rng.integers(0, 10, 50)
     gallery = [rng.integers(0, 50, (queries, shown)) for _ in range(epochs)]
@@ -126,7 +134,8 @@ def test_the_frames_and_the_shares_tell_who_is_of_the_same_class(rng, out, monke
     gallery = [np.array([[1, 2], [0, 2]]), np.array([[2, 2], [3, 0]])]
     check(draw_neighbors(gallery, pictures(rng, 4), labels, NAMES, out), out)
     marks = [bool(frame[0]) for frame in frames if frame]
-    assert marks == [False, True, False, False, True, True, True, False, True, False]  # the last two explain them
+    # the last two explain them
+    assert marks == [False, True, False, False, True, True, True, False, True, False]
     assert [t for t in texts if "%" in t] == ["25 % of the same class", "75 % of the same class"]
     assert [t for t in texts if "epoch" in t] == ["after epoch 1", "after epoch 2"]
     assert texts[:3] == ["query", "boat", "car"]
@@ -135,7 +144,8 @@ def test_the_frames_and_the_shares_tell_who_is_of_the_same_class(rng, out, monke
 @pytest.mark.parametrize("epochs", [1, 2, 3, 4, 50])
 def test_neighbors_early_middle_late(rng, out, monkeypatch, epochs):
     texts = []
-    monkeypatch.setattr(plots, "write_picture", lambda fig, path: texts.extend(t.get_text() for t in fig.axes[0].texts))
+    monkeypatch.setattr(plots, "write_picture", lambda fig,
+                        path: texts.extend(t.get_text() for t in fig.axes[0].texts))
     draw_neighbors([np.zeros((1, 1), int)] * epochs, pictures(rng, 2), np.zeros(2, int), NAMES, out)
     numbers = [int(t.split()[-1]) for t in texts if t.startswith("after epoch")]
     assert numbers == {1: [1], 2: [1, 2], 3: [1, 2, 3], 4: [1, 2, 4], 50: [1, 25, 50]}[epochs]
@@ -170,7 +180,8 @@ def test_embedding(rng, out, n, classes, with_images):
 
 @pytest.mark.parametrize("stretch", [(0, 0), (1, 0), (0, 1), (1e-20, 1), (1e20, 1)])
 def test_embedding_of_strange_shapes(rng, out, stretch):
-    check(draw_embedding(rng.standard_normal((40, 2)) * stretch, np.arange(40) % 10, NAMES, out), out)
+    check(draw_embedding(rng.standard_normal((40, 2)) * stretch, np.arange(40) % 10, NAMES, out),
+          out)
 
 
 def test_no_name_lies_on_another(rng, out, monkeypatch):
@@ -198,7 +209,8 @@ def test_embedding_bad_input(rng, out):
         draw_embedding(np.zeros((3, 2)), np.zeros(3, int), NAMES, out, images=pictures(rng, 2))
 
 
-@pytest.mark.parametrize(("n", "k", "size", "view"), [(6, 8, 32, 32), (1, 1, 32, 24), (2, 3, 64, 24)])
+@pytest.mark.parametrize(("n", "k", "size", "view"), [(6, 8, 32, 32), (1, 1, 32, 24),
+                                                      (2, 3, 64, 24)])
 def test_views(rng, out, n, k, size, view):
     views = (pictures(rng, n * k, view) / 255).astype(np.float32).reshape(n, k, view, view, 3)
     views[0, 0] += 1  # rounding may leave [0, 1]
@@ -212,14 +224,16 @@ def test_views_bad_input(rng, out):
         draw_views(pictures(rng, 2), np.zeros((3, 1, 8, 8, 3), np.float32), out)
 
 
-STRANGE = ("$x", "$a$ and $b$", "\\frac{", "漢字", "🦊 fox", "a\nb\tc", "", "n" * 300, "Ærøskøbing", "<b>", "100 %")
+STRANGE = ("$x", "$a$ and $b$", "\\frac{", "漢字", "🦊 fox", "a\nb\tc", "", "n" * 300, "Ærøskøbing",
+           "<b>", "100 %")
 
 
 def test_names_and_titles_of_any_kind(rng, out):
     labels = np.arange(44) % len(STRANGE)
     images = pictures(rng, 44)
     check(draw_curves(rows(1, neighbors=False), out, title="$" + STRANGE[1]), out)
-    check(draw_neighbors([np.arange(22).reshape(11, 2)], images, labels, STRANGE, out, title=" ".join(STRANGE)), out)
+    check(draw_neighbors([np.arange(22).reshape(11, 2)], images, labels, STRANGE, out,
+                         title=" ".join(STRANGE)), out)
     check(draw_embedding(rng.standard_normal((44, 2)), labels, STRANGE, out, title="🦊" * 300), out)
 
 
@@ -237,14 +251,16 @@ def test_a_failure_leaves_the_old_picture(rng, out, monkeypatch):
     assert list(out.parent.iterdir()) == [out]
 
 
-THEIRS = {"text.usetex": True, "font.size": 30, "savefig.dpi": 300, "savefig.bbox": "tight", "axes.facecolor": "black",
-          "axes.titlesize": 40, "figure.autolayout": True, "axes.grid": True, "lines.linewidth": 9, "figure.dpi": 20}
+THEIRS = {"text.usetex": True, "font.size": 30, "savefig.dpi": 300, "savefig.bbox": "tight",
+          "axes.facecolor": "black", "axes.titlesize": 40, "figure.autolayout": True,
+          "axes.grid": True, "lines.linewidth": 9, "figure.dpi": 20}
 
 
 def test_the_readers_own_settings_change_no_picture(rng, out):
     finding = EvalResult([{"encoder": "nnclr", "accuracy": 0.5}], "", 0.1)
     image = pictures(rng, 1)
-    for draw in (lambda: draw_neighbors([np.zeros((1, 1), int)], image, [0], ["$a$"], out, title="a_b", note="a_b"),
+    for draw in (lambda: draw_neighbors([np.zeros((1, 1), int)], image, [0], ["$a$"], out,
+                                        title="a_b", note="a_b"),
                  lambda: draw_comparison([("nnclr", [0.5, 0.6])], [("raw pixels", 0.2)], out),
                  lambda: draw_finding(finding, out, "a_b")):
         plain = draw().read_bytes()
@@ -257,7 +273,8 @@ def test_the_readers_own_settings_change_no_picture(rng, out):
 def test_a_run_on_few_images_has_all_pictures(images, tests, classes, tmp_path):
     """Fewer than a picture shows; names that are long, no Latin, or look like formulas."""
     names = [f"${c}$ 猫 \\alpha_{c} {'long ' * 9}" for c in range(classes)]
-    data = [Dataset(random_data(n).images, np.arange(n) % classes, tuple(names)) for n in (images, tests)]
+    data = [Dataset(random_data(n).images, np.arange(n) % classes, tuple(names)) for n
+            in (images, tests)]
     run = Run(small_config(batch_size=2, epochs=1, method="simclr"), data[0])
     train(run, data[0], augmentation_pair("simclr"), progress=False)
     drawn = draw_into(tmp_path, run, data)
@@ -268,7 +285,8 @@ def test_whether_labels_took_part_is_told_below_the_neighbours(rng, out, monkeyp
     notes = []
     for name in ("views", "curves", "embedding"):
         monkeypatch.setattr(f"tinynnclr.lab.plots.run.draw_{name}", lambda *_, **__: None)
-    monkeypatch.setattr("tinynnclr.lab.plots.run.draw_neighbors", lambda *_, note, **__: notes.append(note))
+    monkeypatch.setattr("tinynnclr.lab.plots.run.draw_neighbors", lambda *_, note,
+                        **__: notes.append(note))
     data = random_data(16)
     for method in ("simclr", "supervised", "oracle_nnclr"):
         run = Run(small_config(method=method), data)
@@ -278,8 +296,9 @@ def test_whether_labels_took_part_is_told_below_the_neighbours(rng, out, monkeyp
     monkeypatch.undo()
     found = [rng.integers(0, 9, (4, 5))] * 2  # two blocks: the sentence has a line of its own
     images = pictures(rng, 9)
-    plain, noted = (draw_neighbors(found, images, np.arange(9), NAMES, out.parent / "n" / f"{i}.png", note=note)
-                    for i, note in enumerate(("", notes[0])))
+    plain, noted = (draw_neighbors(found, images, np.arange(9), NAMES,
+                                   out.parent / "n" / f"{i}.png", note=note) for i,
+                    note in enumerate(("", notes[0])))
     high, higher = (struct.unpack(">II", path.read_bytes()[16:24])[1] for path in (plain, noted))
     assert higher - high > 30
 
@@ -290,6 +309,6 @@ def test_makes_the_folder(out):
 
 
 def test_no_global_state_and_no_matplotlib_before_it_is_needed():
-    code = ("import sys, tinynnclr; assert 'matplotlib' not in sys.modules; import tinynnclr.lab.plots.run; "
-            "assert 'matplotlib.pyplot' not in sys.modules")
+    code = ("import sys, tinynnclr; assert 'matplotlib' not in sys.modules; import "
+            "tinynnclr.lab.plots.run; assert 'matplotlib.pyplot' not in sys.modules")
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -1,4 +1,6 @@
-"""The dot plot of a comparison, a whole PNG from whatever it may hold; and texts that stay where they can be read."""
+"""The dot plot of a comparison, a whole PNG from whatever it may hold; and texts that stay where
+they can be read.
+"""
 import numpy as np
 import pytest
 from one_line import fails
@@ -16,13 +18,19 @@ def arms(low, high, spread, seeds, names=("nnclr", "moco:negatives=ring:anneal=l
             for name, mean in zip(names, np.linspace(high, low, len(names)), strict=True)]
 
 
-CASES = {"far apart": (arms(0.5, 0.97, 0.01, 5), FLOORS), "close": (arms(0.96, 0.97, 0.004, 5), FLOORS),
-         "one run": (arms(0.5, 0.5, 0, 1, ["nnclr"]), FLOORS), "equal": (arms(0.9, 0.9, 0, 3), FLOORS),
-         "all perfect": (arms(1, 1, 0, 2), [("raw pixels", 1.0)]),
+CASES = {"far apart": (arms(0.5, 0.97, 0.01, 5), FLOORS),
+         "close": (arms(0.96, 0.97, 0.004, 5), FLOORS),
+         "one run": (arms(0.5, 0.5, 0, 1, ["nnclr"]), FLOORS),
+         "equal": (arms(0.9, 0.9, 0, 3), FLOORS), "all perfect": (arms(1, 1, 0, 2),
+                                                                  [("raw pixels", 1.0)]),
          "all wrong": (arms(0, 0, 0, 2), [("raw pixels", 0.0)]),
-         "below the floors": (arms(0.1, 0.2, 0.01, 2), FLOORS), "no floors": (arms(0.4, 0.6, 0.1, 2), []),
-         "wide intervals": (arms(0.2, 0.8, 0.2, 2), [*FLOORS, ("random weights of $cmc$ and many, many others", 0.46)]),
-         "many": (arms(0.3, 0.9, 0.05, 3, [f"arm{i}:{'lr=0.1:' * (i % 9)}seed" for i in range(18)]), FLOORS)}
+         "below the floors": (arms(0.1, 0.2, 0.01, 2), FLOORS),
+         "no floors": (arms(0.4, 0.6, 0.1, 2), []), "wide intervals": (arms(0.2, 0.8, 0.2, 2),
+                                                                       [*FLOORS,
+                                                                        (
+        "random weights of $cmc$ and many, many others", 0.46)]),
+         "many": (arms(0.3, 0.9, 0.05, 3, [f"arm{i}:{'lr=0.1:' * (i % 9)}seed" for i in range(18)]),
+                  FLOORS)}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -54,10 +62,13 @@ def test_errors(out):  # noqa: F811
 @pytest.mark.parametrize("letter", ["W", "i", "$", "\\"])
 def test_no_text_is_cut_off_at_an_edge(rng, out, monkeypatch, letter):  # noqa: F811
     figures = []
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda self, *_, **__: figures.append(self))
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda self, *_,
+                        **__: figures.append(self))
     images, name = pictures(rng, 22), letter * 300
-    draw_neighbors([np.arange(22).reshape(11, 2)], images, np.arange(22) % 2, (name, name), out, title=name)
-    draw_comparison([(f"nnclr:{name}", [0.5, 0.6]), (name, [0.1, 0.2])], [(name, 0.3)], out, title=name)
+    draw_neighbors([np.arange(22).reshape(11, 2)], images, np.arange(22) % 2, (name, name), out,
+                   title=name)
+    draw_comparison([(f"nnclr:{name}", [0.5, 0.6]), (name, [0.1, 0.2])], [(name, 0.3)], out,
+                    title=name)
     draw_embedding(rng.standard_normal((22, 2)), np.arange(22) % 2, (name, name), out, title=name)
     for fig in figures:
         for text in [*fig.texts, *fig.axes[0].texts]:
@@ -68,7 +79,8 @@ def test_no_text_is_cut_off_at_an_edge(rng, out, monkeypatch, letter):  # noqa: 
 def test_curves_of_small_numbers_have_no_factor_above_the_axis(out, monkeypatch):  # noqa: F811
     """Matplotlib's own, "1e-5", lies on the line that says what is drawn."""
     figures = []
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda self, *_, **__: figures.append(self))
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda self, *_,
+                        **__: figures.append(self))
     draw_curves([{**row, "lr": 5.45e-5, "loss": 1e9} for row in rows(2)], out)
     for ax in figures[0].axes[1:]:
         ax.get_tightbbox()

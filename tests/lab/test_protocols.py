@@ -1,4 +1,6 @@
-"""`evaluate --protocol`: the registry, the files that it leaves, tables of several seeds, and the picture."""
+"""`evaluate --protocol`: the registry, the files that it leaves, tables of several seeds, and the
+picture.
+"""
 import json
 import re
 from pathlib import Path
@@ -46,9 +48,12 @@ def test_names():
     assert parse_protocols("linear, knn") == ["linear", "knn"]  # in the order given
     assert parse_protocols("knn,knn,linear,knn") == ["knn", "linear"]
     assert parse_protocols("all") == list(PROTOCOLS)
-    assert parse_protocols("linear,all") == ["linear", *(name for name in PROTOCOLS if name != "linear")]
-    for text, got in (("knnn", "'knnn', did you mean knn"), ("", "''"), ("knn,", "''"), ("knn linear", "'knn linear'")):
-        with fails(ValueError, "--protocol: expected all or some of knn, linear, clusters", f"got {got}"):
+    assert parse_protocols("linear,all") == ["linear", *(name for name in PROTOCOLS
+                                                         if name != "linear")]
+    for text, got in (("knnn", "'knnn', did you mean knn"), ("", "''"), ("knn,", "''"),
+                      ("knn linear", "'knn linear'")):
+        with fails(ValueError, "--protocol: expected all or some of knn, linear, clusters",
+                   f"got {got}"):
             parse_protocols(text)
 
 
@@ -70,16 +75,20 @@ def test_the_files_that_it_leaves(here, capsys):
     after = files(here)
     names = {f"{name}.{ending}" for name in ("knn", "clusters") for ending in ("json", "md", "png")}
     assert after.keys() - before.keys() == names
-    assert {name: after[name] for name in before} == before  # result.json and the checkpoint are as they were
+    # result.json and the checkpoint are as they were
+    assert {name: after[name] for name in before} == before
     for name, measures in (("knn", ["features", "accuracy"]), ("clusters", ["NMI", "purity"])):
         stored, page = json.loads(after[f"{name}.json"]), after[f"{name}.md"].decode()
-        assert [list(row) for row in stored["rows"]] == [["encoder", *measures]] * len(stored["rows"])
-        assert list(dict.fromkeys(row["encoder"] for row in stored["rows"])) == ["nnclr", "random weights",
+        assert [list(row) for row in stored["rows"]] == [["encoder",
+                                                          *measures]] * len(stored["rows"])
+        assert list(dict.fromkeys(row["encoder"] for row in stored["rows"])) == ["nnclr",
+                                                                                 "random weights",
                                                                                  "raw pixels"]
         assert (stored["protocol"], stored["version"]) == (name, __version__)
         assert stored["config"]["dataset"] == "folder:pictures"
         assert "data_dir" not in stored["config"]
-        assert page.startswith(f"# {name}: nnclr on folder:pictures, seed 0\n\n{table(stored['rows'])}\n")
+        assert page.startswith(f"# {name}: nnclr on folder:pictures, seed "
+                               f"0\n\n{table(stored['rows'])}\n")
         assert stored["rules"] in page
         assert stored["machine"] in page
         assert f"{table(stored['rows'])}\n{stored['rules']}\nin run: {name}.json, {name}.md, {name}.png" in out
@@ -94,8 +103,9 @@ def test_all_of_them(here, capsys, monkeypatch):
     asked = []
 
     def found(name):
-        return lambda subject: asked.append((name, subject.config.method, len(subject.data[0]))) or EvalResult(
-            [{"encoder": "nnclr", "accuracy": 0.5}], f"As {name} has it.")
+        return lambda subject: asked.append((name, subject.config.method,
+                                             len(subject.data[0]))) or EvalResult([{
+                "encoder": "nnclr", "accuracy": 0.5}], f"As {name} has it.")
 
     monkeypatch.setattr(registry, "picture", lambda name: draw_finding)
     for name, protocol in PROTOCOLS.items():
@@ -111,8 +121,8 @@ def test_an_unknown_name_is_one_line(here, capsys):
     before = files(here)
     status, out, err = run(capsys, "evaluate", "run", "--protocol", "knn,clutsers")
     assert (status, out) == (2, "")
-    assert re.fullmatch(r"tinynnclr evaluate: --protocol: expected all or some of knn, linear, clusters.*; "
-                        r"got 'clutsers', did you mean clusters\?\n", err), err
+    assert re.fullmatch(r"tinynnclr evaluate: --protocol: expected all or some of knn, linear, "
+                        r"clusters.*; got 'clutsers', did you mean clusters\?\n", err), err
     assert files(here) == before
     status, _, err = run(capsys, "evaluate", "nowhere", "--protocol", "knn")
     assert (status, err.count("\n")) == (2, 1)
@@ -132,8 +142,10 @@ def test_a_picture_that_fails_leaves_the_old_one(here, capsys, monkeypatch):
 # ---------------------------------------------------------------- rows
 
 
-ROWS = [{"encoder": "nnclr", "labels": "1 %", "accuracy": 0.5}, {"encoder": "raw pixels", "labels": "1 %", "NMI": 0.25},
-        {"encoder": "nnclr", "labels": "1 %", "accuracy": 0.7}, {"encoder": "nnclr", "labels": "10 %", "accuracy": 1.0}]
+ROWS = [{"encoder": "nnclr", "labels": "1 %", "accuracy": 0.5},
+        {"encoder": "raw pixels", "labels": "1 %", "NMI": 0.25},
+        {"encoder": "nnclr", "labels": "1 %", "accuracy": 0.7},
+        {"encoder": "nnclr", "labels": "10 %", "accuracy": 1.0}]
 
 
 def test_rows_of_several_seeds_come_together():
@@ -148,7 +160,9 @@ def test_rows_of_several_seeds_come_together():
 
 
 def test_the_picture(tmp_path):
-    """A tick for each group, the floors' dots hollow, and the interval where there are several seeds."""
+    """A tick for each group, the floors' dots hollow, and the interval where there are several
+    seeds.
+    """
     seen = []
 
     def keep(fig, path):
@@ -159,10 +173,12 @@ def test_the_picture(tmp_path):
         patch.setattr("tinynnclr.lab.plots.finding.write_picture", keep)
         draw_finding(EvalResult(ROWS, "", 0.1), tmp_path / "a.png", "title")
     (ax,) = seen[0].axes
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["nnclr, 1 %", "raw pixels, 1 %", "nnclr, 10 %"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["nnclr, 1 %", "raw pixels, 1 %",
+                                                                    "nnclr, 10 %"]
     dots = [container.lines[0] for container in ax.containers]
     assert [float(dot.get_xdata()[0]) for dot in dots] == pytest.approx([60, 25, 100])
     assert [dot.get_markerfacecolor() == "white" for dot in dots] == [False, True, False]
     assert ax.get_xlabel() == "percent"
     assert [text.get_text() for text in ax.texts] == ["chance"]
-    assert draw_finding(EvalResult(ROWS, "", None), tmp_path / "b.png", "title").read_bytes().startswith(PNG)
+    assert draw_finding(EvalResult(ROWS, "", None), tmp_path / "b.png",
+                        "title").read_bytes().startswith(PNG)

@@ -1,4 +1,6 @@
-"""`tinynnclr reproduce`: every table at a tiny budget, from shared runs; stopped and gone on with; mistakes."""
+"""`tinynnclr reproduce`: every table at a tiny budget, from shared runs; stopped and gone on with;
+mistakes.
+"""
 import csv
 import re
 from pathlib import Path
@@ -50,10 +52,12 @@ def lines_of(path):
 QUICK = ("queue-size", "ring")  # the other tables are made with --all
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in QUICK)) for n in TABLES])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in QUICK)) for n
+                                  in TABLES])
 def test_each_table(name, runs, tmp_path):
     paths = make(name, runs, tmp_path)
-    assert [path.name for path in paths] == [f"{name}-tiny.{ending}" for ending in ("csv", "md", "png")]
+    assert [path.name for path in paths] == [f"{name}-tiny.{ending}" for ending
+                                             in ("csv", "md", "png")]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)
     lines = lines_of(paths[0])
     table = TABLES[name]
@@ -76,38 +80,48 @@ def test_each_table(name, runs, tmp_path):
 
 
 def test_each_arm_is_judged_on_its_own_data(runs, tmp_path):
-    """Raw pixels do not depend on the seed, but on the set: as many kinds of them as there are sets."""
+    """Raw pixels do not depend on the seed, but on the set: as many kinds of them as there are
+    sets.
+    """
     lines = lines_of(make("neighbor-precision", runs, tmp_path, seeds=(0,))[0])
     pixels = {line["arm"]: (line["pixels knn"], line["pixels linear"]) for line in lines}
-    sets = {arm: OFFS[off].get("dataset", "toybox") for arm, (off, _) in REAL.items() if arm in pixels}
+    sets = {arm: OFFS[off].get("dataset", "toybox") for arm,
+            (off, _) in REAL.items() if arm in pixels}
     assert len(set(sets.values())) == len(set(pixels.values())) == 1 + len(STYLES)
     assert len({(sets[arm], pixels[arm]) for arm in sets}) == 1 + len(STYLES)
 
 
 def test_real_runs_of_another_budget_are_lent(runs, tmp_path):
-    """Those published at the budget small, in the words and the picture of the budget tiny; none of its dial."""
-    alone, picture = (path.read_bytes() for path in make("neighbor-precision", runs, tmp_path, seeds=(0,))[1:])
+    """Those published at the budget small, in the words and the picture of the budget tiny; none of
+    its dial.
+    """
+    alone, picture = (path.read_bytes() for path in make("neighbor-precision", runs, tmp_path,
+                                                         seeds=(0,))[1:])
     assert b"toybox: " not in alone
     lent = tmp_path / "neighbor-precision-small.csv"
     lent.write_bytes((ROOT / "results" / "reproduce" / lent.name).read_bytes())
     _, page, picture_with_them = make("neighbor-precision", runs, tmp_path, seeds=(0,))
     real, half = mean_and_interval(gains(read_cells(lent))["nnclr, from the start"][1])
-    assert f"toybox: nnclr, from the start 30%, {real:+.1f} ± {half:.1f} points" in page.read_text(encoding="utf-8")
+    assert f"toybox: nnclr, from the start 30%, {real:+.1f} ± {half:.1f} points" in page.read_text(
+            encoding="utf-8")
     assert "toybox: dial" not in page.read_text(encoding="utf-8")
     assert picture_with_them.read_bytes() != picture
 
 
-@pytest.mark.parametrize("text", ["arm\nx\n", "arm,seed,knn\na,one,0.5\n", "arm,seed,knn\na,0,half\n", "\0\n\0\n"])
+@pytest.mark.parametrize("text", ["arm\nx\n", "arm,seed,knn\na,one,0.5\n",
+                                  "arm,seed,knn\na,0,half\n", "\0\n\0\n"])
 def test_what_is_lent_may_be_damaged(text, runs, tmp_path):
     (tmp_path / "neighbor-precision-small.csv").write_text(text, encoding="utf-8")
-    with fails(ValueError, "neighbor-precision-small.csv: expected the runs of a table", "make it anew"):
+    with fails(ValueError, "neighbor-precision-small.csv: expected the runs of a table",
+               "make it anew"):
         make("neighbor-precision", runs, tmp_path, seeds=(0,))
 
 
 def test_another_encoder_has_a_floor_of_its_own():
     """Arms share their random weights, seed by seed; those of another network are told apart."""
     def cell(random):
-        return {"pixels knn": 0.3, "pixels linear": 0.2, "random knn": random, "random linear": random + 0.1}
+        return {"pixels knn": 0.3, "pixels linear": 0.2, "random knn": random,
+                "random linear": random + 0.1}
 
     cells = {("a", 0): cell(0.4), ("b", 0): cell(0.4), ("vit", 0): cell(0.1), ("a", 1): cell(0.5),
              ("vit", 1): cell(0.2)}
@@ -119,15 +133,17 @@ def test_the_mean_in_the_page_is_that_of_the_lines(runs, tmp_path):
     csv_path, md_path, _ = make("predictor", runs, tmp_path)
     lines = [line for line in lines_of(csv_path) if line["arm"] == "without"]
     values = [float(line["knn"]) for line in lines]
-    found = re.search(r"^\| without \| 2 \| ([\d.]+) % ± ([\d.]+) \|", md_path.read_text(encoding="utf-8"), re.M)
+    found = re.search(r"^\| without \| 2 \| ([\d.]+) % ± ([\d.]+) \|",
+                      md_path.read_text(encoding="utf-8"), re.M)
     assert float(found[1]) == pytest.approx(100 * np.mean(values), abs=0.051)
-    assert float(found[2]) == pytest.approx(100 * 12.706 * np.std(values, ddof=1) / 2**0.5, abs=0.06)
+    assert float(found[2]) == pytest.approx(100 * 12.706 * np.std(values, ddof=1) / 2**0.5,
+                                            abs=0.06)
 
 
 def test_other_epochs_than_the_budget_s(tmp_path, capsys):
     out = tmp_path / "out"
-    status, _, err = run(capsys, "reproduce", "predictor", "--budget", "tiny", "--seeds", "1", "--epochs", "1",
-                         "--threads", "1", "--out", out)
+    status, _, err = run(capsys, "reproduce", "predictor", "--budget", "tiny", "--seeds", "1",
+                         "--epochs", "1", "--threads", "1", "--out", out)
     assert status == 0, err
     page = (out / "predictor-tiny.md").read_text(encoding="utf-8")
     assert "1 epoch, " in page
@@ -140,7 +156,8 @@ def test_runs_are_shared_and_found_again(runs, tmp_path, monkeypatch):
     make("predictor", runs, tmp_path)
     trained = []
     real = run_dir.train_into
-    monkeypatch.setattr(run_dir, "train_into", lambda folder, *a, **k: (trained.append(folder), real(folder, *a, **k)))
+    monkeypatch.setattr(run_dir, "train_into", lambda folder, *a,
+                        **k: (trained.append(folder), real(folder, *a, **k)))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     make("predictor", runs, tmp_path)
     assert trained == []
@@ -150,8 +167,11 @@ def test_runs_are_shared_and_found_again(runs, tmp_path, monkeypatch):
 
 
 def test_stopped_and_gone_on_with(tmp_path, monkeypatch):
-    """Ctrl-C after the third epoch of the table; the same call goes on from there and makes the same files."""
-    whole = [path.read_bytes() for path in make("predictor", tmp_path / "a", tmp_path / "whole", (0,))]
+    """Ctrl-C after the third epoch of the table; the same call goes on from there and makes the
+    same files.
+    """
+    whole = [path.read_bytes() for path in make("predictor", tmp_path / "a", tmp_path / "whole",
+                                                (0,))]
     real, saves = run_dir.Run.save, []
 
     def save(self, path):
@@ -165,10 +185,13 @@ def test_stopped_and_gone_on_with(tmp_path, monkeypatch):
         make("predictor", tmp_path / "b", tmp_path / "stopped", (0,))
     assert not (tmp_path / "stopped").exists()
     steps = saves[:]
-    monkeypatch.setattr(run_dir.Run, "save", lambda self, path: (real(self, path), saves.append(self.step)))
-    again = [path.read_bytes() for path in make("predictor", tmp_path / "b", tmp_path / "stopped", (0,))]
+    monkeypatch.setattr(run_dir.Run, "save", lambda self,
+                        path: (real(self, path), saves.append(self.step)))
+    again = [path.read_bytes() for path in make("predictor", tmp_path / "b", tmp_path / "stopped",
+                                                (0,))]
     assert again == whole
-    assert saves[len(steps)] == 20  # the second run's second epoch: neither its first nor the first run again
+    # the second run's second epoch: neither its first nor the first run again
+    assert saves[len(steps)] == 20
 
 
 def test_a_run_that_diverges_is_told_and_left_out(runs, tmp_path, monkeypatch, capsys):
@@ -195,12 +218,13 @@ def test_a_key_is_all_that_changes_a_result():
 
 def test_small_tables_hold_what_was_asked_for():
     """Fifteen tables; no configuration twice in one; queues up to half of the images."""
-    assert set(SMALL) == {"linear", "semi", "transfer", "crop-only", "queue-size", "top-k", "predictor", "momentum",
-                          "temperature", "batch-size", "embedding-size", "ring", "soft-neighbors", "deepcluster",
-                          "neighbor-precision"}
+    assert set(SMALL) == {"linear", "semi", "transfer", "crop-only", "queue-size", "top-k",
+                          "predictor", "momentum", "temperature", "batch-size", "embedding-size",
+                          "ring", "soft-neighbors", "deepcluster", "neighbor-precision"}
     for table in SMALL.values():
         shared = {**BUDGETS["small"].options, **table.options}
-        options = [make_config({**suited(shared, arm.options["method"]), **arm.options}) for arm in table.arms]
+        options = [make_config({**suited(shared, arm.options["method"]), **arm.options}) for arm
+                   in table.arms]
         assert len({key(config) for config in options}) == len(table.arms)
         names = {arm.name for arm in table.arms}
         assert all(set(contrast.arms) <= names for contrast in table.contrasts)
@@ -231,9 +255,11 @@ def test_mistakes(arguments, words, tmp_path, monkeypatch, capsys):
 
 def test_the_command_and_its_help(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    status, out, _ = run(capsys, "reproduce", "predictor", "--budget", "tiny", "--seeds", "1", "--out", "t")
+    status, out, _ = run(capsys, "reproduce", "predictor", "--budget", "tiny", "--seeds", "1",
+                         "--out", "t")
     assert status == 0
-    assert out.split() == [str(Path("t", f"predictor-tiny.{ending}")) for ending in ("csv", "md", "png")]
+    assert out.split() == [str(Path("t", f"predictor-tiny.{ending}")) for ending
+                           in ("csv", "md", "png")]
     status, out, _ = run(capsys, "reproduce", "--help")
     assert all(table.question in out for table in SMALL.values())
     assert [table.name for table in parse_tables("all", "small")] == list(SMALL)

@@ -50,7 +50,8 @@ def test_the_seed_decides_and_a_small_share_is_part_of_a_large_one(rng):
 
 def test_every_image_is_as_likely(rng):
     labels = np.arange(40) % 4
-    drawn = sum(np.bincount(semi.label_list(labels, 0.3, seed), minlength=40) for seed in range(400))
+    drawn = sum(np.bincount(semi.label_list(labels, 0.3, seed), minlength=40) for seed
+                in range(400))
     assert abs(drawn - 120).max() < 5 * np.sqrt(400 * 0.3 * 0.7)
 
 
@@ -68,7 +69,8 @@ def test_the_published_lists_are_those_that_the_function_gives():
     for path in paths:
         stored = json.loads(path.read_text(encoding="utf-8"))
         assert stored["images"] == semi.label_list(labels, stored["share"], stored["seed"]).tolist()
-        assert np.bincount(labels[stored["images"]]).tolist() == [round(2000 * stored["share"])] * 10
+        assert np.bincount(labels[stored["images"]]).tolist() == [round(2000
+                                                                        * stored["share"])] * 10
 
 
 # ---------------------------------------------------------------- the protocol
@@ -83,16 +85,19 @@ def subject(monkeypatch):
 
 def test_its_rows(subject, tmp_path):
     found = semi.semi(subject)
-    assert [tuple(row[key] for key in ("encoder", "labels", "how")) for row in found.rows] == [
-        (encoder, labels, how) for labels in ("1 %", "10 %") for encoder, how in (
-            ("nnclr", "frozen"), ("random weights", "frozen"), ("raw pixels", "frozen"), ("nnclr", "fine-tuned"),
-            ("random weights", "supervised from scratch"))]
+    assert [tuple(row[key] for key in ("encoder", "labels", "how")) for row
+            in found.rows] == [(encoder, labels, how) for labels in ("1 %", "10 %") for encoder,
+                               how in (("nnclr", "frozen"), ("random weights", "frozen"),
+                                       ("raw pixels", "frozen"), ("nnclr", "fine-tuned"),
+                                       ("random weights", "supervised from scratch"))]
     assert all(list(row) == ["encoder", "labels", "how", "accuracy"] for row in found.rows)
     train, test = subject.data
     ten = semi.label_list(train.labels, 0.1, 2)
-    assert found.label_lists == {"1 %": semi.label_list(train.labels, 0.01, 2).tolist(), "10 %": ten.tolist()}
-    assert found.rows[7]["accuracy"] == linear_accuracy(pixels(train.images[ten]), train.labels[ten],
-                                                        pixels(test.images), test.labels, 1e-3)
+    assert found.label_lists == {"1 %": semi.label_list(train.labels, 0.01, 2).tolist(),
+                                 "10 %": ten.tolist()}
+    assert found.rows[7]["accuracy"] == linear_accuracy(pixels(train.images[ten]),
+                                                        train.labels[ten], pixels(test.images),
+                                                        test.labels, 1e-3)
     assert "Labels of 4 (1 %) and 10 (10 %) training images" in found.rules
     assert found.chance == 1 / 4
     again = evaluate_into(tmp_path, "semi", subject)
@@ -122,6 +127,9 @@ def test_only_the_labels_that_are_told_count(subject):
 
 def test_the_strength_is_chosen_where_labels_are_enough(monkeypatch, rng):
     monkeypatch.setattr(semi, "ENOUGH", 50)
-    x, labels, config = rng.standard_normal((60, 5), np.float32), np.arange(60) % 3, small_config(probe_strength=0.07)
-    assert semi.probe_strength(x, labels, config) == choose_strength(x, labels, np.random.default_rng(0))
+    x, labels, config = rng.standard_normal((60, 5),
+                                            np.float32), np.arange(60) % 3, small_config(
+            probe_strength=0.07)
+    assert semi.probe_strength(x, labels, config) == choose_strength(x, labels,
+                                                                     np.random.default_rng(0))
     assert semi.probe_strength(x[:49], labels[:49], config) == 0.07

@@ -1,4 +1,6 @@
-"""The other sets that an encoder is judged on: which there are, what is left out, how large they are, what is new."""
+"""The other sets that an encoder is judged on: which there are, what is left out, how large they
+are, what is new.
+"""
 import numpy as np
 import pytest
 from command_line import run, write_pictures
@@ -28,7 +30,8 @@ def write_cifar10(folder, rng, n=60):
 def test_all_that_need_no_files_are_at_least_six(tmp_path):
     sets, said = others.other_sets(small_config(data_dir=str(tmp_path)))
     drawn = ["digits", *others.STYLES, "toybox-kinds"]
-    there = [name for name in sets if name != "fashion_mnist"]  # which may be installed on this machine
+    # which may be installed on this machine
+    there = [name for name in sets if name != "fashion_mnist"]
     assert there == drawn
     assert len(drawn) == 6
     assert "Left out, as their files are not there: cifar10, cifar100" in said
@@ -72,18 +75,21 @@ def test_a_folder(tmp_path):
     assert len(train) == 40
     assert len(test) <= 20
     twice = (f"folder:{tmp_path}/mine", f"folder:{tmp_path}/x/../mine")
-    with pytest.raises(ValueError, match="x/../mine: expected folders of different names, got two of folder:mine"):
+    with pytest.raises(ValueError, match="x/../mine: expected folders of different names, got two "
+                       "of folder:mine"):
         others.other_sets(small_config(), twice)
 
 
 def test_names_in_order_and_once():
-    assert others.parse_others("digits, cifar10,digits,folder:a b") == ("digits", "cifar10", "folder:a b")
+    assert others.parse_others("digits, cifar10,digits,folder:a b") == ("digits", "cifar10",
+                                                                        "folder:a b")
 
 
 @pytest.mark.parametrize(("text", "got"), [("digit", "'digit', did you mean digits"), ("", "''"),
                                            ("folder:", "'folder:'"), ("digits,x", "'x'")])
 def test_unknown_names(text, got):
-    with pytest.raises(ValueError, match=f"^--to: expected some of cifar10, .*, folder:PATH; got {got}"):
+    with pytest.raises(ValueError, match="^--to: expected some of cifar10, .*, folder:PATH; got "
+                       f"{got}"):
         others.parse_others(text)
 
 
@@ -91,14 +97,18 @@ def test_what_was_asked_for_must_be_there(tmp_path):
     config = small_config(data_dir=str(tmp_path))
     with pytest.raises(FileNotFoundError, match="cifar-10-batches-bin"):
         others.other_sets(config, ("cifar10",))
-    with pytest.raises(ValueError, match="^--to toybox: expected another set than the one that the run learned from"):
+    with pytest.raises(ValueError, match="^--to toybox: expected another set than the one that the "
+                       "run learned from"):
         others.other_sets(config, ("digits", "toybox"))
 
 
-@pytest.mark.parametrize(("flags", "said"), [
-    (["--protocol", "transfer", "--to", "digit"], "got 'digit', did you mean digits?"),
-    (["--to", "digits"], "--to digits: it is for --protocol transfer and fewshot; add one of them"),
-    (["--protocol", "knn,robustness", "--to", "digits"], "--to digits: it is for --protocol transfer and fewshot")])
+@pytest.mark.parametrize(("flags", "said"),
+                         [(["--protocol", "transfer", "--to", "digit"],
+                           "got 'digit', did you mean digits?"),
+                          (["--to", "digits"], "--to digits: it is for --protocol transfer and "
+                           "fewshot; add one of them"),
+                          (["--protocol", "knn,robustness", "--to", "digits"],
+                           "--to digits: it is for --protocol transfer and fewshot")])
 def test_mistakes_at_the_command_line_are_one_line(capsys, tmp_path, flags, said):
     status, out, err = run(capsys, "evaluate", tmp_path / "no run", *flags)
     assert (status, out, err.count("\n")) == (2, "", 1)

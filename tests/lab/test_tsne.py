@@ -16,7 +16,8 @@ from tinynnclr.lab.plots.tsne import (
 
 def blobs(rng, n=150, d=10, classes=3):
     labels = np.arange(n) % classes
-    return (5 * rng.standard_normal((classes, d))[labels] + rng.standard_normal((n, d))).astype(np.float32), labels
+    return (5 * rng.standard_normal((classes, d))[labels]
+            + rng.standard_normal((n, d))).astype(np.float32), labels
 
 
 def nearest_share(at, labels):
@@ -38,7 +39,8 @@ def test_blobs_stay_together(rng):
 
 def test_a_ring_stays_a_ring():
     angle = np.linspace(0, 2 * np.pi, 120, endpoint=False)
-    at = tsne(np.stack([np.cos(angle), np.sin(angle), np.zeros(120)], 1).astype(np.float32), perplexity=10)
+    at = tsne(np.stack([np.cos(angle), np.sin(angle), np.zeros(120)], 1).astype(np.float32),
+              perplexity=10)
     steps = np.linalg.norm(at - np.roll(at, 1, axis=0), axis=1)
     assert np.median(steps) < 0.1 * np.linalg.norm(at - np.roll(at, 60, axis=0), axis=1).mean()
 
@@ -48,11 +50,13 @@ def test_the_forces_are_the_naive_ones(rng, n, threads):
     threads(2)
     at, p = rng.standard_normal((2, n)).astype(np.float32), rng.random((n, n), np.float32)
     p /= p.sum()
-    for fast, naive in zip(forces(at, p), forces_naive(at.astype(np.float64), p.astype(np.float64)), strict=True):
+    for fast, naive in zip(forces(at, p), forces_naive(at.astype(np.float64), p.astype(np.float64)),
+                           strict=True):
         np.testing.assert_allclose(fast, naive, rtol=1e-4, atol=2e-6)
 
 
-@pytest.mark.parametrize(("at", "p"), [((1, 5), (5, 5)), ((2, 4), (5, 5)), ((2, 5), (5, 4)), ((2, 5), (4, 5))])
+@pytest.mark.parametrize(("at", "p"), [((1, 5), (5, 5)), ((2, 4), (5, 5)), ((2, 5), (5, 4)),
+                                       ((2, 5), (4, 5))])
 def test_forces_of_shapes_that_do_not_fit(at, p):
     """Compiled code would read or write outside of the arrays."""
     with fails(ValueError, "forces", "expected shape"):
@@ -106,7 +110,8 @@ def test_the_same_for_any_number_of_threads_and_every_time(rng, threads):
 
 def test_scale_and_shift_change_nothing_that_matters(rng):
     rows, labels = blobs(rng)
-    for other in (rows * np.float32(1e30), rows * np.float32(1e-30), rows + np.float32(100), rows.astype(np.float64)):
+    for other in (rows * np.float32(1e30), rows * np.float32(1e-30), rows + np.float32(100),
+                  rows.astype(np.float64)):
         assert nearest_share(tsne(other, iterations=150), labels) > 0.95
 
 

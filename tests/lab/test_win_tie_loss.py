@@ -11,12 +11,16 @@ def rows(encoder, to, numbers, how="frozen"):
     return [{"encoder": encoder, "to": to, "how": how, "accuracy": x} for x in numbers]
 
 
-A = rows("a", "one", [0.5, 0.6, 0.7]) + rows("a", "two", [0.5, 0.5, 0.5]) + rows("a", "three", [0.30, 0.40, 0.50])
-B = rows("b", "one", [0.4, 0.5, 0.6]) + rows("b", "two", [0.6, 0.5, 0.5]) + rows("b", "three", [0.41, 0.50, 0.61])
+A = rows("a", "one", [0.5, 0.6, 0.7]) + rows("a", "two", [0.5, 0.5, 0.5]) + rows("a", "three",
+                                                                                 [0.30, 0.40, 0.50])
+B = rows("b", "one", [0.4, 0.5, 0.6]) + rows("b", "two", [0.6, 0.5, 0.5]) + rows("b", "three",
+                                                                                 [0.41, 0.50, 0.61])
 
 
 def test_differences_are_taken_seed_by_seed():
-    """one: 0.1 in every seed. two: -0.033, interval 0.143. three: -0.107, interval 0.014, though the seeds differ."""
+    """one: 0.1 in every seed. two: -0.033, interval 0.143. three: -0.107, interval 0.014, though
+    the seeds differ.
+    """
     assert wins(A, B) == (1, 1, 1)
     assert wins(B, A) == (1, 1, 1)
     assert wins(A, A) == (0, 3, 0)
@@ -26,23 +30,27 @@ def test_differences_are_taken_seed_by_seed():
 def test_the_edge_of_a_tie_is_the_interval_of_student(factor, expected):
     """Differences m - 0.01, m, m + 0.01: the half width is 4.303 * 0.01 / sqrt(3)."""
     m = factor * 4.303 * 0.01 / np.sqrt(3)
-    assert wins(rows("a", "one", [0.5 + m - 0.01, 0.5 + m, 0.5 + m + 0.01]), rows("b", "one", [0.5] * 3)) == expected
+    assert wins(rows("a", "one", [0.5 + m - 0.01, 0.5 + m, 0.5 + m + 0.01]),
+                rows("b", "one", [0.5] * 3)) == expected
 
 
 def test_a_single_seed_is_tied_only_when_equal():
-    assert wins(rows("a", "x", [0.5]) + rows("a", "y", [0.5]), rows("b", "x", [0.5]) + rows("b", "y", [0.501])) \
-        == (0, 1, 1)
+    assert wins(rows("a", "x", [0.5]) + rows("a", "y", [0.5]),
+                rows("b", "x", [0.5]) + rows("b", "y", [0.501])) == (0, 1, 1)
 
 
 def test_only_common_sets_count_and_seeds_must_match():
     assert wins(A, rows("b", "one", [0, 0, 0]) + rows("b", "four", [0, 0, 0])) == (1, 0, 0)
-    with pytest.raises(ValueError, match="one, frozen: expected as many seeds of each arm, got 3 and 2"):
+    with pytest.raises(ValueError, match="one, frozen: expected as many seeds of each arm, got 3 "
+                       "and 2"):
         wins(A, rows("b", "one", [0.1, 0.2]))
 
 
 def test_the_table_by_hand():
     """c is worst on one, best on two, and on three not told from b."""
-    c = rows("c", "one", [0.1, 0.1, 0.1]) + rows("c", "two", [0.9, 0.9, 0.9]) + rows("c", "three", [0.41, 0.50, 0.61])
+    c = rows("c", "one", [0.1, 0.1, 0.1]) + rows("c", "two", [0.9, 0.9, 0.9]) + rows("c", "three",
+                                                                                     [0.41, 0.50,
+                                                                                      0.61])
     floor = rows("random weights", "one", [0.99] * 3) + rows("raw pixels", "two", [0.99] * 3)
     tuned = rows("a", "one", [0.5], "fine-tuned") + rows("b", "one", [0.4], "fine-tuned") + \
         rows("c", "one", [0.5], "fine-tuned")
@@ -77,9 +85,11 @@ def test_runs_come_by_seed_and_under_their_arms_name(tmp_path):
     read = read_rows(folders)
     numbers = {name: [row["accuracy"] for row in read if row["encoder"] == name]
                for name in ("nnclr", "nnclr, neighbours off", "raw pixels")}
-    assert numbers == {"nnclr": [0.5, 0.6], "nnclr, neighbours off": [0.3, 0.4], "raw pixels": [0.1] * 4}
+    assert numbers == {"nnclr": [0.5, 0.6], "nnclr, neighbours off": [0.3, 0.4],
+                       "raw pixels": [0.1] * 4}
     assert "| frozen | nnclr | 1 | 1 | 0 |  | 1-0-0 |" in win_table(read)
-    with pytest.raises(ValueError, match=r"same seeds of every arm, once each; got \[0, 1\] of nnclr and \[0\] of"):
+    with pytest.raises(ValueError, match=r"same seeds of every arm, once each; got \[0, 1\] of "
+                       r"nnclr and \[0\] of"):
         read_rows(folders[:3])
     with pytest.raises(FileNotFoundError):
         read_rows(folders, "fewshot")

@@ -1,4 +1,6 @@
-"""Binder can install what the lessons need: .binder/ names this package, extras that it has, and a Python it takes."""
+"""Binder can install what the lessons need: .binder/ names this package, extras that it has, and a
+Python it takes.
+"""
 import configparser
 import re
 
@@ -14,7 +16,8 @@ def metadata():
 def test_it_installs_the_repository_itself_with_the_lessons_extra():
     lines = (ROOT / ".binder" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1
-    path, extras = re.fullmatch(r"-e (\S+)\[([a-z,]+)\]", lines[0]).groups()  # -e: Binder then copies the sources first
+    # -e: Binder then copies the sources first
+    path, extras = re.fullmatch(r"-e (\S+)\[([a-z,]+)\]", lines[0]).groups()
     assert path == "."  # pip runs in the root of the repository
     assert (ROOT / path / "pyproject.toml").is_file()
     assert set(extras.split(",")) == {"lessons"} <= set(metadata()["options.extras_require"])

@@ -1,4 +1,6 @@
-"""Lesson 19's judge: same pictures and views for every rule, a contract, and numbers that mean what they say."""
+"""Lesson 19's judge: same pictures and views for every rule, a contract, and numbers that mean what
+they say.
+"""
 import numpy as np
 import pytest
 from one_line import fails
@@ -41,7 +43,8 @@ def weights(method):
 
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize(("b", "q"), [(1, 5), (7, 33), (40, 6)])
-def test_every_rule_keeps_the_contract_and_cares_neither_for_places_nor_for_who_asks_first(name, b, q):
+def test_every_rule_keeps_the_contract_and_cares_neither_for_places_nor_for_who_asks_first(name, b,
+                                                                                           q):
     z, queue = rows(b, 5, 1), rows(q, 5, 2)
     given = z.copy(), queue.copy()
     positives = expect_positives(RULES[name](z, queue, np.random.default_rng(0)), z)
@@ -109,7 +112,8 @@ def test_label_match_takes_a_positive_for_what_it_lies_nearest_to():
     assert label_match(z, z, labels, queue, queue_labels) == 1
     for k in (0, 7):
         chosen = np.argsort(-(z @ queue.T), axis=1)[:, k]
-        assert label_match(queue[chosen], z, labels, queue, queue_labels) == (queue_labels[chosen] == labels).mean()
+        assert label_match(queue[chosen], z, labels, queue,
+                           queue_labels) == (queue_labels[chosen] == labels).mean()
     blend = unit_rows(0.9 * z + 0.1 * queue[:20])  # nearly the asker
     own = (blend * z).sum(axis=1) >= (blend @ queue.T).max(axis=1)
     friend = queue_labels[(blend @ queue.T).argmax(axis=1)] == labels
@@ -132,7 +136,8 @@ def test_every_rule_is_asked_by_the_same_askers_about_a_full_queue(data):
 
     own, lot = spied(capstone.own_view), spied(capstone.random_row)
     assert len(own) == len(lot) == 4  # two steps, two views
-    for (z, queue), (other_z, other_queue) in zip(own[:2], lot[:2], strict=True):  # no step is made yet
+    # no step is made yet
+    for (z, queue), (other_z, other_queue) in zip(own[:2], lot[:2], strict=True):
         assert z.shape == (128, 8)
         assert queue.shape == (200, 8)
         assert np.array_equal(z, other_z)
@@ -160,7 +165,8 @@ def test_what_a_rule_draws_moves_nobody_elses_dice(data):
 
 
 def test_a_step_is_that_of_nnclr(data, monkeypatch):
-    """The first loss with the nearest row is what NNCLR itself says, its queue filled the same way."""
+    """The first loss with the nearest row is what NNCLR itself says, its queue filled the same way.
+    """
     losses, method = [], small_method()
     real = capstone.nnclr_loss
 
@@ -181,13 +187,16 @@ def test_a_step_is_that_of_nnclr(data, monkeypatch):
         if k < 2:
             with no_grad():
                 theirs.support_set.enqueue(theirs.projector(theirs.encoder(x1)).numpy(), batch)
-    assert sum(loss.item() for loss in losses) / 2 == pytest.approx(theirs.loss(x1, x2, batch).item(), rel=1e-5)
+    assert sum(loss.item() for loss in losses) / 2 == pytest.approx(theirs.loss(x1, x2,
+                                                                                batch).item(),
+                                                                    rel=1e-5)
 
 
 def test_a_score_is_a_row_a_seed_and_comes_out_again(data, tmp_path, monkeypatch):
     store(tmp_path / "small.npz", small_method())
     monkeypatch.setattr(capstone, "pictures", lambda: (data, data.take(100)))
-    found, again = (score(capstone.mutual_neighbor, (0, 5), 2, str(tmp_path / "small.npz")) for _ in range(2))
+    found, again = (score(capstone.mutual_neighbor, (0, 5), 2, str(tmp_path / "small.npz")) for _
+                    in range(2))
     assert [row["seed"] for row in found] == [0, 5]
     for row, other in zip(found, again, strict=True):
         assert set(row) == {"seed", "steps", "knn", "match", "distance", "choosing", "seconds"}
@@ -196,7 +205,9 @@ def test_a_score_is_a_row_a_seed_and_comes_out_again(data, tmp_path, monkeypatch
         assert 0 <= row["match"] <= 1
         assert 0 < row["distance"] < 1
         assert 0 <= row["choosing"] < row["seconds"]
-        assert {k: row[k] for k in ("knn", "match", "distance")} == {k: other[k] for k in ("knn", "match", "distance")}
+        assert {k: row[k] for k in ("knn", "match", "distance")} == {k: other[k] for k
+                                                                     in ("knn", "match",
+                                                                         "distance")}
     with fails(ValueError, "row 0 has length"):
         score(lambda z, queue, rng: 0 * z, (0,), 1, str(tmp_path / "small.npz"))
 
@@ -214,7 +225,8 @@ def test_paired():
         return [{"seed": s, "steps": steps, "knn": k} for s, k in zip(seeds, knn, strict=False)]
 
     mean, low, high = paired(made((0.5, 0.6, 0.7)), made((0.49, 0.58, 0.67))[::-1])
-    assert mean == pytest.approx(2)  # differences 1, 2, 3: deviation 1, t = 4.303 for two degrees of freedom
+    # differences 1, 2, 3: deviation 1, t = 4.303 for two degrees of freedom
+    assert mean == pytest.approx(2)
     assert (low, high) == pytest.approx((2 - 4.303 / 3 ** 0.5, 2 + 4.303 / 3 ** 0.5))
     assert paired(made((0.5,)), made((0.4,)))[1:] == (-np.inf, np.inf)
     with fails(ValueError, "expected the same seeds"):

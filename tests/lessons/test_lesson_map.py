@@ -1,4 +1,6 @@
-"""The map in lesson 00 is true: what a lesson says it needs lies above it, and the ways in are where they are said."""
+"""The map in lesson 00 is true: what a lesson says it needs lies above it, and the ways in are
+where they are said.
+"""
 import pytest
 from needed import need
 
@@ -44,5 +46,6 @@ def test_only_speed():
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 def test_what_a_lesson_needs_lies_above_it(source):
     table = lessons()
-    missing = set(read_source(source).metadata["lesson"]["needs"]) - above(table, int(number(source)))
+    missing = set(read_source(source).metadata["lesson"]["needs"]) - above(table,
+                                                                           int(number(source)))
     assert not missing, f"the map of lesson 00 has no way from {sorted(missing)}"

@@ -1,4 +1,6 @@
-"""How a lesson becomes a notebook, with a toy lesson: run as it is, with right answers, with wrong ones; stamped."""
+"""How a lesson becomes a notebook, with a toy lesson: run as it is, with right answers, with wrong
+ones; stamped.
+"""
 import os
 from pathlib import Path
 
@@ -53,7 +55,8 @@ def lessons(tmp_path):
 
 
 @pytest.mark.parametrize(("code", "said"), [(None, "○ 90.a: not attempted"),
-                                            ("def negative(x):\n    return 0 - x", "✓ 90.a: passed, 2 checks")])
+                                            ("def negative(x):\n    return 0 - x",
+                                             "✓ 90.a: passed, 2 checks")])
 def test_a_lesson_runs_as_it_is_and_with_a_right_answer(lessons, code, said):
     folder, source = lessons
     notebook = read_source(source)
@@ -116,7 +119,8 @@ def test_built_stamped_and_found_stale(lessons, capsys):
 
 
 def test_a_lesson_that_does_not_exist(lessons, capsys):
-    for arguments in (["build", "91", "--lessons", str(lessons[0])], ["status", "--lessons", str(Path("nowhere"))]):
+    for arguments in (["build", "91", "--lessons", str(lessons[0])],
+                      ["status", "--lessons", str(Path("nowhere"))]):
         with pytest.raises(SystemExit) as end:
             main(arguments)
         assert end.value.code == 2

@@ -1,4 +1,6 @@
-"""The table in lessons/README.md: it is the measured one, and each badge in it opens a file that is there."""
+"""The table in lessons/README.md: it is the measured one, and each badge in it opens a file that is
+there.
+"""
 import re
 
 import pytest
@@ -44,8 +46,8 @@ def test_no_address_no_badge():
     assert "python -m support table --repository OWNER/NAME" in text
 
 
-@pytest.mark.parametrize("name", ["tinynnclr", "a/b/c", "/b", "a/", "a b/c", "a-/b", "a/b?c", "https://github.com/a/b",
-                                  "a/b\n"])
+@pytest.mark.parametrize("name", ["tinynnclr", "a/b/c", "/b", "a/", "a b/c", "a-/b", "a/b?c",
+                                  "https://github.com/a/b", "a/b\n"])
 def test_what_is_no_repository_is_one_line_and_changes_nothing(name, capsys):
     before = (ROOT / "README.md").read_bytes()
     with pytest.raises(SystemExit) as end:
@@ -63,12 +65,14 @@ def test_only_the_table_has_badges(capsys):
     assert capsys.readouterr().err == "--repository: only `table` takes it, got `status`\n"
 
 
-@pytest.mark.parametrize(("lines", "expected"), [
-    ("", ""),
-    ("url = https://example.org/a/b", ""),
-    ("url = https://github.com/some-one/tiny", "some-one/tiny"),
-    ("url = https://github.com/some-one/tiny.git", "some-one/tiny"),
-    ("project_urls =\n    Docs = https://example.org\n    Bugs = https://github.com/one/two/issues", "one/two")])
+@pytest.mark.parametrize(("lines", "expected"), [("", ""), ("url = https://example.org/a/b", ""),
+                                                 ("url = https://github.com/some-one/tiny",
+                                                  "some-one/tiny"),
+                                                 ("url = https://github.com/some-one/tiny.git",
+                                                  "some-one/tiny"),
+                                                 ("project_urls =\n    Docs = "
+                                                  "https://example.org\n    Bugs = "
+                                                  "https://github.com/one/two/issues", "one/two")])
 def test_the_repository_of_the_metadata(lines, expected, tmp_path):
     (tmp_path / "setup.cfg").write_text(f"[metadata]\nname = x\n{lines}\n", encoding="utf-8")
     assert repository_in(tmp_path / "setup.cfg") == expected

@@ -1,4 +1,6 @@
-"""Every lesson: its exercises in three ways, its notebook from its source, and the rules that a machine can check."""
+"""Every lesson: its exercises in three ways, its notebook from its source, and the rules that a
+machine can check.
+"""
 import ast
 import re
 
@@ -42,19 +44,22 @@ def test_a_right_answer_passes(source, name, code, capsys):
     assert f"✓ {name}: passed" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("source", "name", "code"), WRONG, ids=[f"{name}-{i}" for i, (_, name, _) in enumerate(WRONG)])
+@pytest.mark.parametrize(("source", "name", "code"), WRONG,
+                         ids=[f"{name}-{i}" for i, (_, name, _) in enumerate(WRONG)])
 def test_a_wrong_answer_fails_and_shows_why(source, name, code):
     assert code.startswith("# diagnosis: "), "what is wrong with it, in one line"
     assert function_of(code) == function_of(exercises(source)[name])
     with pytest.raises(WrongAnswer) as caught:
         check(name, tried(source, code))
     assert str(caught.value).startswith(f"✗ {name}: ")
-    assert not re.search(r"\b(NameError|ImportError|SyntaxError)\b", str(caught.value)), "a slip of ours, no mistake"
-    assert len(str(caught.value).splitlines()) >= 2 or "bytes were allocated" in str(caught.value) or \
-        len(str(caught.value)) > 60, "it shows with what, or says what to do"
+    assert not re.search(r"\b(NameError|ImportError|SyntaxError)\b",
+                         str(caught.value)), "a slip of ours, no mistake"
+    assert len(str(caught.value).splitlines()) >= 2 or "bytes were allocated" in str(
+            caught.value) or len(str(caught.value)) > 60, "it shows with what, or says what to do"
 
 
-WITHOUT_ARRAYS = {"02.a", "02.c", "04.a", "04.b", "04.c", "05.a", "14.a", "14.b", "14.c", "14.d", "15.b"}
+WITHOUT_ARRAYS = {"02.a", "02.c", "04.a", "04.b", "04.c", "05.a", "14.a", "14.b", "14.c", "14.d",
+                  "15.b"}
 SHAPED = [(s, name, code) for s, name, code in RIGHT if name not in WITHOUT_ARRAYS]
 
 
@@ -64,8 +69,8 @@ def test_an_answer_that_looks_at_shapes_alone_fails(source, name, code):
     function, kept = tried(source, code), {}
 
     def lazy(*args):
-        key = tuple(np.shape(a) if isinstance(a, np.ndarray) else a if isinstance(a, float | int | str) else type(a)
-                    for a in args)
+        key = tuple(np.shape(a) if isinstance(a, np.ndarray) else a
+                    if isinstance(a, float | int | str) else type(a) for a in args)
         if key not in kept:
             kept[key] = function(*args)
         return kept[key]
@@ -91,15 +96,18 @@ def test_the_notebook_is_what_the_source_makes(source):
     assert stale(source, ROOT / f"{source.stem}.ipynb") is None, "python -m support build"
 
 
-@pytest.mark.parametrize("source", [pytest.param(source, id=source.stem, marks=[] if number(source) == QUICK else
-                                                 pytest.mark.slow) for source in SOURCES])
+@pytest.mark.parametrize("source",
+                         [pytest.param(source, id=source.stem,
+                                       marks=[] if number(source) == QUICK else pytest.mark.slow)
+                          for source in SOURCES])
 def test_it_runs_with_nothing_attempted(source):
     notebook = read_source(source)
     seconds = run(notebook, ROOT)
     text = printed(notebook)
     assert text.count("not attempted") == len(exercises(source))
     assert "✗" not in text
-    assert seconds < 5 * read_source(source).metadata["lesson"]["budget_s"]  # a busy machine is no reason to fail
+    # a busy machine is no reason to fail
+    assert seconds < 5 * read_source(source).metadata["lesson"]["budget_s"]
 
 
 @pytest.mark.slow
@@ -142,7 +150,8 @@ def test_the_frame(source):
 
 @each
 def test_cells_are_small(source):
-    lines = [len([line for line in cell.source.splitlines() if line.strip()]) for cell in code_cells(source)]
+    lines = [len([line for line in cell.source.splitlines() if line.strip()]) for cell
+             in code_cells(source)]
     assert np.median(lines) <= 8
     assert max(lines) <= 30
     assert len(read_source(source).cells) <= 60

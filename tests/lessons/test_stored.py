@@ -16,7 +16,8 @@ RESULTS = ROOT / "lessons" / "results"
 
 
 def test_a_network_comes_back_as_it_was_but_for_float16s_rounding(tmp_path):
-    config = make_config({"width": 4, "dim": 8, "projector_hidden": 16, "predictor_hidden": 16, "queue_size": 32})
+    config = make_config({"width": 4, "dim": 8, "projector_hidden": 16, "predictor_hidden": 16,
+                          "queue_size": 32})
     rng = np.random.default_rng(0)
     method = NNCLR(NNCLR.make_encoder(config, rng), config, rng)
     for a in method.state_dict().values():  # no number at its start
@@ -49,5 +50,6 @@ def test_the_lessons_networks_are_small_and_have_learned(name, least):
     assert path.stat().st_size < 150_000
     encoder = stored(path).encoder
     data, test = load("toybox", "data", train_size=4000)
-    found = knn_accuracy(encode(encoder, data.images), data.labels, encode(encoder, test.images), test.labels)
+    found = knn_accuracy(encode(encoder, data.images), data.labels, encode(encoder, test.images),
+                         test.labels)
     assert found > least

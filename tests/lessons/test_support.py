@@ -1,4 +1,6 @@
-"""What the lessons use: three states of an exercise, guesses, timings, pictures with words, no accuracy alone."""
+"""What the lessons use: three states of an exercise, guesses, timings, pictures with words, no
+accuracy alone.
+"""
 import io
 import math
 import re
@@ -47,9 +49,10 @@ def test_three_states(capsys):
     assert check("t.a", mine) is mine
     assert capsys.readouterr().out == "✓ t.a: passed, 3 checks\n"
     with pytest.raises(WrongAnswer) as caught:
-        check("t.a", lambda x: x * x + 1)  # right for 1 alone: the smallest example is that of two numbers
-    assert str(caught.value).splitlines() == ["✗ t.a: twice the number", "  expected: [2., 4.]", "  got: [2., 5.]",
-                                              "  x: [1., 2.]"]
+        # right for 1 alone: the smallest example is that of two numbers
+        check("t.a", lambda x: x * x + 1)
+    assert str(caught.value).splitlines() == ["✗ t.a: twice the number", "  expected: [2., 4.]",
+                                              "  got: [2., 5.]", "  x: [1., 2.]"]
 
 
 @pytest.mark.parametrize("wrong", [
@@ -61,7 +64,8 @@ def test_an_answer_of_the_wrong_kind_fails(wrong):
 
 
 def test_an_answer_that_breaks_shows_with_what():
-    with pytest.raises(WrongAnswer, match=r"t.a: it raised ZeroDivisionError: division by zero\n  argument 1: \[1.\]"):
+    with pytest.raises(WrongAnswer, match=r"t.a: it raised ZeroDivisionError: division by zero\n  "
+                       r"argument 1: \[1.\]"):
         check("t.a", lambda x: 1 / 0)
 
 
@@ -115,7 +119,8 @@ def test_what_must_hold_and_what_may_be_held():
         trial.equal(trial.allocates(100_000, x, hint="Add as you go."), 40_000.0)
 
     assert check("t.b", np.sum) is np.sum
-    with pytest.raises(WrongAnswer, match=r"t.b: 3\d\d,\d\d\d bytes were allocated at once, and 100,000 must do. Add"):
+    with pytest.raises(WrongAnswer, match=r"t.b: 3\d\d,\d\d\d bytes were allocated at once, and "
+                       r"100,000 must do. Add"):
         check("t.b", lambda x: (x * 1.0).sum())
     with pytest.raises(WrongAnswer, match="a sum of ones is above 0"):
         check("t.b", lambda x: -x.sum())
@@ -149,14 +154,16 @@ def test_a_guess_is_kept_and_drawn(capsys):
     draw_guess(ax, "t.seconds")
     assert not ax.lines
     predict("t.seconds", seconds_a_call=3)
-    assert (guess("t.seconds"), capsys.readouterr().out) == (3.0, "t.seconds: your guess is 3 seconds a call\n")
+    assert (guess("t.seconds"), capsys.readouterr().out) == (3.0, "t.seconds: your guess is 3 "
+                                                             "seconds a call\n")
     for axis in ("x", "y"):
         draw_guess(ax, "t.seconds", axis)
     assert [line.get_data()[i][0] for line, i in zip(ax.lines, (0, 1), strict=True)] == [3, 3]
     assert [text.get_text() for text in ax.texts] == ["your guess"] * 2
     with fails(ValueError, "draw_guess: axis: expected x or y, got 'z'"):
         draw_guess(ax, "t.seconds", "z")
-    for value in ({"seconds": "many"}, {"seconds": True}, {"seconds": math.inf}, {"a": 1, "b": 2}, {}):
+    for value in ({"seconds": "many"}, {"seconds": True}, {"seconds": math.inf}, {"a": 1, "b": 2},
+                  {}):
         with fails(ValueError, "predict: t.seconds", "expected"):
             predict("t.seconds", **value)
     predict("t.seconds", seconds=...)
@@ -171,7 +178,8 @@ def test_a_guess_beyond_fixed_axes_stands_at_their_edge(number, axis, limits, at
     """The picture has the same size as without a guess: nothing is drawn outside."""
     def drawn(guessed):
         figure = Figure(figsize=(4, 3))
-        ax = figure.add_subplot(xlim=limits if axis == "x" else (0, 1), ylim=limits if axis == "y" else (0, 1))
+        ax = figure.add_subplot(xlim=limits if axis == "x" else (0, 1),
+                                ylim=limits if axis == "y" else (0, 1))
         predict("t.far", units=guessed)
         draw_guess(ax, "t.far", axis)
         return ax, Image.open(io.BytesIO(png(figure))).size
@@ -191,7 +199,8 @@ def test_where_a_guess_can_be_shown_it_is_a_line(axis):
     free, fixed, log = Figure().subplots(1, 3)
     fixed.set(xlim=(0, 10), ylim=(0, 10))
     log.set(xscale="log", yscale="log")
-    for ax, number, line in ((free, 1e6, True), (fixed, 0, True), (fixed, 10, True), (log, 1e6, True), (log, 0, False)):
+    for ax, number, line in ((free, 1e6, True), (fixed, 0, True), (fixed, 10, True),
+                             (log, 1e6, True), (log, 0, False)):
         predict("t.near", units=number)
         ax.plot([1, 2], [1, 2])
         draw_guess(ax, "t.near", axis)
@@ -210,7 +219,8 @@ def test_the_first_call_stands_apart(capsys):
     assert 0 < timing.low <= timing.seconds <= timing.high
     assert timing.gflops == pytest.approx(10e-9 / timing.seconds)
     said = capsys.readouterr().out
-    assert re.fullmatch(r"work: [\d.]+ us a call \([\d.]+ us to [\d.]+ us\), .* GFLOP/s; the first took .*\n", said)
+    assert re.fullmatch(r"work: [\d.]+ us a call \([\d.]+ us to [\d.]+ us\), .* GFLOP/s; the first "
+                        r"took .*\n", said)
     assert math.isnan(bench(work, repeat=2, at_least=0).gflops)
     assert [in_units(t) for t in (12.3, 0.2111, 0.0352, 5.6e-6, 3e-9, 150)] == [
         "12 s", "0.21 s", "35 ms", "5.6 us", "0.003 us", "150 s"]
@@ -222,7 +232,8 @@ def test_a_picture_says_what_it_shows(capsys):
     ax.set_title("The loss falls with every epoch")
     show(figure, "A line that falls from 5 to 2 within\n eight epochs, fast at first.")
     assert "Figure: A line that falls from 5 to 2 within eight epochs, fast at first.\n" in capsys.readouterr().out
-    for alt in ("", "A line.", "A line that falls without a full stop", "The loss falls with every epoch."):
+    for alt in ("", "A line.", "A line that falls without a full stop",
+                "The loss falls with every epoch."):
         with fails(ValueError, "show: alt: expected a sentence of 20 characters or more"):
             show(figure, alt)
     assert matplotlib.get_backend().lower() == "agg"  # and no window
@@ -243,9 +254,10 @@ def test_a_drawing_has_a_palette_and_a_photograph_all_its_colours():
 
 def test_no_accuracy_alone(capsys):
     report({"nnclr": [0.9, 0.92], "one seed": [0.8]}, chance=0.1, random_weights=[0.4, 0.5])
-    assert capsys.readouterr().out.splitlines() == [
-        "chance           10.0 %", "random weights   45.0 % ± 63.5  2 seeds", "nnclr            91.0 % ± 12.7  2 seeds",
-        "one seed         80.0 %  1 seed"]
+    assert capsys.readouterr().out.splitlines() == ["chance           10.0 %",
+                                                    "random weights   45.0 % ± 63.5  2 seeds",
+                                                    "nnclr            91.0 % ± 12.7  2 seeds",
+                                                    "one seed         80.0 %  1 seed"]
     for wrong in ({}, {"a": []}, {"a": [1.5]}, {"a": [math.nan]}):
         with fails(ValueError, "report: .*expected"):
             report(wrong, chance=0.1, random_weights=[0.4])

@@ -1,4 +1,6 @@
-"""The steps of lesson 14: the healthy one is the package's NNCLR, all train, and a patient hides what it has."""
+"""The steps of lesson 14: the healthy one is the package's NNCLR, all train, and a patient hides
+what it has.
+"""
 import dataclasses
 
 import numpy as np
@@ -11,9 +13,11 @@ from tinynnclr.models import TinyCNN
 
 def made(kind, **options):
     rng = np.random.default_rng(3)
-    config = NNCLR.Config(width=2, dim=8, projector_hidden=12, predictor_hidden=10, view_size=16, queue_size=24)
+    config = NNCLR.Config(width=2, dim=8, projector_hidden=12, predictor_hidden=10, view_size=16,
+                          queue_size=24)
     images, labels = rng.integers(0, 256, (40, 16, 16, 3), np.uint8), np.arange(40) % 4
-    return kind(NNCLR(TinyCNN(2, rng), config, rng), images, labels, queue_size=24, batch_size=5, **options)
+    return kind(NNCLR(TinyCNN(2, rng), config, rng), images, labels, queue_size=24, batch_size=5,
+                **options)
 
 
 def test_the_healthy_step_is_nnclr():
@@ -22,7 +26,8 @@ def test_the_healthy_step_is_nnclr():
     ids = step.batch()
     x1, x2 = views = step.views(ids)
     step.views = lambda ids: views
-    other.support_set.rows[...], other.support_set.ids[...], other.support_set.counts[1] = step.rows, step.ids, 24
+    other.support_set.rows[...], other.support_set.ids[...], other.support_set.counts[
+            1] = step.rows, step.ids, 24
     assert other.config == dataclasses.replace(other.config, neighbors=True)
     expected = other.loss(x1, x2, ids).item()
     loss, whose = step(ids)
@@ -46,7 +51,8 @@ def test_a_patient_does_not_tell_what_it_has():
     method = made(Step).method
     kinds = set()
     for seed in range(60):
-        one = patient(seed, method, np.zeros((8, 8, 8, 3), np.uint8), np.zeros(8, int), queue_size=8, batch_size=4)
+        one = patient(seed, method, np.zeros((8, 8, 8, 3), np.uint8), np.zeros(8, int),
+                      queue_size=8, batch_size=4)
         assert type(one).__name__ == "Step"
         assert type(one).__doc__ == Step.__doc__
         kinds.add(type(one).__bases__[0])

@@ -35,8 +35,9 @@ def test_equals_the_formula(shape, dtype, atol, rng):
     found = kernels.rgb_to_lab(rgb)
     assert found.shape == shape
     np.testing.assert_allclose(found, rgb_to_lab_naive(rgb.astype(float)), rtol=0, atol=atol)
-    np.testing.assert_allclose(kernels.rgb_to_lab(rgb[..., ::-1]), rgb_to_lab_naive(rgb[..., ::-1].astype(float)),
-                               rtol=0, atol=atol)  # not contiguous
+    # not contiguous
+    np.testing.assert_allclose(kernels.rgb_to_lab(rgb[..., ::-1]),
+                               rgb_to_lab_naive(rgb[..., ::-1].astype(float)), rtol=0, atol=atol)
 
 
 def test_threads_nan_and_mistakes(threads, rng):
@@ -69,9 +70,12 @@ def test_two_half_encoders_side_by_side(rng):
     np.testing.assert_array_equal(h, np.concatenate([lightness.numpy(), colors.numpy()], axis=1))
     alone = encoder.lightness(np.ascontiguousarray(kernels.rgb_to_lab(x)[..., :1]) / 100)
     np.testing.assert_allclose(lightness.numpy(), alone.numpy(), atol=1e-5)
-    gray = np.repeat(x[..., :1], 3, axis=3)  # without colour: all are the same to the colours' encoder
-    assert np.abs(encoder.halves(gray)[1].numpy() - encoder.halves(gray)[1].numpy()[:1]).max() < 1e-2
-    assert np.abs(encoder.halves(gray)[0].numpy() - encoder.halves(gray)[0].numpy()[:1]).max() > 1e-2
+    # without colour: all are the same to the colours' encoder
+    gray = np.repeat(x[..., :1], 3, axis=3)
+    assert np.abs(encoder.halves(gray)[1].numpy()
+                  - encoder.halves(gray)[1].numpy()[:1]).max() < 1e-2
+    assert np.abs(encoder.halves(gray)[0].numpy()
+                  - encoder.halves(gray)[0].numpy()[:1]).max() > 1e-2
 
 
 def unit(rows):
@@ -93,7 +97,8 @@ def test_each_sense_is_sought_in_the_other_s_bank(rng):
     assert method.guess() == pytest.approx(2 * math.log(64))
     banks = method.lightness_bank.rows.copy(), method.colors_bank.rows.copy()
     method.after_step()
-    for bank, before, rows in zip((method.lightness_bank, method.colors_bank), banks, (z, y), strict=True):
+    for bank, before, rows in zip((method.lightness_bank, method.colors_bank), banks, (z, y),
+                                  strict=True):
         np.testing.assert_allclose(bank.rows[ids], unit(0.5 * before[ids] + 0.5 * rows), atol=1e-6)
         np.testing.assert_array_equal(bank.rows[:20], before[:20])
 

@@ -1,4 +1,6 @@
-"""DeepCluster: clusters as labels, an epoch flat over them, a head that begins anew, and none of it lost on resume."""
+"""DeepCluster: clusters as labels, an epoch flat over them, a head that begins anew, and none of it
+lost on resume.
+"""
 import math
 import signal
 
@@ -22,7 +24,8 @@ B, DATA = 16, random_data(70)  # 4 batches of 16 and a rest of 6
 
 
 def config(**changes):
-    return small_config(**{"method": "deepcluster", "clusters": 6, "pca": 8, "kmeans_steps": 5, **changes})
+    return small_config(**{"method": "deepcluster", "clusters": 6, "pca": 8, "kmeans_steps": 5,
+                           **changes})
 
 
 def build(data=DATA, **changes):
@@ -117,7 +120,8 @@ def test_the_head_begins_anew_and_its_memory_with_it(optimizer):
     assert all(old.any() for _, old in memory.values())
     _, renewed = run.method.start_epoch(70, run.rng)
     run.optimizer.forget(renewed)
-    assert [p is q for p, q in zip(renewed, run.method.head.parameters(), strict=True)] == [True, True]
+    assert [p is q for p, q in zip(renewed, run.method.head.parameters(), strict=True)] == [True,
+                                                                                            True]
     for name, (now, old) in memory.items():
         if "head" in name:
             assert not now.any(), name
@@ -148,7 +152,8 @@ def test_nmi_is_that_of_two_epochs_in_a_row(rng):
 
 
 def test_labels_do_not_reach_the_training():
-    permuted = Dataset(DATA.images, np.random.default_rng(0).permutation(DATA.labels), DATA.class_names)
+    permuted = Dataset(DATA.images, np.random.default_rng(0).permutation(DATA.labels),
+                       DATA.class_names)
     gradients = []
     for data in (DATA, permuted):
         method, rng = build(data), np.random.default_rng(5)
@@ -157,13 +162,15 @@ def test_labels_do_not_reach_the_training():
         gradients.append([p.grad.tobytes() for p in method.parameters()])
     assert gradients[0] == gradients[1]
     ours, theirs = (state_of(trained(data, epochs=3)) for data in (DATA, permuted))
-    assert [name for name in ours if ours[name] != theirs[name]] == ["metrics"]  # monitor_knn shows the labels
+    # monitor_knn shows the labels
+    assert [name for name in ours if ours[name] != theirs[name]] == ["metrics"]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("step", [4, 6, 8, 11])  # an epoch has 4 steps
 def test_a_resumed_run_is_the_uninterrupted_one(step, optimizer, tmp_path, monkeypatch):
-    run, whole = Run(config(epochs=3, optimizer=optimizer), DATA), trained(epochs=3, optimizer=optimizer)
+    run, whole = Run(config(epochs=3, optimizer=optimizer), DATA), trained(epochs=3,
+                                                                           optimizer=optimizer)
     after_step = run.method.after_step
 
     def press():
@@ -173,10 +180,12 @@ def test_a_resumed_run_is_the_uninterrupted_one(step, optimizer, tmp_path, monke
 
     monkeypatch.setattr(run.method, "after_step", press)
     with pytest.raises(KeyboardInterrupt):
-        train(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"), progress=False)
+        train(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"),
+              progress=False)
     resumed = Run(config(epochs=3, optimizer=optimizer), DATA)
     resumed.load(tmp_path / "c.npz")
-    assert (resumed.step, resumed.epoch, len(resumed.order)) == (step, step // 4, 64 if step % 4 else 0)
+    assert (resumed.step, resumed.epoch, len(resumed.order)) == (step, step // 4,
+                                                                 64 if step % 4 else 0)
     np.testing.assert_array_equal(resumed.method.assignment, run.method.assignment)
     train(resumed, DATA, augmentation_pair("simclr"), progress=False)
     ours, theirs = state_of(whole), state_of(resumed)
@@ -206,7 +215,8 @@ def test_training_leaves_the_guess_behind():
     assert losses[0] > losses[1] > losses[2]
     run.order, _ = run.method.start_epoch(320, run.rng)
     x = data.images[run.order[:256]] / np.float32(255)
-    assert run.method.loss(x, x, run.order[:256]).item() == pytest.approx(math.log(8), rel=0.02)  # small new weights
+    # small new weights
+    assert run.method.loss(x, x, run.order[:256]).item() == pytest.approx(math.log(8), rel=0.02)
 
 
 def test_more_clusters_than_images():

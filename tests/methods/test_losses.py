@@ -1,4 +1,6 @@
-"""The losses against double loops, at points where their value is known, and what they must not depend on."""
+"""The losses against double loops, at points where their value is known, and what they must not
+depend on.
+"""
 import math
 
 import numpy as np
@@ -19,7 +21,8 @@ def nnclr_by_loops(neighbors, p, temperature):
     nn, p = unit(neighbors), unit(p)
     total = 0.0
     for i in range(len(nn)):
-        scores = [sum(nn[i, k] * p[j, k] for k in range(p.shape[1])) / temperature for j in range(len(p))]
+        scores = [sum(nn[i, k] * p[j, k] for k in range(p.shape[1])) / temperature for j
+                  in range(len(p))]
         total -= math.log(math.exp(scores[i]) / sum(math.exp(s) for s in scores))
     return total / len(nn)
 
@@ -28,9 +31,11 @@ def nt_xent_by_loops(z1, z2, temperature):
     """Equation 1 of the SimCLR paper, the mean over all 2b anchors."""
     z, b, total = unit(np.concatenate([z1, z2])), len(z1), 0.0
     for i in range(2 * b):
-        scores = [sum(z[i, k] * z[j, k] for k in range(z.shape[1])) / temperature for j in range(2 * b)]
+        scores = [sum(z[i, k] * z[j, k] for k in range(z.shape[1])) / temperature for j
+                  in range(2 * b)]
         right = scores[(i + b) % (2 * b)]
-        total -= math.log(math.exp(right) / sum(math.exp(s) for j, s in enumerate(scores) if j != i))
+        total -= math.log(math.exp(right) / sum(math.exp(s) for j,
+                                                s in enumerate(scores) if j != i))
     return total / (2 * b)
 
 
@@ -44,10 +49,13 @@ def value(name, a, b, t=T):
 
 
 @both
-@pytest.mark.parametrize(("b", "d", "temperature"), [(2, 3, 0.1), (5, 4, 0.5), (9, 2, 1.0), (6, 16, 0.2), (4, 1, 0.7)])
+@pytest.mark.parametrize(("b", "d", "temperature"), [(2, 3, 0.1), (5, 4, 0.5), (9, 2, 1.0),
+                                                     (6, 16, 0.2), (4, 1, 0.7)])
 def test_double_loop(name, b, d, temperature, rng):
     one, two = rng.standard_normal((2, b, d)) * rng.uniform(0.1, 9, (2, b, 1))
-    assert value(name, one, two, temperature) == pytest.approx(LOSSES[name][1](one, two, temperature), rel=1e-12)
+    assert value(name, one, two, temperature) == pytest.approx(LOSSES[name][1](one, two,
+                                                                               temperature),
+                                                               rel=1e-12)
 
 
 @both
@@ -82,7 +90,9 @@ def test_the_temperature_divides_the_similarities_once(name, rng):
 
 
 def test_nobody_is_their_own_candidate(rng, monkeypatch):
-    """Whatever stands on the diagonal of the similarities, NT-Xent stays as it is, and so does its gradient."""
+    """Whatever stands on the diagonal of the similarities, NT-Xent stays as it is, and so does its
+    gradient.
+    """
     z1, z2 = rng.standard_normal((2, 4, 3))
     results, real = [], ops.matmul
     for extra in (0.0, 1e3, -1e3):
@@ -97,11 +107,14 @@ def test_nobody_is_their_own_candidate(rng, monkeypatch):
 
 @both
 def test_the_batch_is_averaged_not_summed(name, rng):
-    """Copies of a batch add candidates that tie with the right one, and not one more term for each anchor."""
+    """Copies of a batch add candidates that tie with the right one, and not one more term for each
+    anchor.
+    """
     one, two = rng.standard_normal((2, 6, 4))
     order = rng.permutation(6)
     assert value(name, one[order], two[order]) == pytest.approx(value(name, one, two), rel=1e-12)
-    for copies in (1, 2, 5):  # so sharp that only the ties count: of one's own view there is one fewer, oneself
+    # so sharp that only the ties count: of one's own view there is one fewer, oneself
+    for copies in (1, 2, 5):
         rows = np.concatenate([np.eye(8)] * copies)
         ties = {"nnclr": copies, "nt_xent": 2 * copies - 1}[name]
         assert value(name, rows, rows, 0.01) == pytest.approx(math.log(ties), rel=1e-9, abs=1e-12)
@@ -116,7 +129,8 @@ def test_lengths_do_not_matter(name, rng):
             pair = [one.copy(), two.copy()]
             pair[which][row] *= 10
             assert value(name, *pair) == pytest.approx(before, rel=1e-12)
-    assert value(name, one * 1e-4, two * rng.uniform(0.1, 30, (5, 1))) == pytest.approx(before, rel=1e-12)
+    assert value(name, one * 1e-4, two * rng.uniform(0.1, 30, (5, 1))) == pytest.approx(before,
+                                                                                        rel=1e-12)
     pair = [one.copy(), two.copy()]
     pair[0][:, 0] *= 10  # but the columns do
     assert value(name, *pair) != pytest.approx(before, rel=1e-3)
@@ -126,13 +140,15 @@ def test_lengths_do_not_matter(name, rng):
 def test_a_huge_similarity_overflows_nothing(name):
     eye = np.eye(3, dtype=np.float32)
     assert value(name, eye, eye, 1e-3) == 0.0
-    assert value(name, eye, -eye, 1e-3) == pytest.approx(1000 + math.log({"nnclr": 2, "nt_xent": 4}[name]), rel=1e-6)
+    assert value(name, eye, -eye,
+                 1e-3) == pytest.approx(1000 + math.log({"nnclr": 2, "nt_xent": 4}[name]), rel=1e-6)
 
 
 def test_nt_xent_treats_the_views_alike(rng):
     one, two = rng.standard_normal((2, 5, 4))
     assert value("nt_xent", one, two) == pytest.approx(value("nt_xent", two, one), rel=1e-13)
-    assert value("nnclr", one, two) != pytest.approx(value("nnclr", two, one), rel=1e-3)  # rows anchor, columns compete
+    # rows anchor, columns compete
+    assert value("nnclr", one, two) != pytest.approx(value("nnclr", two, one), rel=1e-3)
 
 
 def test_gradients(rng):
@@ -143,7 +159,8 @@ def test_gradients(rng):
 
 def test_no_gradient_enters_the_neighbours(rng):
     neighbors = rng.standard_normal((5, 4)).astype(np.float32)
-    before, p = neighbors.copy(), Tensor(rng.standard_normal((5, 4)).astype(np.float32), requires_grad=True)
+    before, p = neighbors.copy(), Tensor(rng.standard_normal((5, 4)).astype(np.float32),
+                                         requires_grad=True)
     loss = nnclr_loss(neighbors, p, T)
     leaves, stack = [], [loss.node]
     while stack:
@@ -154,7 +171,8 @@ def test_no_gradient_enters_the_neighbours(rng):
     loss.backward()
     np.testing.assert_array_equal(neighbors, before)
     assert np.abs(p.grad).max() > 1e-3
-    np.testing.assert_allclose((p.grad * p.data).sum(axis=1), 0, atol=1e-6)  # it turns p, it does not lengthen it
+    # it turns p, it does not lengthen it
+    np.testing.assert_allclose((p.grad * p.data).sum(axis=1), 0, atol=1e-6)
 
 
 @both
@@ -163,17 +181,20 @@ def test_float32_stays_float32(name, rng):
     loss = LOSSES[name][0](one, two)
     assert loss.dtype == np.float32
     assert loss.shape == ()
-    assert loss.item() == pytest.approx(LOSSES[name][1](one.astype(float), two.astype(float), T), rel=1e-5)
+    assert loss.item() == pytest.approx(LOSSES[name][1](one.astype(float), two.astype(float), T),
+                                        rel=1e-5)
 
 
-# ---------------------------------------------------------------- from similarities: one positive, many negatives
+# ---------------------------------------------------------------- from similarities: one positive,
+# many negatives
 
 
 def info_nce_by_loops(positive, negatives, temperature, allowed):
     total = 0.0
     for i in range(len(positive)):
         right = math.exp(positive[i, 0] / temperature)
-        wrong = sum(math.exp(s / temperature) for s, ok in zip(negatives[i], allowed[i], strict=True) if ok)
+        wrong = sum(math.exp(s / temperature) for s, ok in zip(negatives[i], allowed[i],
+                                                               strict=True) if ok)
         total -= math.log(right / (right + wrong))
     return total / len(positive)
 
@@ -195,9 +216,11 @@ def test_one_positive_and_many_negatives(b, n, temperature, some, rng):
     allowed = rng.random((b, n)) < 0.5 if some else np.ones((b, n), bool)
     given = allowed if some else None
     value = info_nce_loss(Tensor(positive), Tensor(negatives), temperature, given).item()
-    assert value == pytest.approx(info_nce_by_loops(positive, negatives, temperature, allowed), rel=1e-12)
+    assert value == pytest.approx(info_nce_by_loops(positive, negatives, temperature, allowed),
+                                  rel=1e-12)
     value = nce_loss(Tensor(positive), Tensor(negatives), temperature, 40 * 0.2, given).item()
-    assert value == pytest.approx(nce_by_loops(positive, negatives, temperature, 40, 0.2, allowed), rel=1e-12)
+    assert value == pytest.approx(nce_by_loops(positive, negatives, temperature, 40, 0.2, allowed),
+                                  rel=1e-12)
     gradcheck(lambda p, n: info_nce_loss(p, n, temperature, given), positive, negatives)
     gradcheck(lambda p, n: nce_loss(p, n, temperature, 8.0, given), positive, negatives)
 
@@ -208,7 +231,8 @@ def test_known_points_of_info_nce(k):
     assert same == pytest.approx(math.log(k + 1), rel=1e-12)
     perfect = info_nce_loss(Tensor(np.ones((4, 1))), Tensor(np.zeros((4, k))), T).item()
     assert perfect == pytest.approx(math.log(1 + k * math.exp(-1 / T)), rel=1e-12)
-    assert info_nce_loss(Tensor(np.ones((4, 1))), Tensor(np.zeros((4, k))), T, np.zeros((4, k), bool)).item() == 0
+    assert info_nce_loss(Tensor(np.ones((4, 1))), Tensor(np.zeros((4, k))), T,
+                         np.zeros((4, k), bool)).item() == 0
 
 
 def test_the_cosine_loss(rng):
@@ -220,15 +244,18 @@ def test_the_cosine_loss(rng):
     gradcheck(lambda p: cosine_loss(p, target), p)
 
 
-@pytest.mark.parametrize(("v", "b", "d", "temperature"), [(3, 2, 3, 0.1), (4, 5, 4, 0.5), (6, 3, 2, 1.0)])
+@pytest.mark.parametrize(("v", "b", "d", "temperature"),
+                         [(3, 2, 3, 0.1), (4, 5, 4, 0.5), (6, 3, 2, 1.0)])
 def test_many_views_by_loops(v, b, d, temperature, rng):
     """Each view against the mean of the others of its image, among those of all images."""
     views = rng.standard_normal((v, b, d)) * rng.uniform(0.1, 9, (v, b, 1))
     z, total = np.stack([unit(rows) for rows in views]), 0.0
     for i in range(v):
-        means = unit(np.stack([sum(z[u, j] for u in range(v) if u != i) / (v - 1) for j in range(b)]))
+        means = unit(np.stack([sum(z[u, j] for u in range(v) if u != i) / (v - 1) for j
+                               in range(b)]))
         for n in range(b):
-            scores = [sum(z[i, n, k] * means[j, k] for k in range(d)) / temperature for j in range(b)]
+            scores = [sum(z[i, n, k] * means[j, k] for k in range(d)) / temperature for j
+                      in range(b)]
             total -= math.log(math.exp(scores[n]) / sum(map(math.exp, scores)))
     loss = mean_of_others_loss([Tensor(rows) for rows in views], temperature)
     assert loss.item() == pytest.approx(total / (v * b), rel=1e-11)

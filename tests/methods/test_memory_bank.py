@@ -1,4 +1,6 @@
-"""The memory bank, the loss against it, and instance discrimination, which is little more than the two."""
+"""The memory bank, the loss against it, and instance discrimination, which is little more than the
+two.
+"""
 import math
 
 import numpy as np
@@ -28,26 +30,34 @@ def bank_of(rng, momentum=0.5, n=N):
 
 
 def loss_of(rng, bank, **changes):
-    config = small_config(**{"method": "instance_discrimination", "temperature": T, "bank_negatives": 12, **changes})
+    config = small_config(**{"method": "instance_discrimination", "temperature": T,
+                             "bank_negatives": 12, **changes})
     return BankLoss(config, bank)
 
 
 def by_loops(z, rows, ids, candidates, temperature):
-    """-mean log of the own row's share among itself and the candidates of each, one term after the other."""
+    """-mean log of the own row's share among itself and the candidates of each, one term after the
+    other.
+    """
     z, rows, total = unit(z), rows.astype(np.float64), 0.0
     for i, own in enumerate(ids):
         right = math.exp(z[i] @ rows[own] / temperature)
-        total -= math.log(right / (right + sum(math.exp(z[i] @ rows[j] / temperature) for j in candidates[i])))
+        total -= math.log(right / (right
+                                   + sum(math.exp(z[i] @ rows[j] / temperature) for j
+                                         in candidates[i])))
     return total / len(ids)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9, 1.0])
 def test_rows_move_by_their_momentum(momentum, rng):
-    bank, z, ids = bank_of(rng, momentum), rng.standard_normal((B, D)).astype(np.float32) * 7, rng.permutation(N)[:B]
+    bank, z, ids = bank_of(rng, momentum), rng.standard_normal((B,
+                                                                D)).astype(
+            np.float32) * 7, rng.permutation(N)[:B]
     before = bank.rows.copy()
     np.testing.assert_allclose(np.linalg.norm(before, axis=1), 1, atol=1e-6)
     bank.update(z, ids)
-    np.testing.assert_allclose(bank.rows[ids], unit(momentum * before[ids] + (1 - momentum) * unit(z)), atol=1e-6)
+    np.testing.assert_allclose(bank.rows[ids], unit(momentum * before[ids] + (1 - momentum)
+                                                    * unit(z)), atol=1e-6)
     rest = np.setdiff1d(np.arange(N), ids)
     np.testing.assert_array_equal(bank.rows[rest], before[rest])
     z[...] = 0  # the bank owns its rows
@@ -61,10 +71,12 @@ def test_softmax_over_all_images(rng):
     z = rng.standard_normal((B, D)).astype(np.float32)
     loss = loss_of(rng, bank)
     everybody = [[j for j in range(N) if j != i] for i in ids]
-    assert loss(Tensor(z), bank, ids).item() == pytest.approx(by_loops(z, bank.rows, ids, everybody, T), rel=1e-5)
+    assert loss(Tensor(z), bank, ids).item() == pytest.approx(by_loops(z, bank.rows, ids, everybody,
+                                                                       T), rel=1e-5)
     assert loss.guess() == pytest.approx(math.log(N))
     bank.rows[:] = bank.rows[0]
-    assert loss(Tensor(z), bank, ids).item() == pytest.approx(math.log(N), rel=1e-6)  # all alike: a guess
+    # all alike: a guess
+    assert loss(Tensor(z), bank, ids).item() == pytest.approx(math.log(N), rel=1e-6)
 
 
 def test_softmax_over_some_images(rng):
@@ -83,7 +95,8 @@ def test_softmax_over_some_images(rng):
     assert len(set(values)) == 3
     bank.rows[:] = bank.rows[0]
     alone = loss_of(rng, bank, bank_loss="sampled", bank_negatives=400, seed=5)
-    assert alone(Tensor(z), bank, ids).item() == pytest.approx(alone.guess(), rel=1e-2)  # ln(K + 1), less one's own
+    # ln(K + 1), less one's own
+    assert alone(Tensor(z), bank, ids).item() == pytest.approx(alone.guess(), rel=1e-2)
 
 
 @pytest.mark.parametrize("bank_loss", ["softmax", "sampled"])
@@ -91,14 +104,16 @@ def test_a_ring_of_all_is_the_plain_loss(bank_loss, rng):
     bank, ids = bank_of(rng), rng.permutation(N)[:B]
     z = Tensor(rng.standard_normal((B, D)).astype(np.float32))
     plain = loss_of(rng, bank, bank_loss=bank_loss)(z, bank, ids).item()
-    whole, part = (loss_of(rng, bank, bank_loss=bank_loss, negatives="ring", ring_outer=outer, ring_inner=0.0)
-                   for outer in (1.0, 0.5))
+    whole, part = (loss_of(rng, bank, bank_loss=bank_loss, negatives="ring", ring_outer=outer,
+                           ring_inner=0.0) for outer in (1.0, 0.5))
     assert whole(z, bank, ids).item() == pytest.approx(plain, rel=1e-6)
     assert part(z, bank, ids).item() < plain - 0.01
 
 
 def test_noise_contrastive_estimation(rng):
-    """Term by term; Z is measured in the first batch and kept, and the drift says what it should be."""
+    """Term by term; Z is measured in the first batch and kept, and the drift says what it should
+    be.
+    """
     bank, ids = bank_of(rng), rng.permutation(N)[:B]
     z = rng.standard_normal((B, D)).astype(np.float32)
     loss = loss_of(rng, bank, bank_loss="nce", seed=5)
@@ -111,19 +126,22 @@ def test_noise_contrastive_estimation(rng):
         r, total = 12 / N, 0.0
         for i, own in enumerate(ids):
             p = scores[i] / constant
-            total -= math.log(p[own] / (p[own] + r)) + sum(math.log(r / (p[j] + r)) for j in drawn if j != own)
+            total -= math.log(p[own] / (p[own] + r)) + sum(math.log(r / (p[j] + r)) for j in drawn
+                                                           if j != own)
         assert loss(Tensor(z), bank, ids).item() == pytest.approx(total / B, rel=1e-5)
         assert loss.drift == pytest.approx(scores[:, drawn].mean() * N / constant, rel=1e-5)
         bank.rows[:] = unit(rng.standard_normal((N, D)) + 3 * unit(z)[0]).astype(np.float32)
     assert loss.drift != pytest.approx(1, abs=0.05)
     assert loss.guess() is None
     assert "z" in loss.state_dict()
-    with fails(ValueError, "negatives: a ball or a ring needs --bank-loss softmax or sampled, got nce"):
+    with fails(ValueError, "negatives: a ball or a ring needs --bank-loss softmax or sampled, got "
+               "nce"):
         loss_of(rng, bank, bank_loss="nce", negatives="ring")
 
 
 def test_for_many_samples_the_gradient_is_that_of_the_softmax(rng):
-    """With a true Z and K large, what NCE teaches is what the softmax teaches, up to its variance."""
+    """With a true Z and K large, what NCE teaches is what the softmax teaches, up to its variance.
+    """
     n, bank = 40, bank_of(rng, n=40)
     z, ids = rng.standard_normal((1, D)), np.array([3])
     rows = bank.rows.astype(np.float64)
@@ -142,7 +160,8 @@ def test_for_many_samples_the_gradient_is_that_of_the_softmax(rng):
 
 def test_no_gradient_enters_the_bank(rng):
     bank, ids = bank_of(rng), rng.permutation(N)[:B]
-    before, leaf = bank.rows.copy(), Tensor(rng.standard_normal((B, D)).astype(np.float32), requires_grad=True)
+    before, leaf = bank.rows.copy(), Tensor(rng.standard_normal((B, D)).astype(np.float32),
+                                            requires_grad=True)
     loss = loss_of(rng, bank)(leaf, bank, ids)
     loss.backward()
     np.testing.assert_array_equal(bank.rows, before)
@@ -167,6 +186,7 @@ def test_the_bank_moves_once_a_step_and_only_after_it(rng):
 
 
 def test_the_drift_of_z_is_in_the_metrics():
-    run = Run(small_config(method="instance_discrimination", bank_loss="nce", bank_negatives=20), random_data())
+    run = Run(small_config(method="instance_discrimination", bank_loss="nce", bank_negatives=20),
+              random_data())
     train(run, random_data(), augmentation_pair("simclr"), progress=False)
     assert run.metrics[-1]["drift"] > 1  # rows of a few images lie closer than noise does

@@ -1,4 +1,6 @@
-"""Slow copies, and the methods that need one and a queue: MoCo and BYOL. Who follows whom, when, and what goes in."""
+"""Slow copies, and the methods that need one and a queue: MoCo and BYOL. Who follows whom, when,
+and what goes in.
+"""
 import math
 
 import numpy as np
@@ -29,7 +31,8 @@ class Spy(SupportSet):
 
 
 def build(kind=MoCo, **changes):
-    changes = {"method": kind.name, "width": 3, **suited({"temperature": 0.2}, kind.name), **changes}
+    changes = {"method": kind.name, "width": 3, **suited({"temperature": 0.2}, kind.name),
+               **changes}
     config, rng = small_config(**changes), np.random.default_rng(1)
     method = kind(TinyCNN(config.width, rng), config, rng)
     spy = Spy(config.queue_size, config.dim, rng)
@@ -50,7 +53,8 @@ def unit(rows):
 
 
 def weights(modules):
-    return [value.data.copy() for m in modules for _, value, _, _ in m._entries() if isinstance(value, Tensor)]
+    return [value.data.copy() for m in modules for _, value, _,
+            _ in m._entries() if isinstance(value, Tensor)]
 
 
 # ---------------------------------------------------------------- the slow copy
@@ -83,7 +87,8 @@ def test_a_slow_copy_is_a_constant(rng):
     assert list(slow.state_dict()) == ["copies.0.layers.0.weight", "copies.0.layers.0.bias"]
     net.parameters()[0].data += 1  # nothing is shared
     assert not np.array_equal(weights(slow.copies)[0], weights([net])[0])
-    with fails(ValueError, r"MomentumEncoder: expected a module with \['layers.0.bias', 'layers.0.weight'\], got"):
+    with fails(ValueError, r"MomentumEncoder: expected a module with \['layers.0.bias', "
+               r"'layers.0.weight'\], got"):
         slow.follow(Linear(3, 4, rng))
 
 
@@ -98,7 +103,8 @@ def test_running_statistics_are_its_own(rng):
     net(x + 1)
     slow.follow(net)
     assert all(np.array_equal(moved[k], slow.state_dict()[k]) for k in moved)
-    assert all(p.node is None for _, p, _, _ in frozen_copy(net)._entries() if isinstance(p, Tensor))
+    assert all(p.node is None for _, p, _, _ in frozen_copy(net)._entries() if isinstance(p,
+                                                                                          Tensor))
 
 
 # ---------------------------------------------------------------- MoCo
@@ -108,7 +114,8 @@ def by_loops(q, k, queue, temperature):
     q, k, total = unit(q), unit(k), 0.0
     for i in range(len(q)):
         right = math.exp(q[i] @ k[i] / temperature)
-        total -= math.log(right / (right + sum(math.exp(q[i] @ row / temperature) for row in queue)))
+        total -= math.log(right / (right
+                                   + sum(math.exp(q[i] @ row / temperature) for row in queue)))
     return total / len(q)
 
 
@@ -117,13 +124,15 @@ def by_loops(q, k, queue, temperature):
 def test_the_loss_is_algorithm_1(symmetric, head, rng):
     method = build(symmetric=symmetric, head=head, ema=0.5)
     for p in method.parameters():
-        p.data = p.data + 0.1 * rng.standard_normal(p.shape).astype(np.float32)  # so that the slow copy is another
+        # so that the slow copy is another
+        p.data = p.data + 0.1 * rng.standard_normal(p.shape).astype(np.float32)
     x1, x2 = views(rng)
     slow = MomentumEncoder(method.encoder, method.head, momentum=0.0)
     old, new = weights(method.momentum_encoder.copies), weights([method.encoder, method.head])
-    for (_, value, _, _), a, b in zip([e for m in slow.copies for e in m._entries() if isinstance(e[1], Tensor)], old,
-                                      new, strict=True):
-        value.data = a * np.float32(0.5) + np.float32(0.5) * b  # it follows before the keys are made
+    for (_, value, _, _), a, b in zip([e for m in slow.copies for e in m._entries()
+                                       if isinstance(e[1], Tensor)], old, new, strict=True):
+        # it follows before the keys are made
+        value.data = a * np.float32(0.5) + np.float32(0.5) * b
     k1, k2 = slow(x1), slow(x2)
     q1, q2 = (method.head(method.encoder(x)).numpy() for x in (x1, x2))
     queue = method.queue.rows.copy()
@@ -158,7 +167,8 @@ def test_nothing_follows_in_evaluation_mode(rng):
         p.data = p.data + 1
     first = weights(method.momentum_encoder.copies)
     method.loss(*views(rng), np.arange(B))
-    assert all(np.array_equal(a, b) for a, b in zip(first, weights(method.momentum_encoder.copies), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(first, weights(method.momentum_encoder.copies),
+                                                    strict=True))
 
 
 def test_no_key_of_a_batch_is_its_negative(rng):
@@ -184,7 +194,8 @@ def test_equal_embeddings_cost_a_guess(rng):
 
 def test_a_ring_of_all_is_the_plain_loss(rng):
     x, values = views(rng), []
-    for changes in ({}, {"negatives": "ring", "ring_outer": 1.0, "ring_inner": 0.0}, {"negatives": "ring"}):
+    for changes in ({}, {"negatives": "ring", "ring_outer": 1.0, "ring_inner": 0.0},
+                    {"negatives": "ring"}):
         values.append(build(**changes).loss(*x, np.arange(B)).item())
     assert values[1] == pytest.approx(values[0], rel=1e-6)
     assert values[2] < values[0] - 0.1
@@ -206,7 +217,8 @@ def test_byol_regresses_on_the_slow_copy_of_the_other_view(neighbors, rng):
     method = build(BYOL, neighbors=neighbors, queue_size=B)
     assert (method.support_set is not None) == neighbors
     if neighbors:
-        method.support_set.enqueue(rng.standard_normal((B, 8)).astype(np.float32), np.arange(B) + 100)
+        method.support_set.enqueue(rng.standard_normal((B, 8)).astype(np.float32),
+                                   np.arange(B) + 100)
         rows = method.support_set.rows
     x1, x2 = views(rng)
     p1, p2 = (unit(method.predictor(method.projector(method.encoder(x))).numpy()) for x in (x1, x2))
@@ -220,7 +232,8 @@ def test_byol_regresses_on_the_slow_copy_of_the_other_view(neighbors, rng):
     if neighbors:
         method.support_set.events.clear()
     assert set(method.after_step()) == {"z"}
-    for a, b, c in zip(before, weights(method.target.copies), weights([method.encoder, method.projector]), strict=True):
+    for a, b, c in zip(before, weights(method.target.copies),
+                       weights([method.encoder, method.projector]), strict=True):
         np.testing.assert_allclose(b, 0.99 * a + 0.01 * c, atol=1e-6)  # after the step
     if neighbors:
         (row, ids), = method.support_set.events

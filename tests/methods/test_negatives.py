@@ -5,7 +5,8 @@ from small import small_config
 
 from tinynnclr.methods.negatives import Negatives, nearest_share, select_negatives
 
-HUNDRED = np.arange(100, dtype=np.float32)[None]  # candidate 99 is the nearest: rank r is candidate 99 - r
+# candidate 99 is the nearest: rank r is candidate 99 - r
+HUNDRED = np.arange(100, dtype=np.float32)[None]
 
 
 def ranks(allowed):
@@ -33,7 +34,8 @@ def test_ranks(outer, inner, fixed, wanted):
 def test_against_sorting(n, dtype, rng):
     """Ties included: of equals the first come first."""
     for trial in range(40):
-        similarities = (rng.integers(-3, 4, (5, n)) if trial % 2 else rng.standard_normal((5, n))).astype(dtype)
+        similarities = (rng.integers(-3, 4, (5, n)) if trial % 2
+                        else rng.standard_normal((5, n))).astype(dtype)
         own = np.zeros((5, n), bool)
         if n > 1 and trial % 3:
             own[np.arange(5), rng.integers(0, n, 5)] = True
@@ -65,17 +67,23 @@ def test_one_s_own_is_never_a_negative(rng):
         for outer, inner in ((1.0, 0.0), (0.4, 0.0), (0.8, 0.5), (1.0, 0.4)):
             allowed = select_negatives(similarities, outer, inner, False, own)
             assert not (allowed & own).any()
-            assert (allowed.sum(axis=1) == int(outer * 5 + 1e-9) - int(inner * int(outer * 5 + 1e-9) + 1e-9)).all()
+            assert (allowed.sum(axis=1) == int(outer * 5 + 1e-9)
+                    - int(inner * int(outer * 5 + 1e-9) + 1e-9)).all()
 
 
-@pytest.mark.parametrize(("anneal", "values"), [
-    ("none", {0: 0.1, 1: 0.1, 50: 0.1, 199: 0.1}),
-    ("linear", {0: 1.0, 25: 0.775, 50: 0.55, 99: 0.109, 100: 0.1, 199: 0.1}),
-    ("step", {0: 1.0, 24: 1.0, 25: 0.775, 50: 0.55, 74: 0.55, 75: 0.325, 99: 0.325, 100: 0.1, 199: 0.1}),
-    ("exponential", {0: 1.0, 50: 0.1 ** 0.5, 100: 0.1, 199: 0.1})])
+@pytest.mark.parametrize(("anneal", "values"), [("none", {0: 0.1, 1: 0.1, 50: 0.1, 199: 0.1}),
+                                                ("linear",
+                                                 {0: 1.0, 25: 0.775, 50: 0.55, 99: 0.109, 100: 0.1,
+                                                  199: 0.1}),
+                                                ("step",
+                                                 {0: 1.0, 24: 1.0, 25: 0.775, 50: 0.55, 74: 0.55,
+                                                  75: 0.325, 99: 0.325, 100: 0.1, 199: 0.1}),
+                                                ("exponential",
+                                                 {0: 1.0, 50: 0.1 ** 0.5, 100: 0.1, 199: 0.1})])
 def test_how_the_ball_shrinks(anneal, values):
     """Over the first half of 200 steps, from all to a tenth; it never grows."""
-    config = small_config(method="moco", negatives="ring", anneal=anneal, ring_outer=0.1, anneal_until=0.5)
+    config = small_config(method="moco", negatives="ring", anneal=anneal, ring_outer=0.1,
+                          anneal_until=0.5)
     negatives = Negatives(config)
     negatives.start(200)
     for step, share in values.items():
@@ -86,10 +94,12 @@ def test_how_the_ball_shrinks(anneal, values):
 
 @pytest.mark.parametrize("anneal", ["linear", "step", "exponential"])
 def test_shrinking_over_no_time(anneal):
-    negatives = Negatives(small_config(method="moco", negatives="ball", anneal=anneal, anneal_until=0.0))
+    negatives = Negatives(small_config(method="moco", negatives="ball", anneal=anneal,
+                                       anneal_until=0.0))
     negatives.start(100)
     assert negatives.ball(0) == pytest.approx(0.1)
-    negatives = Negatives(small_config(method="moco", negatives="ball", anneal=anneal, ring_outer=0.0))
+    negatives = Negatives(small_config(method="moco", negatives="ball", anneal=anneal,
+                                       ring_outer=0.0))
     negatives.start(100)
     assert (negatives.ball(0), negatives.ball(99)) == (1.0, 0.0)
 
@@ -100,7 +110,8 @@ def test_every_flag_matters(rng):
     chosen = {}
     for kind in ("all", "ball", "ring"):
         for fixed in (False, True):
-            config = small_config(method="moco", negatives=kind, ring_outer=0.5, ring_inner=0.2, ring_fixed=fixed)
+            config = small_config(method="moco", negatives=kind, ring_outer=0.5, ring_inner=0.2,
+                                  ring_fixed=fixed)
             negatives = Negatives(config)
             allowed = negatives.allowed(similarities, 0)
             chosen[kind, fixed] = allowed if allowed is None else allowed.sum(axis=1).tolist()

@@ -58,7 +58,8 @@ def views(rng, b=B):
 def fill(method, rng, first_id=1000):
     """Real embeddings in all rows, of ids from 1000 on."""
     size, dim = method.support_set.rows.shape
-    method.support_set.enqueue(rng.standard_normal((size, dim)).astype(np.float32), first_id + np.arange(size))
+    method.support_set.enqueue(rng.standard_normal((size, dim)).astype(np.float32),
+                               first_id + np.arange(size))
     method.support_set.events.clear()
 
 
@@ -90,9 +91,12 @@ def test_the_loss_is_the_formula_of_the_paper(rng):
     nn1, nn2 = (rows[(unit(z) @ rows.T).argmax(axis=1)] for z in (z1, z2))
     loss = method.loss(x1, x2, np.arange(B)).item()
     assert loss == pytest.approx(formula(nn1, nn2, p1, p2, 0.2), rel=1e-5)
-    assert loss != pytest.approx(formula(nn1, nn2, p2, p1, 0.2), rel=1e-3)  # predictions of the same view: a mistake
-    assert loss != pytest.approx(formula(p1, p2, nn1, nn2, 0.2), rel=1e-3)  # the other way round: another
-    assert loss != pytest.approx(formula(nn1, nn2, z1, z2, 0.2), rel=1e-3)  # without the predictor: a third
+    # predictions of the same view: a mistake
+    assert loss != pytest.approx(formula(nn1, nn2, p2, p1, 0.2), rel=1e-3)
+    # the other way round: another
+    assert loss != pytest.approx(formula(p1, p2, nn1, nn2, 0.2), rel=1e-3)
+    # without the predictor: a third
+    assert loss != pytest.approx(formula(nn1, nn2, z1, z2, 0.2), rel=1e-3)
 
 
 def test_with_neighbours_off_the_embedding_itself_is_the_positive(rng):
@@ -100,7 +104,8 @@ def test_with_neighbours_off_the_embedding_itself_is_the_positive(rng):
     fill(method, rng)
     x1, x2 = views(rng)
     (z1, p1), (z2, p2) = embeddings(method, x1), embeddings(method, x2)
-    assert method.loss(x1, x2, np.arange(B)).item() == pytest.approx(formula(z1, z2, p1, p2, 0.2), rel=1e-5)
+    assert method.loss(x1, x2, np.arange(B)).item() == pytest.approx(formula(z1, z2, p1, p2, 0.2),
+                                                                     rel=1e-5)
     assert set(method.after_step()) == {"z"}
     assert [e[0] for e in method.support_set.events] == ["enqueue"]  # and nothing was searched
 
@@ -114,7 +119,8 @@ def test_two_searches_in_one_snapshot_then_one_enqueue_of_view_1(rng):
         method.support_set.events.clear()
         method.loss(x1, x2, ids)
         events = list(method.support_set.events)
-        assert [e[0] for e in events] == ["nearest"] * (2 if step >= 2 else 0)  # 32 rows are full after two batches
+        # 32 rows are full after two batches
+        assert [e[0] for e in events] == ["nearest"] * (2 if step >= 2 else 0)
         for (_, query, held, rows), z in zip(events, (z1, z2), strict=False):
             np.testing.assert_array_equal(query, z)  # the search is made with z
             assert not set(held) & set(ids)  # and meets nobody of this batch
@@ -146,18 +152,24 @@ def test_neighbours_wait_for_a_full_queue_and_for_their_step(after, first, rng):
 
 
 def test_the_predictor_makes_the_logits(rng):
-    """Three different widths, and with a predictor that says 0 every candidate is as likely as any other: ln b."""
+    """Three different widths, and with a predictor that says 0 every candidate is as likely as any
+    other: ln b.
+    """
     method = build()
     fill(method, rng)
     linear = method.predictor.layers
-    assert (method.encoder.features, linear[0].weight.shape, linear[-1].weight.shape) == (24, (8, 12), (12, 8))
+    assert (method.encoder.features, linear[0].weight.shape, linear[-1].weight.shape) == (24,
+                                                                                          (8, 12),
+                                                                                          (12, 8))
     for p in linear[-1].named_parameters().values():
         p.data[...] = 0
     assert method.loss(*views(rng), np.arange(B)).item() == pytest.approx(math.log(B), rel=1e-6)
 
 
 def test_gradients_flow_through_the_predictions_alone(rng):
-    """The neighbour is a constant: what is found with z teaches z nothing, and no gradient reaches the queue."""
+    """The neighbour is a constant: what is found with z teaches z nothing, and no gradient reaches
+    the queue.
+    """
     method = build()
     fill(method, rng)
     x1, x2 = views(rng)
@@ -172,7 +184,8 @@ def test_gradients_flow_through_the_predictions_alone(rng):
     method.predictor = Fixed(rng.standard_normal((B, 8)).astype(np.float32))
     method.loss(x1, x2, np.arange(B)).backward()
     assert np.abs(method.predictor.p.grad).max() > 1e-3
-    assert [name for name, p in method.named_parameters().items() if p.grad is not None] == ["predictor.p"]
+    assert [name for name,
+            p in method.named_parameters().items() if p.grad is not None] == ["predictor.p"]
 
 
 def test_simclr_has_no_queue_and_takes_both_views(rng):
@@ -184,17 +197,20 @@ def test_simclr_has_no_queue_and_takes_both_views(rng):
     z = unit(np.concatenate([method.projector(method.encoder(x)).numpy() for x in (x1, x2)]))
     logits = z @ z.T / config.temperature
     np.fill_diagonal(logits, -np.inf)
-    wanted = np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(2 * B), (np.arange(2 * B) + B) % (2 * B)])
+    wanted = np.mean(np.log(np.exp(logits).sum(axis=1))
+                     - logits[np.arange(2 * B), (np.arange(2 * B) + B) % (2 * B)])
     assert method.loss(x1, x2, np.arange(B)).item() == pytest.approx(wanted, rel=1e-5)
     assert set(method.after_step()) == {"z"}
 
 
 @pytest.mark.parametrize("queue", [80, 200, 400, 600])
 def test_self_matches_are_as_many_as_reckoned(queue):
-    """Images that never change, seen in a new order every epoch: how often is one's own old copy in the queue?
+    """Images that never change, seen in a new order every epoch: how often is one's own old copy in
+    the queue?
 
-    With n batches an epoch and q in the queue, i and j uniform in 0..n-1, it is when (n - i) + j <= q: the share is
-    q (q + 1) / (2 n^2) for q <= n, close to Q^2 / (2 N^2), and 1 - (2n - q)(2n - q - 1) / (2 n^2) above.
+    With n batches an epoch and q in the queue, i and j uniform in 0..n-1, it is when (n - i) + j <=
+    q: the share is q (q + 1) / (2 n^2) for q <= n, close to Q^2 / (2 N^2), and 1 - (2n - q)(2n - q
+    - 1) / (2 n^2) above.
     """
     images, b, epochs, rng = 400, 8, 50, np.random.default_rng(5)
     fixed = rng.standard_normal((images, 16)).astype(np.float32)
@@ -203,8 +219,8 @@ def test_self_matches_are_as_many_as_reckoned(queue):
         for ids in batches(rng.permutation(images), b):
             if support_set.filled == queue:
                 found = support_set.nearest(fixed[ids])[1]
-                found_by_step.append({"anchor_ids": ids, "neighbor_ids": support_set.ids[found], "rows": found,
-                                      "ages": support_set.age(found)})
+                found_by_step.append({"anchor_ids": ids, "neighbor_ids": support_set.ids[found],
+                                      "rows": found, "ages": support_set.age(found)})
             support_set.enqueue(fixed[ids], ids)
     n, q = images // b, queue // b
     share = q * (q + 1) / (2 * n * n) if q <= n else 1 - (2 * n - q) * (2 * n - q - 1) / (2 * n * n)
@@ -216,13 +232,16 @@ def test_self_matches_are_as_many_as_reckoned(queue):
 
 
 def test_neighbours_are_many_different_ones_from_the_start():
-    run, data = Run(small_config(batch_size=32, queue_size=64, epochs=3), random_data(160)), random_data(160)
+    run, data = Run(small_config(batch_size=32, queue_size=64, epochs=3),
+                    random_data(160)), random_data(160)
     train(run, data, augmentation_pair("simclr"), progress=False)
-    assert run.metrics[0]["unique_neighbors"] > 32 / 4  # measured from the moment the queue was full
+    # measured from the moment the queue was full
+    assert run.metrics[0]["unique_neighbors"] > 32 / 4
     assert run.metrics[-1]["unique_neighbors"] > 32 / 4
 
 
-@pytest.mark.parametrize(("name", "guess"), [("nnclr", math.log(B)), ("simclr", math.log(2 * B - 1))])
+@pytest.mark.parametrize(("name", "guess"), [("nnclr", math.log(B)),
+                                             ("simclr", math.log(2 * B - 1))])
 def test_training_leaves_the_guess_behind(name, guess):
     data = easy_data(64)
     run = Run(small_config(method=name, epochs=15, width=4, lr=0.2, detrend=False), data)

@@ -1,4 +1,6 @@
-"""SimCLR with two views and with more: its loss is that of its embeddings, and a network that sees nothing guesses."""
+"""SimCLR with two views and with more: its loss is that of its embeddings, and a network that sees
+nothing guesses.
+"""
 import numpy as np
 import pytest
 from small import small_config
@@ -12,7 +14,8 @@ number_of_views = pytest.mark.parametrize("views", [2, 4, 6])
 
 
 def build(views):
-    config, rng = small_config(method="simclr", views=views, batch_size=B, temperature=0.2), np.random.default_rng(1)
+    config, rng = small_config(method="simclr", views=views, batch_size=B,
+                               temperature=0.2), np.random.default_rng(1)
     return SimCLR(TinyCNN(config.width, rng), config, rng)
 
 

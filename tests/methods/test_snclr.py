@@ -1,4 +1,6 @@
-"""Soft neighbours: the loss by loops, what it becomes with none or one, and weights that say something."""
+"""Soft neighbours: the loss by loops, what it becomes with none or one, and weights that say
+something.
+"""
 import math
 
 import numpy as np
@@ -23,8 +25,10 @@ def by_loops(p, keys, weights, temperature, inside):
     """Each anchor's positives among the keys of all, one term after the other."""
     p, keys, total = unit(p), unit(keys), 0.0
     for i in range(len(p)):
-        everything = sum(math.exp(p[i] @ key / temperature) for keys_of_one in keys for key in keys_of_one)
-        shares = [math.exp(p[i] @ keys[i, k] / temperature) / everything for k in range(keys.shape[1])]
+        everything = sum(math.exp(p[i] @ key / temperature) for keys_of_one in keys for key
+                         in keys_of_one)
+        shares = [math.exp(p[i] @ keys[i, k] / temperature) / everything for k
+                  in range(keys.shape[1])]
         total -= (math.log(sum(w * s for w, s in zip(weights[i], shares, strict=True))) if inside
                   else sum(w * math.log(s) for w, s in zip(weights[i], shares, strict=True)))
     return total / len(p)
@@ -42,20 +46,26 @@ def test_double_loop(inside, k, rng):
 
 def test_the_two_forms_differ_as_jensen_says(rng):
     for _ in range(20):
-        p, keys, weights = rng.standard_normal((B, D)), rng.standard_normal((B, 3, D)), rng.uniform(0, 1, (B, 3))
+        p, keys, weights = rng.standard_normal((B, D)), rng.standard_normal((B, 3,
+                                                                             D)), rng.uniform(0, 1,
+                                                                                              (B,
+                                                                                               3))
         weights /= weights.sum(axis=1, keepdims=True)
-        inside, outside = (soft_neighbor_loss(Tensor(p), keys, weights, T, form).item() for form in (True, False))
+        inside, outside = (soft_neighbor_loss(Tensor(p), keys, weights, T, form).item() for form
+                           in (True, False))
         assert inside < outside
 
 
 @pytest.mark.parametrize("inside", [True, False])
 def test_with_one_positive_it_is_nnclr_s_loss(inside, rng):
-    """K = 0 is InfoNCE over the batch, and so is one key of weight 1, a neighbour's say; more of weight 0 change the
-    candidates alone."""
+    """K = 0 is InfoNCE over the batch, and so is one key of weight 1, a neighbour's say; more of
+    weight 0 change the candidates alone."""
     p, keys = rng.standard_normal((B, D)), rng.standard_normal((B, D))
     wanted = by_loops(p, keys[:, None], np.ones((B, 1)), T, True)
-    assert soft_neighbor_loss(Tensor(p), keys[:, None], np.ones((B, 1)), T, inside).item() == pytest.approx(wanted)
-    logits = unit(p) @ unit(keys).T / T  # rows are predictions, where nnclr_loss has neighbours in the rows
+    assert soft_neighbor_loss(Tensor(p), keys[:, None], np.ones((B, 1)), T,
+                              inside).item() == pytest.approx(wanted)
+    # rows are predictions, where nnclr_loss has neighbours in the rows
+    logits = unit(p) @ unit(keys).T / T
     assert wanted == pytest.approx(np.mean(np.log(np.exp(logits).sum(axis=1)) - np.diag(logits)))
     assert nnclr_loss(keys, Tensor(p), T, both_directions=True).item() == pytest.approx(
         (wanted + nnclr_loss(keys, Tensor(p), T).item()) / 2)
@@ -68,8 +78,10 @@ def test_equal_embeddings_cost_a_guess(inside, k):
     weights[:, 1:] = 1 / max(k, 1)
     value = soft_neighbor_loss(Tensor(np.ones((B, D))), same, weights, T, inside).item()
     mass = 1 + (k > 0)
-    assert value == pytest.approx(math.log((1 + k) * B) - math.log(mass) if inside else mass * math.log((1 + k) * B))
-    method = build(queue_size=B, soft_k=k, soft_weights="inside" if inside else "outside", batch_size=B)
+    assert value == pytest.approx(math.log((1 + k) * B) - math.log(mass) if inside else mass
+                                  * math.log((1 + k) * B))
+    method = build(queue_size=B, soft_k=k, soft_weights="inside" if inside else "outside",
+                   batch_size=B)
     method.support_set.counts[1] = B
     assert method.guess() == pytest.approx(value)
 
@@ -83,7 +95,8 @@ def build(**changes):
 def full(rng, **changes):
     method = build(**changes)
     size, dim = method.support_set.rows.shape
-    method.support_set.enqueue(rng.standard_normal((size, dim)).astype(np.float32), 100 + np.arange(size))
+    method.support_set.enqueue(rng.standard_normal((size, dim)).astype(np.float32),
+                               100 + np.arange(size))
     return method
 
 
@@ -96,10 +109,12 @@ def test_a_step(form, rng):
     y = [unit(method.momentum_encoder(x)) for x in (x1, x2)]
     rows, total = method.support_set.rows.astype(float), 0.0
     for anchor, other in ((0, 1), (1, 0)):
-        nearest = np.argsort(-(y[other] @ rows.T), axis=1)[:, :4]  # neighbours of the *other* view's slow embedding
+        # neighbours of the *other* view's slow embedding
+        nearest = np.argsort(-(y[other] @ rows.T), axis=1)[:, :4]
         keys = np.concatenate([y[other][:, None], rows[nearest]], axis=1)
         scores = np.exp((unit(z[anchor].numpy())[:, None] * rows[nearest]).sum(axis=2) / 0.5)
-        weights = np.concatenate([np.ones((16, 1)), scores / scores.sum(axis=1, keepdims=True)], axis=1)
+        weights = np.concatenate([np.ones((16, 1)), scores / scores.sum(axis=1, keepdims=True)],
+                                 axis=1)
         total += by_loops(p[anchor], keys, weights, 0.2, form == "inside") / 2
     before = method.support_set.rows.copy()
     loss = method.loss(x1, x2, np.arange(16))
@@ -109,11 +124,14 @@ def test_a_step(form, rng):
     assert found["neighbor_ids"].min() >= 100
     assert 0 < found["entropy"] < math.log(4)
     newest = method.support_set.born == method.support_set.counts[2]
-    np.testing.assert_allclose(np.sort(method.support_set.rows[newest], axis=0), np.sort(y[1], axis=0), atol=1e-5)
+    np.testing.assert_allclose(np.sort(method.support_set.rows[newest], axis=0),
+                               np.sort(y[1], axis=0), atol=1e-5)
 
 
 def test_weights_say_something_where_cosines_alone_do_not(rng):
-    """With the released code's temperature of 1 all neighbours weigh nearly the same; with ours they do not."""
+    """With the released code's temperature of 1 all neighbours weigh nearly the same; with ours
+    they do not.
+    """
     entropies = {}
     for attention in (1.0, 0.1):
         method = full(rng, soft_temperature=attention, soft_k=5, queue_size=400)
@@ -130,7 +148,8 @@ def test_weights_are_constants(rng):
     for p in method.predictor.layers[-1].parameters():
         p.data[...] = 0  # p = 0 has no direction: no gradient can come through it
     method.loss(x1, x2, np.arange(16)).backward()
-    assert all(np.abs(p.grad).max() < 1e-3 for name, p in method.named_parameters().items() if "predictor" not in name)
+    assert all(np.abs(p.grad).max() < 1e-3 for name,
+               p in method.named_parameters().items() if "predictor" not in name)
 
 
 def test_neighbours_wait(rng):
@@ -141,6 +160,8 @@ def test_neighbours_wait(rng):
         method.loss(*rng.random((2, 16, 16, 16, 3), np.float32), np.arange(16) + 16 * step)
         used.append("rows" in method.after_step())
     assert used == [False] * 3 + [True] * 3
-    assert [build(soft_k=0).used(), full(rng, soft_k=0).used(), full(rng, soft_k=3).used()] == [0, 0, 3]
+    assert [build(soft_k=0).used(), full(rng, soft_k=0).used(), full(rng, soft_k=3).used()] == [0,
+                                                                                                0,
+                                                                                                3]
     with fails(ValueError, "soft_k: expected at most queue_size, 24, got 25"):
         build(soft_k=25)

@@ -22,9 +22,10 @@ def in_order(queue):
     return queue.rows[places], queue.ids[places], queue.age(places)
 
 
-@pytest.mark.parametrize(("size", "batches"), [
-    (8, [4] * 5), (7, [3] * 9), (5, [5] * 3), (5, [8] * 3), (5, [13, 2, 7]), (6, [1] * 15), (1, [1, 3, 1]),
-    (4, [0, 2, 0, 4]), (9, "random"), (16, "random"), (33, "random")])
+@pytest.mark.parametrize(("size", "batches"), [(8, [4] * 5), (7, [3] * 9), (5, [5] * 3),
+                                               (5, [8] * 3), (5, [13, 2, 7]), (6, [1] * 15),
+                                               (1, [1, 3, 1]), (4, [0, 2, 0, 4]), (9, "random"),
+                                               (16, "random"), (33, "random")])
 def test_it_is_a_queue(size, batches, rng):
     queue = SupportSet(size, 5, rng)
     model = deque([(row, -1, 0) for row in queue.rows.copy()], maxlen=size)
@@ -74,7 +75,8 @@ def test_nearest(size, b, rng):
     cosines = unit(z.astype(np.float64)) @ queue.rows.T.astype(np.float64)
     np.testing.assert_array_equal(indices, cosines.argmax(axis=1))
     np.testing.assert_array_equal(found, queue.rows[indices])
-    np.testing.assert_array_equal(queue.nearest(z * np.float32(1000))[1], indices)  # direction is all that counts
+    # direction is all that counts
+    np.testing.assert_array_equal(queue.nearest(z * np.float32(1000))[1], indices)
     z[0] *= 10
     np.testing.assert_array_equal(queue.nearest(z)[1], indices)
     np.testing.assert_array_equal(queue.nearest(-z)[1], cosines.argmin(axis=1))
@@ -85,7 +87,8 @@ def test_ties_go_to_the_lowest_index(rng):
     queue.rows[[5, 11, 30]] = queue.rows[11]
     queue.rows[12] = -queue.rows[11]
     assert queue.nearest(queue.rows[[11, 5, 30, 12]])[1].tolist() == [5, 5, 5, 12]
-    assert queue.nearest(np.zeros((2, 5), np.float32))[1].tolist() == [0, 0]  # all similarities are 0
+    # all similarities are 0
+    assert queue.nearest(np.zeros((2, 5), np.float32))[1].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("bad", [0.0, np.nan, np.inf, -np.inf])
@@ -94,7 +97,8 @@ def test_a_row_without_direction_is_refused_and_changes_nothing(bad, rng):
     queue.enqueue(rows_of(rng, 4), np.arange(4))
     before, z = queue.state_dict(), rows_of(rng, 4)
     z[2] = bad
-    with np.errstate(invalid="ignore"), fails(FloatingPointError, "enqueue", "zero, NaN or infinite"):
+    with np.errstate(invalid="ignore"), fails(FloatingPointError, "enqueue",
+                                              "zero, NaN or infinite"):
         queue.enqueue(z, np.arange(4))
     assert all(np.array_equal(before[name], array) for name, array in queue.state_dict().items())
 
@@ -107,7 +111,8 @@ def test_all_of_it_is_saved(rng):
     z, ids = rows_of(rng, 5), np.arange(5)
     for q in (queue, copy):
         q.enqueue(z, ids)  # the pointer and the clock came along
-    for ours, theirs in zip((*in_order(queue), queue.filled), (*in_order(copy), copy.filled), strict=True):
+    for ours, theirs in zip((*in_order(queue), queue.filled), (*in_order(copy), copy.filled),
+                            strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert queue.parameters() == []  # nothing that an optimiser could move
 
@@ -117,8 +122,8 @@ def test_bad_arguments(rng):
         with fails(ValueError, "size >= 1 and dim >= 1", f"got {size} and {dim}"):
             SupportSet(size, dim, rng)
     queue = SupportSet(6, 5, rng)
-    for z, ids in ((np.ones((3, 4)), np.arange(3)), (np.ones(5), np.arange(1)), (np.ones((3, 5)), np.arange(2)),
-                   (np.ones((3, 5)), np.ones((3, 1)))):
+    for z, ids in ((np.ones((3, 4)), np.arange(3)), (np.ones(5), np.arange(1)),
+                   (np.ones((3, 5)), np.arange(2)), (np.ones((3, 5)), np.ones((3, 1)))):
         with fails(ValueError, r"expected z \(b, 5\) and b ids"):
             queue.enqueue(z.astype(np.float32), ids)
     with fails(ValueError, "queries", r"\(3, 4\)"):

@@ -19,7 +19,8 @@ B = 16
 
 
 def build(**changes):
-    config, rng = small_config(**{"width": 3, "temperature": 0.2, **changes}), np.random.default_rng(1)
+    config, rng = small_config(**{"width": 3, "temperature": 0.2,
+                                  **changes}), np.random.default_rng(1)
     method = NNCLR(TinyCNN(config.width, rng), config, rng)
     size, dim = method.support_set.rows.shape
     rows = np.random.default_rng(2).standard_normal((size, dim)).astype(np.float32)
@@ -48,7 +49,8 @@ def test_a_random_one_of_the_nearest(rng):
     assert set(np.ravel(seen)) == {0, 1, 2, 3}
     counts = np.bincount(np.ravel(seen))
     assert np.abs(counts - 2500).max() < 4 * math.sqrt(2500 * 0.75)  # each as often as the others
-    np.testing.assert_array_equal(method.lookup(Tensor(z))[1], found)  # the same step draws the same
+    # the same step draws the same
+    np.testing.assert_array_equal(method.lookup(Tensor(z))[1], found)
     np.testing.assert_array_equal(build(top_k=1).lookup(Tensor(z))[1], order[:, 0])
     with fails(ValueError, "top_k: expected no more than there are rows, got 33"):
         small_config(top_k=33)
@@ -72,14 +74,17 @@ def test_the_mean_of_all_weighed_by_a_softmax(rng):
 def test_who_is_searched_with_and_enqueued(momentum_encoder, rng):
     method = build(momentum_encoder=momentum_encoder, ema=1.0)
     for p in method.projector.parameters():
-        p.data = p.data + 0.3 * rng.standard_normal(p.shape).astype(np.float32)  # the slow copy stays behind
+        # the slow copy stays behind
+        p.data = p.data + 0.3 * rng.standard_normal(p.shape).astype(np.float32)
     x1, x2 = rng.random((2, B, 16, 16, 3), np.float32)
     z = [method.projector(method.encoder(x)) for x in (x1, x2)]
     p1, p2 = (method.predictor(v).numpy() for v in z)
-    search = [method.momentum_encoder(x) for x in (x1, x2)] if momentum_encoder else [v.numpy() for v in z]
+    search = [method.momentum_encoder(x) for x in (x1, x2)] if momentum_encoder else [v.numpy()
+                                                                                      for v in z]
     rows = method.support_set.rows.astype(float)
     nn1, nn2 = (rows[(unit(s) @ rows.T).argmax(axis=1)] for s in search)
-    wanted = sum(nnclr_loss(nn, Tensor(p.astype(float)), 0.2).item() for nn, p in ((nn1, p2), (nn2, p1))) / 2
+    wanted = sum(nnclr_loss(nn, Tensor(p.astype(float)), 0.2).item() for nn,
+                 p in ((nn1, p2), (nn2, p1))) / 2
     assert method.loss(x1, x2, np.arange(B)).item() == pytest.approx(wanted, rel=1e-4)
     method.after_step()
     newest = method.support_set.rows[method.support_set.born == method.support_set.counts[2]]
@@ -102,7 +107,8 @@ def test_with_and_without_a_predictor(predictor, rng):
 def test_both_directions(rng):
     neighbors, p = rng.standard_normal((2, 7, 4))
     logits = unit(neighbors) @ unit(p).T / 0.3
-    rows, columns = (np.mean(np.log(np.exp(m).sum(axis=1)) - np.diag(m)) for m in (logits, logits.T))
+    rows, columns = (np.mean(np.log(np.exp(m).sum(axis=1)) - np.diag(m)) for m
+                     in (logits, logits.T))
     assert nnclr_loss(neighbors, Tensor(p), 0.3).item() == pytest.approx(rows)
     assert nnclr_loss(neighbors, Tensor(p), 0.3, True).item() == pytest.approx((rows + columns) / 2)
     gradcheck(lambda p: nnclr_loss(neighbors, p, 0.3, both_directions=True), p)
@@ -128,7 +134,9 @@ def test_the_first_embeddings_are_the_first_centres(rng):
 
 
 def test_a_centre_follows_by_mini_batch_k_means(rng):
-    """Each embedding moves the centre nearest to it, as a mean of all that came so far does, then length 1 again."""
+    """Each embedding moves the centre nearest to it, as a mean of all that came so far does, then
+    length 1 again.
+    """
     centres, z = Prototypes(6, 8, rng), queries(rng, 6)
     centres.enqueue(z, np.arange(6))
     rows, members = unit(z), np.ones(6, int)
@@ -155,7 +163,8 @@ def test_centres_gather_in_the_clusters(rng):
     centres = Prototypes(20, 8, rng)
     for _ in range(30):
         labels = rng.integers(0, 5, 40)
-        centres.enqueue((true[labels] + 0.1 * rng.standard_normal((40, 8))).astype(np.float32), labels)
+        centres.enqueue((true[labels] + 0.1 * rng.standard_normal((40, 8))).astype(np.float32),
+                        labels)
     nearest = (centres.rows @ true.T).max(axis=1)
     assert nearest.min() > 0.9
     np.testing.assert_array_equal((centres.rows @ true.T).argmax(axis=1), centres.ids)

@@ -1,4 +1,6 @@
-"""Around k-means: whitening, mutual information against values known by hand, and an order flat over clusters."""
+"""Around k-means: whitening, mutual information against values known by hand, and an order flat
+over clusters.
+"""
 import math
 
 import numpy as np
@@ -11,8 +13,8 @@ from tinynnclr.metrics.nmi import entropy, normalized_mutual_information
 
 def mixed(rng, n, d, scale=1.0):
     """Features whose directions are mixed and vary differently, about a mean far from 0."""
-    return ((rng.standard_normal((n, d)) * np.geomspace(1, 30, d)) @ rng.standard_normal((d, d)) * scale + 5).astype(
-        np.float32)
+    return ((rng.standard_normal((n, d)) * np.geomspace(1, 30, d)) @ rng.standard_normal((d, d))
+            * scale + 5).astype(np.float32)
 
 
 @pytest.mark.parametrize(("n", "d", "dims"), [(50, 1, 1), (200, 7, 7), (200, 7, 3), (600, 40, 16)])
@@ -25,7 +27,8 @@ def test_whitened_features_have_covariance_1(rng, n, d, dims):
     np.testing.assert_allclose(rows.T @ rows / n, np.eye(dims), atol=1e-8)
     whitened = pca_whiten(x, dims)
     assert (whitened.shape, whitened.dtype) == ((n, dims), np.float32)
-    np.testing.assert_allclose(whitened, rows / np.linalg.norm(rows, axis=1, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(whitened, rows / np.linalg.norm(rows, axis=1, keepdims=True),
+                               atol=1e-5)
 
 
 def test_the_directions_kept_are_those_that_vary_most(rng):
@@ -39,11 +42,13 @@ def test_the_directions_kept_are_those_that_vary_most(rng):
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
 def test_whitening_forgets_scale_and_leaves_out_what_does_not_vary(rng, scale):
     x = mixed(rng, 300, 4)
-    wide = np.concatenate([x, x[:, :1] - 2 * x[:, 1:2], np.full((300, 3), 7, np.float32)], axis=1) * np.float32(scale)
+    wide = np.concatenate([x, x[:, :1] - 2 * x[:, 1:2], np.full((300, 3), 7, np.float32)],
+                          axis=1) * np.float32(scale)
     rows = pca_whiten(wide, 64)
     assert rows.shape == (300, 4)  # of 8 columns, 4 say something
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-6)
-    np.testing.assert_allclose(np.abs(rows @ rows.T), np.abs(pca_whiten(x, 4) @ pca_whiten(x, 4).T), atol=2e-3)
+    np.testing.assert_allclose(np.abs(rows @ rows.T), np.abs(pca_whiten(x, 4) @ pca_whiten(x, 4).T),
+                               atol=2e-3)
     assert pca_whiten(x[:3], 64).shape == (3, 2)  # three rows span a plane
 
 
@@ -66,21 +71,29 @@ def test_same_bytes_for_any_number_of_threads(rng, threads):
 def test_mutual_information_of_what_is_known(rng):
     a = rng.integers(0, 7, 400)
     assert normalized_mutual_information(a, a) == pytest.approx(1, abs=1e-12)
-    assert normalized_mutual_information(a, rng.permutation(7)[a] + 100) == pytest.approx(1, abs=1e-12)  # other names
+    # other names
+    assert normalized_mutual_information(a, rng.permutation(7)[a] + 100) == pytest.approx(1,
+                                                                                          abs=1e-12)
     grid = np.arange(36)
-    assert normalized_mutual_information(grid // 6, grid % 6) == pytest.approx(0, abs=1e-12)  # independent, exactly
+    # independent, exactly
+    assert normalized_mutual_information(grid // 6, grid % 6) == pytest.approx(0, abs=1e-12)
     many = rng.integers(0, 5, (2, 100_000))
     assert 0 <= normalized_mutual_information(*many) < 1e-3
-    assert normalized_mutual_information(a, np.zeros(400, int)) == 0  # one group for all says nothing
-    assert normalized_mutual_information(np.zeros(4, int), np.ones(4, int)) == 1  # the same single group
+    # one group for all says nothing
+    assert normalized_mutual_information(a, np.zeros(400, int)) == 0
+    # the same single group
+    assert normalized_mutual_information(np.zeros(4, int), np.ones(4, int)) == 1
 
 
 def test_mutual_information_by_hand():
-    """3 things in (0, 0), 1 in (0, 1), 1 in (1, 0), 3 in (1, 1): I = 3/4 ln 3/2 + 1/4 ln 1/2, both entropies ln 2."""
+    """3 things in (0, 0), 1 in (0, 1), 1 in (1, 0), 3 in (1, 1): I = 3/4 ln 3/2 + 1/4 ln 1/2, both
+    entropies ln 2.
+    """
     a, b = np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.array([0, 0, 0, 1, 0, 1, 1, 1])
     wanted = (0.75 * math.log(1.5) + 0.25 * math.log(0.5)) / math.log(2)
     assert normalized_mutual_information(a, b) == pytest.approx(wanted, abs=1e-12)
-    halves = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2])  # I = ln 2; H(b) = 3/2 ln 2, so 1 / (5/4)
+    # I = ln 2; H(b) = 3/2 ln 2, so 1 / (5/4)
+    halves = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2])
     assert normalized_mutual_information(*halves) == pytest.approx(0.8, abs=1e-12)
     assert entropy(np.array([2, 0, 2])) == pytest.approx(math.log(2), abs=1e-12)
 
@@ -95,7 +108,8 @@ def test_mutual_information_as_a_double_loop_has_it(rng):
                 p = ((a == x) & (b == y)).mean()
                 shared += p * math.log(p / ((a == x).mean() * (b == y).mean())) if p else 0
         for place, labels in enumerate((a, b)):
-            h[place] = -sum((labels == x).mean() * math.log((labels == x).mean()) for x in set(labels.tolist()))
+            h[place] = -sum((labels == x).mean() * math.log((labels == x).mean()) for x
+                            in set(labels.tolist()))
         wanted = 2 * shared / sum(h) if sum(h) else 1
         got = normalized_mutual_information(a, b)
         assert got == pytest.approx(wanted, abs=1e-12)
@@ -106,11 +120,14 @@ def test_mutual_information_equals_scikit_learns(rng):
     sklearn = pytest.importorskip("sklearn.metrics")
     a, b = rng.integers(0, 9, (2, 300))
     for x, y in ((a, b), (a, a), (a, np.minimum(a, b))):
-        assert normalized_mutual_information(x, y) == pytest.approx(sklearn.normalized_mutual_info_score(x, y))
+        assert normalized_mutual_information(x,
+                                             y) == pytest.approx(
+                sklearn.normalized_mutual_info_score(x, y))
 
 
 def test_mutual_information_of_what_does_not_fit():
-    for a, b in ((np.zeros(3, int), np.zeros(4, int)), (np.zeros((2, 2), int),) * 2, (np.zeros(0, int),) * 2):
+    for a, b in ((np.zeros(3, int), np.zeros(4, int)), (np.zeros((2, 2), int),) * 2,
+                 (np.zeros(0, int),) * 2):
         with fails(ValueError, r"normalized_mutual_information: expected a and b \(n,\)"):
             normalized_mutual_information(a, b)
 
@@ -141,8 +158,10 @@ def test_the_order_is_left_to_chance(rng):
         seen += np.bincount(order, minlength=60)
         more += np.bincount(assignment[order], minlength=4) - 10
     assert more.sum() == 800
-    assert np.abs(more - 200).max() < 5 * 10  # which two of four come once more: each half of the time, sigma 10
+    # which two of four come once more: each half of the time, sigma 10
+    assert np.abs(more - 200).max() < 5 * 10
     share = seen[16:] / seen[16:].mean()  # everybody of the large cluster has the same chance
     assert np.abs(share - 1).max() < 0.4
     starts = [assignment[balanced_order(assignment, 4, 40, rng)[:10]].mean() for _ in range(300)]
-    assert abs(np.mean(starts) - 1.5) < 0.1  # and the clusters are mixed: no part of the order has a cluster of its own
+    # and the clusters are mixed: no part of the order has a cluster of its own
+    assert abs(np.mean(starts) - 1.5) < 0.1

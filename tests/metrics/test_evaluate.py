@@ -1,4 +1,6 @@
-"""The judges against plain loops: who votes, what is standardised, and that looking changes nothing."""
+"""The judges against plain loops: who votes, what is standardised, and that looking changes
+nothing.
+"""
 import numpy as np
 import pytest
 from small import random_data, small_config
@@ -28,7 +30,8 @@ def clusters(rng, n, classes=4, dim=6, spread=1.0):
 def test_encoding_changes_nothing(mode, rng):
     data = random_data(50)
     run = Run(small_config(), data)
-    train(run, data, augmentation_pair("simclr"), progress=False)  # so that the running statistics are not 0 and 1
+    # so that the running statistics are not 0 and 1
+    train(run, data, augmentation_pair("simclr"), progress=False)
     encoder = run.method.encoder.train(mode)
     before = {name: array.tobytes() for name, array in encoder.state_dict().items()}
     h = encode(encoder, data.images, batch_size=16)
@@ -36,8 +39,10 @@ def test_encoding_changes_nothing(mode, rng):
     assert [m.training for m in encoder.modules()] == [mode] * len(list(encoder.modules()))
     assert h.shape == (50, encoder.features)
     encoder.eval()
-    np.testing.assert_allclose(h, encoder(Tensor(to_float(data.images))).numpy(), rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(h[:10], encode(encoder, data.images[:10]))  # an image's row is its own affair
+    np.testing.assert_allclose(h, encoder(Tensor(to_float(data.images))).numpy(), rtol=1e-5,
+                               atol=1e-6)
+    # an image's row is its own affair
+    np.testing.assert_array_equal(h[:10], encode(encoder, data.images[:10]))
     assert encoder(Tensor(to_float(data.images))).node is not None  # gradients are recorded again
 
 
@@ -63,7 +68,8 @@ def knn_by_loops(train_rows, labels, test_rows, k, temperature):
     """Predicted classes; the vote of a neighbour weighs exp(cosine / temperature)."""
     mean, predicted = train_rows.mean(axis=0, dtype=np.float64), []
     for row in test_rows - mean:
-        cosines = [float(row @ t / np.linalg.norm(row) / np.linalg.norm(t)) for t in train_rows - mean]
+        cosines = [float(row @ t / np.linalg.norm(row) / np.linalg.norm(t)) for t in train_rows
+                   - mean]
         scores = np.zeros(labels.max() + 1)
         for i in sorted(range(len(cosines)), key=lambda i: -cosines[i])[:k]:
             scores[labels[i]] += np.exp(cosines[i] / temperature)
@@ -71,7 +77,8 @@ def knn_by_loops(train_rows, labels, test_rows, k, temperature):
     return np.array(predicted)
 
 
-@pytest.mark.parametrize(("k", "temperature"), [(1, 0.1), (5, 0.1), (20, 0.07), (20, 5.0), (500, 0.2)])
+@pytest.mark.parametrize(("k", "temperature"), [(1, 0.1), (5, 0.1), (20, 0.07), (20, 5.0),
+                                                (500, 0.2)])
 def test_knn(k, temperature, rng):
     x, y = clusters(rng, 120)
     test, wanted = clusters(rng, 90)
@@ -79,24 +86,32 @@ def test_knn(k, temperature, rng):
     accuracy = knn_accuracy(x, y, test, wanted, k, temperature)
     assert accuracy == np.mean(predicted == wanted)
     assert 0.3 < accuracy < 1  # neither too easy nor too hard for the comparison to mean something
-    assert knn_accuracy(x, y, test, predicted, k, temperature) == 1  # every single prediction agrees
-    assert knn_accuracy(x * 7 + 3, y, test * 7 + 3, predicted, k, temperature) == 1  # centred, then of length 1
+    # every single prediction agrees
+    assert knn_accuracy(x, y, test, predicted, k, temperature) == 1
+    # centred, then of length 1
+    assert knn_accuracy(x * 7 + 3, y, test * 7 + 3, predicted, k, temperature) == 1
 
 
 def test_votes():
     labels = np.array([0, 1, 1, 2])
-    indices, similarities = np.array([[0, 1, 2]] * 3), np.array([[0.9, 0.5, 0.5], [0.9, 0.85, 0.85], [0.9, 0.9, 0.1]])
-    # weights of the three rows at temperature 0.1: 1 against 2 e^-4; 1 against 2 e^-0.5; 1 against 1 + e^-8
-    assert vote(indices, similarities, labels, 0.1).tolist() == [0, 1, 1]  # near ones outweigh far ones
+    indices, similarities = np.array([[0, 1, 2]] * 3), np.array([[0.9, 0.5, 0.5], [0.9, 0.85, 0.85],
+                                                                 [0.9, 0.9, 0.1]])
+    # weights of the three rows at temperature 0.1: 1 against 2 e^-4; 1 against 2 e^-0.5; 1 against
+    # 1 + e^-8
+    # near ones outweigh far ones
+    assert vote(indices, similarities, labels, 0.1).tolist() == [0, 1, 1]
     assert vote(indices, similarities, labels, 100.0).tolist() == [1, 1, 1]  # nearly a head count
     tie = similarities[2:, :2].repeat(3, 0)
-    assert vote(indices[:, 1::-1], tie, labels, 0.1).tolist() == [0, 0, 0]  # the lowest class, not the first seen
-    assert vote(indices, similarities - 1000, labels, 1e-3).tolist() == [0, 0, 0]  # nothing over- or underflows
+    # the lowest class, not the first seen
+    assert vote(indices[:, 1::-1], tie, labels, 0.1).tolist() == [0, 0, 0]
+    # nothing over- or underflows
+    assert vote(indices, similarities - 1000, labels, 1e-3).tolist() == [0, 0, 0]
 
 
 def test_leaving_oneself_out(rng):
     x, y = clusters(rng, 80)
-    copies = np.concatenate([x, x[:30], x[:5], x[:5], x[:5]])  # exact duplicates, and five rows in five copies
+    # exact duplicates, and five rows in five copies
+    copies = np.concatenate([x, x[:30], x[:5], x[:5], x[:5]])
     for k in (1, 2, 4, 7):
         found = nearest_others(copies, len(copies), k)
         assert found.shape == (len(copies), k)
@@ -104,12 +119,16 @@ def test_leaving_oneself_out(rng):
         assert all(len(set(row)) == k for row in found.tolist())
         near = found[:5, :4]  # the copies of the first five come first
         assert all((copies[near[i, :min(k, 4)]] == copies[i]).all() for i in range(5))
-    np.testing.assert_array_equal(nearest_others(copies, 6, 3), nearest_others(copies, len(copies), 3)[:6])
+    np.testing.assert_array_equal(nearest_others(copies, 6, 3),
+                                  nearest_others(copies, len(copies), 3)[:6])
     right = 0
     for i in range(80):
         others = np.delete(np.arange(80), i)
-        shifted = x[others] - x.mean(axis=0), x[i:i + 1] - x.mean(axis=0)  # centred on all, as the function does
-        cosines = (shifted[0] @ shifted[1].T)[:, 0] / np.linalg.norm(shifted[0], axis=1) / np.linalg.norm(shifted[1])
+        # centred on all, as the function does
+        shifted = x[others] - x.mean(axis=0), x[i:i + 1] - x.mean(axis=0)
+        cosines = (shifted[0] @ shifted[1].T)[:, 0] / np.linalg.norm(shifted[0],
+                                                                     axis=1) / np.linalg.norm(
+                shifted[1])
         top = np.argsort(-cosines, kind="stable")[:5]
         scores = np.bincount(y[others[top]], np.exp(cosines[top] / 0.1), minlength=4)
         right += scores.argmax() == y[i]
@@ -183,14 +202,16 @@ def test_the_gradient_of_the_probe(monkeypatch, rng):
     """Caught on its way into lbfgs, and compared with the slope of an independent loss."""
     x, y = clusters(rng, 40)
     caught = []
-    monkeypatch.setattr("tinynnclr.metrics.linear_probe.lbfgs", lambda fn, start, *_, **__: caught.append(fn) or start)
+    monkeypatch.setattr("tinynnclr.metrics.linear_probe.lbfgs", lambda fn, start, *_,
+                        **__: caught.append(fn) or start)
     fit_softmax(x.astype(np.float64), y, 4, 0.3)
     w = rng.standard_normal((7, 4))
     value, grad = caught[0](w)
     assert value == pytest.approx(softmax_loss(w, x, y, 0.3), rel=1e-12)
     for _ in range(5):
         d = rng.standard_normal(w.shape)
-        wanted = (softmax_loss(w + 1e-6 * d, x, y, 0.3) - softmax_loss(w - 1e-6 * d, x, y, 0.3)) / 2e-6
+        wanted = (softmax_loss(w + 1e-6 * d, x, y, 0.3)
+                  - softmax_loss(w - 1e-6 * d, x, y, 0.3)) / 2e-6
         assert (grad * d).sum() == pytest.approx(wanted, rel=1e-6)
 
 
@@ -202,18 +223,22 @@ def test_the_probe_ends_where_plain_gradient_descent_ends(rng):
     assert np.abs(slope(w, x, y, 0.05)).max() < 1e-7
     found = fit_softmax(x, y, 4, 0.05)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found - found.mean(1, keepdims=True), w - w.mean(1, keepdims=True), atol=2e-3)
+    np.testing.assert_allclose(found - found.mean(1, keepdims=True), w - w.mean(1, keepdims=True),
+                               atol=2e-3)
     assert softmax_loss(found, x, y, 0.05) == pytest.approx(softmax_loss(w, x, y, 0.05), rel=1e-6)
 
 
 @pytest.mark.parametrize("n", [300, 40])
 def test_the_probe_of_neighbouring_pixels_converges(n, rng):
-    """Neighbouring pixels are nearly equal: with plain gradients the loss is still falling after 100 steps."""
+    """Neighbouring pixels are nearly equal: with plain gradients the loss is still falling after
+    100 steps.
+    """
     x = rng.standard_normal((n, 60)).cumsum(axis=1)
     x = ((x - x.mean(0)) / x.std(0)).astype(np.float32)
     y = rng.integers(0, 3, n)
     w = fit_softmax(x, y, 3, 1e-3, iterations=100)
-    assert np.linalg.norm(slope(w, x, y, 1e-3)) < 2e-4 * np.linalg.norm(slope(np.zeros_like(w), x, y, 1e-3))
+    assert np.linalg.norm(slope(w, x, y, 1e-3)) < 2e-4 * np.linalg.norm(slope(np.zeros_like(w), x,
+                                                                              y, 1e-3))
 
 
 @pytest.mark.parametrize("copies", [1, 30])
@@ -239,7 +264,9 @@ def test_separable_classes_are_separated(rng):
 
 
 def test_the_test_set_shapes_nothing(rng, monkeypatch):
-    """Mean and spread are those of training: wild test rows change neither the weights nor the other predictions."""
+    """Mean and spread are those of training: wild test rows change neither the weights nor the
+    other predictions.
+    """
     x, y = clusters(rng, 100)
     test, wanted = clusters(rng, 60)
     weights, real = [], fit_softmax
@@ -247,7 +274,8 @@ def test_the_test_set_shapes_nothing(rng, monkeypatch):
                         lambda *a: weights.append(real(*a)) or weights[-1])
     before = linear_accuracy(x, y, test, wanted)
     wild = np.concatenate([test, np.full((60, 6), 1e5, np.float32)])
-    after = linear_accuracy(x, y, wild, np.concatenate([wanted, np.arange(60) % 4]))  # all are told alike
+    # all are told alike
+    after = linear_accuracy(x, y, wild, np.concatenate([wanted, np.arange(60) % 4]))
     np.testing.assert_array_equal(weights[0], weights[1])
     assert after == pytest.approx((before + 1 / 4) / 2)
 
@@ -257,7 +285,8 @@ def test_labels_by_lot_are_guessed(rng):
     y, wanted = rng.integers(0, 4, (2, 1000))
     assert abs(linear_accuracy(x, y, test, wanted) - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 1000)
     assert abs(knn_accuracy(x, y, test, wanted) - 0.25) < 4 * np.sqrt(0.25 * 0.75 / 1000)
-    assert linear_accuracy(x, y, x, y) > 0.3  # on what it was fitted to it knows more than it should
+    # on what it was fitted to it knows more than it should
+    assert linear_accuracy(x, y, x, y) > 0.3
 
 
 # ---------------------------------------------------------------- together
@@ -272,12 +301,17 @@ def test_judges(rng):
     assert got == {"knn": round(knn_accuracy(x, y, test, wanted, 5, 0.2), 4),
                    "linear": round(linear_accuracy(x, y, test, wanted, 0.01), 4)}
     encoder = Run(config, one).method.encoder
-    assert judge_encoder(config, encoder, one, two) == judge(config, (encode(encoder, one.images),
-                                                                      encode(encoder, two.images)), one, two)
-    assert judge_pixels(config, one, two) == judge(config, (pixels(one.images), pixels(two.images)), one, two)
+    assert judge_encoder(config, encoder, one, two) == judge(config,
+                                                             (encode(encoder, one.images),
+                                                              encode(encoder, two.images)), one,
+                                                             two)
+    assert judge_pixels(config, one, two) == judge(config, (pixels(one.images), pixels(two.images)),
+                                                   one, two)
     said = protocol(config, one, two)
-    assert list(said) == ["features", "fitted_on", "measured_on", "selection", "knn", "linear", "chance"]
-    assert (said["fitted_on"], said["measured_on"], said["chance"]) == ("train, 100 images", "test, 60 images", 0.25)
+    assert list(said) == ["features", "fitted_on", "measured_on", "selection", "knn", "linear",
+                          "chance"]
+    assert (said["fitted_on"], said["measured_on"], said["chance"]) == ("train, 100 images",
+                                                                        "test, 60 images", 0.25)
     assert "k=5" in said["knn"]
     assert "0.2" in said["knn"]
     assert "0.01" in said["linear"]

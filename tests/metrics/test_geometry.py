@@ -1,4 +1,6 @@
-"""Alignment, uniformity and effective rank against plain loops in float64, and at points whose values are known."""
+"""Alignment, uniformity and effective rank against plain loops in float64, and at points whose
+values are known.
+"""
 import math
 
 import numpy as np
@@ -22,7 +24,8 @@ def squared(a, b):
 
 
 def uniformity_by_loops(z, t):
-    pairs = [math.exp(-t * squared(z[i], z[j])) for i in range(len(z)) for j in range(len(z)) if i != j]
+    pairs = [math.exp(-t * squared(z[i], z[j])) for i in range(len(z)) for j in range(len(z))
+             if i != j]
     return math.log(sum(pairs) / len(pairs))
 
 
@@ -52,20 +55,26 @@ def test_known_points():
     assert alignment(east, 7 * west) == pytest.approx(4)  # lengths do not count
     assert alignment(east, west, alpha=1) == pytest.approx(2)
     assert uniformity(np.repeat(east, 5, axis=0)) == 0
-    assert uniformity(np.concatenate([east, 3 * west])) == pytest.approx(-8)  # -4 t: as far as two can be
+    # -4 t: as far as two can be
+    assert uniformity(np.concatenate([east, 3 * west])) == pytest.approx(-8)
     square = np.concatenate([east, north, west, -north])
     assert uniformity(square) == pytest.approx(math.log((2 * math.exp(-4) + math.exp(-8)) / 3))
-    assert uniformity(square, t=1000) == pytest.approx(-2000 + math.log(2 / 3))  # exp(-2000) is 0 to a float
+    # exp(-2000) is 0 to a float
+    assert uniformity(square, t=1000) == pytest.approx(-2000 + math.log(2 / 3))
 
 
 def test_many_random_directions_come_near_the_sphere(rng):
-    """Two independent directions in d dimensions: E exp(2 t cos) has a closed form, a Bessel function's, for d = 3."""
+    """Two independent directions in d dimensions: E exp(2 t cos) has a closed form, a Bessel
+    function's, for d = 3.
+    """
     z = rng.standard_normal((2000, 3))
     assert uniformity(z) == pytest.approx(-4 + math.log(math.sinh(4) / 4), abs=0.02)
 
 
 def test_the_two_add_up_to_the_loss(rng):
-    """NT-Xent = A / (2 tau) + mean_i log sum_{j != i} exp(-|z_i - z_j|^2 / (2 tau)): an identity, not a limit."""
+    """NT-Xent = A / (2 tau) + mean_i log sum_{j != i} exp(-|z_i - z_j|^2 / (2 tau)): an identity,
+    not a limit.
+    """
     z1, z2 = rng.standard_normal((2, 6, 4))
     z, tau = np.concatenate([z1, z2]), 0.3
     push = [math.log(sum(math.exp(-squared(a, b) / (2 * tau)) for j, b in enumerate(z) if i != j))
@@ -82,7 +91,9 @@ def test_equal_directions_count_one_each(k):
 
 
 def test_effective_rank_of_known_singular_values(rng):
-    """Directions of strength 3 and 1: shares 3/4 and 1/4, of the values themselves and not of their squares."""
+    """Directions of strength 3 and 1: shares 3/4 and 1/4, of the values themselves and not of their
+    squares.
+    """
     expected = math.exp(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))
     assert effective_rank(np.diag([3.0, 1.0, 0.0])) == pytest.approx(expected)
     left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for n in (9, 4))
@@ -109,7 +120,8 @@ def test_nothing_and_nan(rng):
     for measure in (effective_rank, uniformity, lambda z: alignment(z, z)):
         with fails(FloatingPointError, "1 of 3 rows are not finite"):
             measure(bad)
-    assert alignment(np.zeros((1, 2)), np.array([EAST])) == 1  # a row of zeros has no direction, and stays
+    # a row of zeros has no direction, and stays
+    assert alignment(np.zeros((1, 2)), np.array([EAST])) == 1
 
 
 def test_inputs_are_left_alone(rng):

@@ -20,7 +20,9 @@ def test_few_and_many():
 
 def test_students_factor():
     """Against published tables; the expansion takes over from the table without a step."""
-    for degrees, factor in ((1, 12.706), (4, 2.776), (10, 2.228), (11, 2.201), (19, 2.093), (30, 2.042), (100, 1.984)):
+    for degrees, factor in ((1, 12.706), (4, 2.776), (10, 2.228), (11, 2.201), (19, 2.093),
+                            (30, 2.042), (100, 1.984)):
         assert student(degrees) == pytest.approx(factor, abs=6e-4)
-    assert all(a > b for a, b in zip(map(student, range(1, 60)), map(student, range(2, 61)), strict=True))
+    assert all(a > b for a, b in zip(map(student, range(1, 60)), map(student, range(2, 61)),
+                                     strict=True))
     assert len(STUDENT) == 9

@@ -1,4 +1,6 @@
-"""Scores do not depend on the unit of the features; settings that are no numbers are refused by name."""
+"""Scores do not depend on the unit of the features; settings that are no numbers are refused by
+name.
+"""
 import numpy as np
 import pytest
 from one_line import fails
@@ -16,14 +18,15 @@ X = (RNG.standard_normal((200, 8)) + 2 * np.eye(4, 8)[LABELS]).astype(np.float32
 @pytest.mark.parametrize("score", [linear_accuracy, knn_accuracy])
 def test_the_unit_of_the_features_changes_no_score(score, power):
     y = np.ldexp(X, power)
-    assert score(y[:150], LABELS[:150], y[150:], LABELS[150:]) == score(X[:150], LABELS[:150], X[150:], LABELS[150:]) \
-        > 0.6
+    assert score(y[:150], LABELS[:150], y[150:], LABELS[150:]) == score(X[:150], LABELS[:150],
+                                                                        X[150:], LABELS[150:]) > 0.6
 
 
 @pytest.mark.parametrize("power", [-110, 60])
 def test_nor_any_digit_of_what_is_compared(power):
     for function in (centred_unit_rows, whitened, one_scale):
-        for ours, theirs in zip(function(X, X[:5]), function(np.ldexp(X, power), np.ldexp(X[:5], power)), strict=True):
+        for ours, theirs in zip(function(X, X[:5]), function(np.ldexp(X, power),
+                                                             np.ldexp(X[:5], power)), strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
 

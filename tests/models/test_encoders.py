@@ -33,14 +33,15 @@ def test_images_to_features(name, size, channels, detrend, rng):
     (h * rng.standard_normal(h.shape).astype(np.float32)).sum().backward()
     for key, p in encoder.named_parameters().items():
         assert np.abs(p.grad).max() > 0, key
-    first, again, other = (build(name, rng=np.random.default_rng(seed)).state_dict() for seed in (1, 1, 2))
+    first, again, other = (build(name, rng=np.random.default_rng(seed)).state_dict() for seed
+                           in (1, 1, 2))
     assert all(np.array_equal(first[key], again[key]) for key in first)
     assert any(not np.array_equal(first[key], other[key]) for key in first)
 
 
 def trained(name, epochs, data):
-    config = small_config(method="simclr", width=2, encoder=name, optimizer="adamw", lr=3e-3, epochs=epochs,
-                          temperature=0.2, detrend=False)
+    config = small_config(method="simclr", width=2, encoder=name, optimizer="adamw", lr=3e-3,
+                          epochs=epochs, temperature=0.2, detrend=False)
     run = Run(config, data)
     train(run, data, augmentation_pair("crop-only"), progress=False)
     return run
@@ -63,7 +64,9 @@ def test_a_run_learns(name):
 
 @pytest.mark.parametrize(("blocks", "parameters"), [(1, 0.08), (2, 0.17), (3, 0.27)])
 def test_a_resnet_is_as_large_as_the_paper_s(blocks, parameters, rng):
-    """Table 6 of the paper: 0.27 million weights with 20 layers; here without the last layer, 650 weights."""
+    """Table 6 of the paper: 0.27 million weights with 20 layers; here without the last layer, 650
+    weights.
+    """
     encoder = ResNet(16, rng, blocks=blocks)
     assert (encoder.num_parameters() + 650) / 1e6 == pytest.approx(parameters, abs=0.006)
     convolutions = [p for p in encoder.parameters() if p.ndim == 4 and p.shape[0] == 3]
@@ -76,9 +79,11 @@ def trained_norms(encoder, rng):
     for module in encoder.modules():
         for name, value in vars(module).items():
             if isinstance(value, Tensor) and value.ndim == 1:
-                value.data = (value.data + 0.3 * rng.standard_normal(value.shape)).astype(np.float32)
+                value.data = (value.data + 0.3
+                              * rng.standard_normal(value.shape)).astype(np.float32)
             elif isinstance(module, BatchNorm) and isinstance(value, np.ndarray):
-                setattr(module, name, np.abs(value + 0.3 * rng.standard_normal(value.shape)).astype(np.float32))
+                setattr(module, name, np.abs(value + 0.3
+                                             * rng.standard_normal(value.shape)).astype(np.float32))
 
 
 def twin_of(name, width, channels, torch):
@@ -88,8 +93,9 @@ def twin_of(name, width, channels, torch):
     class Block(nn.Module):
         def __init__(self, inputs, outputs, stride):
             super().__init__()
-            self.body = nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs),
-                                      nn.ReLU(), nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            self.body = nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+                                      nn.BatchNorm2d(outputs), nn.ReLU(),
+                                      nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
                                       nn.BatchNorm2d(outputs))
             self.shortcut = nn.Sequential() if inputs == outputs and stride == 1 else nn.Sequential(
                 nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
@@ -105,7 +111,8 @@ def twin_of(name, width, channels, torch):
 
         def forward(self, x):
             split = lambda y: y.unflatten(2, (self.heads, -1)).transpose(1, 2)  # noqa: E731
-            y = nn.functional.scaled_dot_product_attention(*(split(f(x)) for f in (self.query, self.key, self.value)))
+            y = nn.functional.scaled_dot_product_attention(*(split(f(x)) for f
+                                                             in (self.query, self.key, self.value)))
             return self.out(y.transpose(1, 2).flatten(2))
 
     class Transformer(nn.Module):
@@ -133,18 +140,22 @@ def twin_of(name, width, channels, torch):
             _, d, rows, columns = x.shape
             x = x.flatten(2).transpose(1, 2) + torch.from_numpy(positions(rows, columns, d))
             if self.pool == "token":
-                return self.norm(self.blocks(torch.cat([self.token.expand(len(x), 1, d), x], 1)))[:, 0]
+                return self.norm(self.blocks(torch.cat([self.token.expand(len(x), 1, d), x], 1)))[:,
+                                                                                                  0]
             return self.norm(self.blocks(x)).mean(1)
 
     if name.startswith("vit"):
         return VisionTransformer(4 * width, "token" if name == "vit_token" else "mean")
     if name == "fine_cnn":
-        sizes = [(channels, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2), (4 * width, 8 * width, 1)]
-        layers = [[nn.Conv2d(a, b, 3, s, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()] for a, b, s in sizes]
+        sizes = [(channels, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2),
+                 (4 * width, 8 * width, 1)]
+        layers = [[nn.Conv2d(a, b, 3, s, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()] for a, b,
+                  s in sizes]
         return nn.Sequential(*sum(layers, []), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     blocks, w = {"resnet8": 1, "resnet14": 2, "resnet20": 3}[name], width
-    sizes = [(w, w, 1), *[(w, w, 1)] * (blocks - 1), (w, 2 * w, 2), *[(2 * w, 2 * w, 1)] * (blocks - 1),
-             (2 * w, 4 * w, 2), *[(4 * w, 4 * w, 1)] * (blocks - 1)]
+    sizes = [(w, w, 1), *[(w, w, 1)] * (blocks - 1), (w, 2 * w, 2),
+             *[(2 * w, 2 * w, 1)] * (blocks - 1), (2 * w, 4 * w, 2),
+             *[(4 * w, 4 * w, 1)] * (blocks - 1)]
     return nn.Sequential(nn.Conv2d(channels, w, 3, 1, 1, bias=False), nn.BatchNorm2d(w), nn.ReLU(),
                          *(Block(*s) for s in sizes), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
@@ -157,7 +168,8 @@ def test_the_same_network_in_torch(name, training, rng):
     encoder = build(name, width=4, detrend=False).train(training)
     trained_norms(encoder, rng)
     twin = twin_of(name, 4, 3, torch).train(training)
-    twin.load_state_dict({k: torch.from_numpy(v) for k, v in torch_state(encoder).items()}, strict=True)
+    twin.load_state_dict({k: torch.from_numpy(v) for k, v in torch_state(encoder).items()},
+                         strict=True)
     x = rng.random((6, 16, 24, 3)).astype(np.float32)
     g = rng.standard_normal((6, encoder.features)).astype(np.float32)
     h, wanted = encoder(x), twin(torch.from_numpy(x.transpose(0, 3, 1, 2).copy()))
@@ -170,11 +182,14 @@ def test_the_same_network_in_torch(name, training, rng):
     for key, value in torch_state(encoder).items():
         if key in grads:
             size = max(1.0, float(grads[key].grad.abs().max()))
-            np.testing.assert_allclose(value, grads[key].grad.numpy(), rtol=0, atol=5e-5 * size, err_msg=key)
+            np.testing.assert_allclose(value, grads[key].grad.numpy(), rtol=0, atol=5e-5 * size,
+                                       err_msg=key)
 
 
 def test_a_block_begins_near_what_came_in(rng):
-    """Pre-norm: attention and MLP are added to a straight path, and heads see only their own numbers."""
+    """Pre-norm: attention and MLP are added to a straight path, and heads see only their own
+    numbers.
+    """
     block, x = TransformerBlock(8, 2, rng), rng.standard_normal((3, 5, 8)).astype(np.float32)
     for part in (block.attention.out, block.mlp.layers[-1]):
         for p in part.parameters():
@@ -203,7 +218,8 @@ def test_the_order_of_patches_matters_only_through_their_positions(rng):
         assert len(np.unique(at.round(4), axis=0)) == rows * columns
         assert np.abs(at).max() <= 1
     small, large = positions(3, 3, 16).reshape(3, 3, 16), positions(9, 9, 16).reshape(9, 9, 16)
-    np.testing.assert_allclose(small, large[1::3, 1::3], atol=1e-6)  # the middle is the middle of both
+    # the middle is the middle of both
+    np.testing.assert_allclose(small, large[1::3, 1::3], atol=1e-6)
     with fails(ValueError, "ViT: expected images with sides of multiples of 4, got 10 x 8"):
         encoder(rng.random((2, 10, 8, 3)).astype(np.float32))
 

@@ -10,11 +10,13 @@ from tinynnclr.models import linear_head, predictor, projector
 def test_projector(rng, layers):
     head = projector(5, 7, 3, rng, layers=layers)
     kinds = [type(layer).__name__ for layer in head.layers]
-    assert kinds == ["Linear", "BatchNorm"] * layers  # batch norm after every layer, the last included
+    # batch norm after every layer, the last included
+    assert kinds == ["Linear", "BatchNorm"] * layers
     assert [layer.relu for layer in head.layers[1::2]] == [True] * (layers - 1) + [False]
     assert all(layer.bias is None for layer in head.layers[::2])
     sizes = [5] + [7] * (layers - 1) + [3]
-    assert [layer.weight.shape for layer in head.layers[::2]] == list(zip(sizes, sizes[1:], strict=False))
+    assert [layer.weight.shape for layer in head.layers[::2]] == list(zip(sizes, sizes[1:],
+                                                                          strict=False))
     z = head(Tensor(rng.standard_normal((6, 5)).astype(np.float32)))
     assert z.shape == (6, 3)
     np.testing.assert_allclose(z.data.mean(0), 0, atol=1e-6)
@@ -44,9 +46,13 @@ def test_a_linear_head(norm, hidden, rng):
 
 
 def test_a_projector_without_its_last_norm(rng):
-    """BYOL's: linear, batch norm, ReLU, and a linear layer with a bias; with the norm there is no bias to shift."""
-    kinds = {last: [type(m).__name__ for m in projector(5, 7, 3, rng, layers=2, last_norm=last).layers]
-             for last in (True, False)}
-    assert kinds == {True: ["Linear", "BatchNorm", "Linear", "BatchNorm"], False: ["Linear", "BatchNorm", "Linear"]}
+    """BYOL's: linear, batch norm, ReLU, and a linear layer with a bias; with the norm there is no
+    bias to shift.
+    """
+    kinds = {last: [type(m).__name__ for m in projector(5, 7, 3, rng, layers=2,
+                                                        last_norm=last).layers] for last
+             in (True, False)}
+    assert kinds == {True: ["Linear", "BatchNorm", "Linear", "BatchNorm"],
+                     False: ["Linear", "BatchNorm", "Linear"]}
     assert projector(5, 7, 3, rng, layers=2, last_norm=False).layers[-1].bias is not None
     assert projector(5, 7, 3, rng, layers=2).layers[-2].bias is None

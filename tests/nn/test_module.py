@@ -41,9 +41,10 @@ def test_parameters_are_unique(tied):
     assert list(tied.named_parameters()) == PARAMETERS
     assert tied.num_parameters() == 1 + 4 + 2 + 2 + 2
     assert [type(m).__name__ for m in tied.modules()] == ["Tied", "Linear", "Linear", "BatchNorm"]
-    assert set(tied.state_dict()) == {*PARAMETERS, "second", "decoder.weight", "norm.running_mean", "norm.running_var",
-                                      "count", "same_count", *(f"same_norm.{name}" for name in (
-                                          "weight", "bias", "running_mean", "running_var"))}
+    assert set(tied.state_dict()) == {*PARAMETERS, "second", "decoder.weight", "norm.running_mean",
+                                      "norm.running_var", "count", "same_count",
+                                      *(f"same_norm.{name}" for name
+                                        in ("weight", "bias", "running_mean", "running_var"))}
 
 
 @pytest.mark.parametrize("kind", [SGD, LARS, AdamW])
@@ -52,7 +53,8 @@ def test_a_tied_weight_is_updated_once(tied, kind):
     single = leaf(1.0)
     single.grad = np.full(1, 2, np.float32)
     kind([single], 0.2).step()
-    for parameters in (tied.parameters(), [tied.first, tied.second], (p for p in [tied.first, tied.first])):
+    for parameters in (tied.parameters(), [tied.first, tied.second],
+                       (p for p in [tied.first, tied.first])):
         tied.zero_grad()
         tied.first.data[...] = 1
         tied(np.ones(1, np.float32)).backward()
@@ -73,7 +75,8 @@ def test_ties_stay_after_loading_and_copying(tied):
         assert list(module.named_parameters()) == PARAMETERS
 
 
-@pytest.mark.parametrize("name", ["second", "decoder.weight", "same_count", "same_norm.running_var"])
+@pytest.mark.parametrize("name", ["second", "decoder.weight", "same_count",
+                                  "same_norm.running_var"])
 def test_a_tie_cannot_get_two_values(tied, name):
     before = tied.state_dict()
     with fails(ValueError, "state_dict", name, "one tied array", "different"):
@@ -102,12 +105,13 @@ class Bag(Module):
 
 
 def test_containers_of_weights_and_children(rng):
-    bag = Bag(ws=[leaf(1.0), leaf(2.0, 3.0)], parts={"a": Linear(1, 1, rng, bias=False), "b": {"c": leaf(4.0)}},
-              nested=[[Linear(1, 2, rng)], (Linear(2, 1, rng, bias=False),)], frozen=(Tensor([1.0]),),
-              by_number={7: leaf(5.0)}, text="ab", numbers={"a": 1}, arrays=(np.ones(3),),
-              ordered=collections.OrderedDict(x=leaf(6.0)))
-    names = ["ws.0", "ws.1", "parts.a.weight", "parts.b.c", "nested.0.0.weight", "nested.0.0.bias", "nested.1.0.weight",
-             "by_number.7", "ordered.x"]
+    bag = Bag(ws=[leaf(1.0), leaf(2.0, 3.0)], parts={"a": Linear(1, 1, rng, bias=False),
+                                                     "b": {"c": leaf(4.0)}},
+              nested=[[Linear(1, 2, rng)], (Linear(2, 1, rng, bias=False),)],
+              frozen=(Tensor([1.0]),), by_number={7: leaf(5.0)}, text="ab", numbers={"a": 1},
+              arrays=(np.ones(3),), ordered=collections.OrderedDict(x=leaf(6.0)))
+    names = ["ws.0", "ws.1", "parts.a.weight", "parts.b.c", "nested.0.0.weight", "nested.0.0.bias",
+             "nested.1.0.weight", "by_number.7", "ordered.x"]
     assert list(bag.named_parameters()) == names
     assert bag.state_dict().keys() == {*names, "frozen.0"}
     bag.eval()
@@ -132,7 +136,8 @@ def test_containers_without_places_are_refused(container, rng):
 
 
 def test_two_weights_of_one_name_are_refused():
-    for bag in (Bag(d={0: leaf(1.0), "0": leaf(2.0)}), Bag(d={"a.b": leaf(1.0), "a": {"b": leaf(2.0)}})):
+    for bag in (Bag(d={0: leaf(1.0), "0": leaf(2.0)}),
+                Bag(d={"a.b": leaf(1.0), "a": {"b": leaf(2.0)}})):
         with fails(ValueError, "two weights", "rename"):
             bag.state_dict()
 

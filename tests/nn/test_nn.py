@@ -1,4 +1,6 @@
-"""Modules and layers: the walk over attributes, states that travel whole, and the small networks built of them."""
+"""Modules and layers: the walk over attributes, states that travel whole, and the small networks
+built of them.
+"""
 import math
 
 import numpy as np
@@ -27,8 +29,8 @@ class Zoo(Module):
         return x * self.scale
 
 
-NAMES = ["scale", "cages.0.weight", "cages.0.bias", "cages.3.weight", "norm.weight", "norm.bias", "norm.running_mean",
-         "norm.running_var", "count", "pair.1.weight", "pair.1.bias"]
+NAMES = ["scale", "cages.0.weight", "cages.0.bias", "cages.3.weight", "norm.weight", "norm.bias",
+         "norm.running_mean", "norm.running_var", "count", "pair.1.weight", "pair.1.bias"]
 BUFFERS = ["norm.running_mean", "norm.running_var", "count"]
 
 
@@ -42,14 +44,16 @@ def test_the_walk_finds_all_by_name_in_order(zoo):
     assert list(zoo.named_parameters()) == [name for name in NAMES if name not in BUFFERS]
     assert zoo.parameters()[1] is zoo.cages[0].weight
     assert zoo.num_parameters() == 3 + 6 + 2 + 10 + 5 + 5 + 1 + 1
-    assert [type(m).__name__ for m in zoo.modules()] == ["Zoo", "Linear", "Linear", "BatchNorm", "ReLU", "Linear"]
+    assert [type(m).__name__ for m in zoo.modules()] == ["Zoo", "Linear", "Linear", "BatchNorm",
+                                                         "ReLU", "Linear"]
     np.testing.assert_array_equal(zoo(np.ones(3, np.float32)).data, np.ones(3))
 
 
 def test_a_frozen_weight_is_saved_but_not_trained(zoo):
     zoo.scale = Tensor(zoo.scale.data)
     assert list(zoo.state_dict()) == NAMES
-    assert list(zoo.named_parameters()) == [name for name in NAMES if name not in ["scale", *BUFFERS]]
+    assert list(zoo.named_parameters()) == [name for name in NAMES if name not
+                                            in ["scale", *BUFFERS]]
     zoo.load_state_dict({**zoo.state_dict(), "scale": np.full(3, 2, np.float32)})
     zoo.zero_grad()
     out = zoo(np.ones(3, np.float32))
@@ -82,18 +86,21 @@ def test_a_state_travels_whole(zoo):
     for name, array in zoo.state_dict().items():
         assert array.dtype == state[name].dtype
         np.testing.assert_array_equal(array, state[name])
-    assert all(a is b for a, b in zip(parameters, zoo.parameters(), strict=True))  # an optimiser still holds them
+    # an optimiser still holds them
+    assert all(a is b for a, b in zip(parameters, zoo.parameters(), strict=True))
 
 
 def test_states_are_copies_both_ways(zoo):
     state = zoo.state_dict()
     for array in state.values():
         array += 1
-    assert all((a != b).all() for a, b in zip(zoo.state_dict().values(), state.values(), strict=True))
+    assert all((a != b).all() for a, b in zip(zoo.state_dict().values(), state.values(),
+                                              strict=True))
     zoo.load_state_dict(state)
     for array in state.values():
         array += 1
-    assert all((a != b).all() for a, b in zip(zoo.state_dict().values(), state.values(), strict=True))
+    assert all((a != b).all() for a, b in zip(zoo.state_dict().values(), state.values(),
+                                              strict=True))
 
 
 def test_the_statistics_go_on_after_loading(zoo, rng):
@@ -130,7 +137,8 @@ def test_kaiming_variance(rng):
         weight = kaiming_normal(shape, rng)
         assert weight.dtype == np.float32
         assert weight.shape == shape
-        n = weight.size  # the variance of n normal numbers is known to sqrt(2 / n), the mean to 1 / sqrt(n)
+        # the variance of n normal numbers is known to sqrt(2 / n), the mean to 1 / sqrt(n)
+        n = weight.size
         assert abs(weight.var(dtype=float) * fan_in / 2 - 1) < 4 * math.sqrt(2 / n)
         assert abs(weight.mean(dtype=float)) < 4 * math.sqrt(2 / fan_in / n)
 
@@ -147,13 +155,15 @@ def test_layers_are_their_formulas(rng):
     assert conv(Tensor(images)).shape == (2, 3, 3, 4)
     np.testing.assert_allclose(GlobalAvgPool()(Tensor(images)).data, images.mean((1, 2)), atol=1e-6)
     np.testing.assert_array_equal(ReLU()(Tensor(x)).data, np.maximum(x, 0))
-    np.testing.assert_array_equal(MaxPool2d(2)(Tensor(images)).data, images.reshape(2, 3, 2, 3, 2, 3).max((2, 4)))
-    np.testing.assert_allclose(AvgPool2d(2)(Tensor(images)).data, images.reshape(2, 3, 2, 3, 2, 3).mean((2, 4)),
-                               atol=1e-6)
+    np.testing.assert_array_equal(MaxPool2d(2)(Tensor(images)).data,
+                                  images.reshape(2, 3, 2, 3, 2, 3).max((2, 4)))
+    np.testing.assert_allclose(AvgPool2d(2)(Tensor(images)).data,
+                               images.reshape(2, 3, 2, 3, 2, 3).mean((2, 4)), atol=1e-6)
     assert MaxPool2d(3, stride=2, padding=1)(Tensor(images)).shape == (2, 3, 3, 3)
     assert AvgPool2d(3, stride=1)(Tensor(images)).shape == (2, 4, 4, 3)
     both = Sequential(Linear(3, 2, rng), ReLU())
-    np.testing.assert_array_equal(both(Tensor(x)).data, np.maximum(both.layers[0](Tensor(x)).data, 0))
+    np.testing.assert_array_equal(both(Tensor(x)).data,
+                                  np.maximum(both.layers[0](Tensor(x)).data, 0))
 
 
 @pytest.mark.parametrize("relu", [False, True])
@@ -165,14 +175,18 @@ def test_batch_norm_equals_torch_over_many_steps(rng, relu):
         y, wanted = norm(Tensor(x)), reference(torch.from_numpy(x.transpose(0, 3, 1, 2).copy()))
         wanted = (torch.relu(wanted) if relu else wanted).detach().numpy().transpose(0, 2, 3, 1)
         np.testing.assert_allclose(y.data, wanted, rtol=0, atol=2e-6)
-    np.testing.assert_allclose(norm.running_mean, reference.running_mean.numpy(), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(norm.running_mean, reference.running_mean.numpy(), rtol=1e-6,
+                               atol=1e-6)
     np.testing.assert_allclose(norm.running_var, reference.running_var.numpy(), rtol=1e-6)
     assert norm.running_var.dtype == np.float32
     norm.eval()
     reference.eval()
     before = norm.state_dict()
-    wanted = reference(torch.from_numpy(x.transpose(0, 3, 1, 2).copy())).detach().numpy().transpose(0, 2, 3, 1)
-    np.testing.assert_allclose(norm(Tensor(x)).data, np.maximum(wanted, 0) if relu else wanted, rtol=0, atol=2e-6)
+    wanted = reference(torch.from_numpy(x.transpose(0, 3, 1,
+                                                    2).copy())).detach().numpy().transpose(0, 2, 3,
+                                                                                           1)
+    np.testing.assert_allclose(norm(Tensor(x)).data, np.maximum(wanted, 0) if relu else wanted,
+                               rtol=0, atol=2e-6)
     for name, array in norm.state_dict().items():  # evaluation leaves no trace
         assert array.tobytes() == before[name].tobytes()
 
@@ -211,7 +225,8 @@ def test_tiny_cnn_takes_images_of_any_size_and_none(rng):
 
 
 def test_the_same_seed_gives_the_same_network():
-    first, second, other = (TinyCNN(4, np.random.default_rng(seed)).state_dict() for seed in (1, 1, 2))
+    first, second, other = (TinyCNN(4, np.random.default_rng(seed)).state_dict() for seed
+                            in (1, 1, 2))
     assert all(first[name].tobytes() == second[name].tobytes() for name in first)
     assert first["body.layers.1.weight"].tobytes() != other["body.layers.1.weight"].tobytes()
 
@@ -227,7 +242,9 @@ def test_in_eval_mode_an_image_does_not_depend_on_its_batch(rng):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_a_sequential_makes_one_op_of_norm_and_convolution(rng, training):
-    """The same numbers, gradients and running statistics as layer by layer, and no array between the two."""
+    """The same numbers, gradients and running statistics as layer by layer, and no array between
+    the two.
+    """
     def make():
         layers = np.random.default_rng(3)
         return Sequential(Conv2d(3, 4, 3, layers), BatchNorm(4, relu=True),
@@ -249,15 +266,19 @@ def test_a_sequential_makes_one_op_of_norm_and_convolution(rng, training):
     y.backward(g)
     wanted.backward(g)
     for (name, a), b in zip(one.named_parameters().items(), other.parameters(), strict=True):
-        np.testing.assert_allclose(a.grad, b.grad, rtol=0, atol=1e-5 * max(1, np.abs(b.grad).max()), err_msg=name)
+        np.testing.assert_allclose(a.grad, b.grad, rtol=0, atol=1e-5 * max(1, np.abs(b.grad).max()),
+                                   err_msg=name)
     for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_linear_with_relu(rng):
-    """The same bytes as a ReLU behind it, forward and backward, also for tokens; it needs a bias."""
+    """The same bytes as a ReLU behind it, forward and backward, also for tokens; it needs a bias.
+    """
     x = rng.standard_normal((2, 7, 5)).astype(np.float32)
-    both, plain = Linear(5, 9, np.random.default_rng(1), relu=True), Linear(5, 9, np.random.default_rng(1))
+    both, plain = Linear(5, 9, np.random.default_rng(1), relu=True), Linear(5, 9,
+                                                                            np.random.default_rng(
+            1))
     both.bias.data[:] = plain.bias.data[:] = rng.standard_normal(9)
     inputs = [Tensor(x, requires_grad=True) for _ in range(2)]
     outs = both(inputs[0]), ReLU()(plain(inputs[1]))

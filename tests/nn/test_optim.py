@@ -25,8 +25,10 @@ both = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f4", "f8
 def draw(dtype, steps, seed=0):
     """Parameters, and the gradients of each step."""
     rng = np.random.default_rng(seed)
-    parameters = [Tensor(rng.standard_normal(shape).astype(dtype), requires_grad=True) for shape in SHAPES]
-    return parameters, [[rng.standard_normal(shape).astype(dtype) for shape in SHAPES] for _ in range(steps)]
+    parameters = [Tensor(rng.standard_normal(shape).astype(dtype), requires_grad=True) for shape
+                  in SHAPES]
+    return parameters, [[rng.standard_normal(shape).astype(dtype) for shape in SHAPES] for _
+                        in range(steps)]
 
 
 def make(name, parameters, lr=0.1):
@@ -49,7 +51,8 @@ def test_equals_torch_over_ten_steps(dtype, name):
     parameters, gradients = draw(dtype, 10)
     kind, options = ALL[name]
     theirs = [torch.nn.Parameter(torch.from_numpy(p.data.copy())) for p in parameters]
-    groups = [{"params": [p for p in theirs if p.ndim > 1], "weight_decay": options.get("weight_decay", 0.0)},
+    groups = [{"params": [p for p in theirs if p.ndim > 1],
+               "weight_decay": options.get("weight_decay", 0.0)},
               {"params": [p for p in theirs if p.ndim == 1], "weight_decay": 0.0}]
     options = {"momentum": 0.9, **options} if kind is SGD else options
     reference = {SGD: torch.optim.SGD, AdamW: torch.optim.AdamW}[kind](
@@ -148,7 +151,8 @@ def test_a_state_goes_on_bit_by_bit(name):
     first = make(name, restarted)
     run(first, gradients[:4])
     state = {key: array.copy() for key, array in first.state_dict().items()}
-    run(first, gradients[4:])  # the state is a copy: what the first one does later does not change it
+    # the state is a copy: what the first one does later does not change it
+    run(first, gradients[4:])
     continued = [Tensor(p.data.copy(), requires_grad=True) for p in draw(np.float32, 8)[0]]
     second = make(name, continued)
     run(second, gradients[:4])
@@ -173,16 +177,19 @@ def test_a_state_that_does_not_fit():
     before = optimizer.state_dict()
     with fails(KeyError, "optimiser", "velocity.0", "mean.0"):
         optimizer.load_state_dict(AdamW(parameters, 0.1).state_dict())
-    with fails(ValueError, "optimiser", "velocity.3", r"expected float32 \(5,\)", r"got float32 \(2,\)"):
-        optimizer.load_state_dict({**{k: v + 1 for k, v in before.items()}, "velocity.3": np.ones(2, np.float32)})
+    with fails(ValueError, "optimiser", "velocity.3", r"expected float32 \(5,\)",
+               r"got float32 \(2,\)"):
+        optimizer.load_state_dict({**{k: v + 1 for k, v in before.items()},
+                                   "velocity.3": np.ones(2, np.float32)})
     with fails(ValueError, "optimiser", "velocity.1", "expected float32", "got float64"):
         optimizer.load_state_dict({**before, "velocity.1": np.ones(3)})
     for key, array in optimizer.state_dict().items():
         np.testing.assert_array_equal(array, before[key], err_msg=key)
 
 
-@pytest.mark.parametrize(("step", "wanted"), [
-    (0, 0.2), (3, 0.8), (4, 1.0), (5, 1.0), (25, 0.5), (44, (1 + math.cos(math.pi * 39 / 40)) / 2), (45, 0.0)])
+@pytest.mark.parametrize(("step", "wanted"), [(0, 0.2), (3, 0.8), (4, 1.0), (5, 1.0), (25, 0.5),
+                                              (44, (1 + math.cos(math.pi * 39 / 40)) / 2),
+                                              (45, 0.0)])
 def test_warmup_cosine(step, wanted):
     assert warmup_cosine(step, 45, 5, 1.0) == pytest.approx(wanted, abs=1e-15)
     assert warmup_cosine(step, 45, 5, 0.3) == pytest.approx(0.3 * wanted, abs=1e-15)
@@ -215,10 +222,13 @@ def test_forgetting_some_parameters(kind, rng):
         assert [bool(a.any()) for a in arrays] == [True, False, True]
 
 
-@pytest.mark.parametrize(("kind", "options"), [
-    (AdamW, {"weight_decay": 0.1}), (SGD, {"momentum": 0.9, "nesterov": True}), (SGD, {"momentum": 0.9})])
+@pytest.mark.parametrize(("kind", "options"), [(AdamW, {"weight_decay": 0.1}),
+                                               (SGD, {"momentum": 0.9, "nesterov": True}),
+                                               (SGD, {"momentum": 0.9})])
 def test_late_and_rare_gradients_equal_torch(kind, options, rng):
-    """Parameter i has gradients from step 7 i on, in every (i + 1)-th step; after 20 steps the last one begins anew."""
+    """Parameter i has gradients from step 7 i on, in every (i + 1)-th step; after 20 steps the last
+    one begins anew.
+    """
     torch = pytest.importorskip("torch")
     ours = [Tensor(rng.standard_normal((2, 3)), requires_grad=True) for _ in range(3)]
     theirs = [torch.nn.Parameter(torch.from_numpy(p.data.copy())) for p in ours]

@@ -1,4 +1,6 @@
-"""Checkpoints: what comes back is what went in, and a damaged file is one line of error, never executed."""
+"""Checkpoints: what comes back is what went in, and a damaged file is one line of error, never
+executed.
+"""
 import os
 import pickle
 import re
@@ -10,10 +12,11 @@ from one_line import fails
 
 from tinynnclr.storage import checkpoint
 
-GROUPS = {"method": {"layers.0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "ids": np.array([3, -1])},
-          "optimizer": {"steps": np.asarray(7), "empty": np.zeros((0, 4))}}
-INFO = {"config": {"method": "nnclr", "lr": 0.1, "train_size": None}, "epoch": 3, "rng": {"state": 2**127 + 1},
-        "metrics": [{"loss": 1 / 3, "neighbor_age": float("nan")}]}
+GROUPS = {"method": {"layers.0.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
+                     "ids": np.array([3, -1])}, "optimizer": {"steps": np.asarray(7),
+                                                              "empty": np.zeros((0, 4))}}
+INFO = {"config": {"method": "nnclr", "lr": 0.1, "train_size": None}, "epoch": 3,
+        "rng": {"state": 2**127 + 1}, "metrics": [{"loss": 1 / 3, "neighbor_age": float("nan")}]}
 
 
 @pytest.fixture
@@ -29,16 +32,19 @@ def alone(path):
 
 
 def same(groups):
-    return groups.keys() == GROUPS.keys() and all(
-        groups[g].keys() == members.keys()
-        and all((groups[g][k].dtype, groups[g][k].shape, groups[g][k].tobytes()) == (v.dtype, v.shape, v.tobytes())
-                for k, v in members.items()) for g, members in GROUPS.items())
+    return groups.keys() == GROUPS.keys() and all(groups[g].keys() == members.keys()
+                                                  and all((groups[g][k].dtype, groups[g][k].shape,
+                                                           groups[g][k].tobytes())
+                                                          == (v.dtype, v.shape, v.tobytes()) for k,
+                                                          v in members.items()) for g,
+                                                  members in GROUPS.items())
 
 
 def test_what_went_in_comes_out(path):
     groups, info = checkpoint.load(path)
     assert same(groups)
-    assert repr(info) == repr(INFO)  # repr: NaN is not equal to itself, and every digit of a float counts
+    # repr: NaN is not equal to itself, and every digit of a float counts
+    assert repr(info) == repr(INFO)
     assert alone(path)
 
 
@@ -49,7 +55,8 @@ def test_saving_again_replaces_it(path):
     assert alone(path)
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), MemoryError()])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(),
+                                   MemoryError()])
 @pytest.mark.parametrize("when", ["at once", "half-way", "at the end"])
 def test_whole_or_not_at_all(path, error, when, monkeypatch):
     before = path.read_bytes()
@@ -104,11 +111,12 @@ class Explosive:
 
 def foreign(kind, path):
     """Files that are not ours, by name."""
-    info = {"no info": None, "a list": b"[1]", "a number": b"3", "text": b"hello", "no format": b"{}",
-            "another format": b'{"format": 99}', "not text": b"\xff\xfe\x00"}
+    info = {"no info": None, "a list": b"[1]", "a number": b"3", "text": b"hello",
+            "no format": b"{}", "another format": b'{"format": 99}', "not text": b"\xff\xfe\x00"}
     if kind in info:
         content = info[kind]
-        np.savez(path, **({"x": np.ones(3)} if content is None else {"info": np.frombuffer(content, np.uint8)}))
+        np.savez(path, **({"x": np.ones(3)} if content is None
+                          else {"info": np.frombuffer(content, np.uint8)}))
     elif kind == "objects":
         np.savez(path, info=np.array([Explosive(str(path.parent / "exploded"))], object))
     elif kind == "pickle":
@@ -128,9 +136,9 @@ def foreign(kind, path):
         path.write_bytes({"empty": b"", "words": b"These are\nmy notes"}[kind])
 
 
-@pytest.mark.parametrize("kind", [
-    "no info", "a list", "a number", "text", "no format", "another format", "not text", "objects", "pickle", "an array",
-    "zip", "compressed and damaged", "empty", "words"])
+@pytest.mark.parametrize("kind", ["no info", "a list", "a number", "text", "no format",
+                                  "another format", "not text", "objects", "pickle", "an array",
+                                  "zip", "compressed and damaged", "empty", "words"])
 def test_a_file_that_is_not_ours(kind, tmp_path):
     path = tmp_path / "checkpoint.npz"
     foreign(kind, path)
@@ -147,14 +155,17 @@ def load_or_error(path):
 
 
 def test_every_kind_of_damage_is_noticed(path):
-    """Cut short anywhere, or one bit changed: one line of error, or all that comes back is as it was.
+    """Cut short anywhere, or one bit changed: one line of error, or all that comes back is as it
+    was.
 
-    The directory of a zip has no checksum, so a bit of it may hide a whole array: then Run.load finds it missing.
+    The directory of a zip has no checksum, so a bit of it may hide a whole array: then Run.load
+    finds it missing.
     """
     good, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
     damages = [good[:n] for n in rng.integers(0, len(good), 150)]
     for place in rng.integers(0, len(good), 450):
-        damages.append(good[:place] + bytes([good[place] ^ (1 << rng.integers(8))]) + good[place + 1:])
+        damages.append(good[:place] + bytes([good[place] ^ (1 << rng.integers(8))])
+                       + good[place + 1:])
     for damaged in damages:
         path.write_bytes(damaged)
         loaded, message = load_or_error(path)
@@ -165,7 +176,9 @@ def test_every_kind_of_damage_is_noticed(path):
             for group, members in loaded[0].items():
                 for name, array in members.items():
                     wanted = GROUPS[group][name]
-                    assert (array.dtype, array.shape, array.tobytes()) == (wanted.dtype, wanted.shape, wanted.tobytes())
+                    assert (array.dtype, array.shape, array.tobytes()) == (wanted.dtype,
+                                                                           wanted.shape,
+                                                                           wanted.tobytes())
     assert refused > 400  # what passes is damage to dates and the like
 
 

@@ -1,4 +1,6 @@
-"""Files that are written: never over what is no file of ours, and patiently where another program holds them open."""
+"""Files that are written: never over what is no file of ours, and patiently where another program
+holds them open.
+"""
 import json
 import os
 import shutil
@@ -52,7 +54,8 @@ def make(kind, path):
 
 
 @posix
-@pytest.mark.parametrize("kind", ["folder", "pipe", "link to a file", "link to a folder", "broken link"])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to a file", "link to a folder",
+                                  "broken link"])
 def test_only_files_are_replaced(kind, tmp_path):
     path = tmp_path / "it"
     make(kind, path)
@@ -86,8 +89,8 @@ def test_export_replaces_an_export_only(tmp_path):
         assert exported(path)
         assert exported(export_run(tmp_path, kind))
     (tmp_path / "empty").touch()
-    for name, text in (("result.json", "{}"), ("notes.md", "mine"), ("encoder.npz", "mine"), ("empty", ""),
-                       ("weights.safetensors", "\x02\0\0\0\0\0\0\0{}")):
+    for name, text in (("result.json", "{}"), ("notes.md", "mine"), ("encoder.npz", "mine"),
+                       ("empty", ""), ("weights.safetensors", "\x02\0\0\0\0\0\0\0{}")):
         (tmp_path / name).write_text(text, encoding="utf-8")
         with fails(ValueError, f"--out .*{name}: this command did not write the existing file"):
             export_run(tmp_path, out=tmp_path / name)
@@ -135,7 +138,9 @@ def test_a_protocol_and_a_comparison_replace_no_file_of_others(tmp_path):
 
 @pytest.fixture
 def held(monkeypatch):
-    """os.replace fails while the list holds the name of the file that it would replace; no time passes."""
+    """os.replace fails while the list holds the name of the file that it would replace; no time
+    passes.
+    """
     names, replace = [], os.replace
 
     def fail(source, target):
@@ -171,7 +176,8 @@ def test_a_rename_waits(tmp_path, monkeypatch):
 def test_then_one_line(tmp_path, held):
     (tmp_path / "a").write_text("old", encoding="utf-8")
     held.append("a")
-    with fails(disk.HeldOpen, "a: cannot be written", "another program holds it open", "was there is whole"):
+    with fails(disk.HeldOpen, "a: cannot be written", "another program holds it open",
+               "was there is whole"):
         write_text(tmp_path / "a", "new")
     assert os.listdir(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text(encoding="utf-8") == "old"
@@ -191,8 +197,9 @@ def test_training_continues(name, tmp_path, held, monkeypatch, capsys):
     run_dir.train_into(tmp_path, run, DATA[0], progress=False)
     lines = [line for line in capsys.readouterr().err.splitlines() if name in line]
     assert run.epoch == 3
-    assert [line.partition(":")[0] for line in lines] == ["epoch 1", "epoch 3", "training is complete, but " +
-                                                          str(tmp_path / name).partition(":")[0]]
+    assert [line.partition(":")[0] for line in lines] == ["epoch 1", "epoch 3",
+                                                          "training is complete, but "
+                                                          + str(tmp_path / name).partition(":")[0]]
     assert "training continues, and the next save tries again" in lines[0]
     held.clear()
     again = Run(run.config, *DATA)
@@ -203,10 +210,11 @@ def test_training_continues(name, tmp_path, held, monkeypatch, capsys):
 # ---------------------------------------------------------------- folders
 
 
-@pytest.mark.parametrize(("error", "words"), [
-    (PermissionError(13, "Permission denied"), "cannot be opened .Permission denied"),
-    (OSError(30, "Read-only file system"), "Read-only"), (FileNotFoundError(2, "No such file"), "No such file"),
-    (NotADirectoryError(20, "Not a directory"), "Not a directory")])
+@pytest.mark.parametrize(("error", "words"),
+                         [(PermissionError(13, "Permission denied"), "cannot be opened .Permission "
+                           "denied"), (OSError(30, "Read-only file system"), "Read-only"),
+                          (FileNotFoundError(2, "No such file"), "No such file"),
+                          (NotADirectoryError(20, "Not a directory"), "Not a directory")])
 def test_a_folder_that_cannot_be_opened(tmp_path, monkeypatch, error, words):
     """It is not another process that is at work there."""
     def fail(*_):
@@ -239,7 +247,9 @@ def test_a_run_that_finished_meanwhile_is_kept(tmp_path, monkeypatch, capsys):
         return DATA
 
     monkeypatch.setattr(run_dir, "load_data", slow)
-    flags = [word for k, v in small_config(epochs=1).to_dict().items() if k in ("width", "batch_size", "view_size")
+    flags = [word for k, v in small_config(epochs=1).to_dict().items() if k in ("width",
+                                                                                "batch_size",
+                                                                                "view_size")
              for word in (f"--{k.replace('_', '-')}", str(v))]
     with pytest.raises(SystemExit):
         cli.main(["train", *flags, "--out", str(tmp_path / "out")])

@@ -1,4 +1,6 @@
-"""A disk that fills up, turns read-only or vanishes: one line, exit status 2, and the last checkpoint is whole."""
+"""A disk that fills up, turns read-only or vanishes: one line, exit status 2, and the last
+checkpoint is whole.
+"""
 import os
 import shutil
 import subprocess
@@ -10,7 +12,8 @@ from command_line import COMPILING, TRAIN, run, start, write_pictures
 
 from tinynnclr.storage import checkpoint
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="limits and mounts of a POSIX system")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="limits and mounts of a POSIX "
+                                "system")
 LONG = [*TRAIN, "--no-plots", "--epochs", "2000"]
 
 
@@ -27,7 +30,8 @@ def disk(here, capsys):
     assert run(capsys, *TRAIN, "--no-plots", "--epochs", "1", "--out", "sized")[0] == 0
     size = int(1.5 * Path("sized/checkpoint.npz").stat().st_size) + 16384
     os.mkdir("disk")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", "disk"], capture_output=True).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", "disk"],
+                      capture_output=True).returncode:
         pytest.skip("needs the right to mount")
     yield Path("disk")
     subprocess.run(["umount", "-l", "disk"], check=True)
@@ -52,10 +56,11 @@ def test_a_limit_on_files(here):
 
 def test_a_disk_that_fills_up(disk, here, capsys):
     """The first checkpoint fits, the second does not beside it; what is there goes on elsewhere."""
-    status, err = ended(start("-m", "tinynnclr", *TRAIN, "--no-plots", "--out", "disk/run", cwd=here))
+    status, err = ended(start("-m", "tinynnclr", *TRAIN, "--no-plots", "--out", "disk/run",
+                              cwd=here))
     assert status == 2
-    assert err == ("tinynnclr train: disk/run/checkpoint.npz: cannot be written (No space left on device); "
-                   "the file that was there is whole\n")
+    assert err == ("tinynnclr train: disk/run/checkpoint.npz: cannot be written (No space left on "
+                   "device); the file that was there is whole\n")
     assert os.listdir("disk/run") == ["checkpoint.npz"]
     shutil.copytree("disk/run", "copy")
     assert run(capsys, "train", "--resume", "--no-plots", "--out", "copy")[0] == 0

@@ -1,4 +1,6 @@
-"""On Windows, a file that a program holds open cannot be replaced: a rename waits for it, and training continues."""
+"""On Windows, a file that a program holds open cannot be replaced: a rename waits for it, and
+training continues.
+"""
 import os
 import sys
 import threading
@@ -11,7 +13,8 @@ from tinynnclr.storage import atomic, checkpoint
 from tinynnclr.train.run import Run
 from tinynnclr.train.run_dir import CHECKPOINT, METRICS, train_into
 
-pytestmark = pytest.mark.skipif(sys.platform != "win32", reason="on other systems, an open file can be replaced")
+pytestmark = pytest.mark.skipif(sys.platform != "win32", reason="on other systems, an open file "
+                                "can be replaced")
 
 
 @pytest.fixture
@@ -44,7 +47,8 @@ def test_a_folder_with_an_open_file_is_renamed_when_it_is_closed(path):
 
 def test_a_file_that_stays_open_is_one_line(path, monkeypatch):
     monkeypatch.setattr(atomic, "PATIENCE", 0.1)
-    with open(path, "rb"), fails(atomic.HeldOpen, "a: cannot be written", "holds it open", "was there is whole"):
+    with open(path, "rb"), fails(atomic.HeldOpen, "a: cannot be written", "holds it open",
+                                 "was there is whole"):
         atomic.write_text(path, "new")
     assert path.read_text(encoding="utf-8") == "old"
     assert os.listdir(path.parent) == ["a"]

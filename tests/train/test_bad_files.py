@@ -1,6 +1,8 @@
-"""Data files and archives gone wrong, given to the command line: it refuses them, or loads what is there.
+"""Data files and archives gone wrong, given to the command line: it refuses them, or loads what is
+there.
 
-The training itself is left out here: what a command would have trained on is compared with an independent reading.
+The training itself is left out here: what a command would have trained on is compared with an
+independent reading.
 """
 import gzip
 import io
@@ -23,7 +25,8 @@ from small import SMALL
 from tinynnclr.cli import commands as cli
 from tinynnclr.datasets import fashion_mnist
 
-OTHER = gzip.compress(b"another file's bytes " * 50) + b"{\"a\": 1}\n" * 50 + b"PK\x03\x04\x14" + bytes(3000)
+OTHER = gzip.compress(b"another file's bytes "
+                      * 50) + b"{\"a\": 1}\n" * 50 + b"PK\x03\x04\x14" + bytes(3000)
 FLAGS = [word for name, value in {**SMALL, "batch_size": 2, "width": 1}.items()
          for word in (f"--{name.replace('_', '-')}", str(value))]
 
@@ -32,7 +35,8 @@ FLAGS = [word for name, value in {**SMALL, "batch_size": 2, "width": 1}.items()
 def seen(monkeypatch):
     """The data that `train` would have trained on, in a list."""
     loaded = []
-    monkeypatch.setattr(cli, "train_and_judge", lambda options, folder, run, data: loaded.append(data))
+    monkeypatch.setattr(cli, "train_and_judge", lambda options, folder, run,
+                        data: loaded.append(data))
     return loaded
 
 
@@ -52,7 +56,8 @@ def write_cifar(folder):
     folder.mkdir(parents=True)
     for name in [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]:
         images = rng.integers(0, 256, (2, 32, 32, 3), np.uint8)
-        (folder / name).write_bytes(b"".join(cifar_record([rng.integers(10)], image) for image in images))
+        (folder / name).write_bytes(b"".join(cifar_record([rng.integers(10)], image) for image
+                                             in images))
     (folder / "batches.meta.txt").write_text("\n".join(CIFAR10_NAMES) + "\n\n", encoding="utf-8")
 
 
@@ -93,14 +98,19 @@ def test_cifar(here, seen, capsys, count, record_property):
     good = {path.name: path.read_bytes() for path in folder.iterdir()}
     for n in range(count(60, 200, 900)):
         name = list(good)[rng.integers(len(good))]
-        worse = mutate(good[name], good[list(good)[rng.integers(len(good))]] if n % 2 else OTHER, rng)
+        worse = mutate(good[name], good[list(good)[rng.integers(len(good))]] if n % 2 else OTHER,
+                       rng)
         (folder / name).write_bytes(worse)
-        status, wrong = broken(capsys, ["train", "--dataset", "cifar10", *FLAGS, "--out", f"out{n}"],
-                               here / "work/data")
+        status, wrong = broken(capsys, ["train", "--dataset", "cifar10", *FLAGS, "--out",
+                                        f"out{n}"], here / "work/data")
         if status == 0:
             train, test = seen.pop()
-            fine = same(train, *read_cifar(folder, [f"data_batch_{i}.bin" for i in range(1, 6)])) and \
-                same(test, *read_cifar(folder, ["test_batch.bin"]))
+            fine = same(train, *read_cifar(folder,
+                                           [f"data_batch_{i}.bin" for i
+                                            in range(1, 6)])) and same(test,
+                                                                       *read_cifar(folder,
+                                                                                   [
+                    "test_batch.bin"]))
             wrong = wrong or ("" if fine else "loaded other images than are there")
         faults.add(f"{n} {name}", wrong, status)
         (folder / name).write_bytes(good[name])
@@ -120,14 +130,16 @@ def test_fashion_mnist(here, seen, capsys, count, record_property, zipped):
         if zipped and n % 3 == 0:  # a sound .gz of a bad file
             worse = gzip.compress(mutate(gzip.decompress(good[name]), OTHER, rng))
         (folder / name).write_bytes(worse)
-        status, wrong = broken(capsys, ["train", "--dataset", "fashion_mnist", *FLAGS, "--out", f"out{n}"],
-                               here / "work/data")
+        status, wrong = broken(capsys, ["train", "--dataset", "fashion_mnist", *FLAGS, "--out",
+                                        f"out{n}"], here / "work/data")
         if status == 0:
-            parts = [read_idx(folder / (f"{file}.gz" if zipped else file)) for file in fashion_mnist.FILES]
+            parts = [read_idx(folder / (f"{file}.gz" if zipped else file)) for file
+                     in fashion_mnist.FILES]
             for data, images, labels in zip(seen.pop(), parts[::2], parts[1::2], strict=True):
                 padded = np.zeros((len(images), 32, 32, 3), np.uint8)
                 padded[:, 2:30, 2:30] = images[..., None]
-                wrong = wrong or ("" if same(data, padded, labels.tolist()) else "loaded other images than are there")
+                wrong = wrong or ("" if same(data, padded, labels.tolist())
+                                  else "loaded other images than are there")
         faults.add(f"{n} {name}", wrong, status)
         (folder / name).write_bytes(good[name])
         shutil.rmtree(f"out{n}", ignore_errors=True)
@@ -139,7 +151,9 @@ FORMATS = {"png": {}, "jpg": {}, "bmp": {}, "gif": {}, "tiff": {}, "ppm": {}, "w
 
 @pytest.mark.parametrize("ending", FORMATS)
 def test_pictures(here, seen, capsys, count, record_property, ending):
-    """A damaged picture is refused, or loaded as Pillow reads it, which for JPEG is not always what it was."""
+    """A damaged picture is refused, or loaded as Pillow reads it, which for JPEG is not always what
+    it was.
+    """
     rng, faults = np.random.default_rng(3), Faults()
     for c in range(2):
         (here / f"work/pictures/{c}").mkdir(parents=True)
@@ -149,23 +163,26 @@ def test_pictures(here, seen, capsys, count, record_property, ending):
     good = path.read_bytes()
     for n in range(count(15, 50, 200)):
         path.write_bytes(mutate(good, OTHER, rng))
-        status, wrong = broken(capsys, ["train", "--dataset", "folder:pictures", *FLAGS, "--out", f"out{n}"],
-                               here / "work/pictures")
+        status, wrong = broken(capsys, ["train", "--dataset", "folder:pictures", *FLAGS, "--out",
+                                        f"out{n}"], here / "work/pictures")
         if status == 0:
             images = np.concatenate([data.images for data in seen.pop()])
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 with Image.open(path) as picture:
-                    plain = picture.size == (32, 32) and picture.mode == "RGB" and not picture.getexif()
+                    plain = picture.size == (32,
+                                             32) and picture.mode == "RGB" and not picture.getexif()
                     wanted = np.asarray(picture.convert("RGB")) if plain else images[0]
-            wrong = wrong or ("" if (images == wanted).all((1, 2, 3)).any() else "loaded another picture than is there")
+            wrong = wrong or ("" if (images == wanted).all((1, 2, 3)).any()
+                              else "loaded another picture than is there")
         faults.add(f"{n}", wrong, status)
         shutil.rmtree(f"out{n}", ignore_errors=True)
     faults.check(record_property)
 
 
 def members(path):
-    """{name: bytes} of the first file of each name in an archive, read by the library's other way."""
+    """{name: bytes} of the first file of each name in an archive, read by the library's other way.
+    """
     found = {}
     with tarfile.open(path, "r:gz") as tar:
         for member in tar:
@@ -175,7 +192,9 @@ def members(path):
 
 
 def test_archives(here, capsys, count, record_property):
-    """download --from: refused, or the folder holds the bytes of the archive; nothing lands anywhere else."""
+    """download --from: refused, or the folder holds the bytes of the archive; nothing lands
+    anywhere else.
+    """
     rng, faults, folder = np.random.default_rng(4), Faults(), "cifar-10-batches-bin"
     write_cifar(here / folder)
     whole = io.BytesIO()
@@ -186,14 +205,19 @@ def test_archives(here, capsys, count, record_property):
     for n in range(count(40, 130, 600)):
         tar = whole.getvalue()
         if n % 2:  # in a header: they lie before each member, 512 bytes long
-            at = 512 * int(rng.choice([i for i in range(len(tar) // 512) if b"ustar" in tar[512 * i:512 * i + 512]]))
-            tar = tar[:at] + mutate(tar[at:at + 512], OTHER, rng)[:512].ljust(512, b"\0") + tar[at + 512:]
-        archive.write_bytes(gzip.compress(tar, 1) if n % 2 else mutate(gzip.compress(tar, 1), OTHER, rng))
+            at = 512 * int(rng.choice([i for i in range(len(tar) // 512) if b"ustar"
+                                       in tar[512 * i:512 * i + 512]]))
+            tar = tar[:at] + mutate(tar[at:at + 512], OTHER, rng)[:512].ljust(512,
+                                                                              b"\0") + tar[at
+                                                                                           + 512:]
+        archive.write_bytes(gzip.compress(tar, 1) if n % 2
+                            else mutate(gzip.compress(tar, 1), OTHER, rng))
         before = files(here)
-        status, wrong = broken(capsys, ["download", "cifar10", "--data-dir", "data", "--no-checksum", "--from",
-                                        archive])
+        status, wrong = broken(capsys, ["download", "cifar10", "--data-dir", "data",
+                                        "--no-checksum", "--from", archive])
         got = {Path(name).name: data for name, data in files(here / "work").items()}
-        if {name: data for name, data in files(here).items() if not name.startswith(f"work/data/{folder}/")} != before:
+        if {name: data for name,
+            data in files(here).items() if not name.startswith(f"work/data/{folder}/")} != before:
             wrong = wrong or "it wrote elsewhere"
         if status == 0:
             there = members(archive)

@@ -1,4 +1,5 @@
-"""The files of a run and of a comparison gone wrong: every command that reads them keeps the promise.
+"""The files of a run and of a comparison gone wrong: every command that reads them keeps the
+promise.
 
 Judging and drawing are left out in most cases: what was restored is compared with what was saved.
 """
@@ -28,8 +29,8 @@ from tinynnclr.train.run import Run
 OTHER = b"PK\x03\x04" + b"{\"a\": 1}\n" * 50 + bytes(range(256)) * 20
 FLAGS = [word for name, value in {**SMALL, "width": 1, "epochs": 1}.items()
          for word in (f"--{name.replace('_', '-')}", str(value))]
-COMPARE = fitting(["compare", "--methods", "simclr", "--seeds", "1", "--dataset", "folder:pictures", *FLAGS,
-                   "--out", "c"])
+COMPARE = fitting(["compare", "--methods", "simclr", "--seeds", "1", "--dataset", "folder:pictures",
+                   *FLAGS, "--out", "c"])
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +60,11 @@ def here(trained, tmp_path, monkeypatch, threads):
 def restored(monkeypatch):
     """The runs that commands would have judged, drawn or trained on, in a list."""
     runs = []
-    monkeypatch.setattr(evaluate, "evaluate_into", lambda folder, run, data: runs.append(run) or
-                        {"baselines": {k: {"knn": 0, "linear": 0} for k in ("pixels", "random")}, "knn": 0, "linear": 0,
-                         "protocol": {"chance": 0}, "method": "", "dataset": "", "epochs": 0, "steps": 0, "seed": 0})
+    monkeypatch.setattr(evaluate, "evaluate_into", lambda folder, run,
+                        data: runs.append(run)
+                        or {"baselines": {k: {"knn": 0, "linear": 0} for k in ("pixels", "random")},
+                            "knn": 0, "linear": 0, "protocol": {"chance": 0}, "method": "",
+                            "dataset": "", "epochs": 0, "steps": 0, "seed": 0})
     monkeypatch.setattr(run_folder, "draw_into", lambda folder, run, data: runs.append(run) or [])
     monkeypatch.setattr(cli, "train_and_judge", lambda options, folder, run, data: runs.append(run))
     return runs
@@ -74,11 +77,13 @@ def test_names_that_are_no_text(here, capsys):
     os.rename("pictures", pictures)
     for command_name in ("train", "compare"):
         arms = ["--methods", "simclr", "--seeds", "1"] if command_name == "compare" else []
-        status, printed, err = command(capsys, command_name, *arms, "--dataset", f"folder:{pictures}", *FLAGS, "--out",
+        status, printed, err = command(capsys, command_name, *arms, "--dataset",
+                                       f"folder:{pictures}", *FLAGS, "--out",
                                        f"{command_name}{out}")
         assert (status, err) == (0, "")
         assert r"out\udcff" in printed
-    assert (Path(f"compare{out}") / "compare.md").read_text(encoding="utf-8").startswith(r"# folder:pic\udcff")
+    assert (Path(f"compare{out}")
+            / "compare.md").read_text(encoding="utf-8").startswith(r"# folder:pic\udcff")
 
 
 COMMANDS = (["evaluate", "r"], ["plot", "r"], ["export", "r", "--out", "encoder.npz"],
@@ -96,15 +101,19 @@ def test_checkpoint_bytes(here, restored, capsys, count, record_property):
         arguments = COMMANDS[rng.integers(len(COMMANDS))]
         status, wrong = broken(capsys, arguments)
         if status == 0 and arguments[0] == "export":
-            wrong = wrong or ("" if Path("encoder.npz").read_bytes() == encoder else "another encoder")
+            wrong = wrong or ("" if Path("encoder.npz").read_bytes() == encoder
+                              else "another encoder")
         elif status == 0:
-            wrong = wrong or ("" if state_of(restored.pop()) == wanted else "another run than was saved")
+            wrong = wrong or ("" if state_of(restored.pop()) == wanted
+                              else "another run than was saved")
         faults.add(f"{n} {arguments[0]}", wrong, status)
     faults.check(record_property)
 
 
 def test_checkpoint_contents(here, restored, capsys, count, record_property):
-    """Sound files of the right format with something hostile in them: what they say of the run, or an array."""
+    """Sound files of the right format with something hostile in them: what they say of the run, or
+    an array.
+    """
     hostile(here, capsys, count(80, 260, 1200), 2).check(record_property)
 
 
@@ -113,15 +122,20 @@ def test_checkpoint_contents_for_real(here, capsys, count, record_property):
     hostile(here, capsys, count(8, 30, 150), 3).check(record_property)
 
 
-@pytest.mark.parametrize(("options", "name", "value"), [
-    ({"method": "nnclr"}, "support_set.ids", 32), ({"method": "nnclr"}, "support_set.ids", -2),
-    ({"method": "nnclr"}, "support_set.born", 99), ({"method": "nnclr"}, "support_set.counts", 10_000),
-    ({"method": "nnclr", "prototypes": 8}, "support_set.ids", 32), ({"method": "snclr"}, "support_set.ids", 32),
-    ({"method": "byol", "neighbors": True}, "support_set.ids", 32),
-    ({"method": "moco"}, "queue.ids", 32),
-    ({"method": "deepcluster", "clusters": 4, "pca": 4}, "assignment", 4)])
+@pytest.mark.parametrize(("options", "name", "value"),
+                         [({"method": "nnclr"}, "support_set.ids", 32),
+                          ({"method": "nnclr"}, "support_set.ids", -2),
+                          ({"method": "nnclr"}, "support_set.born", 99),
+                          ({"method": "nnclr"}, "support_set.counts", 10_000),
+                          ({"method": "nnclr", "prototypes": 8}, "support_set.ids", 32),
+                          ({"method": "snclr"}, "support_set.ids", 32),
+                          ({"method": "byol", "neighbors": True}, "support_set.ids", 32),
+                          ({"method": "moco"}, "queue.ids", 32),
+                          ({"method": "deepcluster", "clusters": 4, "pca": 4}, "assignment", 4)])
 def test_integers_that_point_nowhere(options, name, value, tmp_path):
-    """They index images, rows and clusters: one out of range is refused by name when the run is read."""
+    """They index images, rows and clusters: one out of range is refused by name when the run is
+    read.
+    """
     config = small_config(**{"epochs": 1, **options})
     data = Dataset(np.zeros((32, 16, 16, 3), np.uint8), np.zeros(32, np.int64), ("a",))
     run = Run(config, data)
@@ -148,7 +162,8 @@ def hostile(here, capsys, cases, seed):
             spoil_arrays(worse, rng)
         checkpoint.save(path, worse, {k: v for k, v in worse_info.items() if k != "format"})
         arguments = COMMANDS[rng.integers(len(COMMANDS))]
-        faults.add(f"{n} {arguments[0]} {difference(info, worse_info)}", *reversed(broken(capsys, arguments)))
+        faults.add(f"{n} {arguments[0]} {difference(info, worse_info)}",
+                   *reversed(broken(capsys, arguments)))
         if n % 20 == 0:
             shutil.rmtree(here / "r"), (here / "r").mkdir()
     return faults
@@ -179,7 +194,9 @@ def difference(before, after):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """compare without its picture, and without training: of each run, only its floors are looked up."""
+    """compare without its picture, and without training: of each run, only its floors are looked
+    up.
+    """
     import tinynnclr.lab.plots.comparison
 
     def run_next(self, data, floors):
@@ -193,7 +210,9 @@ def undrawn(monkeypatch):
 
 @pytest.mark.parametrize("name", ["result.json", "metrics.csv", "checkpoint.npz", "floors.json"])
 def test_compare(here, undrawn, capsys, count, record_property, name):
-    """A damaged file of a run is refused, or the comparison says what an independent reading of the file says."""
+    """A damaged file of a run is refused, or the comparison says what an independent reading of the
+    file says.
+    """
     rng, faults = np.random.default_rng(3), Faults()
     path, = (here / "c").rglob(name)
     good = path.read_bytes()
@@ -202,12 +221,14 @@ def test_compare(here, undrawn, capsys, count, record_property, name):
             path.write_text(json.dumps(mutate_json(json.loads(good), rng)), encoding="utf-8")
         else:
             path.write_bytes(mutate(good, OTHER, rng))
-        if name in ("checkpoint.npz", "floors.json"):  # which are not looked at while there is a result
+        # which are not looked at while there is a result
+        if name in ("checkpoint.npz", "floors.json"):
             for result in (here / "c").rglob("result.json"):
                 result.unlink()
         status, wrong = broken(capsys, COMPARE)
         if status == 0 and name == "result.json" and not wrong:
-            result, said = json.loads(path.read_bytes()), json.loads(Path("c/compare.json").read_bytes())
+            result, said = json.loads(path.read_bytes()), json.loads(Path(
+                    "c/compare.json").read_bytes())
             if said and (said[0]["knn"], said[0]["linear"]) != (result["knn"], result["linear"]):
                 wrong = "compare.json says another accuracy than the run"
         faults.add(n, wrong, status)

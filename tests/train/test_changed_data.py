@@ -1,4 +1,6 @@
-"""Data that changed or moved since a run began, kernels for another processor, and files that claim what is not so."""
+"""Data that changed or moved since a run began, kernels for another processor, and files that claim
+what is not so.
+"""
 import dataclasses
 import os
 import shutil
@@ -46,26 +48,31 @@ def other(data, name):
     return dataclasses.replace(data, **{name: array})
 
 
-CHANGES = {("train", "images"): r"training images \(still 64", ("train", "labels"): r"training labels \(still 64",
-           ("train", "class_names"): r"class names \(still 4", ("train", "fewer"): r"training images \(64 then, 63 now",
-           ("train", "order"): "training images.*another order", ("test", "images"): r"test images \(still 20",
-           ("test", "labels"): r"test labels \(still 20", ("test", "fewer"): r"test images \(20 then, 19 now",
+CHANGES = {("train", "images"): r"training images \(still 64",
+           ("train", "labels"): r"training labels \(still 64",
+           ("train", "class_names"): r"class names \(still 4",
+           ("train", "fewer"): r"training images \(64 then, 63 now",
+           ("train", "order"): "training images.*another order",
+           ("test", "images"): r"test images \(still 20",
+           ("test", "labels"): r"test labels \(still 20",
+           ("test", "fewer"): r"test images \(20 then, 19 now",
            ("test", "order"): "test images.*another order"}
 
 
 @pytest.mark.parametrize(("part", "name"), CHANGES)
 def test_each_change_is_named(part, name, tmp_path):
     Run(small_config(), *DATA).save(tmp_path / "c.npz")
-    train, test = (other(data, name) if which == part else data for which, data in zip(("train", "test"), DATA,
-                                                                                       strict=True))
-    with fails(ValueError, "c.npz: the data are not those of this run: .*" + CHANGES[part, name], "another --out"):
+    train, test = (other(data, name) if which == part else data for which,
+                   data in zip(("train", "test"), DATA, strict=True))
+    with fails(ValueError, "c.npz: the data are not those of this run: .*" + CHANGES[part, name],
+               "another --out"):
         Run(small_config(), train, test).load(tmp_path / "c.npz")
     Run(small_config(), *DATA).load(tmp_path / "c.npz")
 
 
 def test_equal_data_have_equal_digests():
-    again = [dataclasses.replace(data, images=np.asfortranarray(data.images), labels=data.labels.astype(np.int32))
-             for data in DATA]
+    again = [dataclasses.replace(data, images=np.asfortranarray(data.images),
+                                 labels=data.labels.astype(np.int32)) for data in DATA]
     assert digests(*DATA) == digests(*again)
     assert changes(digests(DATA[0]), digests(*DATA)) == changes({}, digests(*DATA)) == ""
     assert len(set(digests(*DATA).values())) == 5
@@ -79,7 +86,8 @@ def home(tmp_path_factory):
     os.chdir(home)
     try:
         main([*TRAIN, *ONE, "--no-plots", "--out", "r"])
-        main(fitting(["compare", *TRAIN[1:], "--epochs", "1", "--methods", "simclr", "--seeds", "1", "--out", "c"]))
+        main(fitting(["compare", *TRAIN[1:], "--epochs", "1", "--methods", "simclr", "--seeds", "1",
+                      "--out", "c"]))
     finally:
         os.chdir(before)
     return home
@@ -92,9 +100,10 @@ def here(home, tmp_path, monkeypatch):
     return tmp_path / "work"
 
 
-COMMANDS = {"evaluate": ["evaluate", "r"], "protocol": ["evaluate", "r", "--protocol", "knn"], "plot": ["plot", "r"],
-            "resume": ["train", "--resume", "--out", "r"],
-            "compare": ["compare", *TRAIN[1:], "--epochs", "1", "--methods", "simclr", "--seeds", "1", "--out", "c"]}
+COMMANDS = {"evaluate": ["evaluate", "r"], "protocol": ["evaluate", "r", "--protocol", "knn"],
+            "plot": ["plot", "r"], "resume": ["train", "--resume", "--out", "r"],
+            "compare": ["compare", *TRAIN[1:], "--epochs", "1", "--methods", "simclr", "--seeds",
+                        "1", "--out", "c"]}
 
 
 def test_every_command_stops(here, capsys):
@@ -107,7 +116,8 @@ def test_every_command_stops(here, capsys):
         assert "the data are not those of this run: training images (still 24" in err
         assert "test images" in err
     shutil.rmtree("c/simclr-0")  # nothing is stored: the comparison begins anew
-    assert {p: p.read_bytes() for p in before if p.exists()} == {p: b for p, b in before.items() if p.exists()}
+    assert {p: p.read_bytes() for p in before if p.exists()} == {p: b for p,
+                                                                 b in before.items() if p.exists()}
 
 
 def test_a_stored_run_of_a_table(here):
@@ -168,7 +178,8 @@ def test_another_data_set_is_refused(dataset, here, capsys):
     write_pictures(here / "photos", each=9)
     status, _, err = run(capsys, "evaluate", "r", "--dataset", dataset)
     assert (status, err.count("\n")) == (2, 1)
-    assert ("training images (24 then, 28 now)" if "photos" in dataset else "was begun with folder:pictures") in err
+    assert ("training images (24 then, 28 now)" if "photos" in dataset
+            else "was begun with folder:pictures") in err
 
 
 def test_a_run_of_an_earlier_version(here, capsys):
@@ -200,7 +211,8 @@ def test_another_processor_is_mentioned(tmp_path, capsys):
 # ---------------------------------------------------------------- what a file holds or claims
 
 
-@pytest.mark.parametrize(("method", "optimizer"), [("nnclr", "sgd"), ("moco", "adamw"), ("deepcluster", "lars"),
+@pytest.mark.parametrize(("method", "optimizer"), [("nnclr", "sgd"), ("moco", "adamw"),
+                                                   ("deepcluster", "lars"),
                                                    ("instance_discrimination", "sgd")])
 def test_arrays_that_are_not_finite_are_refused(method, optimizer, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda file: None)
@@ -215,7 +227,8 @@ def test_arrays_that_are_not_finite_are_refused(method, optimizer, tmp_path, mon
             worse = array.copy()
             worse.flat[-1] = (np.nan, np.inf)[spoiled % 2]
             spoiled += 1
-            checkpoint.save(tmp_path / "checkpoint.npz", {**groups, group: {**groups[group], name: worse}}, info)
+            checkpoint.save(tmp_path / "checkpoint.npz",
+                            {**groups, group: {**groups[group], name: worse}}, info)
             with fails(ValueError, f"checkpoint.npz: .*{name} holds NaN or infinity"):
                 fresh.load(tmp_path / "checkpoint.npz")
             if name.startswith("encoder."):
@@ -225,13 +238,15 @@ def test_arrays_that_are_not_finite_are_refused(method, optimizer, tmp_path, mon
     assert os.listdir(tmp_path) == ["checkpoint.npz"]
 
 
-CLAIMS = {"width": 1500, "dim": 10**7, "projector_hidden": 10**7, "predictor_hidden": 10**7, "queue_size": 10**8,
-          "prototypes": 10**8, "encoder": "vit", "epochs": 2**31 - 1, "batch_size": 2**31 - 1, "train_size": 10**9}
+CLAIMS = {"width": 1500, "dim": 10**7, "projector_hidden": 10**7, "predictor_hidden": 10**7,
+          "queue_size": 10**8, "prototypes": 10**8, "encoder": "vit", "epochs": 2**31 - 1,
+          "batch_size": 2**31 - 1, "train_size": 10**9}
 
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_claims_cost_no_memory(name, tmp_path, monkeypatch):
-    """A small file that claims a large network, queue or data set is refused before they are made."""
+    """A small file that claims a large network, queue or data set is refused before they are made.
+    """
     monkeypatch.setattr(run_dir, "load_data", lambda config: DATA)
     Run(small_config(), *DATA).save(tmp_path / "checkpoint.npz")
     groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
@@ -260,8 +275,10 @@ def test_a_train_size_that_the_arrays_contradict(method, tmp_path, monkeypatch):
     Run(config, *DATA).save(tmp_path / "checkpoint.npz")
     groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
     del info["data"]
-    checkpoint.save(tmp_path / "checkpoint.npz", groups, {**info, "config": {**info["config"], "train_size": 10**9}})
-    with fails(ValueError, "checkpoint.npz does not fit this run", "expected train_size 64, .*got 1000000000"):
+    checkpoint.save(tmp_path / "checkpoint.npz", groups,
+                    {**info, "config": {**info["config"], "train_size": 10**9}})
+    with fails(ValueError, "checkpoint.npz does not fit this run", "expected train_size 64, .*got "
+               "1000000000"):
         run_dir.restore(tmp_path)
 
 
@@ -285,5 +302,6 @@ def test_steps_that_a_train_size_cannot_have(step, epoch, tmp_path, monkeypatch)
     del info["data"]
     changed = {**info, "step": step, "epoch": epoch, "config": {**info["config"], "train_size": 64}}
     checkpoint.save(tmp_path / "checkpoint.npz", groups, changed)
-    with fails(ValueError, "checkpoint.npz does not fit this run", "is not in epoch", "train_size 64"):
+    with fails(ValueError, "checkpoint.npz does not fit this run", "is not in epoch",
+               "train_size 64"):
         run_dir.restore(tmp_path)

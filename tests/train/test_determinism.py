@@ -1,4 +1,6 @@
-"""The same seed gives the same bytes: on one thread and on two, in any process, through train, evaluate and compare."""
+"""The same seed gives the same bytes: on one thread and on two, in any process, through train,
+evaluate and compare.
+"""
 import json
 import os
 import subprocess
@@ -9,9 +11,10 @@ from command_line import ENVIRONMENT, TRAIN, write_pictures
 
 from tinynnclr.storage import checkpoint
 
-TIMES = {"seconds", "epoch_seconds", "views_per_second", "evaluation_seconds", "threads", "collected"}
-COMPARE = ["compare", *TRAIN[1:], "--epochs", "1", "--methods", "nnclr,moco,deepcluster", "--seeds", "1",
-           "--clusters", "5", "--pca", "4"]
+TIMES = {"seconds", "epoch_seconds", "views_per_second", "evaluation_seconds", "threads",
+         "collected"}
+COMPARE = ["compare", *TRAIN[1:], "--epochs", "1", "--methods", "nnclr,moco,deepcluster", "--seeds",
+           "1", "--clusters", "5", "--pca", "4"]
 ONE_BY_ONE = """
 import json, sys
 from tinynnclr.cli.commands import main
@@ -34,7 +37,8 @@ def outcome(folder):
         name = path.relative_to(folder).as_posix()
         if path.name == "checkpoint.npz":
             groups, info = checkpoint.load(path)
-            found[name] = timeless(info), {g: {k: v.tobytes() for k, v in m.items()} for g, m in groups.items()}
+            found[name] = timeless(info), {g: {k: v.tobytes() for k, v in m.items()} for g,
+                                           m in groups.items()}
         elif path.suffix == ".json":
             found[name] = timeless(json.loads(path.read_bytes()))
     return found
@@ -47,7 +51,8 @@ def outcomes(request, tmp_path_factory):
     write_pictures(here / "pictures")
     found = {}
     everything = request.config.getoption("--all")
-    protocols = "knn,linear,clusters" if everything else "linear,clusters"  # kNN whitens all pixels: seconds
+    # kNN whitens all pixels: seconds
+    protocols = "knn,linear,clusters" if everything else "linear,clusters"
     usual, others = [(1, "0"), (2, "random")], [(2, "0"), (1, "4711")]
     for threads, seed in usual + others * everything:
         out = f"out-{threads}-{seed}"
@@ -55,8 +60,8 @@ def outcomes(request, tmp_path_factory):
         commands = ([*TRAIN, "--no-plots", "--out", f"{out}/run"],
                     ["evaluate", f"{out}/run", "--protocol", protocols],
                     [*COMPARE, "--out", f"{out}/compare"])
-        subprocess.run([sys.executable, "-c", ONE_BY_ONE, json.dumps(commands)], cwd=here, env=environment, check=True,
-                       capture_output=True, timeout=300)
+        subprocess.run([sys.executable, "-c", ONE_BY_ONE, json.dumps(commands)], cwd=here,
+                       env=environment, check=True, capture_output=True, timeout=300)
         found[threads, seed] = outcome(here / out)
     return found
 
@@ -74,5 +79,6 @@ def test_all_outcomes_are_one(outcomes):
 def test_the_comparison_can_fail(outcomes):
     """Another seed gives other bytes, so the test above looks at something."""
     first = outcomes[1, "0"]
-    assert first["run/checkpoint.npz"][1]["method"] != first["compare/nnclr-0/checkpoint.npz"][1]["method"]
+    assert first["run/checkpoint.npz"][1]["method"] != first["compare/nnclr-0/checkpoint.npz"][1][
+            "method"]
     assert os.environ.get("PYTHONHASHSEED") != "4711"

@@ -1,4 +1,6 @@
-"""kill -9 at any moment: the next start goes on from a whole checkpoint, and ends as if nothing had been."""
+"""kill -9 at any moment: the next start goes on from a whole checkpoint, and ends as if nothing had
+been.
+"""
 import json
 import os
 import subprocess
@@ -30,30 +32,37 @@ def test_a_killed_run_ends_as_one_that_never_was(count, tmp_path, record_propert
 
 def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
     dead = 2**22 + 1  # more than any process has
-    ours = [f".{name}.tinynnclr-{dead}.tmp" for name in ("checkpoint.npz", "metrics.csv", "probe", "my file.txt")]
-    others = ["checkpoint.npz", ".checkpoint.npz", "notes.md.1", ".hidden", ".profile.12", "checkpoint.npz.4711",
-              ".notes.md.1", ".checkpoint.npz.4711", ".probe-99", f"x.tinynnclr-{dead}.tmp", ".x.tinynnclr-.tmp",
-              f".x.tinynnclr-{dead}.tmp.bak", f".checkpoint.npz.tinynnclr-{os.getpid()}.tmp",
-              f".x.tinynnclr-{os.getppid() or os.getpid()}.tmp"]  # of others, or of processes that live; 0: Wine
+    ours = [f".{name}.tinynnclr-{dead}.tmp" for name in ("checkpoint.npz", "metrics.csv", "probe",
+                                                         "my file.txt")]
+    # of others, or of processes that live; 0: Wine
+    others = ["checkpoint.npz", ".checkpoint.npz", "notes.md.1", ".hidden", ".profile.12",
+              "checkpoint.npz.4711", ".notes.md.1", ".checkpoint.npz.4711", ".probe-99",
+              f"x.tinynnclr-{dead}.tmp", ".x.tinynnclr-.tmp", f".x.tinynnclr-{dead}.tmp.bak",
+              f".checkpoint.npz.tinynnclr-{os.getpid()}.tmp",
+              f".x.tinynnclr-{os.getppid() or os.getpid()}.tmp"]
     for name in ours + others:
         (tmp_path / name).write_text("", encoding="utf-8")
     with sole_owner(tmp_path):
-        assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".owner") == sorted(others)
+        assert sorted(path.name for path in tmp_path.iterdir()
+                      if path.name != ".owner") == sorted(others)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
 
 
 def test_a_second_process_is_refused(tmp_path, monkeypatch, capsys):
-    """Training, resuming and comparing into a folder where another process is at work; when it ends, all go on."""
+    """Training, resuming and comparing into a folder where another process is at work; when it
+    ends, all go on.
+    """
     monkeypatch.chdir(tmp_path)
     write_pictures(tmp_path / "pictures")
     (tmp_path / "out").mkdir()
-    holder = start("-c", "from pathlib import Path; from tinynnclr.storage.folder_lock import sole_owner\n"
-                   "with sole_owner(Path('out')): print('held', flush=True); input()", cwd=tmp_path,
-                   stdin=subprocess.PIPE)
+    holder = start("-c", "from pathlib import Path; from tinynnclr.storage.folder_lock import "
+                   "sole_owner\nwith sole_owner(Path('out')): print('held', flush=True); input()",
+                   cwd=tmp_path, stdin=subprocess.PIPE)
     try:
         assert holder.stdout.readline() == "held\n"
         for arguments in ([*TRAIN, "--out", "out"], ["train", "--resume", "--out", "out"],
-                          ["compare", *TRAIN[1:], "--methods", "simclr", "--seeds", "1", "--out", "out"]):
+                          ["compare", *TRAIN[1:], "--methods", "simclr", "--seeds", "1", "--out",
+                           "out"]):
             status, _, err = run(capsys, *arguments)
             assert status == 2
             assert err == f"tinynnclr {arguments[0]}: out: another process is using it; wait until it ends, or " \
@@ -69,7 +78,8 @@ def test_the_owner_may_come_back(tmp_path):
     for _ in range(2):
         with sole_owner(tmp_path):
             pass
-    with sole_owner(tmp_path), pytest.raises(ValueError, match="another process"), sole_owner(tmp_path):
+    with sole_owner(tmp_path), pytest.raises(ValueError,
+                                             match="another process"), sole_owner(tmp_path):
         pass
 
 

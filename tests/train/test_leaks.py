@@ -1,4 +1,5 @@
-"""Nothing leaks: judging changes no encoder, no test image or label reaches a fit, and no choice is made on them.
+"""Nothing leaks: judging changes no encoder, no test image or label reaches a fit, and no choice is
+made on them.
 
 That labels do not reach the pre-training is in test_methods.py.
 """
@@ -28,20 +29,21 @@ from tinynnclr.train import run_dir
 from tinynnclr.train.loop import train
 from tinynnclr.train.run import Run
 
-DATA = random_data(64, size=8), random_data(48, size=8, seed=1)  # small: whitening cares for every pixel
-SHRUNK = {  # {protocol: {where a constant lives: a value for which it takes seconds}}
-    "semi": {"protocols.semi_supervised.STEPS": 4, "protocols.semi_supervised.ENOUGH": 6},
-    "transfer": {"protocols.transfer.STEPS": 4, "protocols.transfer_sets.TRAIN": 60, "protocols.transfer_sets.TEST": 60,
-                 "protocols.transfer_sets.OTHERS": ("digits", "toybox-night")},
-    "fewshot": {"protocols.few_shot.EPISODES": 3, "protocols.transfer_sets.TRAIN": 60,
-                "protocols.transfer_sets.TEST": 300,
-                "protocols.transfer_sets.OTHERS": ("digits", "toybox-night")},
-    "dense": {"detection.evaluate.TRAIN": 32, "detection.judge.TEST": 12, "detection.judge.STEPS": 3,
-              "detection.evaluate.TOYS": 32, "detection.judge.TOY_STEPS": 2},
-}
-OWN_TEST = {  # {protocol: the function that makes its test images, where these are not the subject's}
-    "transfer": "protocols.transfer_sets._load", "dense": "detection.playroom.make",
-}
+# small: whitening cares for every pixel
+DATA = random_data(64, size=8), random_data(48, size=8, seed=1)
+# {protocol: {where a constant lives: a value for which it takes seconds}}
+SHRUNK = {"semi": {"protocols.semi_supervised.STEPS": 4, "protocols.semi_supervised.ENOUGH": 6},
+          "transfer": {"protocols.transfer.STEPS": 4, "protocols.transfer_sets.TRAIN": 60,
+                       "protocols.transfer_sets.TEST": 60,
+                       "protocols.transfer_sets.OTHERS": ("digits", "toybox-night")},
+          "fewshot": {"protocols.few_shot.EPISODES": 3, "protocols.transfer_sets.TRAIN": 60,
+                      "protocols.transfer_sets.TEST": 300,
+                      "protocols.transfer_sets.OTHERS": ("digits", "toybox-night")},
+          "dense": {"detection.evaluate.TRAIN": 32, "detection.evaluate.TEST": 12,
+                    "detection.evaluate.STEPS": 3, "detection.evaluate.TOYS": 32,
+                    "detection.evaluate.TOY_STEPS": 2},}
+# {protocol: the function that makes its test images, where these are not the subject's}
+OWN_TEST = {"transfer": "protocols.transfer_sets._load", "dense": "detection.playroom.make",}
 FITS_NOTHING = {"fewshot"}  # a mean of a few labelled images of each episode, and no more
 SORTS_TEST_IMAGES = {"fewshot"}
 
@@ -93,16 +95,18 @@ def test_judging_changes_no_byte_of_the_encoders(name, trained, shrunk):
     np.testing.assert_array_equal(DATA[0].labels, labels)
 
 
-# ---------------------------------------------------------------- no test image and no test label reaches a fit
+# ---------------------------------------------------------------- no test image and no test label
+# reaches a fit
 
 
 def record_fits(monkeypatch):
-    """A list that grows by a digest of all that is fitted: each result of L-BFGS and of k-means, each bank of a
-    neighbour search, and all weights after each step of any optimiser."""
+    """A list that grows by a digest of all that is fitted: each result of L-BFGS and of k-means,
+    each bank of a neighbour search, and all weights after each step of any optimiser."""
     fits = []
 
     def note(kind, *arrays):
-        fits.append((kind, *(hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a in arrays)))
+        fits.append((kind, *(hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a
+                             in arrays)))
 
     def watch(owner, attribute, after):
         original = getattr(owner, attribute)
@@ -116,8 +120,10 @@ def record_fits(monkeypatch):
 
     watch(linear, "lbfgs", lambda given, named, w: note("lbfgs", w))
     watch(kernels, "kmeans", lambda given, named, result: note("kmeans", *result[:2]))
-    watch(kernels, "nearest", lambda given, named, result: note("bank", named.get("bank", given[1])))
-    watch(Optimizer, "step", lambda given, named, _: note("step", *(p.data for p in given[0].parameters)))
+    watch(kernels, "nearest", lambda given, named, result: note("bank",
+                                                                named.get("bank", given[1])))
+    watch(Optimizer, "step", lambda given, named, _: note("step",
+                                                          *(p.data for p in given[0].parameters)))
     return fits
 
 
@@ -125,7 +131,8 @@ def judged(name, trained, data, monkeypatch):
     """(what the protocol finds, what it fits on the way)."""
     with monkeypatch.context() as patch:
         fits = record_fits(patch)
-        return PROTOCOLS[name].judge(EvalContext(trained.config, trained.method.encoder, data)), fits
+        return PROTOCOLS[name].judge(EvalContext(trained.config, trained.method.encoder,
+                                                 data)), fits
 
 
 def poison(name, monkeypatch):
@@ -146,7 +153,9 @@ def poison(name, monkeypatch):
 
 @each_protocol
 def test_no_test_image_and_no_test_label_reaches_a_fit(name, trained, shrunk, monkeypatch):
-    """With all of them replaced, every fit comes out the same, bit for bit, in the same order; only the scores move."""
+    """With all of them replaced, every fit comes out the same, bit for bit, in the same order; only
+    the scores move.
+    """
     found, fits = judged(name, trained, DATA, monkeypatch)
     if name in OWN_TEST:
         poison(name, monkeypatch)
@@ -154,9 +163,12 @@ def test_no_test_image_and_no_test_label_reaches_a_fit(name, trained, shrunk, mo
     assert fits_again == fits
     assert fits or name in FITS_NOTHING
     assert [list(row) for row in other.rows] == [list(row) for row in found.rows]
-    assert other.rows != found.rows or name in SORTS_TEST_IMAGES  # so the other test images were looked at
-    assert [{k: v for k, v in row.items() if isinstance(v, str)} for row in other.rows] == [
-        {k: v for k, v in row.items() if isinstance(v, str)} for row in found.rows]  # a chosen strength is a word
+    # so the other test images were looked at
+    assert other.rows != found.rows or name in SORTS_TEST_IMAGES
+    # a chosen strength is a word
+    assert [{k: v for k, v in row.items() if isinstance(v, str)} for row
+            in other.rows] == [{k: v for k, v in row.items() if isinstance(v, str)} for row
+                               in found.rows]
 
 
 @pytest.mark.parametrize("name", ["knn", "linear", "clusters", "semi"])
@@ -172,10 +184,13 @@ def test_training_images_and_labels_do_reach_them(name, trained, shrunk, monkeyp
 
 
 def test_no_knob_selects():
-    """No field, no flag and no argument of the loop that could hold a score, a patience, or a second data set."""
+    """No field, no flag and no argument of the loop that could hold a score, a patience, or a
+    second data set.
+    """
     flags = [flag for command in build_parser()._subparsers._group_actions[0].choices.values()
              for action in command._actions for flag in action.option_strings]
-    names = [f.name for f in all_options().values()] + [flag.lstrip("-").replace("-", "_") for flag in flags]
+    names = [f.name for f in all_options().values()] + [flag.lstrip("-").replace("-", "_") for flag
+                                                        in flags]
     assert len(names) > 60
     for word in ("best", "select", "early", "patience", "stop", "test", "val", "monitor", "keep"):
         assert [name for name in names if word in name.split("_")] == []
@@ -183,12 +198,15 @@ def test_no_knob_selects():
 
 
 def test_a_run_is_the_same_whatever_the_test_images_are(tmp_path, capsys, monkeypatch):
-    """Checkpoint and metrics.csv are, times aside; the numbers of result.json, made after the last epoch, are not."""
+    """Checkpoint and metrics.csv are, times aside; the numbers of result.json, made after the last
+    epoch, are not.
+    """
     write_pictures(tmp_path / "pictures")
     monkeypatch.chdir(tmp_path)
     load = run_dir.load_data
     assert run(capsys, *TRAIN, "--epochs", 3, "--no-plots", "--out", "a")[0] == 0
-    monkeypatch.setattr(run_dir, "load_data", lambda config: (load(config)[0], poisoned(load(config)[1])))
+    monkeypatch.setattr(run_dir, "load_data", lambda config: (load(config)[0],
+                                                              poisoned(load(config)[1])))
     assert run(capsys, *TRAIN, "--epochs", 3, "--no-plots", "--out", "b")[0] == 0
     kept = [kept_by_a_run(Path(name)) for name in "ab"]
     assert kept[0] == kept[1]
@@ -207,5 +225,6 @@ def kept_by_a_run(folder):
     clock = ("seconds", "views_per_second")
     with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
         metrics = [{k: v for k, v in row.items() if k not in clock} for row in csv.DictReader(file)]
-    return {**{f"{g}/{k}": a.tobytes() for g, members in groups.items() for k, a in members.items()},
-            "metrics": metrics, "rng": info["rng"], "config": info["config"], "step": info["step"]}
+    return {**{f"{g}/{k}": a.tobytes() for g, members in groups.items() for k,
+               a in members.items()}, "metrics": metrics, "rng": info["rng"],
+            "config": info["config"], "step": info["step"]}

@@ -1,4 +1,6 @@
-"""What a night of training must not do: take ever more memory, grow slow, keep files open, gather threads."""
+"""What a night of training must not do: take ever more memory, grow slow, keep files open, gather
+threads.
+"""
 import json
 import sys
 from statistics import median

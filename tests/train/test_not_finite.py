@@ -1,4 +1,6 @@
-"""Numbers that are none stop a run with the step and the culprit named, and never reach a checkpoint."""
+"""Numbers that are none stop a run with the step and the culprit named, and never reach a
+checkpoint.
+"""
 import numpy as np
 import pytest
 from one_line import fails
@@ -36,13 +38,15 @@ def stops(folder, run, *words, data=DATA):
     with np.errstate(all="ignore"), fails(FloatingPointError, *words):
         run_dir.train_into(folder, run, data, progress=False)
     after = {p.name: p.read_bytes() for p in folder.iterdir()}
-    assert after == before or list(after) == ["checkpoint.npz"] and not before  # nothing overwritten or left behind
+    # nothing overwritten or left behind
+    assert after == before or list(after) == ["checkpoint.npz"] and not before
 
 
 def test_a_poisoned_weight(folder):
     run = continued(folder)
     run.method.projector.layers[0].weight.data[3, 1] = np.nan
-    stops(folder, run, "step 5, epoch 2: the loss is not finite", "projector.layers.0.weight holds NaN")
+    stops(folder, run, "step 5, epoch 2: the loss is not finite", "projector.layers.0.weight holds "
+          "NaN")
 
 
 @pytest.mark.parametrize("view", [0, 1])
@@ -64,12 +68,16 @@ def test_a_poisoned_pixel(folder, view, monkeypatch):
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "lars"])
 def test_a_rate_that_is_far_too_large(folder, tmp_path, optimizer):
     if optimizer != "sgd":
-        run_dir.train_into(tmp_path, Run(small_config(epochs=1, optimizer=optimizer), DATA), DATA, progress=False)
-    stops(folder, continued(folder, optimizer=optimizer, lr=1e30), "step [5-8], epoch 2", "try a smaller --lr")
+        run_dir.train_into(tmp_path, Run(small_config(epochs=1, optimizer=optimizer), DATA), DATA,
+                           progress=False)
+    stops(folder, continued(folder, optimizer=optimizer, lr=1e30), "step [5-8], epoch 2",
+          "try a smaller --lr")
 
 
 def test_weights_that_end_with_the_epoch(folder):
-    """The last step of an epoch spoils the weights after a finite loss: they must not become the checkpoint."""
+    """The last step of an epoch spoils the weights after a finite loss: they must not become the
+    checkpoint.
+    """
     run = continued(folder, batch_size=16)
     real, calls = run.optimizer.step, []
 
@@ -97,7 +105,9 @@ def test_running_statistics_that_end_with_the_epoch(folder):
 
 
 def test_finite_weights_whose_features_overflow(tmp_path):
-    """One step of a huge rate: the loss came before it, and the weights are finite, but no feature is."""
+    """One step of a huge rate: the loss came before it, and the weights are finite, but no feature
+    is.
+    """
     data = random_data(16)
     stops(tmp_path, Run(small_config(epochs=1, warmup=0.0, lr=1e30), data), "step 1, epoch 1",
           "the encoder: features: 16 of 16 rows are not finite", data=data)
@@ -108,7 +118,8 @@ def test_an_embedding_that_cannot_enter_the_queue(folder):
     run = continued(folder)
     run.method.projector.layers[-1].weight.data[:] = 0
     run.method.projector.layers[-1].bias.data[:] = 0
-    stops(folder, run, "step 5, epoch 2: SupportSet.enqueue: a row has no direction", "try a smaller --lr")
+    stops(folder, run, "step 5, epoch 2: SupportSet.enqueue: a row has no direction",
+          "try a smaller --lr")
 
 
 def test_stored_statistics_that_no_run_can_have(folder):
@@ -117,7 +128,8 @@ def test_stored_statistics_that_no_run_can_have(folder):
     next(m for m in run.method.encoder.modules() if hasattr(m, "running_var")).running_var[0] = -0.5
     run.save(folder / "checkpoint.npz")
     for load in (continued, run_dir.load_encoder):
-        with fails(ValueError, "checkpoint.npz: .*running_var holds a variance below 0, so the file was changed"):
+        with fails(ValueError, "checkpoint.npz: .*running_var holds a variance below 0, so the "
+                   "file was changed"):
             load(folder)
 
 
@@ -154,7 +166,8 @@ SCORES = {
 
 @pytest.mark.parametrize("name", SCORES)
 def test_no_score_of_features_that_are_not_finite(name):
-    with np.errstate(all="ignore"), fails(FloatingPointError, "[123] of [0-9]+ rows are not finite"):
+    with np.errstate(all="ignore"), fails(FloatingPointError,
+                                          "[123] of [0-9]+ rows are not finite"):
         SCORES[name]()
 
 
@@ -174,19 +187,23 @@ def test_no_score_of_labels_that_do_not_fit(score):
 def test_frozen_features_are_looked_at_where_they_are_made():
     encoder = Run(small_config(), DATA).method.encoder
     encoder.body.layers[1].weight.data[0, 0, 0, 0] = np.nan
-    with np.errstate(all="ignore"), fails(FloatingPointError, "the encoder: features: 70 of 70 rows are not finite"):
+    with np.errstate(all="ignore"), fails(FloatingPointError, "the encoder: features: 70 of 70 "
+                                          "rows are not finite"):
         encode(encoder, DATA.images)
 
 
 @pytest.mark.parametrize("detect", [True, False])
 def test_a_gradient_that_is_none_before_it_reaches_the_weights(folder, detect):
-    """sqrt(0 w) adds 0 to the loss and no number to the gradient: told at its own step, or else at the next."""
+    """sqrt(0 w) adds 0 to the loss and no number to the gradient: told at its own step, or else at
+    the next.
+    """
     run = continued(folder)
     real, weight = run.method.loss, run.method.projector.layers[0].weight
     run.method.loss = lambda *args: real(*args) + ((weight * 0.0) ** 0.5).sum()
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
-    words = (("step 5, epoch 2: a gradient is not finite", "power: the first gradient that is not finite", "batch of")
-             if detect else ("step 6, epoch 2: the loss is not finite", "projector.layers.0.weight holds NaN"))
+    words = (("step 5, epoch 2: a gradient is not finite", "power: the first gradient that is not "
+              "finite", "batch of") if detect else ("step 6, epoch 2: the loss is not finite",
+                                                    "projector.layers.0.weight holds NaN"))
     with np.errstate(all="ignore"), fails(FloatingPointError, *words):
         run_dir.train_into(folder, run, DATA, progress=False, detect_anomaly=detect)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before

@@ -1,4 +1,6 @@
-"""The loop: the same seed gives the same bytes, a resumed run is the uninterrupted one, and NaN stops it by name."""
+"""The loop: the same seed gives the same bytes, a resumed run is the uninterrupted one, and NaN
+stops it by name.
+"""
 import math
 import signal
 
@@ -18,8 +20,9 @@ from tinynnclr.train.run import Run
 from tinynnclr.train.sigint import deferred_interrupt
 
 DATA = random_data(70)  # 4 batches of 16 and a rest of 6
-COLUMNS = ["epoch", "step", "seconds", "views_per_second", "lr", "loss", "embedding_variance", "self_match_rate", "neighbor_age", "unique_neighbors",
-           "neighbor_accuracy", "entropy", "nmi", "drift", "monitor_knn"]
+COLUMNS = ["epoch", "step", "seconds", "views_per_second", "lr", "loss", "embedding_variance",
+           "self_match_rate", "neighbor_age", "unique_neighbors", "neighbor_accuracy", "entropy",
+           "nmi", "drift", "monitor_knn"]
 
 
 def trained(data=DATA, augmentation="simclr", **changes):
@@ -33,7 +36,8 @@ class Stop(Exception):
 
 
 def stop_after(epochs, run, data, path):
-    """Train until so many epochs are done, with a checkpoint after each, and then be interrupted."""
+    """Train until so many epochs are done, with a checkpoint after each, and then be interrupted.
+    """
 
     def save(run):
         run.save(path)
@@ -44,13 +48,14 @@ def stop_after(epochs, run, data, path):
         train(run, data, augmentation_pair("simclr"), save=save, progress=False)
 
 
-METHODS = [{"method": "nnclr", "optimizer": "sgd", "nesterov": True}, {"method": "nnclr", "optimizer": "adamw"},
-           {"method": "simclr", "optimizer": "lars"}]
+METHODS = [{"method": "nnclr", "optimizer": "sgd", "nesterov": True},
+           {"method": "nnclr", "optimizer": "adamw"}, {"method": "simclr", "optimizer": "lars"}]
 
 
 @pytest.mark.parametrize("changes", METHODS)
 def test_a_resumed_run_is_the_uninterrupted_one(changes, tmp_path):
-    queue = suited({"queue_size": 40}, changes["method"])  # 40 rows, batches of 16: the pointer is never at a boundary
+    # 40 rows, batches of 16: the pointer is never at a boundary
+    queue = suited({"queue_size": 40}, changes["method"])
     changes = {**changes, **queue, "epochs": 4}
     whole = trained(**changes)
     stop_after(2, Run(small_config(**changes), DATA), DATA, tmp_path / "c.npz")
@@ -79,7 +84,8 @@ def test_ctrl_c_saves_between_two_steps(step, tmp_path, monkeypatch):
 
     monkeypatch.setattr(run.method, "after_step", lambda: press_at(step))
     with pytest.raises(KeyboardInterrupt):
-        train(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"), progress=False)
+        train(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"),
+              progress=False)
     resumed = Run(small_config(epochs=3), DATA)
     resumed.load(tmp_path / "c.npz")
     assert (resumed.step, resumed.epoch, len(resumed.log)) == (step, step // 4, step % 4)
@@ -113,7 +119,8 @@ def test_the_seed_decides():
     runs = [state_of(trained(seed=seed)) for seed in (0, 0, 1)]
     assert runs[0] == runs[1]
     changed = [name for name in runs[0] if runs[0][name] != runs[2][name]]
-    assert {"rng", "metrics", "method.support_set.rows", "method.encoder.body.layers.1.weight"} <= set(changed)
+    assert {"rng", "metrics", "method.support_set.rows",
+            "method.encoder.body.layers.1.weight"} <= set(changed)
 
 
 def test_the_number_of_threads_does_not_matter(threads):
@@ -125,7 +132,8 @@ def test_the_number_of_threads_does_not_matter(threads):
 
 
 def test_labels_do_not_reach_the_training():
-    permuted = Dataset(DATA.images, np.random.default_rng(0).permutation(DATA.labels), DATA.class_names)
+    permuted = Dataset(DATA.images, np.random.default_rng(0).permutation(DATA.labels),
+                       DATA.class_names)
     ours, theirs = (trained(data, epochs=3) for data in (DATA, permuted))
     assert [row["loss"] for row in ours.metrics] == [row["loss"] for row in theirs.metrics]
     assert ours.metrics != theirs.metrics  # the labels do differ
@@ -138,7 +146,8 @@ def test_every_epoch_has_its_own_views(monkeypatch):
 
     def spy(images, indices, *rest):
         x1, x2 = real(images, indices, *rest)
-        seen.append({int(i): (a.tobytes(), b.tobytes()) for i, a, b in zip(indices, x1, x2, strict=True)})
+        seen.append({int(i): (a.tobytes(), b.tobytes()) for i, a,
+                     b in zip(indices, x1, x2, strict=True)})
         return x1, x2
 
     monkeypatch.setattr(train_module, "two_views", spy)
@@ -154,7 +163,8 @@ def test_every_epoch_has_its_own_views(monkeypatch):
 
 @pytest.mark.parametrize(("n", "b"), [(64, 16), (70, 16), (16, 16), (17, 16), (5, 2)])
 def test_the_loader(n, b):
-    first, again, other = (list(batches(np.random.default_rng(seed).permutation(n), b)) for seed in (0, 0, 1))
+    first, again, other = (list(batches(np.random.default_rng(seed).permutation(n), b)) for seed
+                           in (0, 0, 1))
     assert len(first) == n // b
     assert all(len(indices) == b for indices in first)
     order = np.concatenate(first)
@@ -165,10 +175,12 @@ def test_the_loader(n, b):
     rng = np.random.default_rng(0)
     one, next_one = ([list(a) for a in batches(rng.permutation(n), b)] for _ in range(2))
     assert one != next_one
-    assert [list(a) for a in batches(np.arange(n), b, first=1)] == [list(a) for a in batches(np.arange(n), b)][1:]
+    assert [list(a) for a in batches(np.arange(n), b, first=1)] == [list(a) for a
+                                                                    in batches(np.arange(n), b)][1:]
     left_out = set()
     for _ in range(200):  # the rest is another one every time: everybody comes on
-        left_out |= set(range(n)) - set(np.concatenate(list(batches(rng.permutation(n), b))).tolist())
+        left_out |= set(range(n)) - set(np.concatenate(list(batches(rng.permutation(n),
+                                                                    b))).tolist())
     assert left_out == (set(range(n)) if n % b else set())
 
 
@@ -195,9 +207,11 @@ def test_a_step_in_its_order(monkeypatch):
 
 
 def test_the_rate_follows_the_schedule():
-    run = Run(small_config(epochs=5, lr=0.4, warmup=0.25), DATA)  # 20 steps, 5 of them warm-up; 0.4 * 16 / 128 = 0.05
+    # 20 steps, 5 of them warm-up; 0.4 * 16 / 128 = 0.05
+    run = Run(small_config(epochs=5, lr=0.4, warmup=0.25), DATA)
     train(run, DATA, augmentation_pair("simclr"), progress=False)
-    wanted = [0.05 * (4 / 5), *(0.025 * (1 + math.cos(math.pi * (step - 5) / 15)) for step in (7, 11, 15, 19))]
+    wanted = [0.05 * (4 / 5), *(0.025 * (1 + math.cos(math.pi * (step - 5) / 15)) for step
+                                in (7, 11, 15, 19))]
     assert [row["lr"] for row in run.metrics] == pytest.approx(wanted, rel=1e-12)
     assert run.optimizer.lr == 0.05
 
@@ -207,7 +221,8 @@ def test_a_row_an_epoch():
     assert [list(row) for row in run.metrics] == [COLUMNS] * 3
     assert [(row["epoch"], row["step"]) for row in run.metrics] == [(1, 4), (2, 8), (3, 12)]
     for row in run.metrics:
-        assert [k for k, value in row.items() if not math.isfinite(value)] == ["entropy", "nmi", "drift"]
+        assert [k for k, value in row.items() if not math.isfinite(value)] == ["entropy", "nmi",
+                                                                               "drift"]
         assert 0.5 < row["embedding_variance"] <= 1
         assert 0 <= min(row["self_match_rate"], row["neighbor_accuracy"], row["monitor_knn"])
         assert 1 <= row["neighbor_age"] <= 2  # 32 rows, batches of 16
@@ -216,16 +231,19 @@ def test_a_row_an_epoch():
     assert 0 < run.metrics[0]["seconds"] < run.metrics[1]["seconds"] < run.metrics[2]["seconds"]
     assert [g.shape for g in run.gallery] == [(8, 6)] * 3
     without = trained(epochs=1, neighbors=False).metrics[0]
-    assert [k for k, v in without.items() if math.isnan(v)] == ["self_match_rate", "neighbor_age", "unique_neighbors", "neighbor_accuracy", "entropy",
-                                                                 "nmi", "drift"]
+    assert [k for k, v in without.items() if math.isnan(v)] == ["self_match_rate", "neighbor_age",
+                                                                "unique_neighbors",
+                                                                "neighbor_accuracy", "entropy",
+                                                                "nmi", "drift"]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lars", "adamw"])
 @pytest.mark.parametrize("method", ["nnclr", "simclr"])
 def test_every_optimiser_lowers_the_loss(method, optimizer):
     lr = {"sgd": 0.2, "lars": 40.0, "adamw": 1e-2}[optimizer]
-    losses = [row["loss"] for row in trained(easy_data(64), "crop-only", method=method, optimizer=optimizer, lr=lr,
-                                             epochs=8, width=4, temperature=0.2).metrics]
+    losses = [row["loss"] for row in trained(easy_data(64), "crop-only", method=method,
+                                             optimizer=optimizer, lr=lr, epochs=8, width=4,
+                                             temperature=0.2).metrics]
     assert sum(losses[-2:]) / 2 < sum(losses[:2]) / 2 - 0.3, losses
 
 
@@ -245,20 +263,23 @@ def test_a_checkpoint_of_another_network(tmp_path):
 def test_an_unknown_augmentation():
     with fails(ValueError, "augmentation: expected one of simclr, toybox", "got 'simclrr'"):
         augmentation_pair("simclrr")
-    for name in {f.name: f for f in Config.__dataclass_fields__.values()}["augmentation"].metadata["choices"]:
+    for name in {f.name: f for f
+                 in Config.__dataclass_fields__.values()}["augmentation"].metadata["choices"]:
         assert augmentation_pair(name)
 
 
 def test_what_looks_like_a_collapse_is_said_once(capsys):
     fine = {"loss": 2.0, "unique_neighbors": 9.0, "embedding_variance": 0.9}
-    assert worries(math.log(16), fine, 16) == worries(None, {**fine, "unique_neighbors": math.nan}, 16) == {}
+    assert worries(math.log(16), fine, 16) == worries(None, {**fine, "unique_neighbors": math.nan},
+                                                      16) == {}
     assert list(worries(math.log(16), {**fine, "loss": math.log(16) * 1.009}, 16)) == ["guess"]
     assert list(worries(math.log(16), {**fine, "loss": math.log(16) * 0.989}, 16)) == []
     assert list(worries(None, {**fine, "unique_neighbors": 3.9}, 16)) == ["unique_neighbors"]
     assert list(worries(None, {**fine, "embedding_variance": 0.049}, 16)) == ["embedding_variance"]
     run = Run(small_config(epochs=9), DATA)
     said = []
-    for loss in (2.77, 2.0, 2.77, 2.78, 2.77, 2.0, 2.77, 2.77):  # it worries when it lasts, not on and on
+    # it worries when it lasts, not on and on
+    for loss in (2.77, 2.0, 2.77, 2.78, 2.77, 2.0, 2.77, 2.77):
         run.log, run.epoch_seconds = [[loss, 0.9, *[math.nan] * 7]], 1.0
         end_epoch(run, DATA)
         said.append(capsys.readouterr().err)

@@ -1,4 +1,6 @@
-"""The command line: train, compare, reproduce, evaluate, plot, export, download, bench. Its flags are in flags.py."""
+"""The command line: train, compare, reproduce, evaluate, plot, export, download, bench. Its flags
+are in flags.py.
+"""
 import argparse
 import contextlib
 import json
@@ -43,11 +45,14 @@ def default_folder(config: Config) -> Path:
 def given_knobs(options: argparse.Namespace) -> dict:
     """The options that were given, by a preset or, over it, as flags."""
     preset = TRAIN_PRESETS[options.preset].options if getattr(options, "preset", None) else {}
-    return {**preset, **{name: getattr(options, name) for name in ("method", *all_options()) if name in options}}
+    return {**preset, **{name: getattr(options, name) for name in ("method", *all_options()) if name
+                         in options}}
 
 
 def begun(folder: Path) -> bool:
-    """Whether a run in this folder got past its first step, so that it would be a pity to write over it."""
+    """Whether a run in this folder got past its first step, so that it would be a pity to write
+    over it.
+    """
     try:
         return checkpoint.load(folder / CHECKPOINT)[1].get("step") != 0
     except FileNotFoundError:
@@ -57,21 +62,27 @@ def begun(folder: Path) -> bool:
 
 
 def expect_free(folder: Path) -> None:
-    """Raise ValueError if the folder contains a run with at least one step, or files that no run wrote."""
+    """Raise ValueError if the folder contains a run with at least one step, or files that no run
+    wrote.
+    """
     if begun(folder):
-        raise ValueError(f"--out {folder} already contains a run; add --resume or choose another --out")
+        raise ValueError(f"--out {folder} already contains a run; add --resume or choose another "
+                         "--out")
     run_dir.expect_free(folder)
 
 
 def begin(options: argparse.Namespace, given: dict, folder: Path) -> tuple[Run, tuple]:
-    """The run that goes on, or a new one, and its data; the folder is made last: a mistake leaves none behind."""
+    """The run that goes on, or a new one, and its data; the folder is made last: a mistake leaves
+    none behind.
+    """
     if options.resume:
-        run, data = run_dir.restore(folder, given.get("threads"), given.get("data_dir"), given.get("dataset"))
+        run, data = run_dir.restore(folder, given.get("threads"), given.get("data_dir"),
+                                    given.get("dataset"))
         for name, value in given.items():
             before = run.config.to_dict().get(name, "another method")
             if name != "threads" and value != before:
-                raise ValueError(f"--{name.replace('_', '-')} {value}: the run in {folder} was begun with {before}, "
-                                 "and --resume goes on as it began")
+                raise ValueError(f"--{name.replace('_', '-')} {value}: the run in {folder} was "
+                                 f"begun with {before}, and --resume goes on as it began")
         return run, data
     config = make_config(given)
     expect_free(folder)
@@ -97,28 +108,33 @@ def run_train(options: argparse.Namespace) -> None:
 
 
 def train_and_judge(options: argparse.Namespace, folder: Path, run: Run, data: tuple) -> None:
-    """Train to the end, say how well it did, draw it; Ctrl-C says how to go on and ends as SystemExit(130)."""
+    """Train to the end, say how well it did, draw it; Ctrl-C says how to go on and ends as
+    SystemExit(130).
+    """
     config = run.config
     print(f"{config.method} on {config.dataset}: {len(data[0])} training images, epoch {run.epoch} of {config.epochs}, "
           f"{f'{distributed.size()} ranks with ' * (distributed.size() > 1)}{kernels.get_num_threads()} threads, "
           f"into {folder}", flush=True)
     queues = [len(m) for m in run.method.modules() if isinstance(m, SupportSet)]
     if getattr(config, "neighbors", True) and queues and queues[0] > len(data[0]) / 4:
-        print(f"note: a queue of {queues[0]} is more than a quarter of the {len(data[0])} training images, so a "
-              "neighbour may be the image itself (self_match_rate in metrics.csv is the share); use a smaller --queue-size")
+        print(f"note: a queue of {queues[0]} is more than a quarter of the {len(data[0])} training "
+              "images, so a neighbour may be the image itself (self_match_rate in metrics.csv is "
+              "the share); use a smaller --queue-size")
     try:
         run_dir.train_into(folder, run, data[0], detect_anomaly=options.detect_anomaly)
     except KeyboardInterrupt:
         saved = checkpoint.load(folder / CHECKPOINT)[1]["step"]
-        print(f"\nstopped; {saved} of {config.epochs * run.steps_per_epoch} steps are saved. Resume with:\n"
-              f"  {shell_words('tinynnclr', 'train', '--resume', '--out', folder)}", file=sys.stderr)
+        print(f"\nstopped; {saved} of {config.epochs * run.steps_per_epoch} steps are saved. "
+              f"Resume with:\n  {shell_words('tinynnclr', 'train', '--resume', '--out', folder)}",
+              file=sys.stderr)
         raise SystemExit(130) from None
     print(evaluate.table(evaluate.evaluate_into(folder, run, data)), flush=True)
     if not options.no_plots:
         from ..lab.plots.run_folder import draw_into  # matplotlib takes a second to import
 
         draw_into(folder, run, data)
-    print(f"in {folder}: result.json, metrics.csv" + ("" if options.no_plots else f", {', '.join(PICTURES)}"))
+    print(f"in {folder}: result.json, metrics.csv" + ("" if options.no_plots
+                                                      else f", {', '.join(PICTURES)}"))
 
 
 def run_compare(options: argparse.Namespace) -> None:
@@ -128,15 +144,16 @@ def run_compare(options: argparse.Namespace) -> None:
     if comparison.done:
         print(f"in {comparison.out}: {', '.join(OUTPUTS)}")
     if failed:
-        print(f"tinynnclr compare: {len(failed)} of {len(comparison.jobs)} runs failed, as told above: "
-              f"{'; '.join(failed)}", file=sys.stderr)
+        print(f"tinynnclr compare: {len(failed)} of {len(comparison.jobs)} runs failed, as told "
+              f"above: {'; '.join(failed)}", file=sys.stderr)
         raise SystemExit(1)
 
 
 def run_reproduce(options: argparse.Namespace) -> None:
     """Make tables, one after the other."""
     chosen, seeds = parse_tables(options.table, options.budget), parse_seeds(options.seeds)
-    given = {name: value for name in ("data_dir", "threads", "epochs") if (value := getattr(options, name)) is not None}
+    given = {name: value for name in ("data_dir", "threads", "epochs")
+             if (value := getattr(options, name)) is not None}
     for one in chosen:
         try:
             for path in reproduce(one, options.budget, seeds, given, options.out):
@@ -147,17 +164,21 @@ def run_reproduce(options: argparse.Namespace) -> None:
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
-    """Judge the last checkpoint: write result.json anew, or the files of the protocols that are named."""
+    """Judge the last checkpoint: write result.json anew, or the files of the protocols that are
+    named.
+    """
     names = parse_protocols(options.protocol) if options.protocol is not None else []
     to = parse_others(options.to) if options.to is not None else None
     if to and not {"transfer", "fewshot"} & set(names):
-        raise ValueError(f"--to {options.to}: it is for --protocol transfer and fewshot; add one of them")
+        raise ValueError(f"--to {options.to}: it is for --protocol transfer and fewshot; add one "
+                         "of them")
     with sole_owner(options.dir) if options.dir.is_dir() else contextlib.nullcontext():
         run, data = run_dir.restore(options.dir, options.threads, options.data_dir, options.dataset)
         if not names:
             print(evaluate.table(evaluate.evaluate_into(options.dir, run, data)))
         for name in names:
-            finding = evaluate_into(options.dir, name, EvalContext(run.config, run.method.encoder, data, to))
+            finding = evaluate_into(options.dir, name, EvalContext(run.config, run.method.encoder,
+                                                                   data, to))
             print(f"{table(finding.rows)}\n{finding.rules}\n"
                   f"in {options.dir}: {name}.json, {name}.md, {name}.png", flush=True)
 
@@ -218,39 +239,47 @@ class Announce(event.Listener):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command. A user's mistake ends as one line on standard error and exit status 2, never a traceback."""
+    """Run one command. A user's mistake ends as one line on standard error and exit status 2, never
+    a traceback.
+    """
     escape_unprintable()  # a path may contain any character, and bytes that are not text
     try:
         distributed.start()
     except ValueError as error:
         build_parser().error(str(error))
     with distributed.all_or_none():
-        run_command(build_parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments))
+        run_command(build_parser(sys.argv[1:] if arguments is None
+                                 else arguments).parse_args(arguments))
 
 
 def run_command(options: argparse.Namespace) -> None:
     """The command that was asked for, and its errors in a line."""
-    command = {"train": run_train, "compare": run_compare, "reproduce": run_reproduce, "evaluate": run_evaluate,
-               "plot": run_plot, "export": run_export, "download": run_download, "bench": run_bench}
+    command = {"train": run_train, "compare": run_compare, "reproduce": run_reproduce,
+               "evaluate": run_evaluate, "plot": run_plot, "export": run_export,
+               "download": run_download, "bench": run_bench}
     try:
         if distributed.size() > 1 and options.command not in SHARED:
-            raise ValueError(f"mpiexec started {distributed.size()} ranks, which only {' and '.join(SHARED)} "
-                             "share: run this command without mpiexec")
+            raise ValueError(f"mpiexec started {distributed.size()} ranks, which only "
+                             f"{' and '.join(SHARED)} share: run this command without mpiexec")
         kernels.set_num_threads(distributed.threads_each(kernels.get_num_threads()))
-        with event.install_listener("numba:compile", Announce()), np.errstate(all="ignore"):  # `train` finds NaN
+        # `train` finds NaN
+        with event.install_listener("numba:compile", Announce()), np.errstate(all="ignore"):
             command[options.command](options)
     except BrokenPipeError:
         raise  # the reader has closed the pipe; `__main__` ends the command
-    except (ValueError, OSError, FloatingPointError, OverflowError, DownloadError, MemoryError) as error:
+    except (ValueError, OSError, FloatingPointError, OverflowError, DownloadError,
+            MemoryError) as error:
         message = str(error)
         if isinstance(error, OSError) and error.strerror:
             message = f"{error.strerror}: {error.filename or 'standard output, or a removed working directory'}"
-        if isinstance(error, MemoryError) or "too big" in message:  # NumPy's words for more than 2**63 bytes
-            message = (f"not enough memory{message and f' ({message})'}; choose smaller sizes: --width, --dim, "
-                       "--queue-size, --batch-size")
+        # NumPy's words for more than 2**63 bytes
+        if isinstance(error, MemoryError) or "too big" in message:
+            message = (f"not enough memory{message and f' ({message})'}; choose smaller sizes: "
+                       "--width, --dim, --queue-size, --batch-size")
         message = message.replace("set_num_threads: expected", "--threads: expected")
         message = flag_names(message) if options.command in ("train", "reproduce") else message
-        print(f"tinynnclr {options.command}: {one_line(message) or type(error).__name__}", file=sys.stderr)
+        print(f"tinynnclr {options.command}: {one_line(message) or type(error).__name__}",
+              file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)

@@ -1,14 +1,18 @@
-"""The ten digits, drawn as pen strokes with random pose, weight, colours and noise: small, free, from one seed."""
+"""The ten digits, drawn as pen strokes with random pose, weight, colours and noise: small, free,
+from one seed.
+"""
 import numpy as np
 
 from ..kernels.engine.checks import plain_numbers
 from .dataset import Dataset
 
 CLASS_NAMES = tuple("0123456789")
-BLOCK = 100  # pictures are drawn in whole blocks, so that picture i never depends on how many follow
+# pictures are drawn in whole blocks, so that picture i never depends on how many follow
+BLOCK = 100
 TURN, SHEAR, STRAY = 0.3, 0.25, 0.1  # radians, share, half frames: at most, to either side
 SCALE, WEIGHT = (0.6, 0.95), (0.06, 0.16)  # of the frame; half a stroke's width, in half frames
-CONTRAST, NOISE = (0.35, 0.65), (0.0, 0.12)  # of ink and ground in each channel; standard deviation of a pixel
+# of ink and ground in each channel; standard deviation of a pixel
+CONTRAST, NOISE = (0.35, 0.65), (0.0, 0.12)
 
 
 def _arc(x, y, wide, high, start, stop):
@@ -34,7 +38,8 @@ _STROKES = (  # of each digit: one or two lines through points (x, y) of the uni
 
 @plain_numbers
 def make(n: int, seed: int = 0, *, split: str = "train", size: int = 32) -> Dataset:
-    """n pictures (n, size, size, 3), every ten of them the ten digits; the first n of a longer run are the same.
+    """n pictures (n, size, size, 3), every ten of them the ten digits; the first n of a longer run
+    are the same.
 
     Raises ValueError for n < 0, seed < 0, size < 8 or an unknown split.
     """
@@ -59,23 +64,31 @@ def load(train_size: int, test_size: int, seed: int = 0) -> tuple[Dataset, Datas
 
 def _segments():
     """(10, s, 2, 2): the end points of every digit's segments; short digits repeat their last."""
-    pieces = [[pair for stroke in strokes for pair in zip(stroke, stroke[1:], strict=False)] for strokes in _STROKES]
+    pieces = [[pair for stroke in strokes for pair in zip(stroke, stroke[1:], strict=False)]
+              for strokes in _STROKES]
     longest = max(map(len, pieces))
-    return np.array([p + p[-1:] * (longest - len(p)) for p in pieces]) * 2 - 1  # in half frames from the middle
+    # in half frames from the middle
+    return np.array([p + p[-1:] * (longest - len(p)) for p in pieces]) * 2 - 1
 
 
 def _draw(rng, digits, size):
-    """uint8 (m, size, size, 3): ink where a pixel is nearer to a stroke than half its width, with a soft edge."""
+    """uint8 (m, size, size, 3): ink where a pixel is nearer to a stroke than half its width, with a
+    soft edge.
+    """
     m = len(digits)
     angle, shear = rng.uniform(-TURN, TURN, m), rng.uniform(-SHEAR, SHEAR, m)
     cos, sin = np.cos(angle), np.sin(angle)
-    pose = np.stack([np.stack([cos, shear * cos - sin], 1), np.stack([sin, shear * sin + cos], 1)], 1)  # turn @ shear
+    # turn @ shear
+    pose = np.stack([np.stack([cos, shear * cos - sin], 1), np.stack([sin, shear * sin + cos], 1)],
+                    1)
     pose *= rng.uniform(*SCALE, (m, 1, 1))
-    ends = np.einsum("mij,msej->msei", pose, _segments()[digits]) + rng.uniform(-STRAY, STRAY, (m, 1, 1, 2))
+    ends = np.einsum("mij,msej->msei", pose, _segments()[digits]) + rng.uniform(-STRAY, STRAY,
+                                                                                (m, 1, 1, 2))
     centres = (np.arange(size) + 0.5) * 2 / size - 1
     grid = np.stack(np.meshgrid(centres, centres), -1).astype(np.float32)  # (size, size, 2): x, y
     distance = np.full((m, size, size), np.inf, np.float32)
-    for a, b in ends.transpose(1, 2, 0, 3).astype(np.float32):  # a segment of every picture: (m, 2), (m, 2)
+    # a segment of every picture: (m, 2), (m, 2)
+    for a, b in ends.transpose(1, 2, 0, 3).astype(np.float32):
         along = (b - a)[:, None, None]
         offset = grid - a[:, None, None]
         share = (offset * along).sum(-1) / np.maximum((along * along).sum(-1), np.float32(1e-9))
@@ -83,6 +96,7 @@ def _draw(rng, digits, size):
         np.minimum(distance, np.sqrt((gap * gap).sum(-1)), out=distance)
     ink = ((rng.uniform(*WEIGHT, (m, 1, 1)) - distance) * (size / 2) + 0.5).clip(0, 1)[..., None]
     ground = rng.uniform(0, 1, (m, 1, 1, 3))
-    pen = (ground + rng.uniform(*CONTRAST, (m, 1, 1, 3))) % 1  # at least 0.35 away, whichever side of 1 it ends
+    # at least 0.35 away, whichever side of 1 it ends
+    pen = (ground + rng.uniform(*CONTRAST, (m, 1, 1, 3))) % 1
     noise = rng.uniform(*NOISE, (m, 1, 1, 1)) * rng.standard_normal((m, size, size, 3))
     return np.rint((ground + ink * (pen - ground) + noise).clip(0, 1) * 255).astype(np.uint8)

@@ -1,4 +1,6 @@
-"""Fashion-MNIST from its IDX files: a big-endian header (magic number, then one size per axis), then raw bytes."""
+"""Fashion-MNIST from its IDX files: a big-endian header (magic number, then one size per axis),
+then raw bytes.
+"""
 import gzip
 import math
 import struct
@@ -10,21 +12,24 @@ import numpy as np
 from ..storage.messages import shell_words
 from .dataset import Dataset
 
-FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
-CLASS_NAMES = (
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where `apt install dataset-fashion-mnist` puts them
+FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind
+              in ("images-idx3", "labels-idx1"))
+CLASS_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
+               "Bag", "Ankle boot",)
+# where `apt install dataset-fashion-mnist` puts them
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 MAX_COUNT = 60_000
 BORDER = 2  # 28 -> 32
 
 
 def load_fashion_mnist(data_dir: str | Path) -> tuple[Dataset, Dataset]:
-    """(train, test) of 60,000 and 10,000 images (n, 32, 32, 3), 10 classes; reads data_dir/fashion-mnist or data_dir.
+    """(train, test) of 60,000 and 10,000 images (n, 32, 32, 3), 10 classes; reads
+    data_dir/fashion-mnist or data_dir.
 
-    The 28 x 28 gray images get a black border of 2 and three equal channels: every encoder and kernel here is built
-    for 32 x 32 colour, a side that halves evenly five times, and black continues the background of these photographs.
-    Raises FileNotFoundError where files are missing and ValueError where one is damaged. Source: Xiao et al. 2017.
+    The 28 x 28 gray images get a black border of 2 and three equal channels: every encoder and
+    kernel here is built for 32 x 32 colour, a side that halves evenly five times, and black
+    continues the background of these photographs. Raises FileNotFoundError where files are missing
+    and ValueError where one is damaged. Source: Xiao et al. 2017.
     """
     paths = _find(Path(data_dir))
     return _split(*paths[:2]), _split(*paths[2:])
@@ -34,7 +39,8 @@ def _find(data_dir):
     """The four paths, gzipped or not, all from the first folder that holds them all."""
     places = (data_dir / "fashion-mnist", data_dir, DEBIAN)
     for folder in places:
-        paths = [next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None) for name in FILES]
+        paths = [next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
+                 for name in FILES]
         if all(paths):
             return paths
     looked = ", ".join(map(str, places))
@@ -48,9 +54,11 @@ def _split(image_path, label_path):
     gray = _read_idx(image_path, (28, 28))
     labels = _read_idx(label_path, ())
     if len(gray) != len(labels):
-        raise ValueError(f"{label_path}: expected {len(gray)} labels, as many as images, got {len(labels)}")
+        raise ValueError(f"{label_path}: expected {len(gray)} labels, as many as images, got "
+                         f"{len(labels)}")
     if labels.max() >= len(CLASS_NAMES):
-        raise ValueError(f"{label_path}: expected labels from 0 to 9, got {labels.max()} at {labels.argmax()}")
+        raise ValueError(f"{label_path}: expected labels from 0 to 9, got {labels.max()} at "
+                         f"{labels.argmax()}")
     padded = np.pad(gray, ((0, 0), (BORDER, BORDER), (BORDER, BORDER)))  # (n, 32, 32)
     return Dataset(np.repeat(padded[..., None], 3, axis=-1), labels.astype(np.int64), CLASS_NAMES)
 
@@ -62,7 +70,8 @@ def _read_idx(path, item_shape):
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
             header = file.read(4 + 4 * axes)
             if len(header) < 4 + 4 * axes:
-                raise ValueError(f"{path}: expected a header of {4 + 4 * axes} bytes, got {len(header)}")
+                raise ValueError(f"{path}: expected a header of {4 + 4 * axes} bytes, got "
+                                 f"{len(header)}")
             magic, count, *shape = struct.unpack(f">{1 + axes}I", header)
             if magic != 0x0800 + axes:
                 raise ValueError(f"{path}: expected the magic number {0x0800 + axes}, got {magic}")

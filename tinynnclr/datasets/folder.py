@@ -1,4 +1,6 @@
-"""Your own pictures: one sub-folder per class, every image cropped to its central square and resized."""
+"""Your own pictures: one sub-folder per class, every image cropped to its central square and
+resized.
+"""
 import os
 import sys
 import warnings
@@ -16,18 +18,22 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", "
 # Pillow opens no other format: it would start another program for PostScript, for example.
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 EIGHT_BIT = {"1", "L", "La", "LA", "P", "PA", "RGB", "RGBa", "RGBA", "CMYK", "YCbCr"}
-CONVERTIBLE = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".jfif", ".psd", ".tga", ".ico", ".svg", ".nef"}
+CONVERTIBLE = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".jfif", ".psd", ".tga", ".ico", ".svg",
+               ".nef"}
 CONVERT = "; convert such images to .png or .jpg"
 
 
 @plain_numbers
-def load_folder(path: str | Path, size: int = 32, test_fraction: float = 0.2, seed: int = 0) -> tuple[Dataset, Dataset]:
-    """(train, test) of images (n, size, size, 3) from PATH/CLASS/IMAGE, classes sorted by name, order shuffled.
+def load_folder(path: str | Path, size: int = 32, test_fraction: float = 0.2,
+                seed: int = 0) -> tuple[Dataset, Dataset]:
+    """(train, test) of images (n, size, size, 3) from PATH/CLASS/IMAGE, classes sorted by name,
+    order shuffled.
 
-    If PATH contains train/ and test/ (or val/), these are the splits; otherwise test_fraction of each class is drawn
-    for the test set by seed. Other files, hidden files and deeper folders are skipped; one line on stderr counts them.
-    Only the first frame of an image is read. Raises FileNotFoundError or NotADirectoryError for the path, ValueError
-    for an empty class, an image that cannot be decoded, pixel values without a fixed range, or a bad argument.
+    If PATH contains train/ and test/ (or val/), these are the splits; otherwise test_fraction of
+    each class is drawn for the test set by seed. Other files, hidden files and deeper folders are
+    skipped; one line on stderr counts them. Only the first frame of an image is read. Raises
+    FileNotFoundError or NotADirectoryError for the path, ValueError for an empty class, an image
+    that cannot be decoded, pixel values without a fixed range, or a bad argument.
     """
     if size < 1:
         raise ValueError(f"size: expected at least 1, got {size}")
@@ -43,7 +49,8 @@ def load_folder(path: str | Path, size: int = 32, test_fraction: float = 0.2, se
         train, test = _list_images(path / "train", skipped), _list_images(test_path, skipped)
         strangers = sorted(test.keys() - train.keys())
         if strangers:
-            raise ValueError(f"{test_path / strangers[0]}: expected a class that {path / 'train'} has too")
+            raise ValueError(f"{test_path / strangers[0]}: expected a class that {path / 'train'} "
+                             "has too")
         beside = [entry for entry in path.iterdir() if entry not in (path / "train", test_path)]
         skipped[f"beside train and {test_path.name}"] += sum(_count(entry) for entry in beside)
     else:
@@ -55,15 +62,19 @@ def load_folder(path: str | Path, size: int = 32, test_fraction: float = 0.2, se
 
 
 def _list_images(path, skipped):
-    """{class name: its image paths}, both sorted by name; counts the skipped files by reason in `skipped`."""
+    """{class name: its image paths}, both sorted by name; counts the skipped files by reason in
+    `skipped`.
+    """
     classes, entries = {}, _sorted(path)
     for entry in entries:
         if entry.is_dir() and not entry.name.startswith("."):
-            name = os.fsencode(entry.name).decode(errors="backslashreplace")  # its bytes may not be text
+            # its bytes may not be text
+            name = os.fsencode(entry.name).decode(errors="backslashreplace")
             classes[name], left_out = _list_class(entry)
             if not classes[name]:
                 found = f"; skipped {_summary(left_out)}" if left_out else ""
-                raise ValueError(f"{entry}: expected images ({', '.join(sorted(SUFFIXES))}), got none{found}")
+                raise ValueError(f"{entry}: expected images ({', '.join(sorted(SUFFIXES))}), got "
+                                 f"none{found}")
             skipped += left_out
     if not classes:
         raise ValueError(f"{path}: expected one sub-folder of images per class, got no sub-folder")
@@ -90,11 +101,13 @@ def _list_class(folder):
 
 def _count(entry):
     """The number of files below a folder, without following links to folders; 1 for a file."""
-    return sum(len(files) for _, _, files in os.walk(entry)) if entry.is_dir() and not entry.is_symlink() else 1
+    return sum(len(files) for _, _,
+               files in os.walk(entry)) if entry.is_dir() and not entry.is_symlink() else 1
 
 
 def _summary(skipped):
-    """"3 files: 2 .heic, 1 in deeper folders", the most frequent first, and how to convert images."""
+    """"3 files: 2 .heic, 1 in deeper folders", the most frequent first, and how to convert images.
+    """
     total, counts = skipped.total(), (+skipped).most_common()
     parts = [f"{n} {reason or 'without a suffix'}" for reason, n in counts[:5]]
     if counts[5:]:
@@ -109,11 +122,14 @@ def _sorted(path):
 
 
 def _draw_test(classes, path, test_fraction, rng):
-    """Split every class by itself, so that train and test have the same mixture; each gets at least one image."""
+    """Split every class by itself, so that train and test have the same mixture; each gets at least
+    one image.
+    """
     train, test = {}, {}
     for name, images in classes.items():
         if len(images) < 2:
-            raise ValueError(f"{path / name}: expected at least 2 images, one to train and one to test, got 1")
+            raise ValueError(f"{path / name}: expected at least 2 images, one to train and one to "
+                             "test, got 1")
         n_test = min(max(round(test_fraction * len(images)), 1), len(images) - 1)
         shuffled = [images[i] for i in rng.permutation(len(images))]
         test[name], train[name] = shuffled[:n_test], shuffled[n_test:]
@@ -125,20 +141,24 @@ def _load(classes, names, size, rng):
     pairs = [pairs[i] for i in rng.permutation(len(pairs))]
     images = np.empty((len(pairs), size, size, 3), np.uint8)
     quiet = None if len(pairs) > 500 else True  # None: a bar only where stderr is a terminal
-    for image, (file, _) in zip(images, tqdm(pairs, desc="reading images", unit="image", disable=quiet), strict=True):
+    for image, (file, _) in zip(images, tqdm(pairs, desc="reading images", unit="image",
+                                             disable=quiet), strict=True):
         image[:] = _decode(file, size)
     return Dataset(images, np.array([label for _, label in pairs], np.int64), names)
 
 
 def _decode(file, size):
-    """One image file -> (size, size, 3) uint8: upright, on white, its central square, resized with antialiasing."""
+    """One image file -> (size, size, 3) uint8: upright, on white, its central square, resized with
+    antialiasing.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a camera's broken EXIF, say
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as image:
                 image = _upright(image)
-        on_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        on_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"),
+                                         image).convert("RGB")
         return np.asarray(ImageOps.fit(on_white, (size, size), Image.Resampling.BICUBIC))
     except Exception as error:  # damaged files make Pillow raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -150,18 +170,24 @@ def _decode(file, size):
 
 
 def _upright(image):
-    """An opened image -> RGBA, rotated as its EXIF tag says. Raises ValueError for values without a fixed range."""
+    """An opened image -> RGBA, rotated as its EXIF tag says. Raises ValueError for values without a
+    fixed range.
+    """
     mode, key = image.mode, image.info.get("transparency")
-    tags = getattr(image, "tag_v2", {})  # of TIFF: 258 is bits per sample, 262 is 0 if 0 is white, 339 is 2 if signed
+    # of TIFF: 258 is bits per sample, 262 is 0 if 0 is white, 339 is 2 if signed
+    tags = getattr(image, "tag_v2", {})
     bits, white, signed = tags.get(258, (16,))[0], tags.get(262), 2 in tags.get(339, ())
     layout = str(image.tile[0][3]) if image.tile else ""  # how the file stores the pixels
     known = mode in EIGHT_BIT or mode.startswith("I;16") or mode == "I" and image.format == "PPM"
     if signed or not known:
-        raise ValueError(f"the values of mode {mode}{', signed,' if signed else ''} have no fixed range; convert it to "
-                         "8-bit gray or RGB, or to 16-bit gray with values from 0 to 65535")
+        raise ValueError(f"the values of mode {mode}{', signed,' if signed else ''} have no fixed "
+                         "range; convert it to 8-bit gray or RGB, or to 16-bit gray with values "
+                         "from 0 to 65535")
     if key is not None and "RGB;16" in layout:
-        raise ValueError(f"mode {mode} with 16 bits and a transparent colour cannot be read; convert it to 8-bit RGBA")
-    if mode == "L" and key is not None:  # with 2 or 4 bits, Pillow scales the gray levels, but not the transparent one
+        raise ValueError(f"mode {mode} with 16 bits and a transparent colour cannot be read; "
+                         "convert it to 8-bit RGBA")
+    # with 2 or 4 bits, Pillow scales the gray levels, but not the transparent one
+    if mode == "L" and key is not None:
         image.info["transparency"] = key * {"L;2": 85, "L;4": 17}.get(layout, 1)
     image = ImageOps.exif_transpose(image)
     if not mode.startswith("I"):

@@ -1,7 +1,9 @@
-"""What a random view is: the options of the augmentation, the draws they stand for, and two views of a batch.
+"""What a random view is: the options of the augmentation, the draws they stand for, and two views
+of a batch.
 
-The pixels are the business of kernels/augment.py. Here all draws of a batch are made at once, from a Generator that is
-passed in; each is made whether it is used or not, so turning one option leaves the draws of the others as they were.
+The pixels are the business of kernels/augment.py. Here all draws of a batch are made at once, from
+a Generator that is passed in; each is made whether it is used or not, so turning one option leaves
+the draws of the others as they were.
 """
 from dataclasses import dataclass, fields
 from typing import Any
@@ -18,22 +20,28 @@ _TRIES = 10  # as torchvision: so many boxes are drawn before the crop in the mi
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The options of one random view; the defaults are SimCLR's for CIFAR but for the smallest crop, 0.2 and not 0.08.
+    """The options of one random view; the defaults are SimCLR's for CIFAR but for the smallest
+    crop, 0.2 and not 0.08.
 
-    Jitter factors are uniform in [max(0, 1 - s), 1 + s], the hue shift in [-s, s], s being the strength.
+    Jitter factors are uniform in [max(0, 1 - s), 1 + s], the hue shift in [-s, s], s being the
+    strength.
     """
 
-    crop_area: tuple[float, float] = (0.2, 1.0)      # area of the crop as a share of the image; (1, 1): all of it
+    # area of the crop as a share of the image; (1, 1): all of it
+    crop_area: tuple[float, float] = (0.2, 1.0)
     crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)  # width / height of the crop, log-uniform
     flip: float = 0.5                                # probability of mirroring left and right
-    jitter: float = 0.8                              # probability of the four colour jitters, in a random order
+    # probability of the four colour jitters, in a random order
+    jitter: float = 0.8
     brightness: float = 0.4                          # strength: how far from 1 the factor may be
     contrast: float = 0.4                            # strength
     saturation: float = 0.4                          # strength
-    hue: float = 0.1                                 # strength, in turns of the colour circle, at most 0.5
+    # strength, in turns of the colour circle, at most 0.5
+    hue: float = 0.1
     gray: float = 0.2                                # probability of dropping the colour
     blur: float = 0.0                                # probability of a Gaussian blur
-    blur_sigma: tuple[float, float] = (0.1, 2.0)     # its standard deviation in pixels of the view, uniform
+    # its standard deviation in pixels of the view, uniform
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
     solarize: float = 0.0                            # probability of inverting the bright pixels
     solarize_threshold: float = 0.5                  # from this value on, in [0, 1]
 
@@ -43,15 +51,18 @@ class Augmentation:
             pair = isinstance(field.default, tuple)
             numbers = value if pair and isinstance(value, (tuple, list)) else (value,)
             if len(numbers) != 1 + pair or not all(_is_number(v) for v in numbers):
-                raise ValueError(f"{field.name}: expected {'a pair of numbers' if pair else 'a number'}, got {value!r}")
+                raise ValueError(f"{field.name}: expected "
+                                 f"{'a pair of numbers' if pair else 'a number'}, got {value!r}")
             if pair:
-                object.__setattr__(self, field.name, tuple(value))  # a list, as JSON has it, becomes a tuple
+                # a list, as JSON has it, becomes a tuple
+                object.__setattr__(self, field.name, tuple(value))
         for name in (*_PROBABILITIES, "solarize_threshold"):
             self._expect(name, 0 <= getattr(self, name) <= 1, "within [0, 1]")
         for name in ("brightness", "contrast", "saturation"):
             self._expect(name, 0 <= getattr(self, name) <= 100, "within [0, 100]")
         self._expect("hue", 0 <= self.hue <= 0.5, "within [0, 0.5]")
-        self._expect("crop_area", 1e-4 <= self.crop_area[0] <= self.crop_area[1] <= 1, "0.0001 <= low <= high <= 1")
+        self._expect("crop_area", 1e-4 <= self.crop_area[0] <= self.crop_area[1] <= 1,
+                     "0.0001 <= low <= high <= 1")
         self._expect("crop_aspect", 0.01 <= self.crop_aspect[0] <= self.crop_aspect[1] <= 100,
                      "0.01 <= low <= high <= 100")
         self._expect("blur_sigma", 1e-3 <= self.blur_sigma[0] <= self.blur_sigma[1] <= 1000,
@@ -83,10 +94,12 @@ PRESETS = {
 
 
 @plain_numbers
-def draw_params(augmentation: Augmentation, n: int, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+def draw_params(augmentation: Augmentation, n: int, height: int, width: int,
+                rng: np.random.Generator) -> np.ndarray:
     """(n, 13) float32 rows for kernels.augment, one random view each of images height x width.
 
-    torchvision's draws, but for the box: it stays real-valued here instead of being rounded to whole pixels.
+    torchvision's draws, but for the box: it stays real-valued here instead of being rounded to
+    whole pixels.
     """
     a, params = augmentation, identity_params(n, height, width)
     params[:, :4] = _crop_boxes(a, n, height, width, rng)
@@ -106,7 +119,9 @@ def draw_params(augmentation: Augmentation, n: int, height: int, width: int, rng
 
 
 def _crop_boxes(a, n, height, width, rng):
-    """(n, 4) boxes y, x, h, w: of ten draws of area and aspect the first that fits, else the widest in the middle."""
+    """(n, 4) boxes y, x, h, w: of ten draws of area and aspect the first that fits, else the widest
+    in the middle.
+    """
     area = height * width * rng.uniform(*a.crop_area, (n, _TRIES))
     aspect = np.exp(rng.uniform(*np.log(a.crop_aspect), (n, _TRIES)))
     place = rng.random((n, 2))
@@ -125,18 +140,21 @@ def _crop_boxes(a, n, height, width, rng):
 
 @plain_numbers
 def two_views(images: np.ndarray, indices: np.ndarray,
-              augmentations: Augmentation | tuple[Augmentation, Augmentation], rng: np.random.Generator,
-              size: int | None = None, rows: slice = slice(None), *,
+              augmentations: Augmentation | tuple[Augmentation, Augmentation],
+              rng: np.random.Generator, size: int | None = None, rows: slice = slice(None), *,
               parallel: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """x1, x2: two independent views, each (b, size, size, 3) float32 in [0, 1], of images[indices].
 
-    images (n, h, w, 3) uint8; one Augmentation serves both views, a pair gives each its own; size None means h.
-    Of the batch only `rows` are made, with the draws that they have in the whole.
-    parallel=False keeps to the calling thread and frees the GIL. Raises ValueError as kernels.augment does.
+    images (n, h, w, 3) uint8; one Augmentation serves both views, a pair gives each its own; size
+    None means h. Of the batch only `rows` are made, with the draws that they have in the whole.
+    parallel=False keeps to the calling thread and frees the GIL. Raises ValueError as
+    kernels.augment does.
     """
     pair = (augmentations,) * 2 if isinstance(augmentations, Augmentation) else augmentations
-    if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and all(isinstance(a, Augmentation) for a in pair)):
-        raise ValueError(f"augmentations: expected an Augmentation or a pair of them, got {augmentations!r}")
+    if not (isinstance(pair, (tuple, list)) and len(pair) == 2
+            and all(isinstance(a, Augmentation) for a in pair)):
+        raise ValueError("augmentations: expected an Augmentation or a pair of them, got "
+                         f"{augmentations!r}")
     if not isinstance(rng, np.random.Generator):
         raise ValueError(f"rng: expected a numpy.random.Generator, got {type(rng).__name__}")
     for name, value, ndim in (("images", images, 4), ("indices", indices, 1)):
@@ -161,7 +179,9 @@ def augmentation_pair(name: str) -> Views:
 
 
 def views_example(data: Dataset, augmentations: Views, count: int, columns: int) -> np.ndarray:
-    """(count, columns, h, w, 3) random views of the first images, for a picture; always the same."""
+    """(count, columns, h, w, 3) random views of the first images, for a picture; always the same.
+    """
     rng = np.random.default_rng(0)
-    views = [two_views(data.images, np.arange(count), augmentations, rng) for _ in range(columns // 2)]
+    views = [two_views(data.images, np.arange(count), augmentations, rng) for _
+             in range(columns // 2)]
     return np.stack([v for pair in views for v in pair], axis=1)

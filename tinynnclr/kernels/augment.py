@@ -1,8 +1,10 @@
-"""Views of images: crop, flip, colour jitter, gray, blur and solarise, all while one image sits in the first cache.
+"""Views of images: crop, flip, colour jitter, gray, blur and solarise, all while one image sits in
+the first cache.
 
-The random draws happen elsewhere (datasets/views.py): a row of `params` says exactly what to do to one image, so this
-is a pure function. An image is cut and stretched onto three planes (red, green, blue), then every step sweeps over the
-planes with SIMD, for which no loop over pixels holds a branch.
+The random draws happen elsewhere (datasets/views.py): a row of `params` says exactly what to do to
+one image, so this is a pure function. An image is cut and stretched onto three planes (red, green,
+blue), then every step sweeps over the planes with SIMD, for which no loop over pixels holds a
+branch.
 """
 import colorsys
 import itertools
@@ -23,9 +25,12 @@ COLUMNS = ("crop_y", "crop_x", "crop_h", "crop_w",  # pixels, real numbers: the 
            "solarize")                              # pixels >= this are inverted; 2 reaches none
 (CROP_Y, CROP_X, CROP_H, CROP_W, FLIP, ORDER, BRIGHTNESS, CONTRAST, SATURATION, HUE, GRAY, SIGMA,
  SOLARIZE) = range(len(COLUMNS))
-ORDERS = np.array([(*four, GRAY) for four in itertools.permutations(range(BRIGHTNESS, GRAY))], np.int64)  # (24, 5)
+# (24, 5)
+ORDERS = np.array([(*four, GRAY) for four in itertools.permutations(range(BRIGHTNESS, GRAY))],
+                  np.int64)
 
-# float32 by name: a bare 1 or 0.5 beside a float32 would make Numba compute the whole loop in float64.
+# float32 by name: a bare 1 or 0.5 beside a float32 would make Numba compute the whole loop in
+# float64.
 ZERO, TINY, ONE, TWO, FOUR, SIX, WHITE = (np.float32(v) for v in (0, 1e-20, 1, 2, 4, 6, 255))
 LUMA_R, LUMA_G, LUMA_B = (np.float32(v) for v in (0.299, 0.587, 0.114))  # ITU-R BT.601
 _piece = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -33,7 +38,9 @@ _piece = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=Tru
 
 @plain_numbers
 def identity_params(n: int, height: int, width: int) -> np.ndarray:
-    """(n, 13) float32 rows that change nothing: at size = height = width the view is exactly images / 255."""
+    """(n, 13) float32 rows that change nothing: at size = height = width the view is exactly images
+    / 255.
+    """
     params = np.zeros((n, len(COLUMNS)), np.float32)
     params[:, [CROP_H, CROP_W]] = height, width
     params[:, [BRIGHTNESS, CONTRAST, SATURATION]] = 1
@@ -44,17 +51,20 @@ def identity_params(n: int, height: int, width: int) -> np.ndarray:
 @plain_numbers
 def augment(images: np.ndarray, indices: np.ndarray, params: np.ndarray, size: int, *,
             parallel: bool = True) -> np.ndarray:
-    """Views (b, size, size, 3) float32 in [0, 1] of images[indices]: row i is made as params[i] says.
+    """Views (b, size, size, 3) float32 in [0, 1] of images[indices]: row i is made as params[i]
+    says.
 
-    images (n, h, w, 3) uint8, indices (b,) integers in [0, n), params (b, 13) float32 with the columns COLUMNS, which
-    are also the order of the steps. Same bytes for any number of threads; parallel=False works on the calling thread
-    alone and without the GIL. Bilinear without antialiasing: a view smaller than its crop may alias. Jitter as in
-    torchvision (clipped after each step). Raises ValueError, one line, for a wrong shape, dtype or range.
+    images (n, h, w, 3) uint8, indices (b,) integers in [0, n), params (b, 13) float32 with the
+    columns COLUMNS, which are also the order of the steps. Same bytes for any number of threads;
+    parallel=False works on the calling thread alone and without the GIL. Bilinear without
+    antialiasing: a view smaller than its crop may alias. Jitter as in torchvision (clipped after
+    each step). Raises ValueError, one line, for a wrong shape, dtype or range.
     """
     indices, params, size = _checked(images, indices, params, size)
     n, h, w, _ = images.shape
     rows = images.reshape(n, h, 3 * w)
-    rows.flags.writeable = False  # of this view only: read-only and writable images then share one compiled kernel
+    # of this view only: read-only and writable images then share one compiled kernel
+    rows.flags.writeable = False
     out = np.empty((len(indices), size, size, 3), np.float32)
     if parallel:
         share_out(_augment, len(out), rows, indices, params, out)
@@ -63,7 +73,8 @@ def augment(images: np.ndarray, indices: np.ndarray, params: np.ndarray, size: i
     return out
 
 
-def augment_naive(images: np.ndarray, indices: np.ndarray, params: np.ndarray, size: int) -> np.ndarray:
+def augment_naive(images: np.ndarray, indices: np.ndarray, params: np.ndarray,
+                  size: int) -> np.ndarray:
     """What `augment` computes, the obvious way and in float64: the oracle of its tests."""
     views = np.empty((len(indices), size, size, 3))
     for i, p in enumerate(params.astype(np.float64)):
@@ -82,7 +93,8 @@ def augment_naive(images: np.ndarray, indices: np.ndarray, params: np.ndarray, s
                 view = (1 - p[op]) * view + p[op] * gray[:, :, None]
             elif op == HUE:
                 hsv = [colorsys.rgb_to_hsv(*pixel) for pixel in view.reshape(-1, 3)]
-                view = np.reshape([colorsys.hsv_to_rgb((h + p[HUE]) % 1, s, v) for h, s, v in hsv], view.shape)
+                view = np.reshape([colorsys.hsv_to_rgb((h + p[HUE]) % 1, s, v) for h, s, v in hsv],
+                                  view.shape)
             view = view.clip(0, 1)
         if p[SIGMA]:
             view = _blur_naive(_blur_naive(view, p[SIGMA]).swapaxes(0, 1), p[SIGMA]).swapaxes(0, 1)
@@ -91,7 +103,9 @@ def augment_naive(images: np.ndarray, indices: np.ndarray, params: np.ndarray, s
 
 
 def _crop_naive(image, p, size):
-    """Bilinear samples of the box at the centres of a size x size grid, clamped inside the box and the image."""
+    """Bilinear samples of the box at the centres of a size x size grid, clamped inside the box and
+    the image.
+    """
     h, w, _ = image.shape
     view = np.empty((size, size, 3))
     for y, x in itertools.product(range(size), repeat=2):
@@ -116,11 +130,16 @@ def _blur_naive(view, sigma):
 
 @jit
 def _augment(start, stop, rows, indices, params, out):
-    """Views start..stop. All room to work in is made here, once: allocating in the pieces would double compile time."""
+    """Views start..stop. All room to work in is made here, once: allocating in the pieces would
+    double compile time.
+    """
     size = out.shape[1]
-    planes = np.empty((6, size, size), np.float32)  # red, green and blue, and three more for the blur
-    lines = np.empty((3, max(size, rows.shape[2])), np.float32)  # weights and sums along one side of an image
-    taps = np.empty((4, size), np.uint32)  # the source rows above and below, and columns left and right, of a pixel
+    # red, green and blue, and three more for the blur
+    planes = np.empty((6, size, size), np.float32)
+    # weights and sums along one side of an image
+    lines = np.empty((3, max(size, rows.shape[2])), np.float32)
+    # the source rows above and below, and columns left and right, of a pixel
+    taps = np.empty((4, size), np.uint32)
     for i in range(start, stop):
         _view(rows[indices[i]], params[i], planes, lines, taps, out[i])
 
@@ -151,11 +170,15 @@ def _view(image, p, planes, lines, taps, out):
 
 @_piece
 def _crop(image, p, planes, lines, taps):
-    """Cut the box of p out of image (h, 3 w) and stretch it onto the planes: first along y, then along x."""
+    """Cut the box of p out of image (h, 3 w) and stretch it onto the planes: first along y, then
+    along x.
+    """
     size, width = taps.shape[1], image.shape[1] // 3
     for axis in range(2):
         side = width if axis else len(image)
-        start, length, last = np.float64(p[CROP_Y + axis]), np.float64(p[CROP_H + axis]), np.float64(side - 1)
+        start, length, last = np.float64(p[CROP_Y + axis]), np.float64(p[CROP_H
+                                                                         + axis]), np.float64(side
+                                                                                              - 1)
         for i in range(size):
             centre = size - i - 0.5 if axis == 1 and p[FLIP] != ZERO else i + 0.5
             inside = centre * length / size - 0.5  # float64: a position must not lose its fraction
@@ -185,7 +208,9 @@ def _clip(v):
 
 @_piece
 def _blend(planes, factor, own, same):
-    """x -> clip(factor x + own luma(pixel) + same): brightness, contrast, saturation and gray are all of this form."""
+    """x -> clip(factor x + own luma(pixel) + same): brightness, contrast, saturation and gray are
+    all of this form.
+    """
     size = planes.shape[1]
     for y in range(size):
         for x in range(size):
@@ -198,13 +223,17 @@ def _blend(planes, factor, own, same):
 
 @_piece
 def _mean_luma(planes, lines):
-    """Mean of the gray image. One sum per column: independent, so SIMD may add them, and always in the same order."""
+    """Mean of the gray image. One sum per column: independent, so SIMD may add them, and always in
+    the same order.
+    """
     size = planes.shape[1]
     for x in range(size):
         lines[0, x] = ZERO
     for y in range(size):
         for x in range(size):
-            lines[0, x] += LUMA_R * planes[0, y, x] + LUMA_G * planes[1, y, x] + LUMA_B * planes[2, y, x]
+            lines[0, x] += LUMA_R * planes[0, y, x] + LUMA_G * planes[1, y, x] + LUMA_B * planes[2,
+                                                                                                 y,
+                                                                                                 x]
     total = ZERO
     for x in range(size):
         total += lines[0, x]
@@ -213,10 +242,12 @@ def _mean_luma(planes, lines):
 
 @_piece
 def _hue(planes, shift):
-    """Turn the hue by shift sixths of a circle, 0 <= shift <= 6, keeping value V = max and chroma C = max - min.
+    """Turn the hue by shift sixths of a circle, 0 <= shift <= 6, keeping value V = max and chroma C
+    = max - min.
 
-    Red, green and blue sit at hue 0, 2 and 4 on a circle of 6. RGB -> HSV -> RGB without the table of six cases: a
-    channel is V - C clip(d - 1, 0, 1), d the distance on that circle from the hue to the channel's own place.
+    Red, green and blue sit at hue 0, 2 and 4 on a circle of 6. RGB -> HSV -> RGB without the table
+    of six cases: a channel is V - C clip(d - 1, 0, 1), d the distance on that circle from the hue
+    to the channel's own place.
     """
     size = planes.shape[1]
     for y in range(size):
@@ -247,9 +278,11 @@ def _channel(value, chroma, distance):
 
 @_piece
 def _blur(planes, lines, sigma):
-    """Gaussian blur, along y and written transposed: done twice, from planes 0-2 to 3-5 and back, it blurs both ways.
+    """Gaussian blur, along y and written transposed: done twice, from planes 0-2 to 3-5 and back,
+    it blurs both ways.
 
-    The radius is ceil(2 sigma), at most 5 % of the side (SimCLR) but at least 1; borders are clamped.
+    The radius is ceil(2 sigma), at most 5 % of the side (SimCLR) but at least 1; borders are
+    clamped.
     """
     size, radius = planes.shape[1], 1
     while radius < 2 * sigma and radius < size // 20:
@@ -273,28 +306,38 @@ def _blur(planes, lines, sigma):
 
 
 def _checked(images, indices, params, size):
-    """The arguments as the kernel wants them, or a ValueError: past this point nothing can read outside an array."""
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 \
-            or 0 in images.shape[1:] or not images.flags.c_contiguous:
-        got = f"{images.dtype} {images.shape}" if isinstance(images, np.ndarray) else type(images).__name__
-        raise ValueError(f"images: expected C-contiguous uint8 (n, h, w, 3) with h, w >= 1, got {got}")
+    """The arguments as the kernel wants them, or a ValueError: past this point nothing can read
+    outside an array.
+    """
+    if not isinstance(images,
+                      np.ndarray) or images.dtype != np.uint8 or images.ndim != 4 or images.shape[
+            3] != 3 or 0 in images.shape[1:] or not images.flags.c_contiguous:
+        got = f"{images.dtype} {images.shape}" if isinstance(images,
+                                                             np.ndarray) else type(images).__name__
+        raise ValueError("images: expected C-contiguous uint8 (n, h, w, 3) with h, w >= 1, got "
+                         f"{got}")
     n, h, w, _ = images.shape
     indices, params = as_array("augment", "indices", indices), as_array("augment", "params", params)
     if indices.ndim != 1 or not (np.issubdtype(indices.dtype, np.integer) or indices.size == 0):
         raise ValueError(f"indices: expected integers (b,), got {indices.dtype} {indices.shape}")
     if indices.size and (indices.min() < 0 or indices.max() >= n):
-        raise ValueError(f"indices: expected 0 <= index < {n}, got {indices.min()} to {indices.max()}")
+        raise ValueError(f"indices: expected 0 <= index < {n}, got {indices.min()} to "
+                         f"{indices.max()}")
     if params.shape != (len(indices), len(COLUMNS)) or params.dtype != np.float32:
-        raise ValueError(f"params: expected float32 {(len(indices), len(COLUMNS))}, got {params.dtype} {params.shape}")
+        raise ValueError(f"params: expected float32 {(len(indices), len(COLUMNS))}, got "
+                         f"{params.dtype} {params.shape}")
     low = np.array([0, 0, 1e-3, 1e-3, 0, 0, 0, 0, 0, -1, 0, 0, 0])
     high = np.array([h, w, h, w, 1, len(ORDERS) - 1, 1e6, 1e6, 1e6, 1, 1, 1e6, 1e6])
     bad = np.argwhere(~((params >= low) & (params <= high)))  # `not inside`, so NaN is bad too
     if len(bad):
         i, c = bad[0]
-        raise ValueError(f"params: expected {COLUMNS[c]} in [{low[c]:g}, {high[c]:g}], got {params[i, c]:g} in row {i}")
-    over = (params[:, [CROP_Y, CROP_X]] + params[:, [CROP_H, CROP_W]] > np.array([h, w], float) * (1 + 1e-5)).any(1)
+        raise ValueError(f"params: expected {COLUMNS[c]} in [{low[c]:g}, {high[c]:g}], got "
+                         f"{params[i, c]:g} in row {i}")
+    over = (params[:, [CROP_Y, CROP_X]] + params[:, [CROP_H, CROP_W]] > np.array([h, w], float)
+            * (1 + 1e-5)).any(1)
     if over.any():
-        raise ValueError(f"params: expected crops inside the {h} x {w} image, got (y, x, h, w) = {params[over][0, :4]}")
+        raise ValueError(f"params: expected crops inside the {h} x {w} image, got (y, x, h, w) = "
+                         f"{params[over][0, :4]}")
     if not is_whole(size, 1):
         raise ValueError(f"size: expected an integer >= 1, got {size!r}")
     return np.ascontiguousarray(indices, np.int64), np.ascontiguousarray(params), int(size)

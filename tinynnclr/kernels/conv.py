@@ -1,11 +1,13 @@
-"""Convolution and its two gradients: the matrix product of `simd.contract`, with patches read straight from the image.
+"""Convolution and its two gradients: the matrix product of `simd.contract`, with patches read
+straight from the image.
 
-Output pixel (i, j) is a patch of the padded image, kh stretches of kw*c numbers, times the weight seen as a matrix
-(kh*kw*c, f). A table says where each patch starts, so no patch is ever copied. The gradient for the weight is the
-transposed product, a sum over pixels. The gradient for the input is again a convolution, of the output's gradient with
-the weight turned around; with stride s the input pixels fall into s*s phases, each of which meets its own taps. Images
-of few channels take another way: all gradients of a patch at once, then added where the patch lies.
-Layout: images (n, h, w, c), weights (kh, kw, c, f), as in every file of this package.
+Output pixel (i, j) is a patch of the padded image, kh stretches of kw*c numbers, times the weight
+seen as a matrix (kh*kw*c, f). A table says where each patch starts, so no patch is ever copied. The
+gradient for the weight is the transposed product, a sum over pixels. The gradient for the input is
+again a convolution, of the output's gradient with the weight turned around; with stride s the input
+pixels fall into s*s phases, each of which meets its own taps. Images of few channels take another
+way: all gradients of a patch at once, then added where the patch lies. Layout: images (n, h, w, c),
+weights (kh, kw, c, f), as in every file of this package.
 """
 import numpy as np
 
@@ -17,11 +19,14 @@ from .engine.parallel import parallel
 from .engine.simd import KC, contract, copy, pack, panel_width
 
 LARGEST = 1 << 15  # stride and padding: the padded image's size must not overflow
-PARTIAL_SUMS = 8  # grad_weight adds up this many parts for any number of threads, so its bytes do not depend on it
+# grad_weight adds up this many parts for any number of threads, so its bytes do not depend on it
+PARTIAL_SUMS = 8
 
 
 def conv2d_naive(x, weight, stride=1, padding=0):
-    """y[n, i, j, f] = sum over r, s, c of x[n, i*stride + r - padding, j*stride + s - padding, c] weight[r, s, c, f]"""
+    """y[n, i, j, f] = sum over r, s, c of x[n, i*stride + r - padding, j*stride + s - padding, c]
+    weight[r, s, c, f]
+    """
     (n, h, w, c), (kh, kw, _, f) = x.shape, weight.shape
     ho, wo = (h + 2 * padding - kh) // stride + 1, (w + 2 * padding - kw) // stride + 1
     y = np.zeros((n, ho, wo, f), x.dtype)
@@ -59,28 +64,35 @@ def conv2d_grad_weight_naive(g, x, weight_shape, stride=1, padding=0):
 
 @jit
 def _pad(x, image, h, row, top, left_numbers, padded_row, scale, shift, out):
-    """Load one image, rows of `row` numbers, into the middle of a larger one whose border is zero already."""
+    """Load one image, rows of `row` numbers, into the middle of a larger one whose border is zero
+    already.
+    """
     for i in range(h):
-        load_row(x, (image * h + i) * row, row, scale, shift, out, (top + i) * padded_row + left_numbers)
+        load_row(x, (image * h + i) * row, row, scale, shift, out,
+                 (top + i) * padded_row + left_numbers)
 
 
 @jit
-def _convolve(start, stop, x, scale, shift, h, w, c, top, left, hp, wp, panels, phases, a_off, y, y_image, c_off,
-              columns):
-    """Images start to stop: pad, then one product for each phase (first row, last row, kh, kw, first panel number)."""
+def _convolve(start, stop, x, scale, shift, h, w, c, top, left, hp, wp, panels, phases, a_off, y,
+              y_image, c_off, columns):
+    """Images start to stop: pad, then one product for each phase (first row, last row, kh, kw,
+    first panel number).
+    """
     padded = np.zeros(hp * wp * c, x.dtype)
     nr = panel_width(x)
     for image in range(start, stop):
         _pad(x, image, h, w * c, top, left * c, wp * c, scale, shift, padded)
         for phase in range(len(phases)):
             first, last, kh, kw, panel = phases[phase]
-            contract(padded, 0, a_off[first:last], 1, 0, kh, wp * c, kw * c, 1, panels, panel, nr, kh * kw * c,
-                     y, image * y_image, c_off[first:last], columns, False)
+            contract(padded, 0, a_off[first:last], 1, 0, kh, wp * c, kw * c, 1, panels, panel, nr,
+                     kh * kw * c, y, image * y_image, c_off[first:last], columns, False)
 
 
 @jit
 def _scatter(start, stop, g, ho, wo, f, panels, kh, kw, c, stride, padding, hp, wp, dx, h, w):
-    """Images start to stop, of few channels: each output pixel's patch of gradients in one row, then added in place."""
+    """Images start to stop, of few channels: each output pixel's patch of gradients in one row,
+    then added in place.
+    """
     taps, row = kh * kw * c, kw * c
     patches, padded = np.empty(ho * wo * taps, g.dtype), np.empty(hp * wp * c, g.dtype)
     g_off, patch_off = np.arange(ho * wo) * f, np.arange(ho * wo) * taps
@@ -96,15 +108,18 @@ def _scatter(start, stop, g, ho, wo, f, panels, kh, kw, c, stride, padding, hp, 
                     for k in range(row):
                         target[k] += source[k]
         for i in range(h):
-            copy(dx, (image * h + i) * w * c, 1, padded, ((i + padding) * wp + padding) * c, 1, w * c)
+            copy(dx, (image * h + i) * w * c, 1, padded, ((i + padding) * wp + padding) * c, 1,
+                 w * c)
 
 
 @jit
-def _grad_weight(start, stop, parts, n, x, scale, shift, h, w, c, padding, hp, wp, stride, g, ho, wo, f, a_off, dw,
-                 c_off):
-    """Part p of dw sums over images p*n//parts to (p+1)*n//parts: a row per number of a patch, a sum over pixels.
+def _grad_weight(start, stop, parts, n, x, scale, shift, h, w, c, padding, hp, wp, stride, g, ho,
+                 wo, f, a_off, dw, c_off):
+    """Part p of dw sums over images p*n//parts to (p+1)*n//parts: a row per number of a patch, a
+    sum over pixels.
 
-    Small images are taken several at a time and large ones in stripes, so that a visit to dw sums KC to 4 KC pixels.
+    Small images are taken several at a time and large ones in stripes, so that a visit to dw sums
+    KC to 4 KC pixels.
     """
     nr, pixels, size = panel_width(x), ho * wo, hp * wp * c
     group, stripe = -(-KC // pixels), min(ho, -(-4 * KC // wo))
@@ -116,7 +131,8 @@ def _grad_weight(start, stop, parts, n, x, scale, shift, h, w, c, padding, hp, w
         for image in range(first, last, group):
             together = min(group, last - image)
             for i in range(together):
-                _pad(x, image + i, h, w * c, padding, padding * c, wp * c, scale, shift, padded[i * size:])
+                _pad(x, image + i, h, w * c, padding, padding * c, wp * c, scale, shift,
+                     padded[i * size:])
             for row in range(0, ho, stripe):
                 rows = min(stripe, ho - row)
                 steps = together * rows * wo
@@ -125,20 +141,23 @@ def _grad_weight(start, stop, parts, n, x, scale, shift, h, w, c, padding, hp, w
                     source, base, pitch = g, (image * ho + row) * wo * f, f
                 else:
                     pack(g, (image * ho + row) * wo * f, f, 1, steps, f, panels)
-                contract(padded, row * stride * wp * c, a_off, together, size, rows, stride * wp * c, wo, stride * c,
-                         source, base, pitch, steps, dw, part * len(a_off) * f, c_off, f, image > first or row > 0)
+                contract(padded, row * stride * wp * c, a_off, together, size, rows,
+                         stride * wp * c, wo, stride * c, source, base, pitch, steps, dw,
+                         part * len(a_off) * f, c_off, f, image > first or row > 0)
 
 
 def _check(name, stride, padding, **arrays):
     expect_arrays(name, **arrays)
     for key, array in arrays.items():
         if array.ndim != 4 or array.dtype not in FLOATS:
-            raise ValueError(f"{name}: {key}: expected 4 axes of float32 or float64, got {array.shape} {array.dtype}")
+            raise ValueError(f"{name}: {key}: expected 4 axes of float32 or float64, got "
+                             f"{array.shape} {array.dtype}")
     if len({array.dtype for array in arrays.values()}) > 1:
-        raise ValueError(f"{name}: expected one dtype, got {', '.join(f'{k} {a.dtype}' for k, a in arrays.items())}")
+        raise ValueError(f"{name}: expected one dtype, got "
+                         f"{', '.join(f'{k} {a.dtype}' for k, a in arrays.items())}")
     if not is_whole(stride, 1, LARGEST) or not is_whole(padding, 0, LARGEST):
-        raise ValueError(f"{name}: expected whole stride >= 1 and padding >= 0, both at most {LARGEST}, "
-                         f"got {stride} and {padding}")
+        raise ValueError(f"{name}: expected whole stride >= 1 and padding >= 0, both at most "
+                         f"{LARGEST}, got {stride} and {padding}")
 
 
 def _output_size(name, x_shape, weight_shape, stride, padding):
@@ -146,18 +165,22 @@ def _output_size(name, x_shape, weight_shape, stride, padding):
     if c != c_weight:
         raise ValueError(f"{name}: the weight expects {c_weight} channels, the image has {c}")
     if min(kh, kw) < 1 or h + 2 * padding < kh or w + 2 * padding < kw:
-        raise ValueError(f"{name}: a {kh} x {kw} kernel does not fit a {h} x {w} image with padding {padding}")
+        raise ValueError(f"{name}: a {kh} x {kw} kernel does not fit a {h} x {w} image with "
+                         f"padding {padding}")
     return (h + 2 * padding - kh) // stride + 1, (w + 2 * padding - kw) // stride + 1
 
 
 def _panels(matrices):
-    """Pack matrices (k, f) one behind the other; returns the packed numbers and where each matrix begins."""
+    """Pack matrices (k, f) one behind the other; returns the packed numbers and where each matrix
+    begins.
+    """
     nr = panel_width(matrices[0])
     sizes = [len(m) * (-(-m.shape[1] // nr) * nr) for m in matrices]
     starts = np.cumsum([0, *sizes], dtype=np.int64)
     packed = np.empty(starts[-1], matrices[0].dtype)
     for matrix, start, stop in zip(matrices, starts, starts[1:], strict=False):
-        pack(np.ascontiguousarray(matrix).reshape(-1), 0, matrix.shape[1], 1, *matrix.shape, packed[start:stop])
+        pack(np.ascontiguousarray(matrix).reshape(-1), 0, matrix.shape[1], 1, *matrix.shape,
+             packed[start:stop])
     return packed, starts[:-1]
 
 
@@ -175,7 +198,8 @@ def _per_row(name, x, affine):
     expect_floats(name, scale=scale, shift=shift)
     for vector in affine:
         if vector.shape != x.shape[3:]:
-            raise ValueError(f"{name}: affine: expected two of shape {x.shape[3:]} for x {x.shape}, got {vector.shape}")
+            raise ValueError(f"{name}: affine: expected two of shape {x.shape[3:]} for x "
+                             f"{x.shape}, got {vector.shape}")
     return [np.tile(vector.astype(x.dtype), x.shape[2]) for vector in affine]
 
 
@@ -184,10 +208,10 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
            affine: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
     """Cross-correlate x (n, h, w, c) with weight (kh, kw, c, f): y (n, ho, wo, f).
 
-    ho = (h + 2 padding - kh)//stride + 1, and so wo.
-    float32 or float64; zeros are padded on all four sides. affine = (scale, shift), each (c,): convolve
-    max(x * scale + shift, 0) instead of x, worked out as x is read and never written. Raises ValueError for
-    shapes and types that do not fit.
+    ho = (h + 2 padding - kh)//stride + 1, and so wo. float32 or float64; zeros are padded on all
+    four sides. affine = (scale, shift), each (c,): convolve max(x * scale + shift, 0) instead of x,
+    worked out as x is read and never written. Raises ValueError for shapes and types that do not
+    fit.
     """
     _check("conv2d", stride, padding, x=x, weight=weight)
     ho, wo = _output_size("conv2d", x.shape, weight.shape, stride, padding)
@@ -200,16 +224,19 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
     hp, wp = h + 2 * padding, w + 2 * padding
     panels, _ = _panels([weight.reshape(kh * kw * c, f)])
     phases = np.array([[0, ho * wo, kh, kw, 0]], np.int64)
-    parallel(_convolve, n, np.ascontiguousarray(x).reshape(-1), *_per_row("conv2d", x, affine),
-             h, w, c, padding, padding, hp, wp, panels, phases,
-             _grid(ho, wo, stride * wp * c, stride * c), y.reshape(-1), ho * wo * f, _grid(1, ho * wo, 0, f), f)
+    parallel(_convolve, n, np.ascontiguousarray(x).reshape(-1), *_per_row("conv2d", x, affine), h,
+             w, c, padding, padding, hp, wp, panels, phases,
+             _grid(ho, wo, stride * wp * c, stride * c), y.reshape(-1), ho * wo * f,
+             _grid(1, ho * wo, 0, f), f)
     return y
 
 
 @plain_numbers
-def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int, ...], stride: int = 1,
-                      padding: int = 0) -> np.ndarray:
-    """dL/dx, shape `input_shape` (n, h, w, c), from g = dL/dy (n, ho, wo, f) and weight (kh, kw, c, f)."""
+def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int, ...],
+                      stride: int = 1, padding: int = 0) -> np.ndarray:
+    """dL/dx, shape `input_shape` (n, h, w, c), from g = dL/dy (n, ho, wo, f) and weight (kh, kw, c,
+    f).
+    """
     _check("conv2d_grad_input", stride, padding, g=g, weight=weight)
     expect_sizes("conv2d_grad_input", "input_shape", input_shape)
     ho, wo = _output_size("conv2d_grad_input", input_shape, weight.shape, stride, padding)
@@ -221,19 +248,22 @@ def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int,
     if winograd.worth(weight.shape, stride, padding, (ho, wo)):
         return winograd.conv2d_grad_input(g, weight, input_shape, stride)
     lanes, taps = panel_width(g) // 2, kh * kw * c
-    if 2 * -(-taps // lanes) <= kh * kw * -(-c // lanes):  # few channels would leave most of a vector empty
+    # few channels would leave most of a vector empty
+    if 2 * -(-taps // lanes) <= kh * kw * -(-c // lanes):
         dx = np.empty(input_shape, g.dtype)
         panels, _ = _panels([weight.reshape(taps, f).T])
-        parallel(_scatter, n, np.ascontiguousarray(g).reshape(-1), ho, wo, f, panels, kh, kw, c, stride, padding,
-                 h + 2 * padding, w + 2 * padding, dx.reshape(-1), h, w)
+        parallel(_scatter, n, np.ascontiguousarray(g).reshape(-1), ho, wo, f, panels, kh, kw, c,
+                 stride, padding, h + 2 * padding, w + 2 * padding, dx.reshape(-1), h, w)
         return dx
-    top, left, slack = kh - 1, kw - 1, (padding + stride - 1) // stride  # border enough for the patches of any phase
+    # border enough for the patches of any phase
+    top, left, slack = kh - 1, kw - 1, (padding + stride - 1) // stride
     hp, wp = top + max(ho, slack - (-h // stride)), left + max(wo, slack - (-w // stride))
     matrices, phases, a_off, c_off, rows = [], [], [], [], 0
     for y0 in range(min(stride, h)):
         for x0 in range(min(stride, w)):
             r0, s0 = (y0 + padding) % stride, (x0 + padding) % stride
-            taps = weight[r0::stride, s0::stride][::-1, ::-1]  # those that ever meet a pixel of this phase, turned
+            # those that ever meet a pixel of this phase, turned
+            taps = weight[r0::stride, s0::stride][::-1, ::-1]
             th, tw = taps.shape[:2]
             if th * tw == 0:
                 continue
@@ -249,17 +279,18 @@ def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int,
         return np.zeros(input_shape, g.dtype)
     dx = np.empty(input_shape, g.dtype) if rows == h * w else np.zeros(input_shape, g.dtype)
     panels, starts = _panels(matrices)
-    parallel(_convolve, n, np.ascontiguousarray(g).reshape(-1), *_per_row("", g, None),
-             ho, wo, f, top, left, hp, wp, panels,
-             np.column_stack([np.array(phases, np.int64), starts]), np.concatenate(a_off), dx.reshape(-1), h * w * c,
-             np.concatenate(c_off), c)
+    parallel(_convolve, n, np.ascontiguousarray(g).reshape(-1), *_per_row("", g, None), ho, wo, f,
+             top, left, hp, wp, panels, np.column_stack([np.array(phases, np.int64), starts]),
+             np.concatenate(a_off), dx.reshape(-1), h * w * c, np.concatenate(c_off), c)
     return dx
 
 
 @plain_numbers
-def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ...], stride: int = 1, padding: int = 0,
-                       affine: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
-    """dL/dweight, shape `weight_shape` (kh, kw, c, f), from g = dL/dy (n, ho, wo, f) and x (n, h, w, c).
+def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ...], stride: int = 1,
+                       padding: int = 0, affine: tuple[np.ndarray,
+                                                       np.ndarray] | None = None) -> np.ndarray:
+    """dL/dweight, shape `weight_shape` (kh, kw, c, f), from g = dL/dy (n, ho, wo, f) and x (n, h,
+    w, c).
 
     affine: as in the forward pass.
     """
@@ -278,6 +309,6 @@ def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ..
     dw = np.empty((parts, kh * kw * c, f), g.dtype)
     parallel(_grad_weight, parts, parts, n, np.ascontiguousarray(x).reshape(-1),
              *_per_row("conv2d_grad_weight", x, affine), h, w, c, padding, hp, wp, stride,
-             np.ascontiguousarray(g).reshape(-1), ho, wo, f, _grid(kh, kw * c, wp * c, 1), dw.reshape(-1),
-             _grid(1, kh * kw * c, 0, f))
+             np.ascontiguousarray(g).reshape(-1), ho, wo, f, _grid(kh, kw * c, wp * c, 1),
+             dw.reshape(-1), _grid(1, kh * kw * c, 0, f))
     return dw.sum(axis=0).reshape(weight_shape)

@@ -11,20 +11,25 @@ from .engine.exp import exp
 from .engine.parallel import parallel
 
 ROOT_HALF, DENSITY = math.sqrt(1 / 2), 1 / math.sqrt(2 * math.pi)
-ERF = tuple(map(np.float32, (0.3275911, 0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)))
+ERF = tuple(map(np.float32, (0.3275911, 0.254829592, -0.284496736, 1.421413741, -1.453152027,
+                             1.061405429)))
 
 
 def gelu_naive(a):
-    """(y, slope) with y = a Phi(a) and slope = Phi(a) + a phi(a); Phi(a) = (1 + erf(a / sqrt 2)) / 2, phi = Phi'."""
-    below = np.array([(1 + math.erf(v / math.sqrt(2))) / 2 for v in a.ravel()], a.dtype).reshape(a.shape)
+    """(y, slope) with y = a Phi(a) and slope = Phi(a) + a phi(a); Phi(a) = (1 + erf(a / sqrt 2)) /
+    2, phi = Phi'.
+    """
+    below = np.array([(1 + math.erf(v / math.sqrt(2))) / 2 for v in a.ravel()],
+                     a.dtype).reshape(a.shape)
     return a * below, below + a * np.exp(-a * a / 2) / math.sqrt(2 * math.pi)
 
 
 def _normal(a):
     """(Phi(a), phi(a)), to be called by the kernel. Of float32 to 1e-7.
 
-    The library's erf takes ten times as long as the rest together, so float32 has erf by five powers of
-    t = 1 / (1 + 0.3275911 |z|) and e^(-z^2), which phi needs anyway: Abramowitz & Stegun 1964, 7.1.26.
+    The library's erf takes ten times as long as the rest together, so float32 has erf by five
+    powers of t = 1 / (1 + 0.3275911 |z|) and e^(-z^2), which phi needs anyway: Abramowitz & Stegun
+    1964, 7.1.26.
     """
 
 
@@ -48,7 +53,8 @@ def _double(a):
 
 @jit
 def _gelu(start, stop, a, y, slope):
-    values, out, slopes = a[start:stop], y[start:stop], slope[start:stop]  # from 0 on, for the compiler to use vectors
+    # from 0 on, for the compiler to use vectors
+    values, out, slopes = a[start:stop], y[start:stop], slope[start:stop]
     for i in range(len(values)):
         below, density = _normal(values[i])
         out[i] = values[i] * below
@@ -58,7 +64,8 @@ def _gelu(start, stop, a, y, slope):
 def gelu(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(a Phi(a), its slope Phi(a) + a phi(a)) for numbers of any shape, float32 or float64.
 
-    Raises ValueError for another type. Source: Hendrycks & Gimpel 2016 (arXiv 1606.08415), the exact form.
+    Raises ValueError for another type. Source: Hendrycks & Gimpel 2016 (arXiv 1606.08415), the
+    exact form.
     """
     expect_floats("gelu", a=a)
     numbers = np.ascontiguousarray(a).reshape(-1)

@@ -41,7 +41,8 @@ def _l2_normalize_grad(start, stop, g, y, lengths, eps, dx):
 
 @plain_numbers
 def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndarray]:
-    """(y, lengths): rows of x (n, d) divided by their lengths (n,), or by eps where they are shorter than that.
+    """(y, lengths): rows of x (n, d) divided by their lengths (n,), or by eps where they are
+    shorter than that.
 
     Raises ValueError for other arrays than float32 or float64 with two axes.
     """
@@ -56,8 +57,11 @@ def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndar
 
 
 @plain_numbers
-def l2_normalize_grad(g: np.ndarray, y: np.ndarray, lengths: np.ndarray, eps: float = 1e-12) -> np.ndarray:
-    """dx = (g - y <g, y>) / length: only what is at right angles to a row turns it. Below eps, a row is only scaled."""
+def l2_normalize_grad(g: np.ndarray, y: np.ndarray, lengths: np.ndarray,
+                      eps: float = 1e-12) -> np.ndarray:
+    """dx = (g - y <g, y>) / length: only what is at right angles to a row turns it. Below eps, a
+    row is only scaled.
+    """
     expect_floats("l2_normalize_grad", y=y)
     expect_eps("l2_normalize_grad", eps)
     if y.ndim != 2:
@@ -65,7 +69,8 @@ def l2_normalize_grad(g: np.ndarray, y: np.ndarray, lengths: np.ndarray, eps: fl
     expect_like("l2_normalize_grad", y.shape, y.dtype, g=g)
     expect_like("l2_normalize_grad", y.shape[:1], y.dtype, lengths=lengths)
     dx = np.empty(y.shape, y.dtype)
-    parallel(_l2_normalize_grad, len(y), *map(np.ascontiguousarray, (g, y, lengths)), y.dtype.type(eps), dx, grain=64)
+    parallel(_l2_normalize_grad, len(y), *map(np.ascontiguousarray, (g, y, lengths)),
+             y.dtype.type(eps), dx, grain=64)
     return dx
 
 

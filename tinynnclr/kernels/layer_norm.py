@@ -7,7 +7,8 @@ from .engine.checks import expect_eps, expect_floats, expect_like, plain_numbers
 from .engine.compile import jit
 from .engine.parallel import parallel
 
-PARTS = 64  # partial sums over rows, however many threads there are, so that their bytes do not depend on them
+# partial sums over rows, however many threads there are, so that their bytes do not depend on them
+PARTS = 64
 
 
 def layer_norm_naive(x, weight, bias, eps=1e-5):
@@ -17,7 +18,9 @@ def layer_norm_naive(x, weight, bias, eps=1e-5):
 
 
 def layer_norm_grad_naive(g, x, weight, eps=1e-5):
-    """(dx, dweight, dbias): dx = (u - mean(u) - xhat mean(u xhat)) / std, with u = g weight, xhat the normalised x."""
+    """(dx, dweight, dbias): dx = (u - mean(u) - xhat mean(u xhat)) / std, with u = g weight, xhat
+    the normalised x.
+    """
     std = np.sqrt(x.var(axis=-1, keepdims=True) + eps)
     xhat, u = (x - x.mean(axis=-1, keepdims=True)) / std, g * weight
     dx = (u - u.mean(axis=-1, keepdims=True) - xhat * (u * xhat).mean(axis=-1, keepdims=True)) / std
@@ -59,7 +62,8 @@ def _layer_norm_grad(start, stop, g, x, weight, means, scales, dx, sums):
             level /= row.dtype.type(len(row))
             slope /= row.dtype.type(len(row))
             for j in range(len(row)):
-                out[j] = (cotangent[j] * weight[j] - level - (row[j] - mean) * scale * slope) * scale
+                out[j] = (cotangent[j] * weight[j] - level - (row[j] - mean) * scale
+                          * slope) * scale
 
 
 def _expect_rows(name, x):
@@ -71,20 +75,24 @@ def _expect_rows(name, x):
 @plain_numbers
 def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray,
                eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(y, means, scales): y = (x - mean) * scale * weight + bias for x (..., d), scale = 1 / sqrt(var + eps).
+    """(y, means, scales): y = (x - mean) * scale * weight + bias for x (..., d), scale = 1 /
+    sqrt(var + eps).
 
-    means and scales (rows,) are for the way back. Raises ValueError unless weight and bias are (d,), d >= 1.
+    means and scales (rows,) are for the way back. Raises ValueError unless weight and bias are
+    (d,), d >= 1.
     """
     _expect_rows("layer_norm", x)
     expect_floats("layer_norm", weight=weight, bias=bias)
     expect_eps("layer_norm", eps)
     for name, array in (("weight", weight), ("bias", bias)):
         if array.shape != x.shape[-1:]:
-            raise ValueError(f"layer_norm: {name}: expected shape {x.shape[-1:]} for x {x.shape}, got {array.shape}")
+            raise ValueError(f"layer_norm: {name}: expected shape {x.shape[-1:]} for x {x.shape}, "
+                             f"got {array.shape}")
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-    y, means, scales = np.empty_like(rows), np.empty(len(rows), x.dtype), np.empty(len(rows), x.dtype)
-    parallel(_layer_norm, len(rows), rows, *map(np.ascontiguousarray, (weight, bias)), x.dtype.type(eps), y, means,
-             scales, grain=64)
+    y, means, scales = np.empty_like(rows), np.empty(len(rows), x.dtype), np.empty(len(rows),
+                                                                                   x.dtype)
+    parallel(_layer_norm, len(rows), rows, *map(np.ascontiguousarray, (weight, bias)),
+             x.dtype.type(eps), y, means, scales, grain=64)
     return y.reshape(x.shape), means, scales
 
 
@@ -93,8 +101,8 @@ def layer_norm_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, means: np.
     """(dx, dweight, dbias) of `layer_norm`, from what it returned."""
     _expect_rows("layer_norm_grad", x)
     count = (x.size // x.shape[-1],)
-    for name, array, shape in (("g", g, x.shape), ("weight", weight, x.shape[-1:]), ("means", means, count),
-                               ("scales", scales, count)):
+    for name, array, shape in (("g", g, x.shape), ("weight", weight, x.shape[-1:]),
+                               ("means", means, count), ("scales", scales, count)):
         expect_like("layer_norm_grad", shape, x.dtype, **{name: array})
     weight, means, scales = map(np.ascontiguousarray, (weight, means, scales))
     rows, cotangents = (np.ascontiguousarray(a).reshape(-1, x.shape[-1]) for a in (x, g))

@@ -1,4 +1,6 @@
-"""Matrix product: cut C into blocks, pack a block of B into panels, let the micro-kernel do the rest."""
+"""Matrix product: cut C into blocks, pack a block of B into panels, let the micro-kernel do the
+rest.
+"""
 import numpy as np
 
 from .engine.cache import SECOND, THIRD
@@ -7,17 +9,20 @@ from .engine.compile import jit
 from .engine.parallel import get_num_threads, parallel
 from .engine.simd import KC, MR, contract, copy, pack, panel_width
 
-# A block of C: KC x ROWS numbers of A fill half of the second-level cache, KC x COLUMNS of B a sixteenth of the third.
+# A block of C: KC x ROWS numbers of A fill half of the second-level cache, KC x COLUMNS of B a
+# sixteenth of the third.
 ROWS = max(120, SECOND // 2 // (4 * KC) // MR * MR)
 COLUMNS = min(max(1024, THIRD // 16 // (4 * KC) // 64 * 64), 4096)
 PAD = 16  # so that the rows of A do not meet in the same few places of the first
-DIRECT = 128  # columns up to which rows of A are read where they lie: a copy would not be used often enough
+# columns up to which rows of A are read where they lie: a copy would not be used often enough
+DIRECT = 128
 SMALL = 1 << 21  # multiplications of a piece, at least: waking a thread for fewer is not worth it
 TASKS = 4  # blocks of C per thread, at least, where C is large enough
 
 
 def matmul_naive(a, b):
-    """The three loops of the definition, C[i, j] = sum_k A[i, k] B[k, j]; the oracle of `matmul`."""
+    """The three loops of the definition, C[i, j] = sum_k A[i, k] B[k, j]; the oracle of `matmul`.
+    """
     (m, steps), n = a.shape, b.shape[1]
     c = np.zeros((m, n), a.dtype)
     for i in range(m):
@@ -29,7 +34,9 @@ def matmul_naive(a, b):
 
 @jit
 def _pack(start, stop, b, b_step, b_column, steps, n, panels):
-    """Panels start to stop of B, for each KC of its rows; those of rows k0 to k0 + k begin at k0 * width + j0 * k."""
+    """Panels start to stop of B, for each KC of its rows; those of rows k0 to k0 + k begin at k0 *
+    width + j0 * k.
+    """
     nr = panel_width(b)
     width, left = -(-n // nr) * nr, start * nr
     for k0 in range(0, steps, KC):
@@ -40,15 +47,18 @@ def _pack(start, stop, b, b_step, b_column, steps, n, panels):
 
 @jit
 def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, columns, bias, floor, c):
-    """Blocks start to stop of C, `height` rows and `columns` columns each, one row of blocks after the other.
+    """Blocks start to stop of C, `height` rows and `columns` columns each, one row of blocks after
+    the other.
 
-    bias (n,) or empty is added to a block, which is then cut off below floor, while it is still in the cache.
+    bias (n,) or empty is added to a block, which is then cut off below floor, while it is still in
+    the cache.
     """
     nr = panel_width(a)
     across, width, deepest = -(-n // columns), -(-n // nr) * nr, min(KC, steps)
     direct = a_step == 1 and n <= DIRECT
     pitch = deepest + PAD
-    strip = np.empty(0 if direct else height * pitch, a.dtype)  # the block's rows of A, close together
+    # the block's rows of A, close together
+    strip = np.empty(0 if direct else height * pitch, a.dtype)
     a_off, c_off = np.empty(height, np.intp), np.empty(height, np.intp)
     for i in range(height):
         a_off[i], c_off[i] = i * (a_row if direct else pitch), i * n
@@ -62,8 +72,8 @@ def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, column
                 source, base = strip, 0
                 for i in range(rows):
                     copy(strip, i * pitch, 1, a, (i0 + i) * a_row + k0 * a_step, a_step, k)
-            contract(source, base, a_off[:rows], 1, 0, 1, 0, k, 1, panels, k0 * width + j0 * k, nr, k,
-                     c, i0 * n + j0, c_off, min(columns, n - j0), k0 > 0)
+            contract(source, base, a_off[:rows], 1, 0, 1, 0, k, 1, panels, k0 * width + j0 * k, nr,
+                     k, c, i0 * n + j0, c_off, min(columns, n - j0), k0 > 0)
         if len(bias):
             level = bias[j0:min(j0 + columns, n)]
             for i in range(i0, i0 + rows):
@@ -80,12 +90,14 @@ def _multiply_items(start, stop, a, a_row, a_step, b, b_step, b_column, m, steps
     panels = np.empty(steps * (-(-n // nr) * nr), a.dtype)
     for item in range(start, stop):
         _pack(0, -(-n // nr), b[item * steps * n:], b_step, b_column, steps, n, panels)
-        _multiply(0, -(-m // ROWS) * -(-n // COLUMNS), a[item * m * steps:], a_row, a_step, panels, m, steps, n,
-                  ROWS, COLUMNS, c[:0], c.dtype.type(0), c[item * m * n:])
+        _multiply(0, -(-m // ROWS) * -(-n // COLUMNS), a[item * m * steps:], a_row, a_step, panels,
+                  m, steps, n, ROWS, COLUMNS, c[:0], c.dtype.type(0), c[item * m * n:])
 
 
 def _blocks(m, n, nr, threads):
-    """Height and width of a block of C: whole tiles, of much the same size, several for each thread."""
+    """Height and width of a block of C: whole tiles, of much the same size, several for each
+    thread.
+    """
     if threads == 1:
         return min(ROWS, -(-m // MR) * MR), min(COLUMNS, -(-n // nr) * nr)
     down = -(-m // ROWS)
@@ -102,7 +114,9 @@ def _flat_items(x):
 
 
 def _flat(x):
-    """(numbers in memory order, step to the next row, step to the next column); a transposed view is not copied."""
+    """(numbers in memory order, step to the next row, step to the next column); a transposed view
+    is not copied.
+    """
     if x.flags.c_contiguous:
         return x.reshape(-1), x.shape[1], 1
     if x.flags.f_contiguous:
@@ -110,27 +124,33 @@ def _flat(x):
     return np.ascontiguousarray(x).reshape(-1), x.shape[1], 1
 
 
-def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, relu: bool = False) -> np.ndarray:
-    """C = A B for A (m, k) and B (k, n), or for each of a batch, A (items, m, k) and B (items, k, n).
+def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None,
+           relu: bool = False) -> np.ndarray:
+    """C = A B for A (m, k) and B (k, n), or for each of a batch, A (items, m, k) and B (items, k,
+    n).
 
-    bias (n,), with two matrices only, is added to each row of C, and with relu C is then max(C, 0). All float32 or all
-    float64; A and B may be transposed views, which are read as they lie. The same bytes for any number of threads.
-    Raises ValueError for other dtypes, dimensions or shapes that do not fit.
+    bias (n,), with two matrices only, is added to each row of C, and with relu C is then max(C, 0).
+    All float32 or all float64; A and B may be transposed views, which are read as they lie. The
+    same bytes for any number of threads. Raises ValueError for other dtypes, dimensions or shapes
+    that do not fit.
     """
     expect_arrays("matmul", a=a, b=b, **({} if bias is None else {"bias": bias}))
-    if a.ndim not in (2, 3) or a.ndim != b.ndim or a.shape[-1] != b.shape[-2] or a.shape[:-2] != b.shape[:-2]:
+    if a.ndim not in (2,
+                      3) or a.ndim != b.ndim or a.shape[-1] != b.shape[
+            -2] or a.shape[:-2] != b.shape[:-2]:
         raise ValueError("matmul: expected (m, k) and (k, n), or (items, m, k) and (items, k, n), "
                          f"got {a.shape} and {b.shape}")
     if a.dtype != b.dtype or a.dtype not in (np.float32, np.float64):
-        raise ValueError(f"matmul: expected two float32 or two float64 arrays, got {a.dtype} and {b.dtype}")
+        raise ValueError(f"matmul: expected two float32 or two float64 arrays, got {a.dtype} and "
+                         f"{b.dtype}")
     (m, steps), n = a.shape[-2:], b.shape[-1]
     if relu and bias is None:
         raise ValueError("matmul: relu: expected a bias to add before it, got none")
     if bias is None:
         bias = np.empty(0, a.dtype)
     elif a.ndim != 2 or bias.shape != (n,) or bias.dtype != a.dtype:
-        raise ValueError(f"matmul: bias: expected {a.dtype} ({n},) for two matrices, got {bias.dtype} {bias.shape} for "
-                         f"{a.shape} and {b.shape}")
+        raise ValueError(f"matmul: bias: expected {a.dtype} ({n},) for two matrices, got "
+                         f"{bias.dtype} {bias.shape} for {a.shape} and {b.shape}")
     c = np.empty((*a.shape[:-1], n), a.dtype)
     if a.size == 0 or b.size == 0:
         c[...] = (np.maximum(bias, 0) if relu else bias) if len(bias) else 0
@@ -139,7 +159,8 @@ def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, relu: b
         panels = np.empty(steps * (-(-n // nr) * nr), a.dtype)
         height, columns = _blocks(m, n, nr, 1 if m * n * steps < 2 * SMALL else get_num_threads())
         blocks = -(-m // height) * -(-n // columns)
-        parallel(_pack, -(-n // nr), *_flat(b), steps, n, panels, grain=-(-SMALL // (16 * nr * steps)))
+        parallel(_pack, -(-n // nr), *_flat(b), steps, n, panels,
+                 grain=-(-SMALL // (16 * nr * steps)))
         parallel(_multiply, blocks, *_flat(a), panels, m, steps, n, height, columns,
                  np.ascontiguousarray(bias), a.dtype.type(0 if relu else -np.inf), c.reshape(-1),
                  grain=-(-SMALL // (height * columns * steps)))
@@ -147,5 +168,6 @@ def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, relu: b
         for i in range(len(a)):
             c[i] = matmul(a[i], b[i])
     else:
-        parallel(_multiply_items, len(a), *_flat_items(a), *_flat_items(b), m, steps, n, c.reshape(-1))
+        parallel(_multiply_items, len(a), *_flat_items(a), *_flat_items(b), m, steps, n,
+                 c.reshape(-1))
     return c

@@ -1,6 +1,7 @@
 """The optimisers' updates, each in one pass over weight, gradient and memory, in place.
 
-All arrays are flat and of one type; `lr` and the other numbers are Python's. The formulas are those of nn/optim.py.
+All arrays are flat and of one type; `lr` and the other numbers are Python's. The formulas are those
+of nn/optim.py.
 """
 import itertools
 import math
@@ -29,7 +30,8 @@ def lars_naive(weight, grad, velocity, lr, momentum, decay, trust):
 
 def adamw_naive(weight, grad, mean, square, lr, betas, eps, decay, steps):
     """(new weight, new mean, new square); steps counts this one."""
-    mean, square = mean + (1 - betas[0]) * (grad - mean), square + (1 - betas[1]) * (grad * grad - square)
+    mean, square = mean + (1 - betas[0]) * (grad - mean), square + (1 - betas[1]) * (grad * grad
+                                                                                     - square)
     m, v = mean / (1 - betas[0] ** steps), square / (1 - betas[1] ** steps)
     return weight - lr * (m / (np.sqrt(v) + eps) + decay * weight), mean, square
 
@@ -50,7 +52,8 @@ def _lars(start, stop, weight, grad, velocity, rate, momentum, decay):
 
 
 @jit
-def _adamw(start, stop, weight, grad, mean, square, lr, b1, b2, eps, decay, mean_scale, square_scale):
+def _adamw(start, stop, weight, grad, mean, square, lr, b1, b2, eps, decay, mean_scale,
+           square_scale):
     one = weight.dtype.type(1)
     for i in range(start, stop):
         mean[i] += (one - b1) * (grad[i] - mean[i])
@@ -60,34 +63,45 @@ def _adamw(start, stop, weight, grad, mean, square, lr, b1, b2, eps, decay, mean
 
 
 def _update(kernel, weight, arrays, numbers, *flags):
-    """Run a kernel over flat views; raises ValueError where an array does not fit or a view would be a copy."""
-    expect_floats("update", weight=weight, **{f"array {i + 1}": array for i, array in enumerate(arrays)})
+    """Run a kernel over flat views; raises ValueError where an array does not fit or a view would
+    be a copy.
+    """
+    expect_floats("update", weight=weight, **{f"array {i + 1}": array for i,
+                                              array in enumerate(arrays)})
     for array in arrays:
         if array.shape != weight.shape or array.dtype != weight.dtype:
-            raise ValueError(f"update: expected {weight.dtype} {weight.shape}, got {array.dtype} {array.shape}")
+            raise ValueError(f"update: expected {weight.dtype} {weight.shape}, got {array.dtype} "
+                             f"{array.shape}")
     grad, *memory = arrays
     for array in (weight, *memory):
         if not array.flags.c_contiguous:
-            raise ValueError(f"update: expected weights and memory in C order, got strides {array.strides}")
+            raise ValueError("update: expected weights and memory in C order, got strides "
+                             f"{array.strides}")
         if not array.flags.writeable:
-            raise ValueError("update: expected weights and memory that can be written, got a read-only array")
-    if any(np.may_share_memory(a, b) for a, b in itertools.combinations((weight, *memory, grad), 2)):
-        raise ValueError("update: expected a weight, gradient and state that share no memory, got two that do")
+            raise ValueError("update: expected weights and memory that can be written, got a "
+                             "read-only array")
+    if any(np.may_share_memory(a, b) for a, b in itertools.combinations((weight, *memory, grad),
+                                                                        2)):
+        raise ValueError("update: expected a weight, gradient and state that share no memory, got "
+                         "two that do")
     parallel(kernel, weight.size, weight.reshape(-1), np.ascontiguousarray(grad).reshape(-1),
-             *(m.reshape(-1) for m in memory), *(weight.dtype.type(x) for x in numbers), *flags, grain=GRAIN)
+             *(m.reshape(-1) for m in memory), *(weight.dtype.type(x) for x in numbers), *flags,
+             grain=GRAIN)
 
 
 @plain_numbers
-def sgd(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, momentum: float, decay: float,
-        nesterov: bool) -> None:
-    """d = grad + decay * w;  v = momentum * v + d;  w -= lr * (d + momentum * v if nesterov else v)."""
+def sgd(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, momentum: float,
+        decay: float, nesterov: bool) -> None:
+    """d = grad + decay * w;  v = momentum * v + d;  w -= lr * (d + momentum * v if nesterov else
+    v).
+    """
     expect_numbers("sgd", lr=lr, momentum=momentum, decay=decay)
     _update(_sgd, weight, (grad, velocity), (lr, momentum, decay), nesterov)
 
 
 @plain_numbers
-def lars(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, momentum: float, decay: float,
-         trust: float) -> None:
+def lars(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, momentum: float,
+         decay: float, trust: float) -> None:
     """v = momentum * v + lr * trust * (grad + decay * w);  w -= v."""
     expect_numbers("lars", lr=lr, momentum=momentum, decay=decay, trust=trust)
     _update(_lars, weight, (grad, velocity), (lr * trust, momentum, decay))
@@ -96,10 +110,13 @@ def lars(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, 
 @plain_numbers
 def adamw(weight: np.ndarray, grad: np.ndarray, mean: np.ndarray, square: np.ndarray, lr: float,
           betas: tuple[float, float], eps: float, decay: float, steps: int) -> None:
-    """m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w), ^ = bias-corrected."""
+    """m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w), ^ =
+    bias-corrected.
+    """
     b1, b2 = betas
     expect_numbers("adamw", lr=lr, beta1=b1, beta2=b2, eps=eps, decay=decay)
     if not is_whole(steps, 1) or not 0 <= b1 < 1 or not 0 <= b2 < 1:
-        raise ValueError(f"adamw: expected betas in 0 to 1, not 1 itself, and steps from 1 on, got {betas} and {steps}")
+        raise ValueError("adamw: expected betas in 0 to 1, not 1 itself, and steps from 1 on, got "
+                         f"{betas} and {steps}")
     _update(_adamw, weight, (grad, mean, square),
             (lr, b1, b2, eps, decay, 1 / (1 - b1**steps), 1 / math.sqrt(1 - b2**steps)))

@@ -21,20 +21,24 @@ def _pool_naive(x, size, stride, padding, border, reduce):
     n, h, w, c = x.shape
     y = np.empty((n, (h - size) // stride + 1, (w - size) // stride + 1, c), x.dtype)
     for i, j in np.ndindex(y.shape[1], y.shape[2]):
-        y[:, i, j] = reduce(x[:, i * stride:i * stride + size, j * stride:j * stride + size], axis=(1, 2))
+        y[:, i, j] = reduce(x[:, i * stride:i * stride + size, j * stride:j * stride + size],
+                            axis=(1, 2))
     return y
 
 
 @jit
 def _max_pool(start, stop, x, size, stride, padding, y, where):
-    """where (n, ho, wo, c): the pixel row*w + column that won each window, the first of equals; NaN wins."""
+    """where (n, ho, wo, c): the pixel row*w + column that won each window, the first of equals; NaN
+    wins.
+    """
     _, h, w, channels = x.shape
     for n in range(start, stop):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 y[n, i, j] = -np.inf
                 for row in range(max(i * stride - padding, 0), min(i * stride - padding + size, h)):
-                    for column in range(max(j * stride - padding, 0), min(j * stride - padding + size, w)):
+                    for column in range(max(j * stride - padding, 0),
+                                        min(j * stride - padding + size, w)):
                         for c in range(channels):
                             value = x[n, row, column, c]
                             if value > y[n, i, j, c] or where[n, i, j, c] < 0 or value != value:
@@ -60,7 +64,8 @@ def _avg_pool(start, stop, x, size, stride, padding, y):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 for row in range(max(i * stride - padding, 0), min(i * stride - padding + size, h)):
-                    for column in range(max(j * stride - padding, 0), min(j * stride - padding + size, w)):
+                    for column in range(max(j * stride - padding, 0),
+                                        min(j * stride - padding + size, w)):
                         for c in range(channels):
                             y[n, i, j, c] += x[n, row, column, c] * share
 
@@ -73,7 +78,8 @@ def _avg_pool_grad(start, stop, g, size, stride, padding, dx):
         for i in range(g.shape[1]):
             for j in range(g.shape[2]):
                 for row in range(max(i * stride - padding, 0), min(i * stride - padding + size, h)):
-                    for column in range(max(j * stride - padding, 0), min(j * stride - padding + size, w)):
+                    for column in range(max(j * stride - padding, 0),
+                                        min(j * stride - padding + size, w)):
                         for c in range(channels):
                             dx[n, row, column, c] += g[n, i, j, c] * share
 
@@ -114,16 +120,19 @@ def _output_shape(name, shape, dtype, size, stride, padding):
     n, h, w, c = shape
     if not all(is_whole(v, least, 1 << 15) for v, least in ((size, 1), (stride, 1), (padding, 0))) \
             or 2 * padding > size or not 1 <= min(h, w) >= size - 2 * padding:
-        raise ValueError(f"{name}: windows of {size}, stride {stride}, padding {padding} do not fit a {h} x {w} image"
-                         f" (padding at most half a window)")
+        raise ValueError(f"{name}: windows of {size}, stride {stride}, padding {padding} do not "
+                         f"fit a {h} x {w} image (padding at most half a window)")
     return n, (h + 2 * padding - size) // stride + 1, (w + 2 * padding - size) // stride + 1, c
 
 
 @plain_numbers
-def max_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Windows of x (n, h, w, c): (largest (n, ho, wo, c), the pixel row*w + column it came from, int64).
+def max_pool2d(x: np.ndarray, size: int, stride: int | None = None,
+               padding: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Windows of x (n, h, w, c): (largest (n, ho, wo, c), the pixel row*w + column it came from,
+    int64).
 
-    ho = (h + 2 padding - size)//stride + 1, stride = size unless given. Raises ValueError where windows do not fit.
+    ho = (h + 2 padding - size)//stride + 1, stride = size unless given. Raises ValueError where
+    windows do not fit.
     """
     expect_arrays("max_pool2d", x=x)
     shape = _output_shape("max_pool2d", x.shape, x.dtype, size, stride, padding)
@@ -156,8 +165,8 @@ def avg_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int
 
 
 @plain_numbers
-def avg_pool2d_grad(g: np.ndarray, input_shape: tuple[int, ...], size: int, stride: int | None = None,
-                    padding: int = 0) -> np.ndarray:
+def avg_pool2d_grad(g: np.ndarray, input_shape: tuple[int, ...], size: int,
+                    stride: int | None = None, padding: int = 0) -> np.ndarray:
     """dL/dx: each window's gradient (n, ho, wo, c) is shared out evenly over its pixels."""
     expect_arrays("avg_pool2d_grad", g=g)
     expect_sizes("avg_pool2d_grad", "input_shape", input_shape)
@@ -173,7 +182,8 @@ def global_avg_pool(x: np.ndarray) -> np.ndarray:
     """(n, h, w, c) -> (n, c), the mean over all pixels. Raises ValueError where there are none."""
     expect_floats("global_avg_pool", x=x)
     if x.ndim != 4 or 0 in x.shape[1:3]:
-        raise ValueError(f"global_avg_pool: expected images (n, h, w, c) with pixels, got shape {x.shape}")
+        raise ValueError("global_avg_pool: expected images (n, h, w, c) with pixels, got shape "
+                         f"{x.shape}")
     n, h, w, c = x.shape
     y = np.empty((n, c), x.dtype)
     parallel(_global_avg_pool, n, np.ascontiguousarray(x).reshape(n, h * w, c), y, grain=8)
@@ -187,7 +197,8 @@ def global_avg_pool_grad(g: np.ndarray, input_shape: tuple[int, ...]) -> np.ndar
     expect_sizes("global_avg_pool_grad", "input_shape", input_shape)
     n, h, w, c = input_shape
     if g.shape != (n, c) or 0 in (h, w):
-        raise ValueError(f"global_avg_pool_grad: g {g.shape} does not belong to images {input_shape}")
+        raise ValueError(f"global_avg_pool_grad: g {g.shape} does not belong to images "
+                         f"{input_shape}")
     dx = np.empty((n, h * w, c), g.dtype)
     parallel(_global_avg_pool_grad, n, np.ascontiguousarray(g), dx, grain=8)
     return dx.reshape(input_shape)

@@ -1,4 +1,6 @@
-"""RoIAlign: a box of a feature map as a small grid of its own, read between the pixels and not rounded to them."""
+"""RoIAlign: a box of a feature map as a small grid of its own, read between the pixels and not
+rounded to them.
+"""
 import numpy as np
 from numba import njit
 
@@ -8,7 +10,9 @@ from .engine.parallel import parallel
 
 
 def roi_align_naive(x, boxes, image, size, samples):
-    """Bin by bin, sample by sample, each a weighed sum over all pixels of the map: a tent of width 2 around it."""
+    """Bin by bin, sample by sample, each a weighed sum over all pixels of the map: a tent of width
+    2 around it.
+    """
     n, h, w, c = x.shape
     out = np.zeros((len(boxes), size, size, c), x.dtype)
     for r, (x0, y0, x1, y1) in enumerate(boxes):
@@ -24,7 +28,9 @@ def roi_align_naive(x, boxes, image, size, samples):
 
 @njit(nogil=True, inline="always")
 def _between(at, length):
-    """(first pixel, second pixel, share of the second) for a place, or a negative first pixel: too far outside."""
+    """(first pixel, second pixel, share of the second) for a place, or a negative first pixel: too
+    far outside.
+    """
     if not -1.0 <= at <= length:  # NaN is nowhere
         return -1, -1, 0.0
     at = min(max(at, 0.0), length - 1.0)
@@ -45,10 +51,12 @@ def _roi_align(start, stop, x, boxes, image, samples, out):
                 for a in range(samples):
                     y0, y1, down = _between(boxes[r, 1] + (i + (a + 0.5) / samples) * step_y, h)
                     for b in range(samples):
-                        x0, x1, across = _between(boxes[r, 0] + (j + (b + 0.5) / samples) * step_x, w)
+                        x0, x1, across = _between(boxes[r, 0] + (j + (b + 0.5) / samples) * step_x,
+                                                  w)
                         if y0 < 0 or x0 < 0:
                             continue
-                        v, u, share = x.dtype.type(down), x.dtype.type(across), one / x.dtype.type(samples * samples)
+                        v, u, share = x.dtype.type(down), x.dtype.type(across), one / x.dtype.type(
+                                samples * samples)
                         for c in range(channels):
                             top = picture[y0, x0, c] * (one - u) + picture[y0, x1, c] * u
                             bottom = picture[y1, x0, c] * (one - u) + picture[y1, x1, c] * u
@@ -57,7 +65,9 @@ def _roi_align(start, stop, x, boxes, image, samples, out):
 
 @jit
 def _roi_align_grad(start, stop, g, boxes, order, first, samples, dx):
-    """A map is one iteration's own; order: the boxes by map, those of map n from first[n] to first[n + 1]."""
+    """A map is one iteration's own; order: the boxes by map, those of map n from first[n] to
+    first[n + 1].
+    """
     _, h, w, channels = dx.shape
     size, one = g.shape[1], g.dtype.type(1)
     for n in range(start, stop):
@@ -69,13 +79,15 @@ def _roi_align_grad(start, stop, g, boxes, order, first, samples, dx):
                     for a in range(samples):
                         y0, y1, down = _between(boxes[r, 1] + (i + (a + 0.5) / samples) * step_y, h)
                         for b in range(samples):
-                            x0, x1, across = _between(boxes[r, 0] + (j + (b + 0.5) / samples) * step_x, w)
+                            x0, x1, across = _between(boxes[r, 0] + (j + (b + 0.5) / samples)
+                                                      * step_x, w)
                             if y0 < 0 or x0 < 0:
                                 continue
                             v, u = g.dtype.type(down), g.dtype.type(across)
                             share = one / g.dtype.type(samples * samples)
                             for c in range(channels):
-                                top, bottom = g[r, i, j, c] * share * (one - v), g[r, i, j, c] * share * v
+                                top, bottom = g[r, i, j, c] * share * (one - v), g[r, i, j,
+                                                                                   c] * share * v
                                 dx[n, y0, x0, c] += top * (one - u)
                                 dx[n, y0, x1, c] += top * u
                                 dx[n, y1, x0, c] += bottom * (one - u)
@@ -88,20 +100,25 @@ def _checked(kernel, shape, boxes, image, size, samples):
     expect_arrays(kernel, boxes=boxes)
     expect_whole(kernel, 1, size=size, samples=samples)
     if 0 in shape[1:3]:
-        raise ValueError(f"{kernel}: expected maps (n, h, w, c) with pixels, got shape {tuple(shape)}")
+        raise ValueError(f"{kernel}: expected maps (n, h, w, c) with pixels, got shape "
+                         f"{tuple(shape)}")
     if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.dtype.kind not in "fiu":
-        raise ValueError(f"{kernel}: boxes: expected numbers of shape (r, 4), got {boxes.dtype} {boxes.shape}")
+        raise ValueError(f"{kernel}: boxes: expected numbers of shape (r, 4), got {boxes.dtype} "
+                         f"{boxes.shape}")
     image = expect_indices(kernel, "image", image, (len(boxes),), shape[0])
     return np.ascontiguousarray(boxes, np.float64), image
 
 
 @plain_numbers
-def roi_align(x: np.ndarray, boxes: np.ndarray, image: np.ndarray, size: int, samples: int = 2) -> np.ndarray:
-    """Boxes (r, 4) of maps x (n, h, w, c) -> (r, size, size, c): the mean of samples x samples places in each bin.
+def roi_align(x: np.ndarray, boxes: np.ndarray, image: np.ndarray, size: int,
+              samples: int = 2) -> np.ndarray:
+    """Boxes (r, 4) of maps x (n, h, w, c) -> (r, size, size, c): the mean of samples x samples
+    places in each bin.
 
-    Box r is x0, y0, x1, y1 in map `image[r]`, whose pixel (x, y) lies at (x, y) itself. A place up to one pixel outside
-    the outermost ones reads the nearest, one further out reads 0. Raises ValueError where shapes do not fit. Source: He
-    et al. 2017 (Mask R-CNN, arXiv 1703.06870), section 3.
+    Box r is x0, y0, x1, y1 in map `image[r]`, whose pixel (x, y) lies at (x, y) itself. A place up
+    to one pixel outside the outermost ones reads the nearest, one further out reads 0. Raises
+    ValueError where shapes do not fit. Source: He et al. 2017 (Mask R-CNN, arXiv 1703.06870),
+    section 3.
     """
     expect_floats("roi_align", x=x)
     boxes, image = _checked("roi_align", x.shape, boxes, image, size, samples)
@@ -111,14 +128,19 @@ def roi_align(x: np.ndarray, boxes: np.ndarray, image: np.ndarray, size: int, sa
 
 
 @plain_numbers
-def roi_align_grad(g: np.ndarray, boxes: np.ndarray, image: np.ndarray, input_shape: tuple[int, ...],
-                   samples: int = 2) -> np.ndarray:
-    """dL/dx: every place gives its share of g (r, size, size, c) back to the four pixels that it was read from."""
+def roi_align_grad(g: np.ndarray, boxes: np.ndarray, image: np.ndarray,
+                   input_shape: tuple[int, ...], samples: int = 2) -> np.ndarray:
+    """dL/dx: every place gives its share of g (r, size, size, c) back to the four pixels that it
+    was read from.
+    """
     expect_floats("roi_align_grad", g=g)
-    boxes, image = _checked("roi_align_grad", input_shape, boxes, image, g.shape[1] if g.ndim == 4 else 0, samples)
+    boxes, image = _checked("roi_align_grad", input_shape, boxes, image,
+                            g.shape[1] if g.ndim == 4 else 0, samples)
     if g.shape != (len(boxes), g.shape[1], g.shape[1], input_shape[3]):
-        raise ValueError(f"roi_align_grad: g {g.shape} does not belong to {len(boxes)} boxes of maps {input_shape}")
+        raise ValueError(f"roi_align_grad: g {g.shape} does not belong to {len(boxes)} boxes of "
+                         f"maps {input_shape}")
     dx, order = np.zeros(input_shape, g.dtype), np.argsort(image, kind="stable")
     first = np.searchsorted(image[order], np.arange(input_shape[0] + 1, dtype=np.int64))
-    parallel(_roi_align_grad, input_shape[0], np.ascontiguousarray(g), boxes, order, first, samples, dx)
+    parallel(_roi_align_grad, input_shape[0], np.ascontiguousarray(g), boxes, order, first, samples,
+             dx)
     return dx

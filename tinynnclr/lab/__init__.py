@@ -1,1 +1,3 @@
-"""Experiments around the core: protocols, comparisons, papers' tables, pictures, benchmarks. Only cli/ imports it."""
+"""Experiments around the core: protocols, comparisons, papers' tables, pictures, benchmarks. Only
+cli/ imports it.
+"""

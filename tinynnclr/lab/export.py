@@ -1,6 +1,8 @@
-"""The encoder of a run for PyTorch: torch's names and torch's layout, in a file that can run no code.
+"""The encoder of a run for PyTorch: torch's names and torch's layout, in a file that can run no
+code.
 
-Images there are (n, c, h, w). nn.Detrend has no weights but must be in the torch network, too. Of images x it makes
+Images there are (n, c, h, w). nn.Detrend has no weights but must be in the torch network, too. Of
+images x it makes
 
     x = x - x.mean((2, 3), keepdim=True)
     for at in torch.meshgrid(torch.linspace(-1, 1, h), torch.linspace(-1, 1, w), indexing="ij"):
@@ -21,18 +23,24 @@ from ..storage.checkpoint import expect_honest
 from ..tensor import Tensor
 from ..train.run_dir import CHECKPOINT, load_encoder
 
-AXES: dict[type, tuple[int, ...]] = {Conv2d: (3, 2, 0, 1), Linear: (1, 0)}  # torch's axes of a weight among ours
+# torch's axes of a weight among ours
+AXES: dict[type, tuple[int, ...]] = {Conv2d: (3, 2, 0, 1), Linear: (1, 0)}
 
 
 def torch_state(encoder: Module) -> dict[str, np.ndarray]:
-    """What `load_state_dict` of the same network in torch takes: copies of all arrays, in C order, by dotted names.
+    """What `load_state_dict` of the same network in torch takes: copies of all arrays, in C order,
+    by dotted names.
 
-    Names are those of our attributes; a list counts as an nn.ModuleList. The numbers in a Sequential are those in an
-    nn.Sequential: the ReLU of a BatchNorm is a layer of its own, and GlobalAvgPool is two, nn.AdaptiveAvgPool2d(1) and
-    nn.Flatten(). An encoder that is nothing but one Sequential, such as TinyCNN, is named as that one: "1.weight".
+    Names are those of our attributes; a list counts as an nn.ModuleList. The numbers in a
+    Sequential are those in an nn.Sequential: the ReLU of a BatchNorm is a layer of its own, and
+    GlobalAvgPool is two, nn.AdaptiveAvgPool2d(1) and nn.Flatten(). An encoder that is nothing but
+    one Sequential, such as TinyCNN, is named as that one: "1.weight".
     """
-    parts = [v for v in vars(encoder).values() if isinstance(v, Module | Tensor | np.ndarray | list | tuple)]
-    return dict(_walk(parts[0] if len(parts) == 1 and isinstance(parts[0], Sequential) else encoder))
+    parts = [v for v in vars(encoder).values() if isinstance(v,
+                                                             Module | Tensor | np.ndarray | list
+                                                             | tuple)]
+    return dict(_walk(parts[0] if len(parts) == 1 and isinstance(parts[0], Sequential)
+                      else encoder))
 
 
 def _walk(module, prefix="") -> Iterator[tuple[str, np.ndarray]]:
@@ -55,7 +63,8 @@ def _walk(module, prefix="") -> Iterator[tuple[str, np.ndarray]]:
                 if isinstance(child, Module):
                     yield from _walk(child, f"{prefix}{name}.{i}.")
     if isinstance(module, BatchNorm):
-        yield f"{prefix}num_batches_tracked", np.zeros((), np.int64)  # torch wants one; our momentum needs none
+        # torch wants one; our momentum needs none
+        yield f"{prefix}num_batches_tracked", np.zeros((), np.int64)
 
 
 def npz_bytes(state: dict[str, np.ndarray], info: dict[str, str]) -> bytes:
@@ -66,16 +75,19 @@ def npz_bytes(state: dict[str, np.ndarray], info: dict[str, str]) -> bytes:
 
 
 def safetensors_bytes(state: dict[str, np.ndarray], info: dict[str, str]) -> bytes:
-    """For `safetensors.torch.load_file`, with info as the file's metadata. Raises ValueError without the package."""
+    """For `safetensors.torch.load_file`, with info as the file's metadata. Raises ValueError
+    without the package.
+    """
     try:
         from safetensors.numpy import save
     except ImportError:
-        raise ValueError('--format safetensors: the package is not installed; pip install "tinynnclr[export]", or '
-                         "take --format npz") from None
+        raise ValueError('--format safetensors: the package is not installed; pip install '
+                         '"tinynnclr[export]", or ' "take --format npz") from None
     return save(state, metadata=info)
 
 
-FORMATS: dict[str, Callable] = {"npz": npz_bytes, "safetensors": safetensors_bytes}  # a format's name ends its file's
+# a format's name ends its file's
+FORMATS: dict[str, Callable] = {"npz": npz_bytes, "safetensors": safetensors_bytes}
 
 
 def exported(path: Path) -> bool:
@@ -87,24 +99,27 @@ def exported(path: Path) -> bool:
             with np.load(file, allow_pickle=False) as archive:
                 info = json.loads(str(archive["info"]))
         else:
-            info = json.loads(file.read(min(int.from_bytes(start, "little"), 1 << 20)))["__metadata__"]
+            info = json.loads(file.read(min(int.from_bytes(start, "little"),
+                                            1 << 20)))["__metadata__"]
     return {"method", "encoder", "width", "detrend", "version"} <= info.keys()
 
 
 def export_run(folder: Path, kind: str = "npz", out: Path | None = None) -> Path:
-    """Write the encoder of a run's last checkpoint, for torch, and return the file: `out`, or FOLDER/encoder.KIND.
+    """Write the encoder of a run's last checkpoint, for torch, and return the file: `out`, or
+    FOLDER/encoder.KIND.
 
-    Raises FileNotFoundError or ValueError as `load_encoder` does, ValueError if the existing file is not an earlier
-    export, OSError if the file cannot be written.
+    Raises FileNotFoundError or ValueError as `load_encoder` does, ValueError if the existing file
+    is not an earlier export, OSError if the file cannot be written.
     """
     path = out or folder / f"encoder.{kind}"
     encoder, config, info = load_encoder(folder)
     if path.resolve() == (folder / CHECKPOINT).resolve():
         raise ValueError(f"--out {path}: that is the run's checkpoint; name another file")
-    about = {"method": config.method, "dataset": config.dataset, "epochs": info["epoch"], "seed": config.seed,
-             "encoder": config.encoder, "width": config.width, "detrend": config.detrend,
-             "version": __version__}
+    about = {"method": config.method, "dataset": config.dataset, "epochs": info["epoch"],
+             "seed": config.seed, "encoder": config.encoder, "width": config.width,
+             "detrend": config.detrend, "version": __version__}
     expect_ours([path], exported, "--out ")
-    content = FORMATS[kind](torch_state(encoder), {name: str(value) for name, value in about.items()})
+    content = FORMATS[kind](torch_state(encoder), {name: str(value) for name,
+                                                   value in about.items()})
     write_whole(path, lambda file: file.write(content))
     return path

@@ -1,4 +1,6 @@
-"""Recipes by name: `tinynnclr train --preset cifar10-30min` sets these options, and flags beside it win."""
+"""Recipes by name: `tinynnclr train --preset cifar10-30min` sets these options, and flags beside it
+win.
+"""
 from typing import Any, NamedTuple
 
 

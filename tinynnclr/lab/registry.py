@@ -1,4 +1,5 @@
-"""The ways to judge an encoder, by name, and the files that they leave: `tinynnclr evaluate RUN --protocol semi,dense`.
+"""The ways to judge an encoder, by name, and the files that they leave: `tinynnclr evaluate RUN
+--protocol semi,dense`.
 
 A protocol is a function EvalContext -> EvalResult. A new one adds its line to PROTOCOLS.
 """
@@ -46,8 +47,8 @@ def picture(name: str) -> Callable[[EvalResult, Path, str], Path]:
     from .plots.robustness import draw_robustness
     from .plots.transfer_sets import draw_sets
 
-    own: dict[str, Callable[..., Path]] = {"transfer": draw_sets, "fewshot": draw_sets, "robustness": draw_robustness,
-                                           "dense": draw_dense}
+    own: dict[str, Callable[..., Path]] = {"transfer": draw_sets, "fewshot": draw_sets,
+                                           "robustness": draw_robustness, "dense": draw_dense}
     return own.get(name, draw_finding)
 
 
@@ -58,14 +59,16 @@ def parse_protocols(text: str) -> list[str]:
         if name not in PROTOCOLS and name != "all":
             raise ValueError(f"--protocol: expected all or some of {', '.join(PROTOCOLS)}; "
                              f"got {name!r}{nearest(name, PROTOCOLS)}")
-    return list(dict.fromkeys(name for word in names for name in (PROTOCOLS if word == "all" else [word])))
+    return list(dict.fromkeys(name for word in names for name
+                              in (PROTOCOLS if word == "all" else [word])))
 
 
 def evaluate_into(folder: Path, name: str, subject: EvalContext) -> EvalResult:
     """Judge by one protocol, and leave NAME.json, NAME.md and NAME.png in the folder."""
     protocol, config = PROTOCOLS[name], subject.config
     files = [folder / f"{name}.{ending}" for ending in ("json", "md", "png")]
-    expect_ours(files, lambda path: json.loads(path.read_text(encoding="utf-8"))["protocol"] == name)
+    expect_ours(files,
+                lambda path: json.loads(path.read_text(encoding="utf-8"))["protocol"] == name)
     finding = protocol.judge(subject)
     title = f"{name}: {config.method} on {config.dataset}, seed {config.seed}"
     result = stamped({"config": config.to_dict(), "protocol": name, **finding.to_dict(),

@@ -14,5 +14,6 @@ from .snclr import SNCLR
 from .supervised import Supervised
 from .support_set import SupportSet
 
-__all__ = ["BYOL", "CMC", "METHODS", "DeepCluster", "OracleNNCLR", "InstanceDiscrimination", "Method", "MoCo", "NNCLR",
-           "RandomWeights", "SNCLR", "SimCLR", "Supervised", "SupportSet", "make_config"]
+__all__ = ["BYOL", "CMC", "METHODS", "DeepCluster", "OracleNNCLR", "InstanceDiscrimination",
+           "Method", "MoCo", "NNCLR", "RandomWeights", "SNCLR", "SimCLR", "Supervised",
+           "SupportSet", "make_config"]

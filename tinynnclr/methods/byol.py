@@ -3,8 +3,9 @@
     z = projector(encoder(x)),  p = predictor(z),  t = slow copy of projector(encoder(.))
     loss = mean over both roles of 2 - 2 cos(p1, t(x2)),    then the slow copy follows the weights
 
-With --neighbors the target is the nearest neighbour of t(x2) among the targets of recent steps (known as NNBYOL).
-Source: Grill et al. 2020, "Bootstrap your own latent" (arXiv 2006.07733), algorithm 1.
+With --neighbors the target is the nearest neighbour of t(x2) among the targets of recent steps
+(known as NNBYOL). Source: Grill et al. 2020, "Bootstrap your own latent" (arXiv 2006.07733),
+algorithm 1.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,9 @@ from .support_set import QueueConfig, SupportSet
 
 
 class BYOL(Method):
-    """Encoder, projector, predictor, slow copies of the first two; a support set where neighbours are wanted."""
+    """Encoder, projector, predictor, slow copies of the first two; a support set where neighbours
+    are wanted.
+    """
 
     name = "byol"
 
@@ -32,15 +35,18 @@ class BYOL(Method):
     class Config(RunConfig, EmbeddingConfig, PredictorConfig, QueueConfig, EMAConfig):
         """The options of BYOL."""
 
-        neighbors: bool = option(False, "the target is its nearest neighbour among the targets of recent steps")
+        neighbors: bool = option(False, "the target is its nearest neighbour among the targets of "
+                                 "recent steps")
 
-    def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
+    def __init__(self, encoder: Encoder, config, rng: np.random.Generator,
+                 data: Dataset | None = None):
         self.encoder = encoder
-        self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng, layers=2,
-                                   last_norm=False)
+        self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng,
+                                   layers=2, last_norm=False)
         self.predictor = predictor(config.dim, config.predictor_hidden, rng)
         self.target = MomentumEncoder(self.encoder, self.projector, momentum=config.ema)
-        self.support_set = SupportSet(config.queue_size, config.dim, rng) if config.neighbors else None
+        self.support_set = SupportSet(config.queue_size, config.dim,
+                                      rng) if config.neighbors else None
         self.pending: tuple = ()  # what after_step needs of the last loss: z1, t1, ids
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:

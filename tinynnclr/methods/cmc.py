@@ -1,17 +1,20 @@
-"""CMC: what one sense says of a picture must be found among what the other sense says of all pictures.
+"""CMC: what one sense says of a picture must be found among what the other sense says of all
+pictures.
 
     z = head_L(encoder_L(lightness)) / |.|,   y = head_ab(encoder_ab(colours)) / |.|
-    loss = -log( exp(z . u_i / t) / sum_j exp(z . u_j / t) ) - log( exp(y . v_i / t) / sum_j exp(y . v_j / t) ),
+    loss = -log( exp(z . u_i / t) / sum_j exp(z . u_j / t) )
+           -log( exp(y . v_i / t) / sum_j exp(y . v_j / t) ),
     then v_i <- m v_i + (1 - m) z and u_i <- m u_i + (1 - m) y, scaled to length 1
 
-The two views are the lightness L and the colours ab of one crop, each with an encoder of half the width. v_j and u_j
-are rows of two memory banks: what image j's lightness and colours were embedded as when it last came by. Even the
-positive comes from the bank, of the other sense. Features for the evaluation are both encoders' side by side.
-`--bank-loss` and `--negatives` are those of instance discrimination; negatives are ranked in the bank that is searched.
-Views are crops alone, as in the paper (which flips them, too): colours that are jittered say little of the lightness.
-The paper's head is one linear layer, and rows keep half of themselves; without a batch norm at its end (--no-head-norm)
-a run of eight epochs learns nothing here.
-Source: Tian et al. 2020, "Contrastive multiview coding" (arXiv 1906.05849), section 3.
+The two views are the lightness L and the colours ab of one crop, each with an encoder of half the
+width. v_j and u_j are rows of two memory banks: what image j's lightness and colours were embedded
+as when it last came by. Even the positive comes from the bank, of the other sense. Features for the
+evaluation are both encoders' side by side. `--bank-loss` and `--negatives` are those of instance
+discrimination; negatives are ranked in the bank that is searched. Views are crops alone, as in the
+paper (which flips them, too): colours that are jittered say little of the lightness. The paper's
+head is one linear layer, and rows keep half of themselves; without a batch norm at its end
+(--no-head-norm) a run of eight epochs learns nothing here. Source: Tian et al. 2020, "Contrastive
+multiview coding" (arXiv 1906.05849), section 3.
 """
 from dataclasses import dataclass
 from typing import Any
@@ -51,12 +54,15 @@ class CMC(Method):
 
     def __init__(self, encoder: LabEncoder, config, rng: np.random.Generator, data: Dataset):
         self.encoder: LabEncoder = encoder
-        self.lightness_head = linear_head(encoder.lightness.features, config.dim, rng, config.head_norm)
+        self.lightness_head = linear_head(encoder.lightness.features, config.dim, rng,
+                                          config.head_norm)
         self.colors_head = linear_head(encoder.colors.features, config.dim, rng, config.head_norm)
-        self.lightness_bank, self.colors_bank = (MemoryBank(len(data), config.dim, config.bank_momentum, rng)
-                                                 for _ in range(2))
+        self.lightness_bank, self.colors_bank = (MemoryBank(len(data), config.dim,
+                                                            config.bank_momentum, rng) for _
+                                                 in range(2))
         self.losses = [BankLoss(config, self.lightness_bank), BankLoss(config, self.colors_bank)]
-        self.pending: tuple = ()  # what after_step needs of the last loss: embeddings of both senses, ids
+        # what after_step needs of the last loss: embeddings of both senses, ids
+        self.pending: tuple = ()
 
     def start(self, total_steps: int) -> None:
         """The negatives may become nearer over the run."""
@@ -64,11 +70,14 @@ class CMC(Method):
             loss.negatives.start(total_steps)
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
-        """The loss of view 1 (b, h, w, 3) of the samples `ids` (b,), both terms; view 2 is not looked at."""
+        """The loss of view 1 (b, h, w, 3) of the samples `ids` (b,), both terms; view 2 is not
+        looked at.
+        """
         lightness, colors = self.encoder.halves(x1)
         z, y = self.lightness_head(lightness), self.colors_head(colors)
         self.pending = z.numpy(), y.numpy(), ids
-        return self.losses[0](z, self.colors_bank, ids) + self.losses[1](y, self.lightness_bank, ids)
+        return self.losses[0](z, self.colors_bank, ids) + self.losses[1](y, self.lightness_bank,
+                                                                         ids)
 
     def guess(self) -> float | None:
         """2 ln(n): twice one of n images is right."""

@@ -1,15 +1,18 @@
-"""Instance discrimination (IR): every image is a class of its own, and a memory bank holds the classes' weights.
+"""Instance discrimination (IR): every image is a class of its own, and a memory bank holds the
+classes' weights.
 
     z = head(encoder(x)) / |.|,    loss = -log( exp(z . v_i / t) / sum_j exp(z . v_j / t) ),
     then v_i <- m v_i + (1 - m) z, scaled to length 1
 
-v_j is the row of image j: its embedding from the last time that it came by. One view a step: the positive is the image
-itself, an epoch ago. The row moves once a step, after the weights. `--bank-loss` is the softmax over all images, over
-some that are drawn, or the paper's noise-contrastive estimation, whose constant Z is soon wrong (`drift` in
-metrics.csv); `--negatives` keeps to near ones (negatives.py). The head is one linear layer, without a batch norm, so
-the embeddings all begin in nearly the same direction: by SGD at the rate of the other methods they never leave it in a
-short run, by AdamW they do. The paper has SGD, m = 0.5 and 200 epochs; the defaults here are for eight.
-Source: Wu et al. 2018, "Unsupervised feature learning via non-parametric instance discrimination" (arXiv 1805.01978).
+v_j is the row of image j: its embedding from the last time that it came by. One view a step: the
+positive is the image itself, an epoch ago. The row moves once a step, after the weights.
+`--bank-loss` is the softmax over all images, over some that are drawn, or the paper's
+noise-contrastive estimation, whose constant Z is soon wrong (`drift` in metrics.csv); `--negatives`
+keeps to near ones (negatives.py). The head is one linear layer, without a batch norm, so the
+embeddings all begin in nearly the same direction: by SGD at the rate of the other methods they
+never leave it in a short run, by AdamW they do. The paper has SGD, m = 0.5 and 200 epochs; the
+defaults here are for eight. Source: Wu et al. 2018, "Unsupervised feature learning via
+non-parametric instance discrimination" (arXiv 1805.01978).
 """
 from dataclasses import dataclass
 

@@ -9,8 +9,8 @@ from ..nn import Module
 class MemoryBank(Module):
     """Row i, of length 1, belongs to image i; arrays, so no gradient can enter.
 
-    Begins with random directions. Source: Wu et al. 2018 (arXiv 1805.01978), section 3.1; they begin with numbers
-    uniform in +-sqrt(3 / dim), whose rows have length 1 on average only.
+    Begins with random directions. Source: Wu et al. 2018 (arXiv 1805.01978), section 3.1; they
+    begin with numbers uniform in +-sqrt(3 / dim), whose rows have length 1 on average only.
     """
 
     @plain_numbers
@@ -23,7 +23,9 @@ class MemoryBank(Module):
         return len(self.rows)
 
     def update(self, z: np.ndarray, ids: np.ndarray) -> None:
-        """row <- momentum * row + (1 - momentum) * z / |z|, scaled to length 1, for images `ids` (b,), each once."""
+        """row <- momentum * row + (1 - momentum) * z / |z|, scaled to length 1, for images `ids`
+        (b,), each once.
+        """
         m = np.float32(self.momentum)
         rows = unit_rows(m * self.rows[ids] + (1 - m) * unit_rows(z))
         if not np.isfinite(rows).all():

@@ -35,24 +35,28 @@ class PredictorConfig:
 
 
 class Method(Module):
-    """An encoder with what a paper puts on top of it; its banks are arrays, so they are saved with the weights.
+    """An encoder with what a paper puts on top of it; its banks are arrays, so they are saved with
+    the weights.
 
-    Made as Class(encoder, config, rng, data). config is a `Class.Config`, a frozen dataclass with the options of the
-    method. data is the training set: its size is that of a memory bank, its images are what DeepCluster clusters, and
-    its labels are for the methods with `uses_labels`.
+    Made as Class(encoder, config, rng, data). config is a `Class.Config`, a frozen dataclass with
+    the options of the method. data is the training set: its size is that of a memory bank, its
+    images are what DeepCluster clusters, and its labels are for the methods with `uses_labels`.
     """
 
     Config: ClassVar[type[RunConfig]] = RunConfig
-    name: ClassVar[str] = ""  # what commands and files call it; the class's name in small letters, if it gives none
+    # what commands and files call it; the class's name in small letters, if it gives none
+    name: ClassVar[str] = ""
 
-    experiment: ClassVar[bool] = False  # it shows something and is no method of its own: no part of "all"
+    # it shows something and is no method of its own: no part of "all"
+    experiment: ClassVar[bool] = False
     uses_labels: ClassVar[bool] = False  # training uses the labels of the training images
     undefined: ClassVar[tuple[str, ...]] = ()  # arrays of its state that may contain NaN
 
     def __init_subclass__(cls):
         super().__init_subclass__()
         if "Config" not in vars(cls):  # its own, so that a configuration knows its method
-            cls.Config = dataclass(frozen=True)(type("Config", (cls.Config,), {"__module__": cls.__module__}))
+            cls.Config = dataclass(frozen=True)(type("Config", (cls.Config,),
+                                                     {"__module__": cls.__module__}))
         cls.name = vars(cls).get("name") or cls.__name__.lower()
         cls.Config.method, cls.Config.kind = cls.name, cls
 
@@ -66,14 +70,18 @@ class Method(Module):
 
     @property
     def n_views(self) -> int:
-        """How many random views of an image a step takes: `loss` gets one half of them as x1, the other as x2."""
+        """How many random views of an image a step takes: `loss` gets one half of them as x1, the
+        other as x2.
+        """
         return 2
 
     def start(self, total_steps: int) -> None:
         """Told once, before the first step, how long the run is."""
 
     def start_epoch(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Tensor]]:
-        """The order in which an epoch sees `size` samples, and the parameters that begin anew with it."""
+        """The order in which an epoch sees `size` samples, and the parameters that begin anew with
+        it.
+        """
         return rng.permutation(size), []
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
@@ -81,13 +89,16 @@ class Method(Module):
         raise NotImplementedError
 
     def guess(self) -> float | None:
-        """The loss, in nats, of a network that tells nothing apart; None where the method has no such number."""
+        """The loss, in nats, of a network that tells nothing apart; None where the method has no
+        such number.
+        """
         return None
 
     def after_step(self) -> dict:
-        """What follows the optimiser's step (enqueue, for one); returns the step's diagnostics, for `train.health`.
+        """What follows the optimiser's step (enqueue, for one); returns the step's diagnostics, for
+        `train.health`.
 
-        "z": embeddings (b, d) of view 1; of neighbours, where there are any, "anchor_ids", "neighbor_ids", "rows" and
-        "ages", each (b,); "entropy" and "nmi" are numbers.
+        "z": embeddings (b, d) of view 1; of neighbours, where there are any, "anchor_ids",
+        "neighbor_ids", "rows" and "ages", each (b,); "entropy" and "nmi" are numbers.
         """
         return {}

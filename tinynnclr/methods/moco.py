@@ -1,14 +1,17 @@
-"""MoCo: the key of an image must be found among keys of other images, which a slow copy of the network makes.
+"""MoCo: the key of an image must be found among keys of other images, which a slow copy of the
+network makes.
 
     q = head(encoder(x1)) / |.|,   k = slow copy of both (x2) / |.|,
-    loss = -log( exp(q . k / t) / (exp(q . k / t) + sum_j exp(q . queue_j / t)) ),   then k goes into the queue
+    loss = -log( exp(q . k / t) / (exp(q . k / t) + sum_j exp(q . queue_j / t)) ),
+    then k goes into the queue
 
-In a step: the copy follows the weights (eq. 2), then makes the keys, then the queue as it was gives the negatives, then
-the keys are let in, once. The queue gives negatives and never positives, the opposite of NNCLR. --head v1 is one linear
-layer, v2 two with ReLU between; --symmetric is the mean over both roles of the views, whose keys go in together.
-The paper shuffles batches between GPUs so that batch norm betrays nothing; here its statistics are those of the whole
-batch on however many ranks, so that there is nothing to shuffle.
-Source: He et al. 2020 (arXiv 1911.05722), algorithm 1, and Chen et al. 2020 (v2, arXiv 2003.04297).
+In a step: the copy follows the weights (eq. 2), then makes the keys, then the queue as it was gives
+the negatives, then the keys are let in, once. The queue gives negatives and never positives, the
+opposite of NNCLR. --head v1 is one linear layer, v2 two with ReLU between; --symmetric is the mean
+over both roles of the views, whose keys go in together. The paper shuffles batches between GPUs so
+that batch norm betrays nothing; here its statistics are those of the whole batch on however many
+ranks, so that there is nothing to shuffle. Source: He et al. 2020 (arXiv 1911.05722), algorithm 1,
+and Chen et al. 2020 (v2, arXiv 2003.04297).
 """
 import math
 from dataclasses import dataclass
@@ -35,15 +38,18 @@ class MoCo(Method):
     name = "moco"
 
     @dataclass(frozen=True)
-    class Config(RunConfig, EmbeddingConfig, TemperatureConfig, QueueConfig, EMAConfig, NegativesConfig):
+    class Config(RunConfig, EmbeddingConfig, TemperatureConfig, QueueConfig, EMAConfig,
+                 NegativesConfig):
         """The options of MoCo."""
 
         temperature: float = with_default(TemperatureConfig, "temperature", 0.1)
         symmetric: bool = option(False, "let each view be query and key in turn")
-        head: str = option("v2", "v1: one linear layer, v2: two with ReLU between", choices=("v1", "v2"))
+        head: str = option("v2", "v1: one linear layer, v2: two with ReLU between",
+                           choices=("v1", "v2"))
         head_norm: bool = option(False, "end the head with a batch norm, which the papers have not")
 
-    def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
+    def __init__(self, encoder: Encoder, config, rng: np.random.Generator,
+                 data: Dataset | None = None):
         self.encoder = encoder
         hidden = {"v1": 0, "v2": config.projector_hidden}[config.head]
         self.head = linear_head(encoder.features, config.dim, rng, config.head_norm, hidden)
@@ -51,7 +57,8 @@ class MoCo(Method):
         self.queue = SupportSet(config.queue_size, config.dim, rng)
         self.negatives = Negatives(config)
         self.temperature, self.symmetric = config.temperature, config.symmetric
-        self.steps, self.found = np.zeros(1, np.int64), 0.0  # found: negatives in the last step, on average
+        # found: negatives in the last step, on average
+        self.steps, self.found = np.zeros(1, np.int64), 0.0
         self.pending: tuple = ()  # what after_step needs of the last loss: q, keys, ids
 
     def start(self, total_steps: int) -> None:

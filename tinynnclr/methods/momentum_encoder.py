@@ -16,14 +16,16 @@ Network = TypeVar("Network", bound=Module)
 class EMAConfig:
     """Options of a method with a momentum encoder."""
 
-    ema: float = option(0.99, "how much of itself a momentum encoder keeps in a step", least=0, most=1)
+    ema: float = option(0.99, "how much of itself a momentum encoder keeps in a step", least=0,
+                        most=1)
 
 
 class MomentumEncoder(Module):
-    """Copies of modules, applied one after the other: images (n, h, w, 3) -> an array, and so a constant.
+    """Copies of modules, applied one after the other: images (n, h, w, 3) -> an array, and so a
+    constant.
 
-    Its weights are frozen: no parameters, but saved with the rest. Batch norms take statistics of their own.
-    Source: MoCo (arXiv 1911.05722), section 3.2, eq. 2.
+    Its weights are frozen: no parameters, but saved with the rest. Batch norms take statistics of
+    their own. Source: MoCo (arXiv 1911.05722), section 3.2, eq. 2.
     """
 
     def __init__(self, *modules: Module, momentum: float):
@@ -37,7 +39,8 @@ class MomentumEncoder(Module):
         return x.numpy()  # type: ignore[attr-defined]
 
     def follow(self, *modules: Module) -> None:
-        """Each weight becomes momentum * itself + (1 - momentum) * the module's; buffers are left alone.
+        """Each weight becomes momentum * itself + (1 - momentum) * the module's; buffers are left
+        alone.
 
         Raises ValueError where these are not the modules that were copied.
         """
@@ -45,7 +48,8 @@ class MomentumEncoder(Module):
         for mine, module in zip(self.copies, modules, strict=True):
             leaders, followers = module.named_weights(), mine.named_weights()
             if leaders.keys() != followers.keys():
-                raise ValueError(f"MomentumEncoder: expected a module with {sorted(followers)}, got {sorted(leaders)}")
+                raise ValueError(f"MomentumEncoder: expected a module with {sorted(followers)}, "
+                                 f"got {sorted(leaders)}")
             for name, p in leaders.items():
                 data = followers[name].data
                 data *= m

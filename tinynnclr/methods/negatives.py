@@ -1,9 +1,10 @@
-"""Which candidates are an anchor's negatives: all of them, the nearest (a ball), or the near but not nearest (a ring).
+"""Which candidates are an anchor's negatives: all of them, the nearest (a ball), or the near but
+not nearest (a ring).
 
-Far negatives are told apart without effort and teach little; the very nearest are likely of the same class and teach
-what is wrong. Source: Wu et al. 2021, "Conditional negative sampling for contrastive learning of visual
-representations" (arXiv 2010.02037). Of its released code we do not copy that an image's own row is a candidate, nor
-that the size of a ball is taken from the batch.
+Far negatives are told apart without effort and teach little; the very nearest are likely of the
+same class and teach what is wrong. Source: Wu et al. 2021, "Conditional negative sampling for
+contrastive learning of visual representations" (arXiv 2010.02037). Of its released code we do not
+copy that an image's own row is a candidate, nor that the size of a ball is taken from the batch.
 """
 import math
 from dataclasses import dataclass
@@ -18,16 +19,18 @@ from ..kernels.engine.checks import plain_numbers
 class NegativesConfig:
     """Options of a method that chooses its negatives."""
 
-    negatives: str = option("all", "which candidates are negatives: all, the nearest (ball), or of these not the very "
-                            "nearest (ring)", choices=("all", "ball", "ring"))
-    ring_outer: float = option(0.1, "a negative is among this share of the candidates nearest to the anchor", least=0,
-                               most=1)
-    ring_inner: float = option(0.1, "and not among this share of those (of all candidates: --ring-fixed) (ring)",
-                               least=0, most=1)
-    ring_fixed: bool = option(False, "ring_inner is a share of all candidates, however large the ball")
+    negatives: str = option("all", "which candidates are negatives: all, the nearest (ball), or of "
+                            "these not the very nearest (ring)", choices=("all", "ball", "ring"))
+    ring_outer: float = option(0.1, "a negative is among this share of the candidates nearest to "
+                               "the anchor", least=0, most=1)
+    ring_inner: float = option(0.1, "and not among this share of those (of all candidates: "
+                               "--ring-fixed) (ring)", least=0, most=1)
+    ring_fixed: bool = option(False, "ring_inner is a share of all candidates, however large the "
+                              "ball")
     anneal: str = option("none", "how the ball shrinks from all candidates to ring_outer",
                          choices=("none", "linear", "step", "exponential"))
-    anneal_until: float = option(0.5, "share of the run after which it is as small as it gets", least=0, most=1)
+    anneal_until: float = option(0.5, "share of the run after which it is as small as it gets",
+                                 least=0, most=1)
 
 
 @plain_numbers
@@ -36,7 +39,8 @@ def nearest_share(similarities: np.ndarray, count: int) -> np.ndarray:
     n = similarities.shape[1]
     if count <= 0 or count >= n:
         return np.full(similarities.shape, count > 0)
-    edge = np.partition(similarities, n - count, axis=1)[:, n - count, None]  # (b, 1): the smallest that is still in
+    # (b, 1): the smallest that is still in
+    edge = np.partition(similarities, n - count, axis=1)[:, n - count, None]
     chosen, level = similarities > edge, similarities == edge
     room = count - chosen.sum(axis=1, keepdims=True)
     if (level.sum(axis=1, keepdims=True) > room).any():
@@ -48,20 +52,24 @@ def select_negatives(similarities: np.ndarray, outer: float, inner: float, fixed
                      own: np.ndarray | None = None) -> np.ndarray:
     """True (b, n) for the candidates whose rank by similarity to the anchor lies in the ring.
 
-    Of m candidates, those that `own` (b, n) marks left out, the nearest floor(outer m) make a ball; of these the
-    nearest floor(inner * ball) are too near, or floor(inner m) if fixed. At least one is left.
+    Of m candidates, those that `own` (b, n) marks left out, the nearest floor(outer m) make a ball;
+    of these the nearest floor(inner * ball) are too near, or floor(inner m) if fixed. At least one
+    is left.
     """
     own = np.zeros(similarities.shape, bool) if own is None else own
     count = int((~own).sum(axis=1).min(initial=similarities.shape[1]))
     ball = math.floor(outer * count + 1e-9)  # 0.29 * 100 is 28.999...
     near = math.floor(inner * (count if fixed else ball) + 1e-9)
     similarities = np.where(own, similarities.dtype.type(-np.inf), similarities)
-    chosen = nearest_share(similarities, similarities.shape[1] if ball == count else max(ball, near + 1))
+    chosen = nearest_share(similarities, similarities.shape[1] if ball == count else max(ball,
+                                                                                         near + 1))
     return chosen & ~nearest_share(similarities, near) & ~own
 
 
 class Negatives:
-    """The choice that a configuration asks for; with `anneal`, the ball starts with all and shrinks."""
+    """The choice that a configuration asks for; with `anneal`, the ball starts with all and
+    shrinks.
+    """
 
     def __init__(self, config):
         self.kind, self.outer, self.fixed = config.negatives, config.ring_outer, config.ring_fixed
@@ -76,8 +84,8 @@ class Negatives:
     def ball(self, step: int) -> float:
         """The share of the candidates that the ball holds at this step: from 1 down to `outer`.
 
-        p, the share of the way, is step / (until * total), at most 1. linear: 1 - p (1 - outer); exponential:
-        outer^p; step: linear's, in four steps.
+        p, the share of the way, is step / (until * total), at most 1. linear: 1 - p (1 - outer);
+        exponential: outer^p; step: linear's, in four steps.
         """
         way = self.until * self.total
         p = min(1.0, step / way) if way > 0 else 1.0
@@ -86,8 +94,10 @@ class Negatives:
         p = {"none": 1.0, "linear": p, "step": math.floor(4 * p) / 4}[self.anneal]
         return 1 - p * (1 - self.outer)
 
-    def allowed(self, similarities: np.ndarray, step: int, own: np.ndarray | None = None) -> np.ndarray | None:
-        """True (b, n) for the candidates that are negatives, which those marked in `own` (b, n) never are.
+    def allowed(self, similarities: np.ndarray, step: int,
+                own: np.ndarray | None = None) -> np.ndarray | None:
+        """True (b, n) for the candidates that are negatives, which those marked in `own` (b, n)
+        never are.
 
         None where all are: nothing has to be masked.
         """

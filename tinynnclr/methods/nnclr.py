@@ -3,14 +3,15 @@
     z = projector(encoder(x)),  p = predictor(z)
     loss = 1/2 l(NN(z1), p2) + 1/2 l(NN(z2), p1),    then view 1 goes into the queue
 
-The search is made with z scaled to length 1. The neighbour is a constant; gradients flow through p alone. The queue
-gives positives and never negatives: those are the other predictions of the batch.
+The search is made with z scaled to length 1. The neighbour is a constant; gradients flow through p
+alone. The queue gives positives and never negatives: those are the other predictions of the batch.
 
-Variants, each a flag: --top-k k takes a random one of the k nearest; --soft-neighbor the mean of all rows, weighed by a
-softmax of their similarities; --momentum-encoder searches with, and enqueues, what a slow copy of the network says;
---prototypes n puts n cluster centres in the queue's place; --no-predictor; --both-directions adds the loss with rows
-and columns exchanged. The paper finds none of them better than the plain one by more than half a point.
-Source: Dwibedi et al. 2021, "With a little help from my friends" (arXiv 2104.14548), section 3.2 and its pseudo-code.
+Variants, each a flag: --top-k k takes a random one of the k nearest; --soft-neighbor the mean of
+all rows, weighed by a softmax of their similarities; --momentum-encoder searches with, and
+enqueues, what a slow copy of the network says; --prototypes n puts n cluster centres in the queue's
+place; --no-predictor; --both-directions adds the loss with rows and columns exchanged. The paper
+finds none of them better than the plain one by more than half a point. Source: Dwibedi et al. 2021,
+"With a little help from my friends" (arXiv 2104.14548), section 3.2 and its pseudo-code.
 """
 import math
 from dataclasses import dataclass
@@ -32,21 +33,27 @@ from .support_set import QueueConfig, SupportSet
 
 
 class NNCLR(Method):
-    """Encoder, projector, predictor and support set; `config` gives their sizes, the temperature and the start."""
+    """Encoder, projector, predictor and support set; `config` gives their sizes, the temperature
+    and the start.
+    """
 
     name = "nnclr"
 
     @dataclass(frozen=True)
-    class Config(RunConfig, EmbeddingConfig, TemperatureConfig, PredictorConfig, QueueConfig, EMAConfig):
+    class Config(RunConfig, EmbeddingConfig, TemperatureConfig, PredictorConfig, QueueConfig,
+                 EMAConfig):
         """The options of NNCLR."""
 
-        neighbors: bool = option(True, "take the nearest neighbour as the positive; off: the embedding itself")
-        neighbors_after: float = option(0.5, "share of the run before neighbours are used; 0 is the paper's", least=0,
-                                        most=1)
-        top_k: int = option(1, "the positive is a random one of so many nearest neighbours", least=1)
-        soft_neighbor: bool = option(False, "the positive is the mean of all rows, weighed by a softmax")
-        prototypes: int = option(0, "so many running cluster centres take the queue's place, as in KMCLR; 0: a queue",
-                                 least=0)
+        neighbors: bool = option(True, "take the nearest neighbour as the positive; off: the "
+                                 "embedding itself")
+        neighbors_after: float = option(0.5, "share of the run before neighbours are used; 0 is "
+                                        "the paper's", least=0, most=1)
+        top_k: int = option(1, "the positive is a random one of so many nearest neighbours",
+                            least=1)
+        soft_neighbor: bool = option(False, "the positive is the mean of all rows, weighed by a "
+                                     "softmax")
+        prototypes: int = option(0, "so many running cluster centres take the queue's place, as in "
+                                 "KMCLR; 0: a queue", least=0)
         predictor: bool = option(True, "put a predictor on top of the projector")
         both_directions: bool = option(False, "let each prediction find its neighbour as well")
         momentum_encoder: bool = option(False, "take neighbours and queue from a momentum encoder")
@@ -54,19 +61,23 @@ class NNCLR(Method):
         def check(self) -> None:
             """As `Config.check`; a queue has at least top_k rows."""
             super().check()
-            self.expect("top_k", self.top_k <= (self.prototypes or self.queue_size), "no more than there are rows")
+            self.expect("top_k", self.top_k <= (self.prototypes or self.queue_size),
+                        "no more than there are rows")
 
-    def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset | None = None):
+    def __init__(self, encoder: Encoder, config, rng: np.random.Generator,
+                 data: Dataset | None = None):
         self.encoder, self.config = encoder, config
         self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng)
-        self.predictor = predictor(config.dim, config.predictor_hidden, rng) if config.predictor else Sequential()
+        self.predictor = predictor(config.dim, config.predictor_hidden,
+                                   rng) if config.predictor else Sequential()
         self.momentum_encoder = (MomentumEncoder(self.encoder, self.projector, momentum=config.ema)
                                  if config.momentum_encoder else None)
         self.support_set = (Prototypes(config.prototypes, config.dim, rng) if config.prototypes
                             else SupportSet(config.queue_size, config.dim, rng))
         self.first_step = 0  # from which neighbours are used
         self.steps = np.zeros(1, np.int64)
-        self.pending: tuple = ()  # what after_step needs of the last loss: z1, what to enqueue, ids, rows found
+        # what after_step needs of the last loss: z1, what to enqueue, ids, rows found
+        self.pending: tuple = ()
 
     def start(self, total_steps: int) -> None:
         """Neighbours come in after the share `neighbors_after` of all steps."""
@@ -78,7 +89,9 @@ class NNCLR(Method):
         return super().start_epoch(size, rng)
 
     def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
-        """The loss of two views (b, h, w, 3) of the samples `ids` (b,); looks neighbours up, enqueues nothing yet."""
+        """The loss of two views (b, h, w, 3) of the samples `ids` (b,); looks neighbours up,
+        enqueues nothing yet.
+        """
         z1, z2 = self.projector(self.encoder(x1)), self.projector(self.encoder(x2))
         p1, p2 = self.predictor(z1), self.predictor(z2)
         s1, s2 = z1, z2  # with what is searched
@@ -102,11 +115,12 @@ class NNCLR(Method):
         return early or not self.config.neighbors
 
     def lookup(self, z: Tensor) -> tuple[np.ndarray | Tensor, np.ndarray | None]:
-        """Each row's nearest neighbour, a constant, and where it was found; or z itself while neighbours are off.
+        """Each row's nearest neighbour, a constant, and where it was found; or z itself while
+        neighbours are off.
 
-        They are off for good with neighbors=False, in the first part of the run, while an embedding says little of what
-        its image shows, and until the queue holds nothing but real embeddings. (The paper uses them from the start of
-        a run a thousand epochs long: neighbors_after=0.)
+        They are off for good with neighbors=False, in the first part of the run, while an embedding
+        says little of what its image shows, and until the queue holds nothing but real embeddings.
+        (The paper uses them from the start of a run a thousand epochs long: neighbors_after=0.)
         """
         if self.waiting():
             return z, None
@@ -115,13 +129,17 @@ class NNCLR(Method):
         if self.config.top_k == 1:
             return self.support_set.nearest(z.numpy())
         rows, found = self.support_set.nearest_k(z.numpy(), self.config.top_k)
-        rng = np.random.default_rng((self.config.seed, int(self.steps[0])))  # so that a resumed run draws the same
-        drawn = rng.integers(0, self.config.top_k, len(z) * distributed.size())  # for the whole batch
+        # so that a resumed run draws the same
+        rng = np.random.default_rng((self.config.seed, int(self.steps[0])))
+        # for the whole batch
+        drawn = rng.integers(0, self.config.top_k, len(z) * distributed.size())
         one = np.arange(len(z)), drawn[distributed.local_rows(len(z))]
         return rows[one], found[one]
 
     def after_step(self) -> dict:
-        """Enqueue view 1, once; returns the ids of view 1's neighbours (-1: never seen) and their ages in steps."""
+        """Enqueue view 1, once; returns the ids of view 1's neighbours (-1: never seen) and their
+        ages in steps.
+        """
         z1, s1, ids, found = self.pending
         health = {"z": z1}
         if found is not None:

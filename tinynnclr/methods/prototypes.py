@@ -1,9 +1,11 @@
-"""Prototypes: running cluster centres of the embeddings, a support set of a few hundred rows instead of thousands.
+"""Prototypes: running cluster centres of the embeddings, a support set of a few hundred rows
+instead of thousands.
 
-The positive of an image is then the centre of its cluster, as in KMCLR (Bozdag 2021, a report that repeats NNCLR on
-CIFAR-100 and finds it level with a queue 250 times as long). The centres follow by mini-batch k-means on the sphere
-(Sculley 2010): a centre that k embeddings have moved gives way to the next by 1 / (k + 1). Embeddings drift, so every
-`RESET` epochs the centres begin again, from the embeddings that come next.
+The positive of an image is then the centre of its cluster, as in KMCLR (Bozdag 2021, a report that
+repeats NNCLR on CIFAR-100 and finds it level with a queue 250 times as long). The centres follow by
+mini-batch k-means on the sphere (Sculley 2010): a centre that k embeddings have moved gives way to
+the next by 1 / (k + 1). Embeddings drift, so every `RESET` epochs the centres begin again, from the
+embeddings that come next.
 """
 import numpy as np
 
@@ -14,7 +16,9 @@ RESET = 3  # epochs
 
 
 class Prototypes(SupportSet):
-    """A support set whose rows are centres; the id of a row is that of the last image that moved it."""
+    """A support set whose rows are centres; the id of a row is that of the last image that moved
+    it.
+    """
 
     def __init__(self, size: int, dim: int, rng: np.random.Generator):
         super().__init__(size, dim, rng)
@@ -22,7 +26,9 @@ class Prototypes(SupportSet):
         self.epochs = np.zeros(1, np.int64)  # begun so far
 
     def enqueue(self, z: np.ndarray, ids: np.ndarray) -> None:
-        """Until there are enough, each row of z (b, dim) is a new centre; then it moves the centre nearest to it."""
+        """Until there are enough, each row of z (b, dim) is a new centre; then it moves the centre
+        nearest to it.
+        """
         new = min(len(z), len(self) - self.filled)
         if new:
             self.members[self.counts[0]:self.counts[0] + new] = 1

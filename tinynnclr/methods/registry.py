@@ -20,8 +20,12 @@ from .simclr import SimCLR
 from .snclr import SNCLR
 from .supervised import Supervised
 
-METHODS: dict[str, type[Method]] = {method.name: method for method in (  # a new method adds its class here
-    NNCLR, SimCLR, InstanceDiscrimination, MoCo, CMC, SNCLR, DeepCluster, BYOL, Supervised, RandomWeights, OracleNNCLR)}
+# a new method adds its class here
+METHODS: dict[str, type[Method]] = {method.name: method for method in (NNCLR, SimCLR,
+                                                                       InstanceDiscrimination, MoCo,
+                                                                       CMC, SNCLR, DeepCluster,
+                                                                       BYOL, Supervised,
+                                                                       RandomWeights, OracleNNCLR)}
 USUAL = NNCLR.name  # the method where none is named
 
 
@@ -42,18 +46,22 @@ def owners(name: str) -> list[str]:
 
 
 def method_name(given: dict[str, Any]) -> str:
-    """The method that the options name, or the usual one. Raises ValueError for one that there is not."""
+    """The method that the options name, or the usual one. Raises ValueError for one that there is
+    not.
+    """
     name = given.get("method", USUAL)
     if not isinstance(name, str) or name not in METHODS:
-        raise ValueError(f"method: expected one of {', '.join(METHODS)}; got {name!r}{nearest(name, METHODS)}")
+        raise ValueError(f"method: expected one of {', '.join(METHODS)}; got "
+                         f"{name!r}{nearest(name, METHODS)}")
     return name
 
 
 def make_config(given: dict[str, Any]) -> Config:
-    """The configuration of the method that `given` names, with its own defaults for what is not given.
+    """The configuration of the method that `given` names, with its own defaults for what is not
+    given.
 
-    Raises ValueError for a value out of range, an unknown option (with the nearest name), and for an option of another
-    method (with that method's name).
+    Raises ValueError for a value out of range, an unknown option (with the nearest name), and for
+    an option of another method (with that method's name).
     """
     if not isinstance(given, dict):
         raise ValueError(f"config: expected options with their values, got {given!r}")
@@ -61,14 +69,19 @@ def make_config(given: dict[str, Any]) -> Config:
     known = options_of(method)
     for name in (name for name in given if name not in {"method", *known}):
         if owners(name):
-            raise ValueError(f"{name}: it is an option of {', '.join(owners(name))}, not of {method}")
+            raise ValueError(f"{name}: it is an option of {', '.join(owners(name))}, not of "
+                             f"{method}")
         raise ValueError(f"config: unknown key {name!r}{nearest(name, all_options())}")
-    return METHODS[method].Config(**{name: value for name, value in given.items() if name != "method"})
+    return METHODS[method].Config(**{name: value for name,
+                                     value in given.items() if name != "method"})
 
 
 def suited(given: dict[str, Any], method: str) -> dict[str, Any]:
-    """Those of the given options that a method has, for a command that gives them to several methods."""
-    return {name: value for name, value in given.items() if name in options_of(method) or not owners(name)}
+    """Those of the given options that a method has, for a command that gives them to several
+    methods.
+    """
+    return {name: value for name,
+            value in given.items() if name in options_of(method) or not owners(name)}
 
 
 def option_type(name: str) -> type:
@@ -78,7 +91,9 @@ def option_type(name: str) -> type:
 
 
 def flag_names(message: str, own: Container[str] = ()) -> str:
-    """The message with options as flags, --batch-size for batch_size, except the `own` options of an arm."""
+    """The message with options as flags, --batch-size for batch_size, except the `own` options of
+    an arm.
+    """
     for name in ("method", *all_options()):
         if name not in own and ("_" in name or message.startswith(f"{name}: ")):
             message = re.sub(rf"(?<![\w'-]){name}(?![\w'])", f"--{name.replace('_', '-')}", message)

@@ -15,7 +15,9 @@ from .method import Method
 
 
 class Supervised(Method):
-    """Encoder and a linear layer with an output for each class of `data`: the one method that reads its labels."""
+    """Encoder and a linear layer with an output for each class of `data`: the one method that reads
+    its labels.
+    """
 
     uses_labels = True
 

@@ -1,4 +1,6 @@
-"""The support set: a first-in-first-out queue of embeddings that passed by a moment ago, and a search in it."""
+"""The support set: a first-in-first-out queue of embeddings that passed by a moment ago, and a
+search in it.
+"""
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +20,11 @@ class QueueConfig:
 
 
 class SupportSet(Module):
-    """`size` rows of length 1 in arrays (so no gradient can enter), with the sample id and the age of each.
+    """`size` rows of length 1 in arrays (so no gradient can enter), with the sample id and the age
+    of each.
 
-    A Module only so that its arrays are saved with the rest. It begins with random directions, id -1; `filled` counts
-    the rows that hold real embeddings since.
+    A Module only so that its arrays are saved with the rest. It begins with random directions, id
+    -1; `filled` counts the rows that hold real embeddings since.
     """
 
     @plain_numbers
@@ -41,25 +44,34 @@ class SupportSet(Module):
         return int(self.counts[1])
 
     def ranges(self, images: int) -> dict[str, tuple[np.ndarray, int, int]]:
-        """{name: (integers, smallest, largest)} that can be where so many images are learned from."""
+        """{name: (integers, smallest, largest)} that can be where so many images are learned from.
+        """
         return {"ids": (self.ids, -1, images - 1), "born": (self.born, 0, int(self.counts[2])),
-                "place and rows filled": (self.counts[:2], 0, len(self)), "clock": (self.counts[2:], 0, 2**62)}
+                "place and rows filled": (self.counts[:2], 0, len(self)),
+                "clock": (self.counts[2:], 0, 2**62)}
 
     def nearest(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """For each row of z (b, dim): the most similar row by cosine (b, dim), a copy, and its index (b,)."""
+        """For each row of z (b, dim): the most similar row by cosine (b, dim), a copy, and its
+        index (b,).
+        """
         rows, indices = self.nearest_k(z, 1)
         return rows[:, 0], indices[:, 0]
 
     def nearest_k(self, z: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k most similar rows of each row of z (b, dim), best first (b, k, dim), and their indices (b, k)."""
+        """The k most similar rows of each row of z (b, dim), best first (b, k, dim), and their
+        indices (b, k).
+        """
         indices = kernels.nearest(unit_rows(z), self.rows, k)[0]
         return self.rows[indices], indices
 
     def soft_nearest(self, z: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
-        """The mean of all rows, weighed by softmax(cosine / temperature) (b, dim), and the nearest's index (b,)."""
+        """The mean of all rows, weighed by softmax(cosine / temperature) (b, dim), and the
+        nearest's index (b,).
+        """
         similarities = kernels.matmul(unit_rows(z), self.rows.T)  # (b, size)
         nearest = similarities.argmax(axis=1)
-        weights = np.exp((similarities - similarities.max(axis=1, keepdims=True)) / float(temperature))
+        weights = np.exp((similarities - similarities.max(axis=1, keepdims=True))
+                         / float(temperature))
         weights /= weights.sum(axis=1, keepdims=True)
         return kernels.matmul(weights, self.rows), nearest
 
@@ -67,11 +79,14 @@ class SupportSet(Module):
         """Epochs mean nothing to a queue."""
 
     def age(self, indices: np.ndarray) -> np.ndarray:
-        """How many batches came in since each of these rows did, itself included: 1 is the newest."""
+        """How many batches came in since each of these rows did, itself included: 1 is the newest.
+        """
         return self.counts[2] - self.born[indices] + 1
 
     def enqueue(self, z: np.ndarray, ids: np.ndarray) -> None:
-        """Let the rows z (b, dim) of samples `ids` (b,) in, scaled to length 1; the oldest b rows go."""
+        """Let the rows z (b, dim) of samples `ids` (b,) in, scaled to length 1; the oldest b rows
+        go.
+        """
         if z.ndim != 2 or z.shape[1] != self.rows.shape[1] or np.shape(ids) != (len(z),):
             raise ValueError(f"SupportSet.enqueue: expected z (b, {self.rows.shape[1]}) and b ids, "
                              f"got {z.shape} and {np.shape(ids)}")
@@ -81,6 +96,8 @@ class SupportSet(Module):
         rows = unit_rows(z[len(z) - kept:])
         length = np.sqrt((rows * rows).sum(axis=1))
         if not np.abs(length - 1).max(initial=0) < 1e-3:  # NaN fails too
-            raise FloatingPointError("SupportSet.enqueue: a row has no direction: it is zero, NaN or infinite")
-        self.rows[places], self.ids[places], self.born[places] = rows, ids[len(z) - kept:], clock + 1
+            raise FloatingPointError("SupportSet.enqueue: a row has no direction: it is zero, NaN "
+                                     "or infinite")
+        self.rows[places], self.ids[places], self.born[places] = rows, ids[len(z)
+                                                                           - kept:], clock + 1
         self.counts[:] = (pointer + len(z)) % size, min(filled + kept, size), clock + 1

@@ -1,1 +1,2 @@
-"""Numbers that judge features: arrays in, numbers out. Nothing here trains, reads a file or draws."""
+"""Numbers that judge features: arrays in, numbers out. Nothing here trains, reads a file or draws.
+"""

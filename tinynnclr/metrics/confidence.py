@@ -9,7 +9,9 @@ STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 @plain_numbers
 def student(degrees: int) -> float:
-    """97.5 % point of Student's t: from the table, else its expansion around the normal's (Fisher & Cornish 1960)."""
+    """97.5 % point of Student's t: from the table, else its expansion around the normal's (Fisher &
+    Cornish 1960).
+    """
     if degrees <= len(STUDENT):
         return STUDENT[degrees - 1]
     z, n = 1.959964, degrees
@@ -18,7 +20,8 @@ def student(degrees: int) -> float:
 
 
 def mean_and_interval(numbers: list[float]) -> tuple[float, float | None]:
-    """The mean, and half the width of its 95 % interval (Student's t); None for the second of a single number.
+    """The mean, and half the width of its 95 % interval (Student's t); None for the second of a
+    single number.
 
     Raises ValueError for no numbers.
     """

@@ -1,7 +1,8 @@
-"""How embeddings lie on the sphere: are pairs together, is the whole spread out, and in how many directions?
+"""How embeddings lie on the sphere: are pairs together, is the whole spread out, and in how many
+directions?
 
-None of these looks at a label; together they see a collapse that a falling loss hides. All raise FloatingPointError if
-rows are not finite.
+None of these looks at a label; together they see a collapse that a falling loss hides. All raise
+FloatingPointError if rows are not finite.
 """
 import numpy as np
 
@@ -11,24 +12,27 @@ from .checks import expect_finite
 
 
 def alignment(z1: np.ndarray, z2: np.ndarray, alpha: float = 2.0) -> float:
-    """mean_i |z1_i - z2_i|^alpha of pairs of rows (n, d), each scaled to length 1: 0 where all pairs coincide.
+    """mean_i |z1_i - z2_i|^alpha of pairs of rows (n, d), each scaled to length 1: 0 where all
+    pairs coincide.
 
-    With alpha = 2 it is 2 - 2 mean_i cos(z1_i, z2_i), at most 4. Raises ValueError unless both are (n, d), n >= 1.
-    Source: Wang & Isola 2020 (arXiv 2005.10242), section 4.1.
+    With alpha = 2 it is 2 - 2 mean_i cos(z1_i, z2_i), at most 4. Raises ValueError unless both are
+    (n, d), n >= 1. Source: Wang & Isola 2020 (arXiv 2005.10242), section 4.1.
     """
     if np.ndim(z1) != 2 or np.shape(z1) != np.shape(z2) or len(z1) < 1:
-        raise ValueError(f"alignment: expected two (n, d) of one shape, n at least 1, got {np.shape(z1)}, "
-                         f"{np.shape(z2)}")
+        raise ValueError("alignment: expected two (n, d) of one shape, n at least 1, got "
+                         f"{np.shape(z1)}, {np.shape(z2)}")
     expect_finite("alignment", z1=z1, z2=z2)
     offsets = _unit(z1) - _unit(z2)
     return float(((offsets * offsets).sum(axis=1) ** (alpha / 2)).mean())
 
 
 def uniformity(z: np.ndarray, t: float = 2.0) -> float:
-    """log mean_{i != j} exp(-t |z_i - z_j|^2) of rows (n, d), each scaled to length 1: 0 where all coincide.
+    """log mean_{i != j} exp(-t |z_i - z_j|^2) of rows (n, d), each scaled to length 1: 0 where all
+    coincide.
 
-    The lower, the more evenly the rows are spread; never below -4 t. Needs an (n, n) matrix of float64. Raises
-    ValueError unless z is (n, d), n >= 2. Source: Wang & Isola 2020 (arXiv 2005.10242), section 4.1.
+    The lower, the more evenly the rows are spread; never below -4 t. Needs an (n, n) matrix of
+    float64. Raises ValueError unless z is (n, d), n >= 2. Source: Wang & Isola 2020 (arXiv
+    2005.10242), section 4.1.
     """
     if np.ndim(z) != 2 or len(z) < 2:
         raise ValueError(f"uniformity: expected (n, d), n at least 2, got {np.shape(z)}")
@@ -42,11 +46,12 @@ def uniformity(z: np.ndarray, t: float = 2.0) -> float:
 
 
 def effective_rank(z: np.ndarray) -> float:
-    """exp(-sum_k p_k log p_k), p_k = s_k / sum s, of the singular values s of z (n, d): from 1 to min(n, d).
+    """exp(-sum_k p_k log p_k), p_k = s_k / sum s, of the singular values s of z (n, d): from 1 to
+    min(n, d).
 
-    k directions of equal strength count k, and weak ones less. z is taken as it is, neither centred nor scaled; zeros
-    have rank 0. Raises ValueError unless z is (n, d), both at least 1.
-    Source: Roy & Vetterli 2007, "The effective rank: a measure of effective dimensionality", definition 1.
+    k directions of equal strength count k, and weak ones less. z is taken as it is, neither centred
+    nor scaled; zeros have rank 0. Raises ValueError unless z is (n, d), both at least 1. Source:
+    Roy & Vetterli 2007, "The effective rank: a measure of effective dimensionality", definition 1.
     """
     if np.ndim(z) != 2 or min(np.shape(z)) < 1:
         raise ValueError(f"effective_rank: expected (n, d), both at least 1, got {np.shape(z)}")

@@ -10,15 +10,17 @@ from .checks import expect_labelled, expect_number, one_scale
 
 
 @plain_numbers
-def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 1000, memory: int = 10, tolerance: float = 1e-5,
-          precondition: Callable = np.copy) -> np.ndarray:
-    """Minimise fn(w) -> (value, gradient) from `start`, until the gradient is `tolerance` times its first.
+def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 1000, memory: int = 10,
+          tolerance: float = 1e-5, precondition: Callable = np.copy) -> np.ndarray:
+    """Minimise fn(w) -> (value, gradient) from `start`, until the gradient is `tolerance` times its
+    first.
 
     It also stops when a step lowers the value by less than the rounding error of the first value.
 
-    Each step divides the gradient by the curvature of the last `memory` steps (two-loop recursion), then halves the
-    step until the value decreases enough. `precondition` maps a gradient to a step: it multiplies it by a first
-    estimate of the inverse curvature. Warns after `iterations` steps. Source: Nocedal & Wright 2006, algorithm 7.4.
+    Each step divides the gradient by the curvature of the last `memory` steps (two-loop recursion),
+    then halves the step until the value decreases enough. `precondition` maps a gradient to a step:
+    it multiplies it by a first estimate of the inverse curvature. Warns after `iterations` steps.
+    Source: Nocedal & Wright 2006, algorithm 7.4.
     """
     w, (value, grad) = start, fn(start)
     steps: list[tuple] = []  # (change of w, change of gradient, 1 / their product)
@@ -52,17 +54,20 @@ def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 1000, memory: int =
             steps = [*steps, (s, y, 1 / (s * y).sum())][-memory:]
         w, value, grad = candidate, new_value, new_grad
     else:
-        warnings.warn(f"lbfgs: stopped after {iterations} steps, before it converged: the gradient is "
-                      f"{np.linalg.norm(grad) / first:.1g} of its first, expected {tolerance:g}; raise iterations",
-                      RuntimeWarning, stacklevel=2)
+        warnings.warn(f"lbfgs: stopped after {iterations} steps, before it converged: the gradient "
+                      f"is {np.linalg.norm(grad) / first:.1g} of its first, expected "
+                      f"{tolerance:g}; raise iterations", RuntimeWarning, stacklevel=2)
     return w
 
 
 @plain_numbers
-def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float, iterations: int = 1000) -> np.ndarray:
-    """Weights (d + 1, classes), the last row the bias, that minimise mean cross-entropy + strength/2 |weights|^2.
+def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float,
+                iterations: int = 1000) -> np.ndarray:
+    """Weights (d + 1, classes), the last row the bias, that minimise mean cross-entropy +
+    strength/2 |weights|^2.
 
-    Raises as `linear_accuracy` does, and warns where L-BFGS has not converged after `iterations` steps.
+    Raises as `linear_accuracy` does, and warns where L-BFGS has not converged after `iterations`
+    steps.
     """
     expect_labelled("fit_softmax", x=(x, labels))
     expect_number("fit_softmax", "strength", strength, least=0)
@@ -75,44 +80,55 @@ def fit_softmax(x: np.ndarray, labels: np.ndarray, classes: int, strength: float
         logits -= logits.max(axis=1, keepdims=True)
         p = np.exp(logits)
         total = p.sum(axis=1, keepdims=True)
-        value = (np.log(total[:, 0]) - logits[rows, labels]).mean(dtype=np.float64) + strength / 2 * (w[:-1] ** 2).sum()
+        value = (np.log(total[:, 0]) - logits[rows,
+                                              labels]).mean(dtype=np.float64) + strength / 2 * (
+                w[:-1] ** 2).sum()
         p /= total
         p[rows, labels] -= 1
-        grad = kernels.matmul(p.T, x).T * x.dtype.type(1 / len(x))  # x as it lies in memory: no strided reading
+        # x as it lies in memory: no strided reading
+        grad = kernels.matmul(p.T, x).T * x.dtype.type(1 / len(x))
         grad[:-1] += x.dtype.type(strength) * w[:-1]
         return float(value), grad
 
-    return lbfgs(value_and_grad, np.zeros((x.shape[1], classes), x.dtype), iterations, tolerance=1e-4,
-                 precondition=inverse_curvature(x, strength))
+    return lbfgs(value_and_grad, np.zeros((x.shape[1], classes), x.dtype), iterations,
+                 tolerance=1e-4, precondition=inverse_curvature(x, strength))
 
 
 def inverse_curvature(x: np.ndarray, strength: float) -> Callable:
-    """grad (d, classes) -> (x^T x / 2n + strength)^-1 grad: a bound on the loss's curvature, inverted, for x (n, d).
+    """grad (d, classes) -> (x^T x / 2n + strength)^-1 grad: a bound on the loss's curvature,
+    inverted, for x (n, d).
 
-    Neighbouring pixels are nearly equal, so the loss is a thousand times steeper in one direction than in another, and
-    plain gradients would need thousands of steps. Source: Böhning 1992, "Multinomial logistic regression algorithm".
+    Neighbouring pixels are nearly equal, so the loss is a thousand times steeper in one direction
+    than in another, and plain gradients would need thousands of steps. Source: Böhning 1992,
+    "Multinomial logistic regression algorithm".
     """
     n, d = x.shape
     scaled = x * x.dtype.type(1 / np.sqrt(2 * n))
-    scaled = scaled.astype(np.float64) if n < d else scaled  # of few rows: the Woodbury identity cancels digits
+    # of few rows: the Woodbury identity cancels digits
+    scaled = scaled.astype(np.float64) if n < d else scaled
     small = kernels.matmul(scaled, scaled.T) if n < d else kernels.matmul(scaled.T, scaled)
-    ridge = strength + np.finfo(x.dtype).eps * np.trace(small)  # with rounding errors, too, all curvature is above 0
+    # with rounding errors, too, all curvature is above 0
+    ridge = strength + np.finfo(x.dtype).eps * np.trace(small)
     inverse = np.linalg.inv(small + np.eye(len(small)) * ridge)  # in float64
 
     def apply(grad):
         if n >= d:
             return kernels.matmul(inverse, grad.astype(np.float64)).astype(grad.dtype)
-        seen = kernels.matmul(inverse, kernels.matmul(scaled, grad.astype(np.float64)))  # (n, classes)
+        # (n, classes)
+        seen = kernels.matmul(inverse, kernels.matmul(scaled, grad.astype(np.float64)))
         return ((grad - kernels.matmul(scaled.T, seen)) / ridge).astype(grad.dtype)
 
     return apply
 
 
-def linear_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray,
-                    strength: float = 1e-3, iterations: int = 1000) -> float:
-    """Test accuracy of a softmax classifier on features (n, d), standardised with the training set's statistics.
+def linear_accuracy(train: np.ndarray, train_labels: np.ndarray, test: np.ndarray,
+                    test_labels: np.ndarray, strength: float = 1e-3,
+                    iterations: int = 1000) -> float:
+    """Test accuracy of a softmax classifier on features (n, d), standardised with the training
+    set's statistics.
 
-    Raises FloatingPointError for features that are not finite, ValueError for labels that do not fit.
+    Raises FloatingPointError for features that are not finite, ValueError for labels that do not
+    fit.
     """
     expect_labelled("linear_accuracy", train=(train, train_labels), test=(test, test_labels))
     train, test = one_scale(train, test)

@@ -15,10 +15,11 @@ def to_float(images: np.ndarray) -> np.ndarray:
 
 @plain_numbers
 def encode(encoder: Module, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
-    """h (n, d) of uint8 images (n, h, w, 3), in evaluation mode; the encoder's mode is put back afterwards.
+    """h (n, d) of uint8 images (n, h, w, 3), in evaluation mode; the encoder's mode is put back
+    afterwards.
 
-    Of several ranks, each encodes its share, and all get every row. Raises FloatingPointError if a row of h is not
-    finite: a score of such features is meaningless.
+    Of several ranks, each encodes its share, and all get every row. Raises FloatingPointError if a
+    row of h is not finite: a score of such features is meaningless.
     """
     before, mine = encoder.training, images[distributed.shard(len(images))]
     encoder.eval()

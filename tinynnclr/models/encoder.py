@@ -8,4 +8,5 @@ class Encoder(Module):
     """Images x (n, h, w, 3), float32 in [0, 1] -> features h (n, `features`)."""
 
     features: int
-    defaults: ClassVar[dict[str, Any]] = {}  # options of Config that this encoder sets otherwise, unless they are given
+    # options of Config that this encoder sets otherwise, unless they are given
+    defaults: ClassVar[dict[str, Any]] = {}

@@ -10,12 +10,14 @@ from .encoder import Encoder
 class Block(Module):
     """relu(x + conv(relu(conv(x)))), each convolution with its batch norm.
 
-    Where the size changes, so does x: by a 1 x 1 convolution with the stride, and a batch norm ("option B").
+    Where the size changes, so does x: by a 1 x 1 convolution with the stride, and a batch norm
+    ("option B").
     """
 
     @plain_numbers
     def __init__(self, inputs: int, outputs: int, stride: int, rng: np.random.Generator):
-        self.body = Sequential(Conv2d(inputs, outputs, 3, rng, stride=stride, padding=1), BatchNorm(outputs, relu=True),
+        self.body = Sequential(Conv2d(inputs, outputs, 3, rng, stride=stride, padding=1),
+                               BatchNorm(outputs, relu=True),
                                Conv2d(outputs, outputs, 3, rng, padding=1), BatchNorm(outputs))
         self.shortcut = Sequential() if inputs == outputs and stride == 1 else Sequential(
             Conv2d(inputs, outputs, 1, rng, stride=stride), BatchNorm(outputs))
@@ -25,16 +27,18 @@ class Block(Module):
 
 
 class ResNet(Encoder):
-    """Images x (n, h, w, channels) -> features h (n, 4 * width), through 6 k + 2 layers for k blocks a stage.
+    """Images x (n, h, w, channels) -> features h (n, 4 * width), through 6 k + 2 layers for k
+    blocks a stage.
 
-    conv channels -> w, then three stages of w, 2w and 4w channels, the second and third at half the size of the one
-    before, then the mean over all pixels. With width 16, k = 3 is the paper's ResNet-20 for CIFAR-10. With
-    `detrend`, the light is taken away first. Source: He et al. 2015 (arXiv 1512.03385), section 4.2.
+    conv channels -> w, then three stages of w, 2w and 4w channels, the second and third at half the
+    size of the one before, then the mean over all pixels. With width 16, k = 3 is the paper's
+    ResNet-20 for CIFAR-10. With `detrend`, the light is taken away first. Source: He et al. 2015
+    (arXiv 1512.03385), section 4.2.
     """
 
     @plain_numbers
-    def __init__(self, width: int, rng: np.random.Generator, detrend: bool = True, channels: int = 3,
-                 blocks: int = 1):
+    def __init__(self, width: int, rng: np.random.Generator, detrend: bool = True,
+                 channels: int = 3, blocks: int = 1):
         layers: list[Module] = [Detrend()] if detrend else []
         layers += [Conv2d(channels, width, 3, rng, padding=1), BatchNorm(width, relu=True)]
         inputs = width

@@ -17,6 +17,6 @@ from .module import Module
 from .optim import LARS, SGD, AdamW, Optimizer
 from .schedule import warmup_cosine
 
-__all__ = ["GELU", "LARS", "SGD", "AdamW", "AvgPool2d", "BatchNorm", "Conv2d", "GlobalAvgPool", "LayerNorm", "Linear",
-           "MaxPool2d", "Module", "MultiHeadAttention", "Optimizer", "ReLU", "Sequential", "Detrend",
-           "warmup_cosine"]
+__all__ = ["GELU", "LARS", "SGD", "AdamW", "AvgPool2d", "BatchNorm", "Conv2d", "GlobalAvgPool",
+           "LayerNorm", "Linear", "MaxPool2d", "Module", "MultiHeadAttention", "Optimizer", "ReLU",
+           "Sequential", "Detrend", "warmup_cosine"]

@@ -1,4 +1,6 @@
-"""The layers of a small network: images are (n, h, w, c), features (n, d); weights end in the number they produce."""
+"""The layers of a small network: images are (n, h, w, c), features (n, d); weights end in the
+number they produce.
+"""
 import numpy as np
 
 from .. import ops
@@ -9,15 +11,17 @@ from .module import Module
 
 
 class Linear(Module):
-    """x (..., in_features) -> x @ weight + bias (..., out_features), then ReLU if relu=True (the same kernel does it).
+    """x (..., in_features) -> x @ weight + bias (..., out_features), then ReLU if relu=True (the
+    same kernel does it).
 
     No bias where a BatchNorm follows; ReLU needs one.
     """
 
     @plain_numbers
-    def __init__(self, in_features: int, out_features: int, rng: np.random.Generator, bias: bool = True,
-                 gain: float = 2.0, relu: bool = False):
-        self.weight = Tensor(kaiming_normal((in_features, out_features), rng, gain), requires_grad=True)
+    def __init__(self, in_features: int, out_features: int, rng: np.random.Generator,
+                 bias: bool = True, gain: float = 2.0, relu: bool = False):
+        self.weight = Tensor(kaiming_normal((in_features, out_features), rng, gain),
+                             requires_grad=True)
         self.bias = Tensor(np.zeros(out_features, np.float32), requires_grad=True) if bias else None
         self.relu = relu
         if relu and not bias:
@@ -31,11 +35,13 @@ class Linear(Module):
 
 
 class Conv2d(Module):
-    """x (n, h, w, in_channels) -> (n, ho, wo, out_channels), with zeros around; no bias: a BatchNorm follows."""
+    """x (n, h, w, in_channels) -> (n, ho, wo, out_channels), with zeros around; no bias: a
+    BatchNorm follows.
+    """
 
     @plain_numbers
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, rng: np.random.Generator,
-                 stride: int = 1, padding: int = 0):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int,
+                 rng: np.random.Generator, stride: int = 1, padding: int = 0):
         shape = (kernel_size, kernel_size, in_channels, out_channels)
         self.weight = Tensor(kaiming_normal(shape, rng), requires_grad=True)
         self.stride, self.padding = stride, padding
@@ -45,7 +51,8 @@ class Conv2d(Module):
 
 
 class BatchNorm(Module):
-    """Batch normalisation over the last axis, followed by ReLU if relu=True (one kernel does both)."""
+    """Batch normalisation over the last axis, followed by ReLU if relu=True (one kernel does both).
+    """
 
     @plain_numbers
     def __init__(self, features: int, relu: bool = False, momentum: float = 0.1, eps: float = 1e-5):
@@ -56,23 +63,25 @@ class BatchNorm(Module):
         self.relu, self.momentum, self.eps = relu, momentum, eps
 
     def _settings(self):
-        return {"running_mean": self.running_mean, "running_var": self.running_var, "training": self.training,
-                "momentum": self.momentum, "eps": self.eps}
+        return {"running_mean": self.running_mean, "running_var": self.running_var,
+                "training": self.training, "momentum": self.momentum, "eps": self.eps}
 
     def forward(self, x):
         return ops.batch_norm(x, self.weight, self.bias, relu=self.relu, **self._settings())
 
     def forward_into(self, conv: Conv2d, x):
-        """conv(self(x)) with ReLU between, in one op: what lies between is never written to memory."""
-        return ops.batch_norm_conv2d(x, self.weight, self.bias, conv.weight, stride=conv.stride, padding=conv.padding,
-                                     **self._settings())
+        """conv(self(x)) with ReLU between, in one op: what lies between is never written to memory.
+        """
+        return ops.batch_norm_conv2d(x, self.weight, self.bias, conv.weight, stride=conv.stride,
+                                     padding=conv.padding, **self._settings())
 
 
 class Detrend(Module):
-    """Take the light away: subtract from each channel of each image (n, h, w, c) the plane that fits it best, then
-    divide by the spread of what is left (by 0.01 where it is less).
+    """Take the light away: subtract from each channel of each image (n, h, w, c) the plane that
+    fits it best, then divide by the spread of what is left (by 0.01 where it is less).
 
-    What remains knows no brightness, no colour cast, no haze and no light that falls in from one side.
+    What remains knows no brightness, no colour cast, no haze and no light that falls in from one
+    side.
     """
 
     def forward(self, x):
@@ -94,7 +103,9 @@ class GELU(Module):
 
 
 class LayerNorm(Module):
-    """Each row (the last axis) to mean 0 and variance 1, then scaled and shifted; the same in training and judging."""
+    """Each row (the last axis) to mean 0 and variance 1, then scaled and shifted; the same in
+    training and judging.
+    """
 
     @plain_numbers
     def __init__(self, features: int, eps: float = 1e-5):
@@ -107,16 +118,20 @@ class LayerNorm(Module):
 
 
 class MultiHeadAttention(Module):
-    """Tokens x (n, t, d) -> (n, t, d): `heads` attentions side by side, each on its own d / heads numbers.
+    """Tokens x (n, t, d) -> (n, t, d): `heads` attentions side by side, each on its own d / heads
+    numbers.
 
-    Raises ValueError unless heads divide d. Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.2.
+    Raises ValueError unless heads divide d. Source: Vaswani et al. 2017 (arXiv 1706.03762), section
+    3.2.2.
     """
 
     @plain_numbers
     def __init__(self, features: int, heads: int, rng: np.random.Generator):
         if heads < 1 or features % heads:
-            raise ValueError(f"MultiHeadAttention: expected heads that divide {features}, got {heads}")
-        self.query, self.key, self.value, self.out = (Linear(features, features, rng, gain=1.0) for _ in range(4))
+            raise ValueError(f"MultiHeadAttention: expected heads that divide {features}, got "
+                             f"{heads}")
+        self.query, self.key, self.value, self.out = (Linear(features, features, rng, gain=1.0)
+                                                      for _ in range(4))
         self.heads = heads
 
     def forward(self, x):
@@ -124,7 +139,9 @@ class MultiHeadAttention(Module):
 
 
 class MaxPool2d(Module):
-    """x (n, h, w, c) -> (n, ho, wo, c): the largest number of each window; stride = size unless given."""
+    """x (n, h, w, c) -> (n, ho, wo, c): the largest number of each window; stride = size unless
+    given.
+    """
 
     def __init__(self, size: int, stride: int | None = None, padding: int = 0):
         self.size, self.stride, self.padding = size, stride, padding
@@ -160,7 +177,8 @@ class Sequential(Module):
         layers = list(self.layers)
         while layers:
             layer = layers.pop(0)
-            if isinstance(layer, BatchNorm) and layer.relu and layers and isinstance(layers[0], Conv2d):
+            if isinstance(layer, BatchNorm) and layer.relu and layers and isinstance(layers[0],
+                                                                                     Conv2d):
                 x = layer.forward_into(layers.pop(0), x)
             else:
                 x = layer(x)

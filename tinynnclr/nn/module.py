@@ -1,4 +1,6 @@
-"""A Module is an object whose attributes are its parts; one walk over them finds parameters, buffers and children."""
+"""A Module is an object whose attributes are its parts; one walk over them finds parameters,
+buffers and children.
+"""
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +13,12 @@ from ..tensor import Tensor
 class Module:
     """Attributes decide: a Tensor is a parameter, an ndarray a buffer, a Module a child.
 
-    Lists, tuples and dicts, also nested ones, may hold Tensors and Modules; arrays in them are not saved. A Tensor made
-    without requires_grad is a frozen weight: it is saved, but is no parameter. The result of an op is neither.
+    Lists, tuples and dicts, also nested ones, may hold Tensors and Modules; arrays in them are not
+    saved. A Tensor made without requires_grad is a frozen weight: it is saved, but is no parameter.
+    The result of an op is neither.
 
-    Names are dotted paths in the order of definition, such as "layers.0.weight". A tied weight (one Tensor in two
-    places) has two names in a state, but is one parameter, under its first name.
+    Names are dotted paths in the order of definition, such as "layers.0.weight". A tied weight (one
+    Tensor in two places) has two names in a state, but is one parameter, under its first name.
     """
 
     training = True
@@ -24,7 +27,8 @@ class Module:
         super().__init_subclass__()
         for name, value in vars(cls).items():
             if isinstance(value, Tensor | Module) or name == "__slots__" and value:
-                raise TypeError(f"{cls.__name__}.{name}: weights and children must be attributes that __init__ sets")
+                raise TypeError(f"{cls.__name__}.{name}: weights and children must be attributes "
+                                "that __init__ sets")
 
     def __call__(self, *args):
         return self.forward(*args)
@@ -35,13 +39,15 @@ class Module:
         for name, value, attribute, owner in _walk(self, "", "", self, ()):
             if not isinstance(value, Module):
                 if name in names:
-                    raise ValueError(f"{type(self).__name__}: two weights have the name {name}; rename a dict's key")
+                    raise ValueError(f"{type(self).__name__}: two weights have the name {name}; "
+                                     "rename a dict's key")
                 names.add(name)
                 yield name, value, attribute, owner
 
     def modules(self) -> Iterator["Module"]:
         """This module and every one below it, each once."""
-        found = {id(value): value for _, value, _, _ in _walk(self, "", "", self, ()) if isinstance(value, Module)}
+        found = {id(value): value for _, value, _, _ in _walk(self, "", "", self,
+                                                              ()) if isinstance(value, Module)}
         yield from found.values()
 
     def named_weights(self) -> dict[str, Tensor]:
@@ -79,11 +85,13 @@ class Module:
                 for name, value, _, _ in self._entries()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        """Put copies of the arrays in place. Raises KeyError or ValueError where names, shapes or types differ.
+        """Put copies of the arrays in place. Raises KeyError or ValueError where names, shapes or
+        types differ.
 
         Tied weights stay tied: ValueError if one weight would get two values.
         """
-        entries = {name: (value, attribute, owner) for name, value, attribute, owner in self._entries()}
+        entries = {name: (value, attribute, owner) for name, value, attribute,
+                   owner in self._entries()}
         missing, unknown = entries.keys() - state.keys(), state.keys() - entries.keys()
         if missing or unknown:
             raise KeyError(f"state_dict: missing {sorted(missing) or 'nothing'}, "
@@ -97,8 +105,8 @@ class Module:
                                  f"got {new.dtype} {new.shape}")
             first, copy = loaded.setdefault(id(value), (name, np.array(new, order="C")))
             if copy.tobytes() != new.tobytes():
-                raise ValueError(f"state_dict: {first} and {name} are one tied array; expected equal values, got "
-                                 "different ones")
+                raise ValueError(f"state_dict: {first} and {name} are one tied array; expected "
+                                 "equal values, got different ones")
         for value, attribute, owner in entries.values():
             new = loaded[id(value)][1]
             if isinstance(value, Tensor):
@@ -109,13 +117,20 @@ class Module:
 
 
 def _walk(value, name, attribute, owner, path):
-    """(dotted name, value, attribute, owner) of each Module, weight and buffer in value; cycles are not followed."""
-    if isinstance(value, set | frozenset | deque) and any(isinstance(part, Tensor | Module) for part in value):
-        raise TypeError(f"{name}: expected weights and children in a list, tuple or dict, got a {type(value).__name__}")
+    """(dotted name, value, attribute, owner) of each Module, weight and buffer in value; cycles are
+    not followed.
+    """
+    if isinstance(value, set | frozenset | deque) and any(isinstance(part,
+                                                                     Tensor | Module) for part
+                                                          in value):
+        raise TypeError(f"{name}: expected weights and children in a list, tuple or dict, got a "
+                        f"{type(value).__name__}")
     if (isinstance(value, Module) or isinstance(value, Tensor) and value.is_leaf
             or isinstance(value, np.ndarray) and isinstance(owner, Module)):
         yield name, value, attribute, owner
-    if isinstance(value, Module | dict | list | tuple) and all(value is not above for above in path):
+    if isinstance(value,
+                  Module | dict | list | tuple) and all(value is not above for above in path):
         parts = vars(value) if isinstance(value, Module) else value
         for key, part in parts.items() if isinstance(parts, dict) else enumerate(parts):
-            yield from _walk(part, f"{name}.{key}" if name else str(key), key, value, (*path, value))
+            yield from _walk(part, f"{name}.{key}" if name else str(key), key, value,
+                             (*path, value))

@@ -1,8 +1,9 @@
-"""Optimisers: each changes parameters in place, from their gradients and a little memory of its own.
+"""Optimisers: each changes parameters in place, from their gradients and a little memory of its
+own.
 
-Weight decay leaves biases and the scales and shifts of norms alone: everything with one axis. `lr` may be set before
-every step, by a schedule. A parameter whose grad is None is left as it is; AdamW corrects each parameter's means by its
-own number of steps.
+Weight decay leaves biases and the scales and shifts of norms alone: everything with one axis. `lr`
+may be set before every step, by a schedule. A parameter whose grad is None is left as it is; AdamW
+corrects each parameter's means by its own number of steps.
 """
 from collections.abc import Iterable
 
@@ -13,10 +14,12 @@ from ..tensor import Tensor
 
 
 class Optimizer:
-    """The base of SGD, LARS and AdamW: the parameters, each with its number of steps and named arrays of state.
+    """The base of SGD, LARS and AdamW: the parameters, each with its number of steps and named
+    arrays of state.
 
-    A parameter that is given twice counts once. Raises TypeError or ValueError for a parameter that is not a leaf
-    Tensor. Copy or pickle an optimiser together with its module, as one tuple: alone, it copies the parameters.
+    A parameter that is given twice counts once. Raises TypeError or ValueError for a parameter that
+    is not a leaf Tensor. Copy or pickle an optimiser together with its module, as one tuple: alone,
+    it copies the parameters.
     """
 
     memory: tuple[str, ...] = ()
@@ -25,15 +28,18 @@ class Optimizer:
         self.parameters = list({id(p): p for p in parameters}.values())
         for p in self.parameters:
             if not isinstance(p, Tensor):
-                raise TypeError(f"optimiser: expected Tensors, as from module.parameters(), got {type(p).__name__}")
+                raise TypeError("optimiser: expected Tensors, as from module.parameters(), got "
+                                f"{type(p).__name__}")
             if not p.is_leaf:
                 raise ValueError("optimiser: expected leaf Tensors, got the result of an op")
         places = [p.data.__array_interface__["data"][0] for p in self.parameters if p.data.size]
         if len(set(places)) < len(places):
-            raise ValueError("optimiser: two Tensors share one array, which would be updated twice; use one Tensor in "
-                             "both places")
-        self.lr, self.weight_decay, self.steps = lr, weight_decay, np.zeros(len(self.parameters), np.int64)
-        self.arrays = {name: [np.zeros_like(p.data) for p in self.parameters] for name in self.memory}
+            raise ValueError("optimiser: two Tensors share one array, which would be updated "
+                             "twice; use one Tensor in both places")
+        self.lr, self.weight_decay, self.steps = lr, weight_decay, np.zeros(len(self.parameters),
+                                                                            np.int64)
+        self.arrays = {name: [np.zeros_like(p.data) for p in self.parameters] for name
+                       in self.memory}
 
     def step(self) -> None:
         """One update from the gradients that `backward` left."""
@@ -41,11 +47,14 @@ class Optimizer:
             if p.grad is not None:
                 decay = self.weight_decay if p.ndim > 1 else 0.0
                 self.steps[i] += 1
-                self._update(p, p.grad, decay, int(self.steps[i]), *(arrays[i] for arrays in self.arrays.values()))
+                self._update(p, p.grad, decay, int(self.steps[i]),
+                             *(arrays[i] for arrays in self.arrays.values()))
                 p.changed()
 
     def forget(self, parameters: Iterable[Tensor]) -> None:
-        """Clear the state and the step counts of these parameters, for example after they were drawn again."""
+        """Clear the state and the step counts of these parameters, for example after they were
+        drawn again.
+        """
         renewed = {id(p) for p in parameters}
         for i, p in enumerate(self.parameters):
             if id(p) in renewed:
@@ -54,11 +63,13 @@ class Optimizer:
                 for arrays in self.arrays.values():
                     arrays[i][...] = 0
 
-    def _update(self, p: Tensor, grad: np.ndarray, decay: float, steps: int, *arrays: np.ndarray) -> None:
+    def _update(self, p: Tensor, grad: np.ndarray, decay: float, steps: int,
+                *arrays: np.ndarray) -> None:
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        state = {f"{name}.{i}": a.copy() for name, arrays in self.arrays.items() for i, a in enumerate(arrays)}
+        state = {f"{name}.{i}": a.copy() for name, arrays in self.arrays.items() for i,
+                 a in enumerate(arrays)}
         return {**state, "steps": self.steps.copy()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
@@ -72,8 +83,8 @@ class Optimizer:
                                      f"got {new.dtype} {new.shape}")
         steps = state["steps"]
         if steps.shape != self.steps.shape or steps.dtype != np.int64 or (steps < 0).any():
-            raise ValueError(f"optimiser: steps: expected {len(self.steps)} whole numbers of at least 0, "
-                             f"got {steps.dtype} {steps.shape}")
+            raise ValueError(f"optimiser: steps: expected {len(self.steps)} whole numbers of at "
+                             f"least 0, got {steps.dtype} {steps.shape}")
         for name, arrays in self.arrays.items():
             for i, a in enumerate(arrays):
                 a[...] = state[f"{name}.{i}"]
@@ -81,12 +92,14 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """d = grad + decay * w;  v = momentum * v + d;  w -= lr * (d + momentum * v if nesterov else v)."""
+    """d = grad + decay * w;  v = momentum * v + d;  w -= lr * (d + momentum * v if nesterov else
+    v).
+    """
 
     memory = ("velocity",)
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.9, nesterov: bool = False,
-                 weight_decay: float = 0.0):
+    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.9,
+                 nesterov: bool = False, weight_decay: float = 0.0):
         super().__init__(parameters, lr, weight_decay)
         self.momentum, self.nesterov = momentum, nesterov
 
@@ -97,14 +110,14 @@ class SGD(Optimizer):
 class LARS(Optimizer):
     """SGD whose step for each weight matrix is scaled to the matrix's own length (You et al. 2017).
 
-    d = grad + decay * w;  trust = eta * |w| / |d| (1 for one-axis parameters and where either length is 0);
-    v = momentum * v + lr * trust * d;  w -= v.
+    d = grad + decay * w;  trust = eta * |w| / |d| (1 for one-axis parameters and where either
+    length is 0); v = momentum * v + lr * trust * d;  w -= v.
     """
 
     memory = ("velocity",)
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.9, weight_decay: float = 0.0,
-                 eta: float = 1e-3):
+    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.9,
+                 weight_decay: float = 0.0, eta: float = 1e-3):
         super().__init__(parameters, lr, weight_decay)
         self.momentum, self.eta = momentum, eta
 
@@ -119,15 +132,18 @@ class LARS(Optimizer):
 
 
 class AdamW(Optimizer):
-    """Adam with decay applied to the weights, not to the gradient (Loshchilov & Hutter 2019, algorithm 2).
+    """Adam with decay applied to the weights, not to the gradient (Loshchilov & Hutter 2019,
+    algorithm 2).
 
-    m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w), ^ = bias-corrected.
+    m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w), ^ =
+    bias-corrected.
     """
 
     memory = ("mean", "square")
 
-    def __init__(self, parameters: Iterable[Tensor], lr: float, betas: tuple[float, float] = (0.9, 0.999),
-                 eps: float = 1e-8, weight_decay: float = 0.0):
+    def __init__(self, parameters: Iterable[Tensor], lr: float,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0.0):
         super().__init__(parameters, lr, weight_decay)
         self.betas, self.eps = betas, eps
 

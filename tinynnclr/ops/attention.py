@@ -5,10 +5,12 @@ from ..tensor import once, op
 
 @op
 def attention(q, k, v, *, heads=1):
-    """softmax(q k^T / sqrt(d)) v for q, k, v (n, t, heads * d): token i of t takes the mean of all values, weighed.
+    """softmax(q k^T / sqrt(d)) v for q, k, v (n, t, heads * d): token i of t takes the mean of all
+    values, weighed.
 
-    Head h reads and writes columns h * d to (h + 1) * d, by itself. Saves the softmax p (n, heads, t, t):
-    dv = p^T g, and with ds = p * (g v^T - sum(p * g v^T)) / sqrt(d), row by row, dq = ds k and dk = ds^T q.
+    Head h reads and writes columns h * d to (h + 1) * d, by itself. Saves the softmax p (n, heads,
+    t, t): dv = p^T g, and with ds = p * (g v^T - sum(p * g v^T)) / sqrt(d), row by row, dq = ds k
+    and dk = ds^T q.
     """
     y, p = kernels.attention(q, k, v, heads)
     grads = once(lambda g: kernels.attention_grad(g, q, k, v, p, heads))

@@ -5,7 +5,9 @@ from ..tensor import op
 
 @op
 def conv2d(x, weight, *, stride=1, padding=0):
-    """x (n, h, w, c), weight (kh, kw, c, f) -> (n, ho, wo, f). Saves x and weight, never the unfolded patches."""
+    """x (n, h, w, c), weight (kh, kw, c, f) -> (n, ho, wo, f). Saves x and weight, never the
+    unfolded patches.
+    """
     x_shape, w_shape = x.shape, weight.shape
     return kernels.conv2d(x, weight, stride, padding), (
         lambda g: kernels.conv2d_grad_input(g, weight, x_shape, stride, padding),
@@ -22,7 +24,9 @@ def max_pool2d(x, *, size, stride=None, padding=0):
 
 @op
 def avg_pool2d(x, *, size, stride=None, padding=0):
-    """The mean of each window of x (n, h, w, c), padding included; its pixels share the gradient evenly."""
+    """The mean of each window of x (n, h, w, c), padding included; its pixels share the gradient
+    evenly.
+    """
     shape = x.shape
     return kernels.avg_pool2d(x, size, stride, padding), (
         lambda g: kernels.avg_pool2d_grad(g, shape, size, stride, padding),)

@@ -1,4 +1,6 @@
-"""Normalisation: over the batch, of each row (layer_norm, l2_normalize), of each channel of an image (detrend)."""
+"""Normalisation: over the batch, of each row (layer_norm, l2_normalize), of each channel of an
+image (detrend).
+"""
 import numpy as np
 
 from .. import distributed, kernels
@@ -6,14 +8,18 @@ from ..tensor import once, op
 
 
 def _statistics(x, running_mean, running_var, training, momentum):
-    """Mean and variance to normalise x with, in training those of all ranks; the running ones move towards them."""
+    """Mean and variance to normalise x with, in training those of all ranks; the running ones move
+    towards them.
+    """
     if x.ndim == 0:
         raise ValueError("batch_norm: expected at least one axis, got a single number")
     count = x.size // max(x.shape[-1], 1) * distributed.size()
     if training and count < 2:
-        raise ValueError(f"batch_norm: expected at least 2 rows to take statistics of in training, got {count}")
+        raise ValueError("batch_norm: expected at least 2 rows to take statistics of in training, "
+                         f"got {count}")
     for name, running in (("running_mean", running_mean), ("running_var", running_var)):
-        if running is not None and (not isinstance(running, np.ndarray) or running.shape != x.shape[-1:]):
+        if running is not None and (not isinstance(running, np.ndarray)
+                                    or running.shape != x.shape[-1:]):
             raise ValueError(f"batch_norm: {name}: expected an array of shape {x.shape[-1:]}, got "
                              f"{getattr(running, 'shape', type(running).__name__)}")
     if (running_mean is None) != (running_var is None):
@@ -22,8 +28,10 @@ def _statistics(x, running_mean, running_var, training, momentum):
         raise TypeError(f"batch_norm: momentum: expected a number, got {type(momentum).__name__}")
     if not training:
         if running_mean is None or running_var is None:
-            raise ValueError("batch_norm: expected running_mean and running_var where training=False, got None")
-        return np.array(running_mean), np.array(running_var)  # copies: a batch in training would change them in place
+            raise ValueError("batch_norm: expected running_mean and running_var where "
+                             "training=False, got None")
+        # copies: a batch in training would change them in place
+        return np.array(running_mean), np.array(running_var)
     mean, var = _whole(*kernels.moments(x))
     if running_mean is not None:
         running_mean += momentum * (mean - running_mean)
@@ -32,7 +40,9 @@ def _statistics(x, running_mean, running_var, training, momentum):
 
 
 def _whole(mean, var):
-    """From those of its own equal share, mean and variance of the whole batch: var + mean^2 is the mean square."""
+    """From those of its own equal share, mean and variance of the whole batch: var + mean^2 is the
+    mean square.
+    """
     if distributed.size() == 1:
         return mean, var
     own = mean.astype(np.float64)
@@ -46,29 +56,31 @@ def _told():
 
 
 @op
-def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training=True, momentum=0.1, eps=1e-5,
-               relu=False):
+def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training=True, momentum=0.1,
+               eps=1e-5, relu=False):
     """(x - mean) / sqrt(var + eps) * weight + bias over the last axis, then max(., 0) if relu.
 
-    In training, mean and (biased) var are the batch's, and the running statistics, where given, move towards them in
-    place by `momentum` (the variance's unbiased, as torch does); otherwise the running statistics are used. Of several
-    ranks each has a share of the batch, and the statistics, and x's gradient through them, are those of the whole.
-    Source: Ioffe & Szegedy 2015, algorithm 1.
+    In training, mean and (biased) var are the batch's, and the running statistics, where given,
+    move towards them in place by `momentum` (the variance's unbiased, as torch does); otherwise the
+    running statistics are used. Of several ranks each has a share of the batch, and the statistics,
+    and x's gradient through them, are those of the whole. Source: Ioffe & Szegedy 2015, algorithm
+    1.
     """
     mean, var = _statistics(x, running_mean, running_var, training, momentum)
-    grads = once(lambda g: kernels.normalize_grad(g, x, weight, bias, mean, var, eps, relu, not training,
-                                                  **_told()))
+    grads = once(lambda g: kernels.normalize_grad(g, x, weight, bias, mean, var, eps, relu,
+                                                  not training, **_told()))
     return kernels.normalize(x, weight, bias, mean, var, eps, relu), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])
 
 
 @op
-def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_var=None, training=True, momentum=0.1,
-                      eps=1e-5, stride=1, padding=0):
-    """conv2d(batch_norm(x, weight, bias, relu=True), filters): x (n, h, w, c), filters (kh, kw, c, f).
+def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_var=None,
+                      training=True, momentum=0.1, eps=1e-5, stride=1, padding=0):
+    """conv2d(batch_norm(x, weight, bias, relu=True), filters): x (n, h, w, c), filters (kh, kw, c,
+    f).
 
-    What lies between the two is never written: the convolution normalises x as it reads it, forward and backward. That
-    saves two passes over memory, and the array that backward would have to keep.
+    What lies between the two is never written: the convolution normalises x as it reads it, forward
+    and backward. That saves two passes over memory, and the array that backward would have to keep.
     """
     mean, var = _statistics(x, running_mean, running_var, training, momentum)
     affine = kernels.coefficients(x, weight, bias, mean, var, eps)
@@ -87,7 +99,8 @@ def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_va
 
 @op
 def layer_norm(x, weight, bias, *, eps=1e-5):
-    """(x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) var of each row, the last axis.
+    """(x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) var of each row, the last
+    axis.
 
     Source: Ba et al. 2016 (arXiv 1607.06450), eq. 4.
     """
@@ -115,9 +128,11 @@ def l2_normalize(x, *, eps=1e-12):
 
 @op
 def detrend(x, *, eps=1e-4):
-    """Each channel of each image x (n, h, w, c) less the plane that fits it best, divided by the spread of the rest.
+    """Each channel of each image x (n, h, w, c) less the plane that fits it best, divided by the
+    spread of the rest.
 
-    The spread is sqrt(mean square + eps). What remains knows no brightness, no colour cast and no slope of light.
+    The spread is sqrt(mean square + eps). What remains knows no brightness, no colour cast and no
+    slope of light.
     """
     y, scale = kernels.detrend(x, eps)
     return y, (lambda g: kernels.detrend_grad(g, y, scale),)

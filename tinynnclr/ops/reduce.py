@@ -15,7 +15,8 @@ def _spread(g, shape, axis, keepdims):
 def sum(a, *, axis=None, keepdims=False):  # noqa: A001 (torch's and NumPy's name)
     """Sum over the axes (all unless given); every number that was added gets all of g."""
     shape = a.shape
-    return np.asarray(a.sum(axis=axis, keepdims=keepdims)), (lambda g: _spread(g, shape, axis, keepdims),)
+    return np.asarray(a.sum(axis=axis, keepdims=keepdims)), (lambda g: _spread(g, shape, axis,
+                                                                               keepdims),)
 
 
 @op

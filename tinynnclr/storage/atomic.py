@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, and never over a folder, a link or a device.
 
-Until a file is whole, it has a name that other programs do not use: .NAME.tinynnclr-PID.tmp, in the same folder.
+Until a file is whole, it has a name that other programs do not use: .NAME.tinynnclr-PID.tmp, in the
+same folder.
 """
 import contextlib
 import json
@@ -17,19 +18,24 @@ PATIENCE = 1.0  # seconds that a rename waits for another program to close the f
 
 
 class HeldOpen(PermissionError):
-    """A file that cannot be replaced now, for example because another program holds it open on Windows."""
+    """A file that cannot be replaced now, for example because another program holds it open on
+    Windows.
+    """
 
 
 def temporary(path: Path) -> Path:
     """The temporary name that this process gives a file until it is renamed to path."""
-    return path.with_name(f".{path.name}.tinynnclr-{os.getpid()}.tmp")  # only the owner may read mkstemp's files
+    # only the owner may read mkstemp's files
+    return path.with_name(f".{path.name}.tinynnclr-{os.getpid()}.tmp")
 
 
 def write_whole(path: str | Path, write: Callable) -> None:
-    """Call write(file) with a temporary file in the same folder, flush it to the disk, then rename it to path.
+    """Call write(file) with a temporary file in the same folder, flush it to the disk, then rename
+    it to path.
 
-    Raises OSError if it cannot be written (no space, no permission, no folder, or path is not a regular file), and
-    HeldOpen if another program holds path open. The old file is kept then. Of several ranks, only rank 0 writes.
+    Raises OSError if it cannot be written (no space, no permission, no folder, or path is not a
+    regular file), and HeldOpen if another program holds path open. The old file is kept then. Of
+    several ranks, only rank 0 writes.
     """
     if distributed.rank():
         return
@@ -52,14 +58,18 @@ def write_whole(path: str | Path, write: Callable) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8, whole or not at all; bytes of a path that are not UTF-8 are written as escapes."""
+    """Write text as UTF-8, whole or not at all; bytes of a path that are not UTF-8 are written as
+    escapes.
+    """
     write_whole(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def replace(source: Path, target: Path) -> None:
-    """Rename a file or a folder as os.replace does; wait up to a second while another program holds it open.
+    """Rename a file or a folder as os.replace does; wait up to a second while another program holds
+    it open.
 
-    Raises HeldOpen if it is still open then, or if this user may not rename it. Other OSErrors are raised at once.
+    Raises HeldOpen if it is still open then, or if this user may not rename it. Other OSErrors are
+    raised at once.
     """
     until = time.monotonic() + PATIENCE
     while True:
@@ -67,8 +77,8 @@ def replace(source: Path, target: Path) -> None:
             return os.replace(source, target)
         except PermissionError as error:
             if time.monotonic() >= until:
-                raise HeldOpen(error.errno, f"{error.strerror}: no permission to replace it, or another "
-                                            "program holds it open") from error
+                raise HeldOpen(error.errno, f"{error.strerror}: no permission to replace it, or "
+                               "another program holds it open") from error
         time.sleep(0.05)
 
 
@@ -93,8 +103,8 @@ def expect_ours(paths: Sequence[Path], ours: Callable[[Path], bool], name: str =
     with contextlib.suppress(Exception):  # a file that cannot be read is not ours
         if ours(paths[0]):
             return
-    raise ValueError(f"{name}{there}: this command did not write the existing file; move it away, or choose another "
-                     "name")
+    raise ValueError(f"{name}{there}: this command did not write the existing file; move it away, "
+                     "or choose another name")
 
 
 def rows_with(key: str) -> Callable[[Path], bool]:
@@ -103,7 +113,9 @@ def rows_with(key: str) -> Callable[[Path], bool]:
 
 
 def remove_left_behind(folder: Path) -> None:
-    """Remove temporary files of processes that have ended from the folder; ignore files that cannot be removed."""
+    """Remove temporary files of processes that have ended from the folder; ignore files that cannot
+    be removed.
+    """
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             found = TEMPORARY.fullmatch(path.name)
@@ -118,7 +130,8 @@ def _lives(process):
         import ctypes
 
         kernel, code = ctypes.windll.kernel32, ctypes.c_uint32()  # type: ignore[attr-defined]
-        handle = kernel.OpenProcess(0x1000, False, ctypes.c_uint32(process))  # the right to query it
+        # the right to query it
+        handle = kernel.OpenProcess(0x1000, False, ctypes.c_uint32(process))
         if not handle:
             return kernel.GetLastError() == 5  # it belongs to another user
         kernel.GetExitCodeProcess(handle, ctypes.byref(code))

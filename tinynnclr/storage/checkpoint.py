@@ -14,7 +14,8 @@ FORMAT = 1
 
 def save(path: str | Path, groups: dict[str, dict[str, np.ndarray]], info: dict) -> None:
     """One .npz: each array as "group/name", and info as JSON text."""
-    arrays = {f"{group}/{name}": array for group, members in groups.items() for name, array in members.items()}
+    arrays = {f"{group}/{name}": array for group, members in groups.items() for name,
+              array in members.items()}
     text = np.frombuffer(json.dumps({"format": FORMAT, **info}).encode(), np.uint8)
     write_whole(path, lambda file: np.savez(file, **{"info": text, **arrays}))  # type: ignore[arg-type]
 
@@ -22,7 +23,8 @@ def save(path: str | Path, groups: dict[str, dict[str, np.ndarray]], info: dict)
 def expect_honest(file: IO[bytes]) -> None:
     """Raises ValueError where an .npz claims more than its bytes, or other things twice.
 
-    A member that is packed small, one that another overlaps, an array beyond its end, two members of one name.
+    A member that is packed small, one that another overlaps, an array beyond its end, two members
+    of one name.
     """
     size = file.seek(0, 2)
     with zipfile.ZipFile(file) as archive:
@@ -39,16 +41,22 @@ def expect_honest(file: IO[bytes]) -> None:
                 shape, _, dtype = (np.lib.format.read_array_header_1_0 if first else
                                    np.lib.format.read_array_header_2_0)(data)
                 left = member.file_size - data.tell()
-                if dtype.hasobject or not dtype.itemsize or math.prod(shape) * dtype.itemsize != left:
-                    raise ValueError(f"{member.filename} claims {dtype} {shape}, and is of another size")
+                if dtype.hasobject or not dtype.itemsize or math.prod(
+                        shape) * dtype.itemsize != left:
+                    raise ValueError(f"{member.filename} claims {dtype} {shape}, and is of another "
+                                     "size")
     file.seek(0)
 
 
 def load(path: str | Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
-    """(groups, info) as `save` took them. Raises FileNotFoundError, or ValueError where it is not one of ours."""
+    """(groups, info) as `save` took them. Raises FileNotFoundError, or ValueError where it is not
+    one of ours.
+    """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}; expected the folder of a run, as `tinynnclr train` makes it")
-    with open(path, "rb") as file:  # opened here, for NumPy leaves it open where the archive is damaged
+        raise FileNotFoundError(f"no checkpoint at {path}; expected the folder of a run, as "
+                                "`tinynnclr train` makes it")
+    # opened here, for NumPy leaves it open where the archive is damaged
+    with open(path, "rb") as file:
         try:
             expect_honest(file)
             with np.load(file, allow_pickle=False) as archive:

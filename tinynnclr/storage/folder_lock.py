@@ -10,10 +10,11 @@ from .atomic import remove_left_behind
 
 @contextlib.contextmanager
 def sole_owner(folder: Path) -> Iterator[None]:
-    """Lock an existing folder for this process, and remove the temporary files of processes that were killed.
+    """Lock an existing folder for this process, and remove the temporary files of processes that
+    were killed.
 
-    Raises ValueError if another process has locked it, OSError if it cannot be opened. The lock leaves no file in the
-    folder, even if the process is killed.
+    Raises ValueError if another process has locked it, OSError if it cannot be opened. The lock
+    leaves no file in the folder, even if the process is killed.
     """
     if distributed.rank():  # rank 0 locks it for all
         yield
@@ -21,11 +22,11 @@ def sole_owner(folder: Path) -> Iterator[None]:
     try:
         held = _hold(folder)
     except BlockingIOError:
-        raise ValueError(f"{folder}: another process is using it; wait until it ends, or choose another "
-                         "folder") from None
+        raise ValueError(f"{folder}: another process is using it; wait until it ends, or choose "
+                         "another folder") from None
     except OSError as error:
-        raise type(error)(f"{folder}: cannot be opened ({error.strerror}{_rights(folder)}); change its "
-                          "permissions, or choose another folder") from None
+        raise type(error)(f"{folder}: cannot be opened ({error.strerror}{_rights(folder)}); change "
+                          "its permissions, or choose another folder") from None
     try:
         remove_left_behind(folder)
         yield
@@ -34,7 +35,8 @@ def sole_owner(folder: Path) -> Iterator[None]:
 
 
 def _rights(folder):
-    """The permissions and the owner of the folder, as text; "" on systems that do not report them."""
+    """The permissions and the owner of the folder, as text; "" on systems that do not report them.
+    """
     with contextlib.suppress(ImportError, KeyError, OSError, NotImplementedError):
         import stat
 
@@ -44,15 +46,19 @@ def _rights(folder):
 
 
 def _hold(folder):
-    """A file descriptor that holds the lock until it is closed. Raises BlockingIOError if another process has it."""
-    if os.name == "nt":  # a folder cannot be opened there, but a file can vanish with the process that opened it
+    """A file descriptor that holds the lock until it is closed. Raises BlockingIOError if another
+    process has it.
+    """
+    # a folder cannot be opened there, but a file can vanish with the process that opened it
+    if os.name == "nt":
         import msvcrt
 
         flags = os.O_CREAT | os.O_RDWR | os.O_TEMPORARY  # type: ignore[attr-defined]
         try:
             held = os.open(folder / ".owner", flags)
         except PermissionError:
-            if ".owner" in os.listdir(folder):  # locked, and marked for deletion by a process that did not get the lock
+            # locked, and marked for deletion by a process that did not get the lock
+            if ".owner" in os.listdir(folder):
                 raise BlockingIOError from None
             raise
         try:

@@ -8,15 +8,17 @@ from pathlib import Path
 
 
 def shell_words(*words: object) -> str:
-    """The words as one command line for the user's shell: quoted for sh, on Windows for both cmd and PowerShell.
+    """The words as one command line for the user's shell: quoted for sh, on Windows for both cmd
+    and PowerShell.
 
     A path that begins with a hyphen gets ./ in front, so that it is not read as a flag.
     """
-    texts = [f".{os.sep}{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
-             for word in words]
+    texts = [f".{os.sep}{word}" if isinstance(word, Path) and str(word).startswith("-")
+             else str(word) for word in words]
     if os.name != "nt":
         return shlex.join(texts)
-    quoted = [re.sub(r"^(.*?)(\\*)$", r'"\1\2\2"', text) for text in texts]  # a \ before a quote would escape it
+    # a \ before a quote would escape it
+    quoted = [re.sub(r"^(.*?)(\\*)$", r'"\1\2\2"', text) for text in texts]
     return " ".join(text if re.fullmatch(r"[\w./:\\+=-]+", text, re.ASCII) else quote
                     for text, quote in zip(texts, quoted, strict=True))
 
@@ -27,7 +29,9 @@ def one_line(message: object) -> str:
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
-    """", did you mean X?" if a known name is close to the word, or all that begin with it begin with X; else ""."""
+    """", did you mean X?" if a known name is close to the word, or all that begin with it begin
+    with X; else "".
+    """
     low, names = str(word).lower().lstrip("-"), {name.lower().lstrip("-"): name for name in known}
     begun = sorted((name for name in names if name.startswith(low) and len(low) > 2), key=len)
     root = bool(begun) and all(name.startswith(begun[0]) for name in begun)

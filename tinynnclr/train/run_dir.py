@@ -25,7 +25,9 @@ from .run import Run
 
 CHECKPOINT, METRICS, RESULT = "checkpoint.npz", "metrics.csv", "result.json"
 PICTURES = ("curves.png", "neighbors.png", "embedding.png", "views.png")
-BEGINS = {METRICS: rb"epoch,", RESULT: rb'(?s)\{.*"baselines"', **dict.fromkeys(PICTURES, rb"\x89PNG")}  # of a run's
+# of a run's
+BEGINS = {METRICS: rb"epoch,", RESULT: rb'(?s)\{.*"baselines"',
+          **dict.fromkeys(PICTURES, rb"\x89PNG")}
 
 
 def load_data(config: Config) -> tuple[Dataset, Dataset]:
@@ -34,7 +36,9 @@ def load_data(config: Config) -> tuple[Dataset, Dataset]:
 
 
 def open_dir(folder: Path) -> None:
-    """Make the folder if need be, and fail now rather than after an hour if nothing can be written there."""
+    """Make the folder if need be, and fail now rather than after an hour if nothing can be written
+    there.
+    """
     if distributed.rank():
         return
     try:
@@ -49,39 +53,49 @@ def open_dir(folder: Path) -> None:
 
 
 def expect_free(folder: Path) -> None:
-    """Raise ValueError if the folder has no checkpoint, but files that a new run would overwrite."""
-    expect_ours([folder / name for name in (CHECKPOINT, METRICS, RESULT, *PICTURES)], Path.is_file, "--out ")
+    """Raise ValueError if the folder has no checkpoint, but files that a new run would overwrite.
+    """
+    expect_ours([folder / name for name in (CHECKPOINT, METRICS, RESULT, *PICTURES)], Path.is_file,
+                "--out ")
 
 
 def expect_own(folder: Path, *names: str) -> None:
     """Raise ValueError for a file that a run would overwrite and that no run wrote."""
     for name in names:
-        expect_ours([folder / name], lambda path: bool(re.match(BEGINS[path.name], path.read_bytes())))
+        expect_ours([folder / name],
+                    lambda path: bool(re.match(BEGINS[path.name], path.read_bytes())))
 
 
 def write_metrics(folder: Path, rows: list[dict]) -> None:
-    """Write metrics.csv, one row per epoch, if there is an epoch; a number that does not exist is left empty."""
+    """Write metrics.csv, one row per epoch, if there is an epoch; a number that does not exist is
+    left empty.
+    """
     if not rows:
         return
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({k: "" if v != v else f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+        writer.writerow({k: "" if v != v else f"{v:.6g}" if isinstance(v, float) else v for k,
+                         v in row.items()})
     write_text(folder / METRICS, text.getvalue())
 
 
 def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = None,
-               detect_anomaly: bool = False, saved: Callable[[Run], None] = lambda run: None) -> None:
-    """Train on, with a checkpoint and metrics.csv after every epoch, and a checkpoint on Ctrl-C; then saved(run).
+               detect_anomaly: bool = False, saved: Callable[[Run],
+                                                             None] = lambda run: None) -> None:
+    """Train on, with a checkpoint and metrics.csv after every epoch, and a checkpoint on Ctrl-C;
+    then saved(run).
 
-    If another program holds one of the two files open, one line reports it, and the next save tries again.
+    If another program holds one of the two files open, one line reports it, and the next save tries
+    again.
     """
     held: list[str] = []  # an error for each file that the last save could not replace
 
     def write(run):
         held.clear()
-        for save_file in (lambda: run.save(folder / CHECKPOINT), lambda: write_metrics(folder, run.metrics)):
+        for save_file in (lambda: run.save(folder / CHECKPOINT),
+                          lambda: write_metrics(folder, run.metrics)):
             try:
                 save_file()
             except HeldOpen as error:
@@ -90,14 +104,15 @@ def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = No
     def save(run):
         write(run)
         for error in held:
-            tqdm.write(f"epoch {run.epoch}: {error}; training continues, and the next save tries again",
-                       file=sys.stderr)
+            tqdm.write(f"epoch {run.epoch}: {error}; training continues, and the next save tries "
+                       "again", file=sys.stderr)
         saved(run)
 
     augmentations = augmentation_pair(run.config.augmentation)
     if run.target != kernels.target():
-        print(f"note: this run was begun with kernels for {run.target} and resumes with kernels for "
-              f"{kernels.target()}; the results may differ in their last digits", file=sys.stderr)
+        print(f"note: this run was begun with kernels for {run.target} and resumes with kernels "
+              f"for {kernels.target()}; the results may differ in their last digits",
+              file=sys.stderr)
     if run.step == 0:
         run.save(folder / CHECKPOINT)
     else:
@@ -108,7 +123,8 @@ def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = No
     if held:
         write(run)
     for error in held:
-        print(f"training is complete, but {error}; train with --resume to write it", file=sys.stderr)
+        print(f"training is complete, but {error}; train with --resume to write it",
+              file=sys.stderr)
 
 
 def _config(folder, info) -> Config:
@@ -118,14 +134,17 @@ def _config(folder, info) -> Config:
     try:
         return make_config(info["config"])
     except ValueError as error:
-        raise ValueError(f"{folder / CHECKPOINT}: {error}; the file was changed, or another version of tinynnclr wrote "
-                         "it: use that version, or train a new run with another --out") from None
+        raise ValueError(f"{folder / CHECKPOINT}: {error}; the file was changed, or another "
+                         "version of tinynnclr wrote it: use that version, or train a new run with "
+                         "another --out") from None
 
 
 def load_encoder(folder: Path) -> tuple[Encoder, Config, dict]:
-    """The encoder as the run's checkpoint holds it, the configuration and the checkpoint's info; no data is loaded.
+    """The encoder as the run's checkpoint holds it, the configuration and the checkpoint's info; no
+    data is loaded.
 
-    Raises FileNotFoundError, or ValueError where the checkpoint is damaged or does not fit its configuration.
+    Raises FileNotFoundError, or ValueError where the checkpoint is damaged or does not fit its
+    configuration.
     """
     groups, info = checkpoint.load(folder / CHECKPOINT)
     config, prefix = _config(folder, info), "encoder."
@@ -156,7 +175,8 @@ def restore(folder: Path, threads: int | None = None, data_dir: str | None = Non
     try:
         data = load_data(config)
     except (FileNotFoundError, NotADirectoryError) as error:
-        where = "--dataset folder:PATH" if config.dataset.startswith("folder:") else "--data-dir DIR"
+        where = "--dataset folder:PATH" if config.dataset.startswith(
+                "folder:") else "--data-dir DIR"
         raise type(error)(f"{error}; if the data of this run have moved, add {where}") from None
     expect_same_data(path, info.get("data"), digests(*data))
     try:
@@ -174,8 +194,8 @@ def moved(config: Config, info: dict, data_dir: str | None, dataset: str | None)
     """
     if dataset is not None and dataset != config.dataset:
         if not (dataset.startswith("folder:") and config.dataset.startswith("folder:")):
-            raise ValueError(f"--dataset {dataset}: the run was begun with {config.dataset}; expected "
-                             "that, or folder:PATH if the images of a folder have moved")
+            raise ValueError(f"--dataset {dataset}: the run was begun with {config.dataset}; "
+                             "expected that, or folder:PATH if the images of a folder have moved")
         if not info.get("data"):
             raise ValueError(f"--dataset {dataset}: an earlier version began this run and stored "
                              f"no digest of its data; move the images back to {config.dataset}")
@@ -184,12 +204,16 @@ def moved(config: Config, info: dict, data_dir: str | None, dataset: str | None)
 
 
 def _limit(arrays):
-    """How many numbers a network for these arrays may have: a few more, so that a shape error names the array."""
+    """How many numbers a network for these arrays may have: a few more, so that a shape error names
+    the array.
+    """
     return sum(a.size for a in arrays.values()) + (1 << 18)
 
 
 def _expect_size(path, config, state, info):
-    """Raise ValueError, before any data are drawn, if train_size contradicts the stored arrays or digests."""
+    """Raise ValueError, before any data are drawn, if train_size contradicts the stored arrays or
+    digests.
+    """
     sizes = {str(len(a)) for name, a in state.items()
              if a.ndim and (name.endswith("bank.rows") or name == "assignment")}
     stored = info.get("data")
@@ -197,10 +221,12 @@ def _expect_size(path, config, state, info):
         sizes |= set(str(stored.get("training images", "")).split()[:1])
     wrong = ", ".join(sorted(sizes - {str(config.train_size)}))
     if config.train_size is not None and wrong:
-        raise ValueError(f"{path} does not fit this run (expected train_size {wrong}, as in its arrays, "
-                         f"got {config.train_size})")
-    if config.train_size is not None and not isinstance(stored, dict):  # no digest counts the images: the steps do
+        raise ValueError(f"{path} does not fit this run (expected train_size {wrong}, as in its "
+                         f"arrays, got {config.train_size})")
+    # no digest counts the images: the steps do
+    if config.train_size is not None and not isinstance(stored, dict):
         epoch, step, whole = info["epoch"], info["step"], config.train_size // config.batch_size
         if not (type(epoch) is type(step) is int and epoch * whole <= step <= (epoch + 1) * whole):
-            raise ValueError(f"{path} does not fit this run (step {step!r} is not in epoch {epoch!r} of {whole} steps, "
-                             f"as train_size {config.train_size} makes them)")
+            raise ValueError(f"{path} does not fit this run (step {step!r} is not in epoch "
+                             f"{epoch!r} of {whole} steps, as train_size {config.train_size} makes "
+                             "them)")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[threading.Event]:
-    """Inside this context a first Ctrl-C only sets the event, for the loop to look at; a second one interrupts.
+    """Inside this context a first Ctrl-C only sets the event, for the loop to look at; a second one
+    interrupts.
 
     Elsewhere than in the main thread, where Python handles no signals, the event is never set.
     """

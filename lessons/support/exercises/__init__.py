@@ -1,1 +1,3 @@
-"""The exercises of the lessons, a file each: what tries an answer, and the package's function as the reference."""
+"""The exercises of the lessons, a file each: what tries an answer, and the package's function as
+the reference.
+"""

@@ -1,4 +1,6 @@
-"""Lesson 01, Autograd in 100 lines: blame through a matrix product, through copies, and through a value used twice."""
+"""Lesson 01, Autograd in 100 lines: blame through a matrix product, through copies, and through a
+value used twice.
+"""
 import inspect
 import math
 
@@ -7,7 +9,8 @@ import numpy as np
 from tinynnclr import ops, tensor
 from ..check import Trial, exercise
 
-MEMORY = 200_000  # bytes that a vjp of two 24 x 24 matrices may hold; one Jacobian of theirs has 2,654,208
+# bytes that a vjp of two 24 x 24 matrices may hold; one Jacobian of theirs has 2,654,208
+MEMORY = 200_000
 
 
 @exercise("01.a", reference=inspect.unwrap(ops.matmul))
@@ -15,14 +18,17 @@ def _(trial):
     one = np.ones((1, 1))
     _product(trial, 2 * one, 3 * one, one, "out = a b, so a moves out by b, and b moves it by a")
     a, b, g = np.array([[1., 2], [3, 4]]), np.array([[5., 6], [7, 8]]), np.array([[1., 0], [0, 0]])
-    _product(trial, a, b, g, "the loss sees out[0, 0] alone, which is row 0 of a times column 0 of b")
+    _product(trial, a, b, g, "the loss sees out[0, 0] alone, which is row 0 of a times column 0 of "
+             "b")
     rng = np.random.default_rng(0)
     for m, k, n in ((1, 1, 2), (1, 2, 1), (2, 1, 1), (2, 3, 4), (5, 2, 3), (7, 6, 5), (7, 6, 5)):
         a, b, g = _whole(rng, m, k), _whole(rng, k, n), _whole(rng, m, n)
-        _product(trial, a, b, g, "each vjp gives the shape of its input: let the shapes tell what to transpose")
+        _product(trial, a, b, g, "each vjp gives the shape of its input: let the shapes tell what "
+                 "to transpose")
     for items, m, k, n in ((1, 1, 2, 1), (2, 2, 2, 2), (3, 2, 4, 3)):
         a, b, g = _whole(rng, items, m, k), _whole(rng, items, k, n), _whole(rng, items, m, n)
-        _product(trial, a, b, g, "a batch: transpose the last two axes and leave the first where it is")
+        _product(trial, a, b, g, "a batch: transpose the last two axes and leave the first where "
+                 "it is")
     a, b, g = (rng.standard_normal((24, 24)) for _ in "abg")
     hint = "A vjp multiplies by the Jacobian without writing it down: two matrix products are enough."
     _, vjps = trial.allocates(MEMORY, a, b, hint=hint)
@@ -37,9 +43,12 @@ def _whole(rng, *shape):
 
 def _product(trial, a, b, g, hint):
     result = trial(a, b)
-    fine = isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], tuple | list) and \
-        len(result[1]) == 2 and all(map(callable, result[1]))
-    trial.true(fine, "return a @ b and a pair of functions: value, (vjp of a, vjp of b)", got=result)
+    fine = isinstance(result, tuple) and len(result) == 2 and isinstance(result[1],
+                                                                         tuple
+                                                                         | list) and len(result[
+            1]) == 2 and all(map(callable, result[1]))
+    trial.true(fine, "return a @ b and a pair of functions: value, (vjp of a, vjp of b)",
+               got=result)
     value, vjps = result
     trial.equal(value, a @ b, hint="the value is a @ b", a=a, b=b)
     for name, vjp, wanted in zip("ab", vjps, (np.einsum("...ij,...kj->...ik", g, b),
@@ -48,27 +57,33 @@ def _product(trial, a, b, g, hint):
         try:
             got = vjp(g.copy())
         except ValueError as error:
-            trial.fail(f"the vjp of {name} raised ValueError: {error}; {hint}", expected=wanted, **inputs)
+            trial.fail(f"the vjp of {name} raised ValueError: {error}; {hint}", expected=wanted,
+                       **inputs)
         trial.equal(got, wanted, hint=f"the vjp of {name}: {hint}", **inputs)
 
 
 @exercise("01.b", reference=tensor.unbroadcast)
 def _(trial):
-    for wide, shape in (((2,), (2,)), ((2,), ()), ((2,), (1,)), ((2, 1), (1,)), ((1, 2), (2,)), ((2, 2), (2,)),
-                        ((2, 2), (1, 2)), ((2, 2), (2, 1)), ((2, 3), (1, 1)), ((2, 3), ()), ((1, 3), (1, 3)),
-                        ((2, 3, 4), (1, 3, 1)), ((2, 3, 4), (3, 1)), ((2, 3, 4), (4,)), ((2, 1, 3), (2, 1, 1)),
-                        ((0, 3), (1, 3))):
-        g = 10.0 ** (np.arange(math.prod(wide)) % 5).reshape(wide)  # the digits of a sum tell what went into it
-        places = np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), wide)  # which number was copied where
-        expected = np.bincount(places.ravel(), g.ravel(), minlength=math.prod(shape)).astype(float).reshape(shape)
+    for wide, shape in (((2,), (2,)), ((2,), ()), ((2,), (1,)), ((2, 1), (1,)), ((1, 2), (2,)),
+                        ((2, 2), (2,)), ((2, 2), (1, 2)), ((2, 2), (2, 1)), ((2, 3), (1, 1)),
+                        ((2, 3), ()), ((1, 3), (1, 3)), ((2, 3, 4), (1, 3, 1)), ((2, 3, 4), (3, 1)),
+                        ((2, 3, 4), (4,)), ((2, 1, 3), (2, 1, 1)), ((0, 3), (1, 3))):
+        # the digits of a sum tell what went into it
+        g = 10.0 ** (np.arange(math.prod(wide)) % 5).reshape(wide)
+        # which number was copied where
+        places = np.broadcast_to(np.arange(math.prod(shape)).reshape(shape), wide)
+        expected = np.bincount(places.ravel(), g.ravel(),
+                               minlength=math.prod(shape)).astype(float).reshape(shape)
         times = g.size // expected.size
         used = "once: no copies, nothing to add" if times == 1 else f"{times} times: add up what they all got"
-        trial.equal(trial(g, shape), expected, hint=f"each number of an array of shape {shape} was used {used}; "
-                    "the result has exactly that shape", g=g, shape=shape)
+        trial.equal(trial(g, shape), expected, hint=f"each number of an array of shape {shape} was "
+                    f"used {used}; the result has exactly that shape", g=g, shape=shape)
 
 
 class _Named(tensor.Node):
-    """A node that shows itself by its formula; a linear one, given [(factor, parent)], counts the calls of its vjps."""
+    """A node that shows itself by its formula; a linear one, given [(factor, parent)], counts the
+    calls of its vjps.
+    """
 
     __slots__ = ("calls",)
 
@@ -80,7 +95,8 @@ class _Named(tensor.Node):
     def _vjp(self, factor):
         def vjp(g):
             self.calls += 1
-            return g if factor == 1 else factor * g  # like the package's add, a sum hands on g itself
+            # like the package's add, a sum hands on g itself
+            return g if factor == 1 else factor * g
 
         return vjp
 
@@ -89,7 +105,9 @@ class _Named(tensor.Node):
 
 
 def _walk(trial, nodes, leaves, said):
-    """Walk back from the last node, with g = [1, 10]; the leaves' grads must be `leaves` times g, or grow by that."""
+    """Walk back from the last node, with g = [1, 10]; the leaves' grads must be `leaves` times g,
+    or grow by that.
+    """
     g = np.array([1.0, 10.0])
     before = [0 if node.grad is None else node.grad.copy() for node in leaves]
     inner = [(node, sum(p is not None for p in node.parents)) for node in nodes if node.parents]
@@ -98,9 +116,9 @@ def _walk(trial, nodes, leaves, said):
     for old, (leaf, factor) in zip(before, leaves.items(), strict=True):
         trial.equal(leaf.grad, old + factor * g, hint=said, graph=graph, g=g, leaf=leaf)
     for node, once in inner:
-        trial.true(node.calls <= once, f"the gradients are right, but the vjps of '{node}' were called "
-                   f"{node.calls} times, and {once} must do: a node passes on once, when its own blame is complete",
-                   graph=graph)
+        trial.true(node.calls <= once, f"the gradients are right, but the vjps of '{node}' were "
+                   f"called {node.calls} times, and {once} must do: a node passes on once, when "
+                   "its own blame is complete", graph=graph)
 
 
 @exercise("01.c", reference=tensor.backward)
@@ -111,9 +129,11 @@ def _(trial):
     _walk(trial, [x, _Named("y = 3x + 3x", (3, x), (3, x))], {x: 6},
           "x is used twice: what arrives second is added to what came first")
     x = _Named("x")
-    _walk(trial, [x, _Named("y = 2x + 5x", (2, x), (5, x))], {x: 7}, "x is used twice, and its shares differ")
+    _walk(trial, [x, _Named("y = 2x + 5x", (2, x), (5, x))], {x: 7}, "x is used twice, and its "
+          "shares differ")
     x = _Named("x")
-    _walk(trial, [x, _Named("y = 4x + constant", (4, x), (0, None))], {x: 4}, "a constant has no node: None is skipped")
+    _walk(trial, [x, _Named("y = 4x + constant", (4, x), (0, None))], {x: 4},
+          "a constant has no node: None is skipped")
     x, b = _Named("x"), _Named("b")
     s = _Named("s = x + b", (1, x), (1, b))
     _walk(trial, [x, b, s, _Named("y = s + x", (1, s), (1, x))], {x: 2, b: 1},
@@ -124,21 +144,25 @@ def _(trial):
     x = _Named("x")
     z = _Named("z = 2x", (2, x))
     w = _Named("w = 3z", (3, z))
-    _walk(trial, [x, z, w, _Named("y = z + w", (1, z), (1, w))], {x: 8}, "one way to z is longer than the other")
+    _walk(trial, [x, z, w, _Named("y = z + w", (1, z), (1, w))], {x: 8},
+          "one way to z is longer than the other")
     a, b = _Named("a"), _Named("b")
     _walk(trial, [a, b, _Named("y = a + b", (1, a), (1, b))], {a: 1, b: 1}, "two leaves")
     own = not np.shares_memory(a.grad, b.grad)
     first, g = a.grad, np.array([1.0, 10.0])
-    _walk(trial, [a, _Named("u = 3a", (3, a))], {a: 3}, "a second graph adds to the grad that is there")
-    trial.equal(first, g, hint="the array that a had as its grad was changed in place, and somebody may still hold it",
-                graph="y = a + b, then u = 3a", g=g)
-    trial.equal(b.grad, g, hint="b had no part in the second graph, and its grad must not move with a's",
-                graph="y = a + b, then u = 3a", g=g)
+    _walk(trial, [a, _Named("u = 3a", (3, a))], {a: 3}, "a second graph adds to the grad that is "
+          "there")
+    trial.equal(first, g, hint="the array that a had as its grad was changed in place, and "
+                "somebody may still hold it", graph="y = a + b, then u = 3a", g=g)
+    trial.equal(b.grad, g, hint="b had no part in the second graph, and its grad must not move "
+                "with a's", graph="y = a + b, then u = 3a", g=g)
     c, given = _Named("c"), g.copy()
     trial._call((_Named("y = 1c", (1, c)), given), {})
-    trial.true(own and not np.shares_memory(c.grad, given), "right gradients, but two leaves, or a leaf and g, share "
-               "one array: whoever clips one of them in place changes the other, so a leaf takes a copy", g=g)
+    trial.true(own and not np.shares_memory(c.grad, given), "right gradients, but two leaves, or a "
+               "leaf and g, share one array: whoever clips one of them in place changes the other, "
+               "so a leaf takes a copy", g=g)
     nodes = [x := _Named("x")]
     for i in range(10):
-        nodes.append(_Named(f"y{i} = {'y' + str(i - 1) if i else 'x'} twice", (1, nodes[-1]), (1, nodes[-1])))
+        nodes.append(_Named(f"y{i} = {'y' + str(i - 1) if i else 'x'} twice", (1, nodes[-1]),
+                            (1, nodes[-1])))
     _walk(trial, nodes, {x: 1024}, "ten doublings")

@@ -1,4 +1,6 @@
-"""Lesson 10: a ring buffer that equals a line of people, the nearest row that is old enough, what a queue may hold."""
+"""Lesson 10: a ring buffer that equals a line of people, the nearest row that is old enough, what a
+queue may hold.
+"""
 from collections import deque
 from types import SimpleNamespace
 
@@ -8,7 +10,9 @@ from ..check import exercise
 
 
 def enqueue(queue: SimpleNamespace, z: np.ndarray, ids: np.ndarray) -> None:
-    """Rows z (b, d) and ids (b,) into queue.rows (size, d), .ids, .born from .pointer on, as the package's does."""
+    """Rows z (b, d) and ids (b,) into queue.rows (size, d), .ids, .born from .pointer on, as the
+    package's does.
+    """
     size, b = len(queue.rows), len(z)
     kept = min(b, size)
     places = (queue.pointer + np.arange(b - kept, b)) % size
@@ -17,8 +21,11 @@ def enqueue(queue: SimpleNamespace, z: np.ndarray, ids: np.ndarray) -> None:
     queue.pointer = (queue.pointer + b) % size
 
 
-def nearest_older(z: np.ndarray, rows: np.ndarray, born: np.ndarray, clock: int, at_least: int) -> np.ndarray:
-    """Places (b,) of the rows (size, d) most similar to z (b, d) among those of age clock - born + 1 >= at_least."""
+def nearest_older(z: np.ndarray, rows: np.ndarray, born: np.ndarray, clock: int,
+                  at_least: int) -> np.ndarray:
+    """Places (b,) of the rows (size, d) most similar to z (b, d) among those of age clock - born +
+    1 >= at_least.
+    """
     fine = clock - born + 1 >= at_least
     if not fine.any():
         return np.full(len(z), -1)
@@ -26,16 +33,19 @@ def nearest_older(z: np.ndarray, rows: np.ndarray, born: np.ndarray, clock: int,
 
 
 def entries(z: np.ndarray) -> np.ndarray:
-    """z (b, d) with rows scaled to length 1, a new array; FloatingPointError where a row has no direction."""
-    length = np.linalg.norm(z.astype(np.float64), axis=1, keepdims=True)  # no square of a float32 is too large here
+    """z (b, d) with rows scaled to length 1, a new array; FloatingPointError where a row has no
+    direction.
+    """
+    # no square of a float32 is too large here
+    length = np.linalg.norm(z.astype(np.float64), axis=1, keepdims=True)
     if not (np.isfinite(length) & (length > 0)).all():
         raise FloatingPointError("entries: a row has no direction: it is zero, NaN or infinite")
     return (z / length).astype(np.float32)
 
 
 def _ring(size, dim=1):
-    return SimpleNamespace(rows=np.zeros((size, dim), np.float32), ids=np.full(size, -1), born=np.zeros(size, int),
-                           pointer=0, clock=0)
+    return SimpleNamespace(rows=np.zeros((size, dim), np.float32), ids=np.full(size, -1),
+                           born=np.zeros(size, int), pointer=0, clock=0)
 
 
 @exercise("10.a", reference=enqueue)
@@ -65,23 +75,25 @@ def _(trial):
             line.extend((i + 0.5, i, clock) for i in ids.tolist())
             shown = {"places": size, "batches_so_far": batches[:clock]}
             trial._call((queue, z, ids), {})
-            z[:], ids[:] = -7, -7  # the caller's arrays, which may change: the queue holds numbers of its own
+            # the caller's arrays, which may change: the queue holds numbers of its own
+            z[:], ids[:] = -7, -7
             pointer = queue.pointer
             trial.true(isinstance(pointer, int | np.integer) and 0 <= pointer < size,
-                       f"the pointer must be a whole number from 0 to {size - 1}. {hint}", pointer=pointer, **shown)
+                       f"the pointer must be a whole number from 0 to {size - 1}. {hint}",
+                       pointer=pointer, **shown)
             order = (pointer + np.arange(size)) % size  # oldest first
             rows, expected_ids, born = zip(*line, strict=True)
             for name, expected in (("ids", expected_ids), ("rows", rows), ("born", born)):
                 array = np.asarray(getattr(queue, name))
                 got = array.reshape(size, -1)[order, 0] if array.size == size else array
-                trial.equal(got, np.array(expected), hint=f"queue.{name}, from the pointer on (oldest first): {hint}",
-                            **shown)
+                trial.equal(got, np.array(expected), hint=f"queue.{name}, from the pointer on "
+                            f"(oldest first): {hint}", **shown)
             trial.equal(queue.clock, clock, hint="the clock counts batches", **shown)
     big = _ring(4096, 64)
     for _ in range(3):
         trial.allocates(200_000, big, np.ones((100, 64), np.float32), np.arange(100),
-                        hint="Right rows, but all 4,096 were copied to let 100 in (1 MB): write only the places that "
-                             "change, and leave the rest where they are.")
+                        hint="Right rows, but all 4,096 were copied to let 100 in (1 MB): write "
+                        "only the places that change, and leave the rest where they are.")
 
 
 @exercise("10.b", reference=nearest_older)
@@ -89,38 +101,46 @@ def _(trial):
     rng = np.random.default_rng(10)
     east, north, west = [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]
     almost = [0.8, 0.6]
-    cases: tuple = (
-        ([east], [north, east], [1, 1], 1, 1, "age 1 or more: every row counts"),
-        ([east], [east, almost], [2, 1], 2, 2, "row 0 came with batch 2, which is this one: its age is 1, too young"),
-        ([east], [east, almost, north], [2, 1, 1], 3, 2, "row 0 is 2 steps old, 3 - 2 + 1, and that is old enough"),
-        ([east], [almost, north, east], [1, 1, 2], 2, 2, "the place is counted in all rows, young ones included"),
-        ([east], [east, west], [2, 1], 2, 2, "the only row that is old enough has cosine -1, and it wins: a row that "
-                                             "does not count must score below any cosine, -1 too"),
-        ([east, north], [east, north], [1, 1], 1, 2, "no row is old enough: -1, for each query"),
-        ([east], [east, north, north, almost], [2, 1, 1, 2], 2, 2, "two equals: the lower place"),
-        ([east, north], [east, almost, north, west], [3, 1, 2, 3], 3, 2,
-         "after a wrap, the newest rows stand at both ends of the array: only `born` says which they are"),
-    )
-    cases += tuple(([east], [east] * (young + 40), [2] * young + [1] * 40, 2, 2, "40 rows are old enough and equal: "
-                    "the lowest place; np.argsort keeps their order with kind=\"stable\" only") for young in (5, 20))
+    cases: tuple = (([east], [north, east], [1, 1], 1, 1, "age 1 or more: every row counts"),
+                    ([east], [east, almost], [2, 1], 2, 2, "row 0 came with batch 2, which is this "
+                     "one: its age is 1, too young"), ([east], [east, almost, north], [2, 1, 1], 3,
+                                                       2, "row 0 is 2 steps old, 3 - 2 + 1, and "
+                                                       "that is old enough"),
+                    ([east], [almost, north, east], [1, 1, 2], 2, 2, "the place is counted in all "
+                     "rows, young ones included"), ([east], [east, west], [2, 1], 2, 2,
+                                                    "the only row that is old enough has cosine "
+                                                    "-1, and it wins: a row that does not count "
+                                                    "must score below any cosine, -1 too"),
+                    ([east, north], [east, north], [1, 1], 1, 2, "no row is old enough: -1, for "
+                     "each query"), ([east], [east, north, north, almost], [2, 1, 1, 2], 2, 2,
+                                     "two equals: the lower place"),
+                    ([east, north], [east, almost, north, west], [3, 1, 2, 3], 3, 2,
+                     "after a wrap, the newest rows stand at both ends of the array: only `born` "
+                     "says which they are"),)
+    cases += tuple(([east], [east] * (young + 40), [2] * young + [1] * 40, 2, 2,
+                    "40 rows are old enough and equal: the lowest place; np.argsort keeps their "
+                    "order with kind=\"stable\" only") for young in (5, 20))
     for z, rows, born, clock, at_least, hint in cases:
         z, rows, born = np.array(z, np.float32), np.array(rows, np.float32), np.array(born)
         expected = nearest_older(z, rows, born, clock, at_least)
-        trial.equal(trial(z, rows, born, clock, at_least), expected, z=z, rows=rows, born=born, clock=clock,
-                    at_least=at_least, hint=hint)
-    for size, dim, queries, at_least in ((3, 2, 1, 2), (9, 8, 5, 2), (50, 8, 5, 3), (50, 8, 5, 1), (50, 8, 5, 1)):
-        rows, z = (entries(rng.standard_normal((n, dim)).astype(np.float32)) for n in (size, queries))
+        trial.equal(trial(z, rows, born, clock, at_least), expected, z=z, rows=rows, born=born,
+                    clock=clock, at_least=at_least, hint=hint)
+    for size, dim, queries, at_least in ((3, 2, 1, 2), (9, 8, 5, 2), (50, 8, 5, 3), (50, 8, 5, 1),
+                                         (50, 8, 5, 1)):
+        rows, z = (entries(rng.standard_normal((n, dim)).astype(np.float32)) for n
+                   in (size, queries))
         born = 6 - np.arange(size) % 6
         rng.shuffle(born)
         rows[born == 6] = z[0]  # the youngest are the first query itself
         kept = z.copy(), rows.copy(), born.copy()
         got = trial.answer(z, rows, born, 6, at_least)
         trial.true(all(np.array_equal(a, b) for a, b in zip(kept, (z, rows, born), strict=True)),
-                   "the places may be right, but what was given has been changed: the queue has lost those rows for "
-                   "good. Hide them in the similarities instead", at_least=at_least, rows_before=kept[1],
-                   rows_afterwards=rows)
-        trial.equal(got, nearest_older(z, rows, born, 6, at_least), z=z, rows=rows, born=born, clock=6,
-                    at_least=at_least, hint=f"{size} rows of ages 1 to {min(size, 6)}, in any order")
+                   "the places may be right, but what was given has been changed: the queue has "
+                   "lost those rows for good. Hide them in the similarities instead",
+                   at_least=at_least, rows_before=kept[1], rows_afterwards=rows)
+        trial.equal(got, nearest_older(z, rows, born, 6, at_least), z=z, rows=rows, born=born,
+                    clock=6, at_least=at_least, hint=f"{size} rows of ages 1 to {min(size, 6)}, in "
+                    "any order")
 
 
 @exercise("10.c", reference=entries)
@@ -141,20 +161,23 @@ def _(trial):
             z = np.array(z, np.float32)
             expected, got = entries(z), trial(z)
             trial.equal(got, expected, z=z, hint=hint)
-            trial.true(getattr(got, "dtype", None) == np.float32, "right numbers, but no float32: the queue would hold "
-                       "twice the bytes", z=z, dtype=getattr(got, "dtype", type(got)))
+            trial.true(getattr(got, "dtype", None) == np.float32, "right numbers, but no float32: "
+                       "the queue would hold twice the bytes", z=z,
+                       dtype=getattr(got, "dtype", type(got)))
         for z in ([[3.0, 4.0]], [[0.6, 0.8]], [[1.0, 0.0], [0.0, 1.0]]):
             z = np.array(z, np.float32)
             kept = z.copy()
             got = trial.answer(z)
-            trial.true(np.array_equal(z, kept), "right numbers, but they were written into z itself, which belongs to "
-                       "the caller", z_before=kept, z_afterwards=z)
+            trial.true(np.array_equal(z, kept), "right numbers, but they were written into z "
+                       "itself, which belongs to the caller", z_before=kept, z_afterwards=z)
             before = got.copy()
             z[:] = 7
-            trial.true(np.array_equal(got, before), "right numbers, but no memory of its own: z was overwritten after "
-                       "the call, and the result changed with it", result=before, result_afterwards=got)
-        bad = (([[0.0, 0.0]], "zero"), ([[1.0, 0.0], [0.0, 0.0]], "zero, one of two rows"), ([[np.nan, 1.0]], "NaN"),
-               ([[np.inf, 1.0]], "infinite"), ([[1.0, 0.0], [-np.inf, np.nan], [0.0, 1.0]], "the middle one"))
+            trial.true(np.array_equal(got, before), "right numbers, but no memory of its own: z "
+                       "was overwritten after the call, and the result changed with it",
+                       result=before, result_afterwards=got)
+        bad = (([[0.0, 0.0]], "zero"), ([[1.0, 0.0], [0.0, 0.0]], "zero, one of two rows"),
+               ([[np.nan, 1.0]], "NaN"), ([[np.inf, 1.0]], "infinite"),
+               ([[1.0, 0.0], [-np.inf, np.nan], [0.0, 1.0]], "the middle one"))
         for z, what in bad:
             z = np.array(z, np.float32)
             try:
@@ -162,6 +185,8 @@ def _(trial):
             except FloatingPointError:
                 trial.true(True, "")
             except Exception as error:
-                trial.fail(f"refused, but as {type(error).__name__}: expected a FloatingPointError", z=z)
+                trial.fail(f"refused, but as {type(error).__name__}: expected a FloatingPointError",
+                           z=z)
             else:
-                trial.fail(f"a row without direction ({what}) was let in: expected a FloatingPointError", z=z, got=got)
+                trial.fail(f"a row without direction ({what}) was let in: expected a "
+                           "FloatingPointError", z=z, got=got)

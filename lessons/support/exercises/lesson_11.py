@@ -7,7 +7,8 @@ from tinynnclr.kernels import nearest
 from tinynnclr.kernels.l2_normalize import unit_rows
 from ..check import Trial, exercise
 
-QUERIES, ROWS, DIM = 512, 4096, 64  # a step of NNCLR: two views of 256 images, the queue, an embedding
+# a step of NNCLR: two views of 256 images, the queue, an embedding
+QUERIES, ROWS, DIM = 512, 4096, 64
 
 
 def nearest_one(queries: np.ndarray, bank: np.ndarray) -> np.ndarray:
@@ -17,16 +18,20 @@ def nearest_one(queries: np.ndarray, bank: np.ndarray) -> np.ndarray:
 
 def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The places (k,) of the k largest of scores (n,), best first, and these scores (k,)."""
-    indices, values = nearest(np.ones((1, 1), scores.dtype), scores[:, None], k)  # one number each: 1 x score
+    # one number each: 1 x score
+    indices, values = nearest(np.ones((1, 1), scores.dtype), scores[:, None], k)
     return indices[0], values[0]
 
 
 def winners(queries: np.ndarray, bank: np.ndarray) -> np.ndarray:
-    """(b, 3) int64: the nearest row of bank (q, d) to each query (b, d) by dot product, by cosine and by distance.
+    """(b, 3) int64: the nearest row of bank (q, d) to each query (b, d) by dot product, by cosine
+    and by distance.
 
-    |q - s|^2 = |q|^2 - 2 (q.s - |s|^2 / 2): the nearest has the largest product of (q, 1) and (s, -|s|^2 / 2).
+    |q - s|^2 = |q|^2 - 2 (q.s - |s|^2 / 2): the nearest has the largest product of (q, 1) and (s,
+    -|s|^2 / 2).
     """
-    ones, halves = np.ones((len(queries), 1), queries.dtype), (bank * bank).sum(1, keepdims=True) / -2
+    ones, halves = np.ones((len(queries), 1), queries.dtype), (bank * bank).sum(1,
+                                                                                keepdims=True) / -2
     return np.stack([nearest_one(queries, bank), nearest_one(unit_rows(queries), unit_rows(bank)),
                      nearest_one(np.hstack([queries, ones]), np.hstack([bank, halves]))], 1)
 
@@ -35,8 +40,9 @@ def winners(queries: np.ndarray, bank: np.ndarray) -> np.ndarray:
 def _(trial):
     one = np.ones((1, 1), np.float32)
     for numbers, hint in (([1, 2], "the largest similarity wins"),
-                          ([-2, -1], "all similarities are below zero, and one of them is still the largest"),
-                          ([-2e30, -1e30], "far below zero, and one of them is still the largest"),
+                          ([-2, -1], "all similarities are below zero, and one of them is still "
+                           "the largest"), ([-2e30, -1e30], "far below zero, and one of them is "
+                                            "still the largest"),
                           ([5], "one row is the nearest of one"),
                           ([3] * 40, "of 40 equal rows the first one wins"),
                           ([3, 3], "of two equal rows the first one wins"),
@@ -47,22 +53,26 @@ def _(trial):
         bank = np.zeros((size, 1), np.float32)
         bank[-1] = 1
         trial.equal(trial(one, bank), [size - 1], queries=one, bank=bank,
-                    hint=f"the last of {size} rows is the nearest; does the last, shorter block count?")
+                    hint=f"the last of {size} rows is the nearest; does the last, shorter block "
+                    "count?")
     rng = np.random.default_rng(11)
     for b, size, d in ((3, 7, 2), (2, 64, 1), (20, 200, 3), (65, 1000, 4)):
         queries, bank = whole_numbers(rng, b, d), whole_numbers(rng, size, d)
         trial.equal(trial(queries, bank), nearest_one(queries, bank), queries=queries, bank=bank,
-                    hint="many rows tie here: the lowest index wins, also where the two stand in different blocks")
+                    hint="many rows tie here: the lowest index wins, also where the two stand in "
+                    "different blocks")
     queries, bank = whole_numbers(rng, QUERIES, DIM), whole_numbers(rng, ROWS, DIM)
-    got = trial.allocates(2**19, queries, bank,  # sees what NumPy and Numba allocate, both through Python
-                          hint=f"The matrix of all similarities takes {4 * QUERIES * ROWS:,}: keep the best so far "
-                               "instead, and no more than a small block of the rest.")
+    # sees what NumPy and Numba allocate, both through Python
+    got = trial.allocates(2**19, queries, bank, hint="The matrix of all similarities takes "
+                          f"{4 * QUERIES * ROWS:,}: keep the best so far instead, and no more than "
+                          "a small block of the rest.")
     trial.equal(got, nearest_one(queries, bank), queries=queries, bank=bank)
     for size, broken in ((3, [0]), (3, [1]), (200, [0, 70, 199])):
         queries, bank = whole_numbers(rng, 4, 3), whole_numbers(rng, size, 3)
         bank[broken, 1] = np.nan
         trial.equal(trial(queries, bank), nearest_one(queries, bank), queries=queries, bank=bank,
-                    hint="a row with a NaN in it is never nearest, and it must not hide the rows around it")
+                    hint="a row with a NaN in it is never nearest, and it must not hide the rows "
+                    "around it")
 
 
 @exercise("11.b", reference=top_k)
@@ -73,12 +83,15 @@ def _(trial):
                              ([1, 2], 2, "the largest comes first"),
                              ([-2, -1], 2, "scores below zero count too"),
                              ([-2e30, -1e30], 1, "scores far below zero count too"),
-                             ([3] * 40, 30, "of 40 equal scores the first stays in front, and all others in order"),
-                             ([3, 3], 1, "of two equal scores the first stays in front"),
+                             ([3] * 40, 30, "of 40 equal scores the first stays in front, and all "
+                              "others in order"), ([3, 3], 1, "of two equal scores the first stays "
+                                                   "in front"),
                              ([3, 3], 2, "of two equal scores the first stays in front"),
-                             ([3, 1, 2], 2, "a new score may belong between two that are there already"),
-                             ([1, 2, 3], 2, "a new best pushes all others one place down"),
-                             ([2, 3, 2, 2], 2, "of equals at the end of the list the first one stays")):
+                             ([3, 1, 2], 2, "a new score may belong between two that are there "
+                              "already"), ([1, 2, 3], 2, "a new best pushes all others one place "
+                                           "down"), ([2, 3, 2, 2], 2,
+                                                     "of equals at the end of the list the first "
+                                                     "one stays")):
         see(trial, np.array(numbers, np.float32), k, hint)
     rng = np.random.default_rng(11)
     for size, k in ((8, 3), (40, 5), (40, 40), (1000, 7)):
@@ -104,10 +117,12 @@ def _(trial):
         bank = np.array(rows, np.float32)
         trial.equal(trial(query, bank), winners(query, bank), hint=hint, queries=query, bank=bank)
     rng = np.random.default_rng(11)
-    for b, size, d, unit in ((2, 4, 2, False), (9, 40, 5, False), (30, 300, 16, False), (9, 40, 5, True)):
+    for b, size, d, unit in ((2, 4, 2, False), (9, 40, 5, False), (30, 300, 16, False),
+                             (9, 40, 5, True)):
         queries, bank = clear(rng, b, size, d, unit)
         trial.equal(trial(queries, bank), winners(queries, bank), queries=queries, bank=bank,
-                    hint="columns: dot product, cosine, distance" + "; these rows have length 1" * unit)
+                    hint="columns: dot product, cosine, distance" + "; these rows have length 1"
+                    * unit)
 
 
 def see(trial: Trial, scores: np.ndarray, k: int, hint: str) -> None:
@@ -120,18 +135,23 @@ def see(trial: Trial, scores: np.ndarray, k: int, hint: str) -> None:
 
 def unpacked(trial: Trial, got: Any, scores: np.ndarray) -> Any:
     """What an answer returned, which must be a pair."""
-    trial.true(isinstance(got, (tuple, list)) and len(got) == 2, "it must return two arrays, (indices, values)",
-               scores=scores, got=got)
+    trial.true(isinstance(got, (tuple, list)) and len(got) == 2, "it must return two arrays, "
+               "(indices, values)", scores=scores, got=got)
     return got
 
 
 def whole_numbers(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
-    """(n, d) float32 of small whole numbers: their sums are exact in any order, so a tie is a tie for everybody."""
+    """(n, d) float32 of small whole numbers: their sums are exact in any order, so a tie is a tie
+    for everybody.
+    """
     return rng.integers(-3, 4, (n, d)).astype(np.float32)
 
 
-def clear(rng: np.random.Generator, b: int, size: int, d: int, unit: bool) -> tuple[np.ndarray, np.ndarray]:
-    """queries (b, d), bank (size, d) whose winners no rounding can change: the second best is well behind."""
+def clear(rng: np.random.Generator, b: int, size: int, d: int, unit: bool) -> tuple[np.ndarray,
+                                                                                    np.ndarray]:
+    """queries (b, d), bank (size, d) whose winners no rounding can change: the second best is well
+    behind.
+    """
     bank = rng.standard_normal((size, d)) * rng.uniform(0.3, 3, (size, 1))
     queries = rng.standard_normal((50 * b, d))
     if unit:
@@ -139,6 +159,7 @@ def clear(rng: np.random.Generator, b: int, size: int, d: int, unit: bool) -> tu
     dot = queries @ bank.T
     cosine = unit_rows(queries) @ unit_rows(bank).T
     distance = np.sqrt(((queries[:, None] - bank) ** 2).sum(-1))
-    gaps = [np.diff(np.sort(scores, axis=1)[:, -2:], axis=1)[:, 0] for scores in (dot, cosine, -distance)]
+    gaps = [np.diff(np.sort(scores, axis=1)[:, -2:], axis=1)[:, 0] for scores
+            in (dot, cosine, -distance)]
     fine = np.min(gaps, axis=0) > 1e-3
     return queries[fine][:b].astype(np.float32), bank.astype(np.float32)

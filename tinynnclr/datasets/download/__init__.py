@@ -1,4 +1,6 @@
-"""Fetch a data set: where from, is it what its owner published, and into data_dir whole or not at all."""
+"""Fetch a data set: where from, is it what its owner published, and into data_dir whole or not at
+all.
+"""
 import hashlib
 import os
 import tempfile
@@ -21,9 +23,11 @@ class Published:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from: url + name is a file's address, folder (in data_dir) what it becomes.
+    """Where a data set comes from: url + name is a file's address, folder (in data_dir) what it
+    becomes.
 
-    members: what to unpack from the one archive, with its largest size; empty where the files are kept as they come.
+    members: what to unpack from the one archive, with its largest size; empty where the files are
+    kept as they come.
     """
 
     folder: str
@@ -32,7 +36,8 @@ class Source:
     members: dict[str, int] = field(default_factory=dict)
 
 
-# Sizes and MD5 as stated at https://www.cs.toronto.edu/~kriz/cifar.html and in the README of fashion-mnist.
+# Sizes and MD5 as stated at https://www.cs.toronto.edu/~kriz/cifar.html and in the README of
+# fashion-mnist.
 SOURCES = {
     "cifar10": Source(
         "cifar-10-batches-bin",
@@ -64,12 +69,14 @@ def download(
     name: str, data_dir: str | Path, *, url: str | None = None, archive: str | Path | None = None,
     checksum: bool = True, allow_http: bool = False
 ) -> Path:
-    """Put a data set of SOURCES into data_dir and return its folder; one that is there already is left alone.
+    """Put a data set of SOURCES into data_dir and return its folder; one that is there already is
+    left alone.
 
-    url (or the environment's TINYNNCLR_<NAME>_URL): another address, of the file or, ending in /, of its folder.
-    archive: a local file instead, or the folder that holds the files. checksum=False takes bytes that differ;
-    allow_http=True an address of http, where the bytes may be read and changed on their way.
-    Raises DownloadError, ValueError for an unknown name. Kept after a failure: at most FILE.part, to be resumed.
+    url (or the environment's TINYNNCLR_<NAME>_URL): another address, of the file or, ending in /,
+    of its folder. archive: a local file instead, or the folder that holds the files. checksum=False
+    takes bytes that differ; allow_http=True an address of http, where the bytes may be read and
+    changed on their way. Raises DownloadError, ValueError for an unknown name. Kept after a
+    failure: at most FILE.part, to be resumed.
     """
     if name not in SOURCES:
         raise ValueError(f"name: expected one of {', '.join(SOURCES)}, got {name!r}")
@@ -84,8 +91,8 @@ def download(
             paths = [_local(Path(archive), file, source, checksum) for file in source.files]
         data_dir.mkdir(parents=True, exist_ok=True)  # a mistake above leaves no folder behind
         if archive is None:
-            paths = [_fetch(_address(url, file, source, allow_http), data_dir, file, checksum, allow_http)
-                     for file in source.files]
+            paths = [_fetch(_address(url, file, source, allow_http), data_dir, file, checksum,
+                            allow_http) for file in source.files]
         fetched = paths if archive is None else []
         try:
             _install(source, paths, folder)
@@ -100,12 +107,15 @@ def download(
 
 
 def _is_there(source, folder):
-    """True with all its files (or what they unzip to), False without the folder; DownloadError in between."""
+    """True with all its files (or what they unzip to), False without the folder; DownloadError in
+    between.
+    """
     if not folder.exists():
         return False
     for name in source.members or [file.name for file in source.files]:
         if not (folder / name).is_file() and not (folder / name.removesuffix(".gz")).is_file():
-            raise DownloadError(f"{folder}: it is there but lacks {name}; move it away and run this again")
+            raise DownloadError(f"{folder}: it is there but lacks {name}; move it away and run "
+                                "this again")
     return True
 
 
@@ -115,7 +125,8 @@ def _address(url, file, source, allow_http):
     if not url.lower().startswith(("https://", "http://")):
         raise DownloadError(f"url: expected https://..., got {url!r} (a local file goes to --from)")
     if "@" in url.split("/")[2]:
-        raise DownloadError("url: expected no user name or password; fetch the file yourself and add --from FILE")
+        raise DownloadError("url: expected no user name or password; fetch the file yourself and "
+                            "add --from FILE")
     if len(source.files) > 1 and not url.endswith("/"):
         url += "/"
     return url + file.name if url.endswith("/") else url
@@ -125,7 +136,8 @@ def _local(path, file, source, checksum):
     if path.is_dir():
         path = path / file.name
     elif len(source.files) > 1:
-        raise DownloadError(f"archive: expected the folder that holds {file.name} and its companions, got {path}")
+        raise DownloadError(f"archive: expected the folder that holds {file.name} and its "
+                            f"companions, got {path}")
     if not path.is_file():
         raise DownloadError(f"archive: expected a file, got {path}, which is not there")
     _verify(path, file, checksum)
@@ -151,17 +163,21 @@ def _verify(path, file, checksum):
         print(f"{path}: {size} bytes, checksum not compared")
         return
     if size != file.size:
-        raise DownloadError(f"{path}: expected {file.size} bytes, got {size}; --no-checksum takes them")
+        raise DownloadError(f"{path}: expected {file.size} bytes, got {size}; --no-checksum takes "
+                            "them")
     md5 = hashlib.md5(usedforsecurity=False)
     with open(path, "rb") as data:
         while chunk := data.read(CHUNK):
             md5.update(chunk)
     if md5.hexdigest() != file.md5:
-        raise DownloadError(f"{path}: expected the MD5 {file.md5}, got {md5.hexdigest()}; --no-checksum takes it")
+        raise DownloadError(f"{path}: expected the MD5 {file.md5}, got {md5.hexdigest()}; "
+                            "--no-checksum takes it")
 
 
 def _install(source, paths, folder):
-    """Build the folder under another name beside its place, then rename it: it is there whole, or not at all."""
+    """Build the folder under another name beside its place, then rename it: it is there whole, or
+    not at all.
+    """
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=folder.parent) as scratch:
         if source.members:
             members = {f"{source.folder}/{name}": size for name, size in source.members.items()}
@@ -173,8 +189,8 @@ def _install(source, paths, folder):
         try:
             atomic.replace(Path(scratch) / source.folder, folder)
         except atomic.HeldOpen as error:
-            raise DownloadError(f"{folder}: cannot be renamed into place ({error.strerror}); close the program "
-                                "that holds it open, and run this again") from error
+            raise DownloadError(f"{folder}: cannot be renamed into place ({error.strerror}); close "
+                                "the program that holds it open, and run this again") from error
 
 
 def _remove(paths):

@@ -11,7 +11,8 @@ from typing import IO
 PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE)
 HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME,
            tarfile.GNUTYPE_LONGLINK)
-LONGEST = 1 << 14  # bytes of one such header: it holds a name and a few dates, and is read as a whole
+# bytes of one such header: it holds a name and a few dates, and is read as a whole
+LONGEST = 1 << 14
 ALL_HEADERS = 1 << 16  # bytes of all of them together
 DEEPEST = 4  # such headers in a row for one member
 MOST = 1000  # headers of any kind
@@ -19,10 +20,12 @@ TOO_LARGE = "it unpacks to more than twice what was expected"
 
 
 def unpack(archive: Path, members: dict[str, int], into: Path) -> None:
-    """Write members (path in the .tar.gz: largest size in bytes) below the folder into; other plain files are skipped.
+    """Write members (path in the .tar.gz: largest size in bytes) below the folder into; other plain
+    files are skipped.
 
-    Raises ValueError for a damaged archive, a missing or oversized member, and for anything that has no business in an
-    archive of data: links, devices, absolute paths, `..`. What was written until then is the caller's to remove.
+    Raises ValueError for a damaged archive, a missing or oversized member, and for anything that
+    has no business in an archive of data: links, devices, absolute paths, `..`. What was written
+    until then is the caller's to remove.
     """
     missing = dict(members)
     limit = 2 * sum(members.values()) + 1_000_000  # room for a README, none for a bomb
@@ -39,13 +42,16 @@ def unpack(archive: Path, members: dict[str, int], into: Path) -> None:
                 if member.isreg() and name in missing:
                     expected = missing.pop(name)
                     if not 0 <= member.size <= expected:
-                        raise _Refused(f"{name!r} claims {member.size} bytes, expected at most {expected}")
+                        raise _Refused(f"{name!r} claims {member.size} bytes, expected at most "
+                                       f"{expected}")
                     write_whole(tar.extractfile(member), into / name)  # type: ignore[arg-type]  # None for links only
-                elif not 0 <= member.size <= limit:  # a member of any size would be skipped block by block
+                # a member of any size would be skipped block by block
+                elif not 0 <= member.size <= limit:
                     raise _Refused(TOO_LARGE)
     except _Refused as error:
         raise ValueError(f"{archive}: refused: {error}") from error
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError,
+            OverflowError) as error:
         raise ValueError(f"{archive}: damaged archive ({error})") from error
     if missing:
         raise ValueError(f"{archive}: expected the file {next(iter(missing))!r} in it, found none")
@@ -70,7 +76,9 @@ class _Archive(tarfile.TarFile):
 
 class _Member(tarfile.TarInfo):
     def _proc_member(self, tar):
-        """Check a header before its content is read; tarfile calls this again for the header that follows it."""
+        """Check a header before its content is read; tarfile calls this again for the header that
+        follows it.
+        """
         extends = self.type in HEADERS
         if extends and not 0 <= self.size <= LONGEST:
             raise _Refused(f"a header claims {self.size} bytes, expected at most {LONGEST}")
@@ -80,7 +88,8 @@ class _Member(tarfile.TarInfo):
         tar.depth += 1
         tar.header_bytes += extends * self.size
         if tar.headers > MOST or tar.depth > DEEPEST or tar.header_bytes > ALL_HEADERS:
-            raise _Refused(f"expected at most {MOST} headers, {DEEPEST} in a row, {ALL_HEADERS} bytes in all of them")
+            raise _Refused(f"expected at most {MOST} headers, {DEEPEST} in a row, {ALL_HEADERS} "
+                           "bytes in all of them")
         member = super()._proc_member(tar)
         tar.depth = 0
         return member
@@ -90,7 +99,9 @@ class _Member(tarfile.TarInfo):
 
 
 class _Bounded(io.BufferedIOBase):
-    """A file that refuses to be read past limit bytes: a few bytes of gzip can unfold into terabytes."""
+    """A file that refuses to be read past limit bytes: a few bytes of gzip can unfold into
+    terabytes.
+    """
 
     def __init__(self, file, limit):
         self.file, self.left = file, limit
@@ -104,7 +115,8 @@ class _Bounded(io.BufferedIOBase):
 
 
 def _refuse_unsafe(member):
-    path = PureWindowsPath(member.name)  # splits at / and \ alike, and knows drives: the strictest reading
+    # splits at / and \ alike, and knows drives: the strictest reading
+    path = PureWindowsPath(member.name)
     if path.anchor or ".." in path.parts:
         raise _Refused(f"{member.name!r} points outside of the archive")
     if member.type not in PLAIN or member.issparse():

@@ -26,38 +26,45 @@ class DownloadError(Exception):
     """Why a data set could not be had, in one line."""
 
 
-def transfer(url: str, part: Path, size: int | None, most: int = MOST, allow_http: bool = False) -> None:
-    """Bring the file part up to the whole of url; size is its bytes, or None for any number up to `most`.
+def transfer(url: str, part: Path, size: int | None, most: int = MOST,
+             allow_http: bool = False) -> None:
+    """Bring the file part up to the whole of url; size is its bytes, or None for any number up to
+    `most`.
 
-    A broken part carries the server's Last-Modified as its own time and sends it back as If-Range: a server that holds
-    the same file sends the rest (206); one whose file changed, or that cannot resume, sends everything (200).
-    Each redirect must lead to https, or to http with allow_http or for an http url. Raises DownloadError: no such
-    address, no connection, another size, too slow, or interrupted (part is kept for the next try).
+    A broken part carries the server's Last-Modified as its own time and sends it back as If-Range:
+    a server that holds the same file sends the rest (206); one whose file changed, or that cannot
+    resume, sends everything (200). Each redirect must lead to https, or to http with allow_http or
+    for an http url. Raises DownloadError: no such address, no connection, another size, too slow,
+    or interrupted (part is kept for the next try).
     """
     have, most = part.stat().st_size if part.exists() else 0, most if size is None else size
     headers = {"User-Agent": "tinynnclr", "Accept-Encoding": "identity"}
     if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": formatdate(part.stat().st_mtime, usegmt=True)}
+        headers |= {"Range": f"bytes={have}-", "If-Range": formatdate(part.stat().st_mtime,
+                                                                      usegmt=True)}
     with _open(url, headers, most, allow_http or url.lower().startswith("http:")) as response:
-        place = RANGE.fullmatch(response.headers.get("Content-Range", "")) if response.status == 206 else None
+        place = RANGE.fullmatch(response.headers.get("Content-Range",
+                                                     "")) if response.status == 206 else None
         start, end, whole = map(int, place.groups()) if place else (0, 0, 0)
         if have and response.status != 200 and not have == start <= end < whole:
             part.unlink()  # other bytes than we asked for, or (416) no byte after ours: start over
             return transfer(url, part, size, most, allow_http)
         if response.status != 200 and not (have and response.status == 206):
-            raise DownloadError(f"{url}: expected HTTP 200, got {response.status}; try --url ADDRESS or --from FILE")
+            raise DownloadError(f"{url}: expected HTTP 200, got {response.status}; try --url "
+                                "ADDRESS or --from FILE")
         have = have if response.status == 206 else 0
         total = whole if have else size if response.length is None else response.length
         if size is not None and total != size:
-            raise DownloadError(f"{url}: expected {size} bytes, the server has {total}; --no-checksum takes them")
+            raise DownloadError(f"{url}: expected {size} bytes, the server has {total}; "
+                                "--no-checksum takes them")
         if total is not None and total > most:
-            raise DownloadError(f"{url}: expected at most {most} bytes, the server has {total}; try --from FILE")
+            raise DownloadError(f"{url}: expected at most {most} bytes, the server has {total}; "
+                                "try --from FILE")
         print(f"{url}: resuming at byte {have}" if have else f"{url}: downloading")
         try:
-            with (
-                open(part, "ab" if have else "wb") as file,
-                tqdm(desc=part.stem, total=total, initial=have, unit="B", unit_scale=True, disable=None) as bar,
-            ):
+            with (open(part, "ab" if have else "wb") as file,
+                  tqdm(desc=part.stem, total=total, initial=have, unit="B", unit_scale=True,
+                       disable=None) as bar,):
                 for chunk in _chunks(url, response):
                     file.write(chunk)
                     bar.update(len(chunk))
@@ -68,14 +75,16 @@ def transfer(url: str, part: Path, size: int | None, most: int = MOST, allow_htt
             _stamp(part, response.headers.get("Last-Modified"))
     if size is None and have > (most if total is None else total):
         part.unlink()
-        raise DownloadError(f"{url}: expected at most {most if total is None else total} bytes, the server sent more; "
-                            "try --url ADDRESS or --from FILE")
+        raise DownloadError(f"{url}: expected at most {most if total is None else total} bytes, "
+                            "the server sent more; try --url ADDRESS or --from FILE")
     if total is not None and have < total:
-        raise DownloadError(f"{url}: broke off after {have} of {total} bytes; run this again to resume")
+        raise DownloadError(f"{url}: broke off after {have} of {total} bytes; run this again to "
+                            "resume")
 
 
 class _Watched(io.RawIOBase):
-    """The bytes of a connection; raises OSError if they are too slow or too many, headers included."""
+    """The bytes of a connection; raises OSError if they are too slow or too many, headers included.
+    """
 
     def __init__(self, raw):
         self.raw, self.left = raw, HEADERS
@@ -146,8 +155,10 @@ class _Redirect(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, request, response, code, message, headers, url):
         if not url.lower().startswith(self.allowed):
-            advice = "--allow-http takes it" if url.lower().startswith("http:") else "try --url ADDRESS or --from FILE"
-            raise DownloadError(f"{request.full_url}: expected https, was redirected to {_one_line(url)}; {advice}")
+            advice = "--allow-http takes it" if url.lower().startswith(
+                    "http:") else "try --url ADDRESS or --from FILE"
+            raise DownloadError(f"{request.full_url}: expected https, was redirected to "
+                                f"{_one_line(url)}; {advice}")
         return super().redirect_request(request, response, code, message, headers, url)
 
 
@@ -164,7 +175,8 @@ def _open(url, headers, most, allow_http):
         raise DownloadError(f"{url}: {_one_line(reason)}; try --url ADDRESS or --from FILE") from error
     except (OSError, HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
-        raise DownloadError(f"{url}: no connection ({_one_line(reason)}); try --url ADDRESS or --from FILE") from error
+        raise DownloadError(f"{url}: no connection ({_one_line(reason)}); try --url ADDRESS or "
+                            "--from FILE") from error
 
 
 def _chunks(url, response) -> Iterator[bytes]:

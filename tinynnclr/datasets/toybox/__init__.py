@@ -1,7 +1,9 @@
-"""The toybox: an embedded data set of toys that are drawn, not downloaded, as many as you like from one seed.
+"""The toybox: an embedded data set of toys that are drawn, not downloaded, as many as you like from
+one seed.
 
-Ten classes of things made of parts, each in three or four kinds that look different and share some of their structure,
-in random poses and colours on random grounds. With every picture come its mask, box and keypoints.
+Ten classes of things made of parts, each in three or four kinds that look different and share some
+of their structure, in random poses and colours on random grounds. With every picture come its mask,
+box and keypoints.
 """
 from dataclasses import dataclass
 
@@ -15,21 +17,27 @@ from .render import CONTRAST, EDGE, LIGHT_X, LIGHT_Y, LOOK, RIM, RIM_BLUR, RIM_C
 from .scene import BLUEPRINTS, Scenes, draw
 from .styles import STYLES as STYLE_FUNCTIONS
 
-__all__ = ["CLASS_NAMES", "KEYPOINT_NAMES", "KIND_NAMES", "PART_NAMES", "SPLITS", "STYLES", "Toybox", "load", "make"]
+__all__ = ["CLASS_NAMES", "KEYPOINT_NAMES", "KIND_NAMES", "PART_NAMES", "SPLITS", "STYLES",
+           "Toybox", "load", "make"]
 
 CLASS_NAMES = tuple(BLUEPRINTS)
-KIND_NAMES = tuple(tuple(kind.__name__.replace("_", " ") for kind in kinds) for kinds in BLUEPRINTS.values())
-KEYPOINT_NAMES = ("top", "bottom", "front", "back")  # front: bow, nose or beak; the right where a thing has none
+KIND_NAMES = tuple(tuple(kind.__name__.replace("_", " ") for kind in kinds) for kinds
+                   in BLUEPRINTS.values())
+# front: bow, nose or beak; the right where a thing has none
+KEYPOINT_NAMES = ("top", "bottom", "front", "back")
 STYLES = tuple(STYLE_FUNCTIONS)
 SPLITS = ("train", "test")
-BLOCK = 1000  # pictures are drawn in whole blocks, so that picture i never depends on how many follow
+# pictures are drawn in whole blocks, so that picture i never depends on how many follow
+BLOCK = 1000
 
 
 @dataclass(frozen=True)
 class Toybox:
-    """n pictures and all that is known of them; pixel (x, y) has its centre at (x, y) and reaches half to either side.
+    """n pictures and all that is known of them; pixel (x, y) has its centre at (x, y) and reaches
+    half to either side.
 
-    A box holds the centres of the first and last visible columns and rows, so a one-pixel thing has a box of size 0.
+    A box holds the centres of the first and last visible columns and rows, so a one-pixel thing has
+    a box of size 0.
     """
 
     images: np.ndarray  # (n, size, size, 3) uint8
@@ -37,7 +45,8 @@ class Toybox:
     kinds: np.ndarray  # (n,) int64, into KIND_NAMES[label]
     boxes: np.ndarray  # (n, 4) float32: x0, y0, x1, y1 of the visible thing, in pixels
     masks: np.ndarray  # (n, size, size) uint8, into PART_NAMES; 0 is not the thing
-    keypoints: np.ndarray  # (n, 4, 3) float32: x, y in pixels, and 1 where it is visible, 0 where not
+    # (n, 4, 3) float32: x, y in pixels, and 1 where it is visible, 0 where not
+    keypoints: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,11 +57,12 @@ class Toybox:
 
 
 @plain_numbers
-def make(n: int, seed: int = 0, *, split: str = "train", size: int = 32, style: str = "day") -> Toybox:
+def make(n: int, seed: int = 0, *, split: str = "train", size: int = 32,
+         style: str = "day") -> Toybox:
     """Draw n pictures; the first n of a longer run are the same, on any number of threads.
 
-    Every style and size shows the same scenes. Raises ValueError for n < 0, seed < 0, size < 8, an unknown split or
-    style.
+    Every style and size shows the same scenes. Raises ValueError for n < 0, seed < 0, size < 8, an
+    unknown split or style.
     """
     if n < 0:
         raise ValueError(f"n: expected at least 0, got {n}")
@@ -118,7 +128,9 @@ def paint(scenes: Scenes, style: str, images: np.ndarray, masks: np.ndarray) -> 
 
 
 def boxes_of(masks: np.ndarray) -> np.ndarray:
-    """(m, 4) float32 x0, y0, x1, y1: the first and last columns and rows where a mask (m, size, size) is not 0."""
+    """(m, 4) float32 x0, y0, x1, y1: the first and last columns and rows where a mask (m, size,
+    size) is not 0.
+    """
     boxes, last = np.empty((len(masks), 4), np.float32), masks.shape[1] - 1
     for k, axis in enumerate((1, 2)):
         occupied = np.asarray(masks.any(axis))  # (m, size)
@@ -127,7 +139,9 @@ def boxes_of(masks: np.ndarray) -> np.ndarray:
 
 
 def visible_keypoints(points: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """(m, 4, 3): points (m, 4, 2) in pixels, and whether a pixel next to each belongs to the visible thing."""
+    """(m, 4, 3): points (m, 4, 2) in pixels, and whether a pixel next to each belongs to the
+    visible thing.
+    """
     m, size = masks.shape[:2]
     frame = pixels(size)
     points = points @ frame[:, :2].T + frame[:, 2]
@@ -135,6 +149,7 @@ def visible_keypoints(points: np.ndarray, masks: np.ndarray) -> np.ndarray:
     near, reach = np.zeros(inside.shape, bool), max(1, size // 32)
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
-            x, y = (np.rint(points[..., k] + d).clip(0, size - 1).astype(np.int64) for k, d in ((0, dx), (1, dy)))
+            x, y = (np.rint(points[..., k] + d).clip(0, size - 1).astype(np.int64) for k,
+                    d in ((0, dx), (1, dy)))
             near |= masks[np.arange(m)[:, None], y, x] > 0
     return np.concatenate([points, (inside & near)[..., None]], -1).astype(np.float32)

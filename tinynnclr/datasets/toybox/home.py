@@ -26,7 +26,8 @@ from .parts import (
 
 GROUND = -0.84  # where houses stand
 
-# ---------------------------------------------------------------- houses: a door with a option, windows with a bar
+# ---------------------------------------------------------------- houses: a door with a option,
+# windows with a bar
 
 
 def door(x, half_width, height):
@@ -45,16 +46,16 @@ def window(x, y, half, when=True):
 def cottage(dice):
     half, eaves, ridge = dice(0.56, 0.7), dice(-0.06, 0.14), dice(0.6, 0.84)
     chimney, entrance = dice.either(-0.4, 0.4), dice.either(-1.0, 1.0)
-    parts = [
-        box(TOP, TRIM, (chimney, (eaves + ridge) / 2 + 0.14), 0.1, (ridge - eaves) / 2 + 0.04),
-        box(BODY, MAIN, (0.0, (GROUND + eaves) / 2), half, (eaves - GROUND) / 2),
-        polygon(TOP, SECOND, (-half - 0.18, eaves - 0.04), (0.0, ridge), (half + 0.18, eaves - 0.04), corner=0.05),
-        disc(DETAIL, PALE, (0.0, eaves + 0.2), 0.15),
-        disc(DETAIL, GLASS, (0.0, eaves + 0.2), 0.1),
-    ]
+    parts = [box(TOP, TRIM, (chimney, (eaves + ridge) / 2 + 0.14), 0.1, (ridge - eaves) / 2 + 0.04),
+             box(BODY, MAIN, (0.0, (GROUND + eaves) / 2), half, (eaves - GROUND) / 2),
+             polygon(TOP, SECOND, (-half - 0.18, eaves - 0.04), (0.0, ridge),
+                     (half + 0.18, eaves - 0.04), corner=0.05),
+             disc(DETAIL, PALE, (0.0, eaves + 0.2), 0.15),
+             disc(DETAIL, GLASS, (0.0, eaves + 0.2), 0.1),]
     parts += door(entrance * half * 0.45, 0.15, 0.5)
     parts += window(-entrance * half * 0.45, (GROUND + eaves) / 2 + 0.08, 0.15)
-    return Thing(parts, (0.0, ridge + 0.05), (0.0, GROUND), (half + 0.2, eaves - 0.06), (-half - 0.2, eaves - 0.06))
+    return Thing(parts, (0.0, ridge + 0.05), (0.0, GROUND), (half + 0.2, eaves - 0.06),
+                 (-half - 0.2, eaves - 0.06))
 
 
 def tower_block(dice):
@@ -70,8 +71,8 @@ def tower_block(dice):
         for column in range(3):
             x = half * (2 * column + 1 - columns) / columns
             y = GROUND + 0.46 + storey * (level + 0.36)
-            parts.append(box(DETAIL, GLASS, (x, y), 0.2 * half + 0.1 * (half - 0.1) * (3 - columns), storey * 0.3,
-                             when=column < columns))
+            parts.append(box(DETAIL, GLASS, (x, y), 0.2 * half + 0.1 * (half - 0.1) * (3 - columns),
+                             storey * 0.3, when=column < columns))
     parts += door(0.0, 0.14, 0.4)
     return Thing(parts, (0.0, top + 0.07), (0.0, GROUND), (half, GROUND), (-half, GROUND))
 
@@ -86,11 +87,10 @@ def castle(dice):
     parts.append(box(BODY, MAIN, (0.0, (GROUND + wall) / 2), apart, (wall - GROUND) / 2))
     for side in (-1, 1):
         x = side * apart
-        parts += [
-            box(BODY, SECOND, (x, (GROUND + keep) / 2), thick, (keep - GROUND) / 2),
-            polygon(TOP, THIRD, (x - thick - 0.08, keep), (x + thick + 0.08, keep), (x, keep + spire), corner=0.03),
-            box(DETAIL, GLASS, (x, keep - 0.24), 0.07, 0.11),
-        ]
+        parts += [box(BODY, SECOND, (x, (GROUND + keep) / 2), thick, (keep - GROUND) / 2),
+                  polygon(TOP, THIRD, (x - thick - 0.08, keep), (x + thick + 0.08, keep),
+                          (x, keep + spire), corner=0.03),
+                  box(DETAIL, GLASS, (x, keep - 0.24), 0.07, 0.11),]
     parts += door(0.0, 0.22, 0.58)
     side = apart + thick
     return Thing(parts, (0.0, wall + 0.62), (0.0, GROUND), (side, GROUND), (-side, GROUND))
@@ -115,12 +115,14 @@ def igloo(dice):
     return Thing(parts, (0.0, top + 0.2), (0.0, GROUND), (half, GROUND), (-half, GROUND))
 
 
-# ---------------------------------------------------------------- cups: an open rim with something to drink in it
+# ---------------------------------------------------------------- cups: an open rim with something
+# to drink in it
 
 
 def rim(centre, half, tilt=0.15):
     """The opening of every cup: an ellipse seen from slightly above, and the drink in it."""
-    return [ellipse(TOP, PALE, centre, half, tilt), ellipse(DETAIL, TRIM, centre, half - 0.07, tilt - 0.06)]
+    return [ellipse(TOP, PALE, centre, half, tilt), ellipse(DETAIL, TRIM, centre, half - 0.07,
+                                                            tilt - 0.06)]
 
 
 def steam(x, y):
@@ -139,7 +141,8 @@ def mug(dice):
         box(BODY, THIRD, (x, middle - 0.02), half, 0.12),
     ]
     parts += rim((x, top), half)
-    return Thing(parts, (x, top + 0.15), (x, base - 0.05), (x + half, middle), (x - half - loop - 0.08, middle))
+    return Thing(parts, (x, top + 0.15), (x, base - 0.05), (x + half, middle),
+                 (x - half - loop - 0.08, middle))
 
 
 def teacup(dice):
@@ -180,15 +183,17 @@ def beaker(dice):
     lean, base = dice.either(-1.0, 1.0) * dice(0.16, 0.3), -0.9
     tip = (lean, 0.86)
     band = (top + base) / 2
-    parts = [polygon(BODY, MAIN, (-half, top), (half, top), (half * taper, base), (-half * taper, base), corner=0.04),
-             polygon(BODY, THIRD, (-half * 0.93, band + 0.16), (half * 0.93, band + 0.16), (half * 0.86, band - 0.16),
-                     (-half * 0.86, band - 0.16), corner=0.0)]
+    parts = [polygon(BODY, MAIN, (-half, top), (half, top), (half * taper, base),
+                     (-half * taper, base), corner=0.04),
+             polygon(BODY, THIRD, (-half * 0.93, band + 0.16), (half * 0.93, band + 0.16),
+                     (half * 0.86, band - 0.16), (-half * 0.86, band - 0.16), corner=0.0)]
     parts += rim((0.0, top), half + 0.04) + [
         bar(LIMB, SECOND, (0.0, top), tip, 0.055),
         bar(LIMB, SECOND, tip, (tip[0] + lean, tip[1] + 0.04), 0.055),
         leaf(DETAIL, THIRD, (-lean * 0.2, top - 0.02), (-lean * 2.0, top + 0.3), 0.1),
     ]
-    return Thing(parts, (lean, 0.9), (0.0, base - 0.04), (half * taper, base), (-half * taper, base))
+    return Thing(parts, (lean, 0.9), (0.0, base - 0.04), (half * taper, base),
+                 (-half * taper, base))
 
 
 HOME = {

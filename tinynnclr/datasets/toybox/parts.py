@@ -1,7 +1,9 @@
-"""What a blueprint is written in: dice for the shape parameters, and one constructor per kind of part.
+"""What a blueprint is written in: dice for the shape parameters, and one constructor per kind of
+part.
 
-A blueprint draws m pictures of its thing at once, so every number in it may be a float or an (m,) array. A thing lives
-in [-1, 1] x [-1, 1], x to the right, y up; it looks to the right. Later parts cover earlier ones.
+A blueprint draws m pictures of its thing at once, so every number in it may be a float or an (m,)
+array. A thing lives in [-1, 1] x [-1, 1], x to the right, y up; it looks to the right. Later parts
+cover earlier ones.
 """
 from typing import NamedTuple
 
@@ -12,8 +14,10 @@ from .shapes import ARC, BAR, BOX, COLOUR, DOME, ELLIPSE, GEOMETRY, KIND, LEAF, 
 BODY, TOP, LIMB, DETAIL = 1, 2, 3, 4  # the part ids in a mask
 PART_NAMES = ("none", "body", "top", "limb", "detail")
 
-MAIN, SECOND, THIRD, TRIM, PALE, GLASS, INK = range(7)  # the colours of a palette; at night only GLASS is lit
-EXTRA_1, EXTRA_2, COVER = 7, 8, 9  # the colours of what is not the thing: distractors and what hides it
+# the colours of a palette; at night only GLASS is lit
+MAIN, SECOND, THIRD, TRIM, PALE, GLASS, INK = range(7)
+# the colours of what is not the thing: distractors and what hides it
+EXTRA_1, EXTRA_2, COVER = 7, 8, 9
 COLOURS = 10
 
 TURN = 2 * np.pi
@@ -67,7 +71,8 @@ class Thing(NamedTuple):
 def ellipse(part, colour, centre, radius_x, radius_y, turn=0.0, when=True):
     """An ellipse turned counter-clockwise by `turn` radians."""
     frame = (*centre, np.cos(turn), np.sin(turn))
-    return Part(ELLIPSE, part, colour, np.maximum(radius_x, radius_y), (*frame, radius_x, radius_y), when)
+    return Part(ELLIPSE, part, colour, np.maximum(radius_x, radius_y), (*frame, radius_x, radius_y),
+                when)
 
 
 def disc(part, colour, centre, radius, when=True):
@@ -77,12 +82,14 @@ def disc(part, colour, centre, radius, when=True):
 def dome(part, colour, centre, radius_x, radius_y, turn=0.0, when=True):
     """Half an ellipse standing on its centre line; turn = pi makes a bowl of it."""
     frame = (*centre, np.cos(turn), np.sin(turn))
-    return Part(DOME, part, colour, np.maximum(radius_x, radius_y), (*frame, radius_x, radius_y), when)
+    return Part(DOME, part, colour, np.maximum(radius_x, radius_y), (*frame, radius_x, radius_y),
+                when)
 
 
 def box(part, colour, centre, half_width, half_height, corner=0.02, turn=0.0, when=True):
     frame = (*centre, np.cos(turn), np.sin(turn))
-    return Part(BOX, part, colour, np.hypot(half_width, half_height), (*frame, half_width, half_height, corner), when)
+    return Part(BOX, part, colour, np.hypot(half_width, half_height),
+                (*frame, half_width, half_height, corner), when)
 
 
 def polygon(part, colour, *points, corner=0.02, when=True):
@@ -102,7 +109,9 @@ def leaf(part, colour, a, b, half_width, when=True):
 
 
 def arc(part, colour, centre, radius, thickness, facing=0.0, spread=np.pi, when=True):
-    """A round pen's stroke along a circle, `spread` radians to either side of the direction `facing`."""
+    """A round pen's stroke along a circle, `spread` radians to either side of the direction
+    `facing`.
+    """
     frame = (*centre, np.cos(facing), np.sin(facing))
     shape = (radius, np.sin(spread), np.cos(spread), thickness)
     return Part(ARC, part, colour, radius + thickness, (*frame, *shape), when)
@@ -110,11 +119,15 @@ def arc(part, colour, centre, radius, thickness, facing=0.0, spread=np.pi, when=
 
 def eye(centre, radius):
     """The eye of birds and fish: white, with a pupil that looks ahead."""
-    return [disc(DETAIL, PALE, centre, radius * 1.6), disc(DETAIL, INK, (centre[0] + radius * 0.3, centre[1]), radius)]
+    return [disc(DETAIL, PALE, centre, radius * 1.6), disc(DETAIL, INK,
+                                                           (centre[0] + radius * 0.3, centre[1]),
+                                                           radius)]
 
 
 def around(centre, radius, angle):
-    """The point at `radius` from `centre` in the direction `angle` (radians, counter-clockwise from +x)."""
+    """The point at `radius` from `centre` in the direction `angle` (radians, counter-clockwise from
+    +x).
+    """
     return centre[0] + radius * np.cos(angle), centre[1] + radius * np.sin(angle)
 
 

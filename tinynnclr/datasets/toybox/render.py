@@ -1,7 +1,9 @@
-"""The renderer: from tables of parts to pictures and masks, one sample per pixel, anti-aliased by signed distance.
+"""The renderer: from tables of parts to pictures and masks, one sample per pixel, anti-aliased by
+signed distance.
 
-A picture is painted from back to front on a float canvas: the ground and small distractors; the shadow and the rim of
-the thing; the thing itself, painted part by part on a layer of its own; what hides it.
+A picture is painted from back to front on a float canvas: the ground and small distractors; the
+shadow and the rim of the thing; the thing itself, painted part by part on a layer of its own; what
+hides it.
 """
 import math
 
@@ -12,17 +14,21 @@ from ...kernels.engine.compile import jit
 from .parts import COLOURS
 from .shapes import COLOUR, FAR, GEOMETRY, HALF, KIND, NOTHING, ONE, PART, REACH, ZERO, distances, spine_points
 
-DISTRACTOR_ROWS, THING_ROWS, COVER_ROWS = 4, 26, 3  # how the rows of a part table are used, back to front
+# how the rows of a part table are used, back to front
+DISTRACTOR_ROWS, THING_ROWS, COVER_ROWS = 4, 26, 3
 GRADIENT, STRIPES, DOTS, CHECKS, BLOBS, HILLS, GROUNDS = range(7)
-# What `look` holds: the direction to the light (in pixels, y down); contrast between the lit and the shaded side of a
-# part; darkness of the shadow; width of the outlines; opacity, width, blur and colour of the rim (widths in units of
+# What `look` holds: the direction to the light (in pixels, y down); contrast between the lit and
+# the shaded side of a
+# part; darkness of the shadow; width of the outlines; opacity, width, blur and colour of the rim
+# (widths in units of
 # the thing).
 LIGHT_X, LIGHT_Y, CONTRAST, SHADOW, EDGE, RIM, RIM_WIDTH, RIM_BLUR, RIM_COLOUR, LOOK = 0, 1, 2, 3, 4, 5, 6, 7, 8, 11
 TWO, QUARTER, EIGHTH = np.float32(2), np.float32(0.25), np.float32(0.125)
 EDGE_SHARE = np.float32(0.4)  # an outline is never wider than this share of its part
 TONE_STEEPNESS = np.float32(2.2)  # of the step from the lit to the shaded side of a part
 SHADOW_REACH, SHADOW_SOFTNESS = np.float32(0.11), np.float32(0.12)  # in units of the thing
-# A piece is called by compiled code only: it gets no entry from Python, which saves a fifth of the compile time.
+# A piece is called by compiled code only: it gets no entry from Python, which saves a fifth of the
+# compile time.
 _piece = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
@@ -33,14 +39,18 @@ def _clip01(x):
 
 @_piece
 def _wave(x):
-    """A parabola per half period 1/2: between -1 and 1, looks like sin(2 pi x) and costs three products."""
+    """A parabola per half period 1/2: between -1 and 1, looks like sin(2 pi x) and costs three
+    products.
+    """
     t = x - np.floor(x + HALF)
     return np.float32(8) * t * (ONE - TWO * abs(t))
 
 
 @_piece
 def _pattern(kind, u, v, pixel):
-    """Which ground colour lies at (u, v), in pattern units: 0 first, 1 second, 2 third, soft over `pixel` units."""
+    """Which ground colour lies at (u, v), in pattern units: 0 first, 1 second, 2 third, soft over
+    `pixel` units.
+    """
     if kind == GRADIENT:
         return _clip01(HALF + QUARTER * u)
     if kind == BLOBS:
@@ -50,14 +60,16 @@ def _pattern(kind, u, v, pixel):
         return _clip01(HALF + far / pixel) + _clip01(HALF + near / pixel)
     a, b = abs(u - np.floor(u) - HALF) - QUARTER, abs(v - np.floor(v) - HALF) - QUARTER
     if kind == DOTS:
-        return _clip01(HALF + (QUARTER - math.sqrt((a + QUARTER) ** 2 + (b + QUARTER) ** 2)) / pixel)
+        return _clip01(HALF + (QUARTER - math.sqrt((a + QUARTER) ** 2 + (b + QUARTER) ** 2))
+                       / pixel)
     a, b = _clip01(HALF + a / pixel), _clip01(HALF + b / pixel)
     return a if kind == STRIPES else a * b + (ONE - a) * (ONE - b)
 
 
 @_piece
 def _paint_ground(canvas, ground, colours):
-    """ground (6,): kind, cos, sin, frequency, two phases; colours (3, 3) are mixed by the pattern."""
+    """ground (6,): kind, cos, sin, frequency, two phases; colours (3, 3) are mixed by the pattern.
+    """
     size = canvas.shape[0]
     kind, step = int(ground[0]), TWO / np.float32(size)
     for py in range(size):
@@ -70,12 +82,16 @@ def _paint_ground(canvas, ground, colours):
             first, third = max(ONE - t, ZERO), max(t - ONE, ZERO)
             second = ONE - first - third
             for k in range(3):
-                canvas[py, px, k] = first * colours[0, k] + second * colours[1, k] + third * colours[2, k]
+                canvas[py, px, k] = first * colours[0, k] + second * colours[1,
+                                                                             k] + third * colours[2,
+                                                                                                  k]
 
 
 @_piece
 def _first_and_last(row, axis, margin, size):
-    """Pixels first..last - 1 that a part may touch along one axis; axis (3,): the row of the pose that maps to it."""
+    """Pixels first..last - 1 that a part may touch along one axis; axis (3,): the row of the pose
+    that maps to it.
+    """
     low, high = FAR, -FAR
     for k in range(spine_points(int(row[KIND]))):
         at = axis[0] * row[GEOMETRY + 2 * k] + axis[1] * row[GEOMETRY + 2 * k + 1] + axis[2]
@@ -86,22 +102,25 @@ def _first_and_last(row, axis, margin, size):
 
 @_piece
 def _paint_part(canvas, near, mask, span, row, pose, margin, fill, line, look):
-    """Paint one part over the canvas (size, size, 4): a lit and a shaded side, and an outline along its inside.
+    """Paint one part over the canvas (size, size, 4): a lit and a shaded side, and an outline along
+    its inside.
 
-    Also lowers near (size, size), pixels to the nearest part, up to `margin` pixels around it, and sets its mask.
-    span: scratch (size,).
+    Also lowers near (size, size), pixels to the nearest part, up to `margin` pixels around it, and
+    sets its mask. span: scratch (size,).
     """
     x0, x1 = _first_and_last(row, pose[0], margin, len(near))
     y0, y1 = _first_and_last(row, pose[1], margin, len(near))
     a, b, c, d = pose[0, 0], pose[0, 1], pose[1, 0], pose[1, 1]
     determinant = a * d - b * c
-    unit, step_x, step_y = math.sqrt(abs(determinant)), d / determinant, -c / determinant  # the inverse of the pose
+    # the inverse of the pose
+    unit, step_x, step_y = math.sqrt(abs(determinant)), d / determinant, -c / determinant
     middle_x, middle_y = HALF * np.float32(x0 + x1 - 1), HALF * np.float32(y0 + y1 - 1)
     half = HALF * np.float32(min(x1 - x0, y1 - y0)) - margin + ONE
     edge, tone = min(look[EDGE] * unit, EDGE_SHARE * half), TONE_STEEPNESS / half
     for py in range(y0, y1):
         x, y = np.float32(x0) - pose[0, 2], np.float32(py) - pose[1, 2]
-        distances(span, x1 - x0, row, (d * x - b * y) / determinant, (a * y - c * x) / determinant, step_x, step_y)
+        distances(span, x1 - x0, row, (d * x - b * y) / determinant, (a * y - c * x) / determinant,
+                  step_x, step_y)
         for px in range(x0, x1):
             distance = span[px - x0] * unit
             near[py, px] = min(near[py, px], distance)
@@ -113,7 +132,9 @@ def _paint_part(canvas, near, mask, span, row, pose, margin, fill, line, look):
                 outline = _clip01(HALF + distance + edge)
                 for k in range(3):
                     colour = fill[k] * shade
-                    canvas[py, px, k] += cover * (colour + outline * (line[k] - colour) - canvas[py, px, k])
+                    canvas[py, px, k] += cover * (colour + outline * (line[k] - colour) - canvas[py,
+                                                                                                 px,
+                                                                                                 k])
                 canvas[py, px, 3] += cover * (ONE - canvas[py, px, 3])
                 if cover > HALF:
                     mask[py, px] = np.uint8(row[PART])
@@ -121,9 +142,13 @@ def _paint_part(canvas, near, mask, span, row, pose, margin, fill, line, look):
 
 @_piece
 def _compose(canvas, layer, near, look, unit):
-    """Lay the thing's soft shadow, then the rim around it, then its layer over the canvas; unit: in pixels."""
+    """Lay the thing's soft shadow, then the rim around it, then its layer over the canvas; unit: in
+    pixels.
+    """
     size = len(near)
-    shift_x, shift_y = int(look[LIGHT_X] * SHADOW_REACH * unit + HALF), int(look[LIGHT_Y] * SHADOW_REACH * unit - HALF)
+    shift_x, shift_y = int(look[LIGHT_X] * SHADOW_REACH * unit + HALF), int(look[LIGHT_Y]
+                                                                            * SHADOW_REACH * unit
+                                                                            - HALF)
     soft, width, blur = SHADOW_SOFTNESS * unit, look[RIM_WIDTH] * unit, look[RIM_BLUR] * unit + ONE
     for py in range(size):
         for px in range(size):
@@ -137,7 +162,8 @@ def _compose(canvas, layer, near, look, unit):
 
 
 @_piece
-def _paint_picture(canvas, layer, near, span, image, mask, parts, poses, ground, air, palette, look):
+def _paint_picture(canvas, layer, near, span, image, mask, parts, poses, ground, air, palette,
+                   look):
     """One picture, from back to front; scratch first, then rows of the arguments of `render`."""
     size, pose = len(mask), poses[1]
     _paint_ground(canvas, ground, palette)
@@ -154,8 +180,8 @@ def _paint_picture(canvas, layer, near, span, image, mask, parts, poses, ground,
         if parts[j, KIND] != NOTHING:
             fill, line = 3 + int(parts[j, COLOUR]), 3 + COLOURS + int(parts[j, COLOUR])
             target, grow = (layer, margin) if is_thing else (canvas, ONE)
-            _paint_part(target, near, mask, span, parts[j], poses[0 if j < DISTRACTOR_ROWS else 1], grow, palette[fill],
-                        palette[line], look)
+            _paint_part(target, near, mask, span, parts[j], poses[0 if j < DISTRACTOR_ROWS else 1],
+                        grow, palette[fill], palette[line], look)
     step = TWO / np.float32(size)
     for py in range(size):
         y = ONE - (np.float32(py) + HALF) * step
@@ -168,15 +194,17 @@ def _paint_picture(canvas, layer, near, span, image, mask, parts, poses, ground,
 
 @jit
 def render(start, stop, parts, poses, ground, air, palettes, looks, images, masks):
-    """Fill images (n, size, size, 3) and masks (n, size, size), uint8, from start to stop; all else is float32.
+    """Fill images (n, size, size, 3) and masks (n, size, size), uint8, from start to stop; all else
+    is float32.
 
-    parts (n, rows, 16); poses (n, 2, 2, 3) take the square [-1, 1] x [-1, 1] and the thing to pixels; ground (n, 6);
-    air (n, 4, 3): a picture is seen as air[0] * it + air[1] + air[2] * x + air[3] * y;
-    palettes (n, 3 + 2 COLOURS, 3): of the ground, fills, outlines; looks (n, 11), see the constants above.
+    parts (n, rows, 16); poses (n, 2, 2, 3) take the square [-1, 1] x [-1, 1] and the thing to
+    pixels; ground (n, 6); air (n, 4, 3): a picture is seen as air[0] * it + air[1] + air[2] * x +
+    air[3] * y; palettes (n, 3 + 2 COLOURS, 3): of the ground, fills, outlines; looks (n, 11), see
+    the constants above.
     """
     size = masks.shape[1]
     canvas, layer = np.zeros((size, size, 4), np.float32), np.zeros((size, size, 4), np.float32)
     near, span = np.zeros((size, size), np.float32), np.zeros(size, np.float32)
     for i in range(start, stop):
-        _paint_picture(canvas, layer, near, span, images[i], masks[i], parts[i], poses[i], ground[i], air[i],
-                       palettes[i], looks[i])
+        _paint_picture(canvas, layer, near, span, images[i], masks[i], parts[i], poses[i],
+                       ground[i], air[i], palettes[i], looks[i])

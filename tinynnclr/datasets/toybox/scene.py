@@ -1,4 +1,5 @@
-"""Everything a picture is before it is painted: which thing, which pose, which palette, ground and light.
+"""Everything a picture is before it is painted: which thing, which pose, which palette, ground and
+light.
 
 The options of the data set's difficulty are the constants below.
 """
@@ -56,13 +57,17 @@ RIM_CHANCE = 0.0  # that a pale rim surrounds the thing, as on a sticker
 
 SPREAD = 1.1  # angle between the hues of a palette
 
-BLUEPRINTS = {**TRAVEL, **SKY, **GARDEN, **HOME}  # class name: its kinds, each a function Dice -> Thing
-SYMMETRIC = {"rocket", "tree", "flower", "house", "owl", "goblet", "beaker"}  # classes and kinds never mirrored
-SHAPE_DRAWS, SCENE_DRAWS = 32, 96  # columns of random numbers for a picture's thing and for the rest of it
+# class name: its kinds, each a function Dice -> Thing
+BLUEPRINTS = {**TRAVEL, **SKY, **GARDEN, **HOME}
+# classes and kinds never mirrored
+SYMMETRIC = {"rocket", "tree", "flower", "house", "owl", "goblet", "beaker"}
+# columns of random numbers for a picture's thing and for the rest of it
+SHAPE_DRAWS, SCENE_DRAWS = 32, 96
 
 
 class Scenes(NamedTuple):
-    """What m pictures show, in [-1, 1] x [-1, 1] with y up; all float32 but the two int64 labels."""
+    """What m pictures show, in [-1, 1] x [-1, 1] with y up; all float32 but the two int64 labels.
+    """
 
     labels: np.ndarray  # (m,)
     kinds: np.ndarray  # (m,)
@@ -70,7 +75,9 @@ class Scenes(NamedTuple):
     poses: np.ndarray  # (m, 2, 3), from the thing's coordinates to the picture's
     keypoints: np.ndarray  # (m, 4, 2)
     ground: np.ndarray  # (m, 6): kind, cos, sin, frequency, two phases
-    air: np.ndarray  # (m, 4, 3): how much of the picture is left, and what is added: constant, slope in x, slope in y
+    # (m, 4, 3): how much of the picture is left, and what is added: constant, slope in x, slope in
+    # y
+    air: np.ndarray
     ground_colours: np.ndarray  # (m, 3, 3) red, green, blue in [0, 1]
     colours: np.ndarray  # (m, COLOURS, 3)
     light: np.ndarray  # (m, 2), the direction towards the light
@@ -106,11 +113,14 @@ def draw(rng: np.random.Generator, m: int) -> Scenes:
     sun = dice(np.pi / 6, np.pi * 5 / 6)
     light = np.stack([np.cos(sun), np.sin(sun)], 1)
     rim = dice.chance(RIM_CHANCE).astype(np.float32)
-    return Scenes(labels, kinds, parts, poses, keypoints, ground, air, ground_colours, colours, light, rim)
+    return Scenes(labels, kinds, parts, poses, keypoints, ground, air, ground_colours, colours,
+                  light, rim)
 
 
 def draw_poses(dice: Dice, faces: np.ndarray) -> np.ndarray:
-    """(m, 2, 3): turn @ shear @ scale, mirrored half of the time where `faces`, and a place in the frame."""
+    """(m, 2, 3): turn @ shear @ scale, mirrored half of the time where `faces`, and a place in the
+    frame.
+    """
     scale, angle = dice(*SCALE), dice(-ROTATION, ROTATION)
     squeeze, shear = 1 + dice(-SQUEEZE, SQUEEZE), dice(-SHEAR, SHEAR)
     mirror = np.where(dice.chance(0.5) & faces, -1, 1)
@@ -135,42 +145,53 @@ def distractors(dice: Dice) -> list:
         elif shape == 1:
             found.append(box(0, colour, (x, y), radius * 0.8, radius * 0.8, 0.03, turn, when=when))
         elif shape == 2:
-            found.append(polygon(0, colour, (x + dx, y + dy), (x - dy, y + dx), (x + dy, y - dx), when=when))
+            found.append(polygon(0, colour, (x + dx, y + dy), (x - dy, y + dx), (x + dy, y - dx),
+                                 when=when))
         else:
-            found.append(leaf(0, colour, (x + dx, y + dy), (x - dx, y - dy), radius * 0.5, when=when))
+            found.append(leaf(0, colour, (x + dx, y + dy), (x - dx, y - dy), radius * 0.5,
+                              when=when))
     return found
 
 
 def covers(dice: Dice) -> list:
-    """A ball, a bar or a leaf, in the thing's own coordinates and off its middle, that hides part of it."""
+    """A ball, a bar or a leaf, in the thing's own coordinates and off its middle, that hides part
+    of it.
+    """
     angle, away, size = dice(0, TURN), dice(0.45, 0.75), dice(*COVER_RADIUS)
-    lean, shape, there = angle + np.pi / 2 + dice(-0.3, 0.3), dice.whole(0, 2), dice.chance(COVER_CHANCE)
+    lean, shape, there = angle + np.pi / 2 + dice(-0.3, 0.3), dice.whole(0,
+                                                                         2), dice.chance(
+            COVER_CHANCE)
     ball, beam, blade = (there & (shape == k) for k in range(3))
     x, y, dx, dy = away * np.cos(angle), away * np.sin(angle), np.cos(lean), np.sin(lean)
-    return [
-        disc(0, COVER, (x, y), size, when=ball),
-        bar(0, COVER, (x - 1.5 * dx, y - 1.5 * dy), (x + 1.5 * dx, y + 1.5 * dy), size * 0.4, when=beam),
-        leaf(0, COVER, (x - 0.7 * dx, y - 0.7 * dy), (x + 0.7 * dx, y + 0.7 * dy), size * 0.9, when=blade),
-    ]
+    return [disc(0, COVER, (x, y), size, when=ball), bar(0, COVER, (x - 1.5 * dx, y - 1.5 * dy),
+                                                         (x + 1.5 * dx, y + 1.5 * dy), size * 0.4,
+                                                         when=beam),
+            leaf(0, COVER, (x - 0.7 * dx, y - 0.7 * dy), (x + 0.7 * dx, y + 0.7 * dy), size * 0.9,
+                 when=blade),]
 
 
 def draw_ground(dice: Dice) -> np.ndarray:
-    """(m, 6): the kind of pattern, the cosine and sine of its direction, its frequency and two phases."""
+    """(m, 6): the kind of pattern, the cosine and sine of its direction, its frequency and two
+    phases.
+    """
     kind, angle = dice.whole(0, GROUNDS - 1), dice(0, TURN)
     hills = kind == HILLS
     angle = np.where(hills, 0.2 * np.sin(angle), angle)
     frequency, phases = np.where(hills, dice(0.8, 1.6), dice(1.0, 2.6)), (dice(-3, 3), dice(-3, 3))
-    return np.stack([kind, np.cos(angle), np.sin(angle), frequency, phases[0], np.where(hills, 0.1, 1) * phases[1]],
-                    1).astype(np.float32)
+    return np.stack([kind, np.cos(angle), np.sin(angle), frequency, phases[0],
+                     np.where(hills, 0.1, 1) * phases[1]], 1).astype(np.float32)
 
 
 def draw_air(dice: Dice) -> np.ndarray:
-    """(m, 4, 3): coloured air between the picture and the eye, denser here and there; a slope of colour, no detail.
+    """(m, 4, 3): coloured air between the picture and the eye, denser here and there; a slope of
+    colour, no detail.
 
-    It all but hides a thing from a comparison of pixels, and not at all from whoever looks at edges.
+    It all but hides a thing from a comparison of pixels, and not at all from whoever looks at
+    edges.
     """
     clear = dice(*CLEAR)
-    channels = [np.stack([dice(*AIR), dice(-AIR_SLOPE, AIR_SLOPE), dice(-AIR_SLOPE, AIR_SLOPE)], 1) for _ in range(3)]
+    channels = [np.stack([dice(*AIR), dice(-AIR_SLOPE, AIR_SLOPE), dice(-AIR_SLOPE, AIR_SLOPE)], 1)
+                for _ in range(3)]
     air = np.empty((len(clear), 4, 3), np.float32)
     air[:, 0] = clear[:, None]
     air[:, 1:] = np.stack(channels, 2) * (1 - clear)[:, None, None]
@@ -178,7 +199,9 @@ def draw_air(dice: Dice) -> np.ndarray:
 
 
 def oklch_to_rgb(lightness: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> np.ndarray:
-    """sRGB in [0, 1], (..., 3); equal lightness looks equally light in every hue (Bjorn Ottosson, "Oklab", 2020)."""
+    """sRGB in [0, 1], (..., 3); equal lightness looks equally light in every hue (Bjorn Ottosson,
+    "Oklab", 2020).
+    """
     a, b = chroma * np.cos(hue), chroma * np.sin(hue)
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
@@ -188,7 +211,8 @@ def oklch_to_rgb(lightness: np.ndarray, chroma: np.ndarray, hue: np.ndarray) -> 
         -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
         -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
     ], -1).clip(0, 1)
-    return np.where(linear < 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-4) ** (1 / 2.4) - 0.055)
+    return np.where(linear < 0.0031308, 12.92 * linear,
+                    1.055 * np.maximum(linear, 1e-4) ** (1 / 2.4) - 0.055)
 
 
 def vivid(lightness, chroma, hue):

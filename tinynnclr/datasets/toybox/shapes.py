@@ -1,14 +1,17 @@
-"""How far a point is from a shape: one signed distance per primitive, negative inside, in the shape's own units.
+"""How far a point is from a shape: one signed distance per primitive, negative inside, in the
+shape's own units.
 
-Formulas after Inigo Quilez, "2D distance functions" (iquilezles.org/articles/distfunctions2d), in our own words.
-A renderer needs nothing else: `clip(0.5 - distance_in_pixels, 0, 1)` is how much of a pixel the shape covers.
+Formulas after Inigo Quilez, "2D distance functions" (iquilezles.org/articles/distfunctions2d), in
+our own words. A renderer needs nothing else: `clip(0.5 - distance_in_pixels, 0, 1)` is how much of
+a pixel the shape covers.
 """
 import math
 
 import numpy as np
 from numba import njit
 
-ZERO, HALF, ONE, TINY, FAR = np.float32(0), np.float32(0.5), np.float32(1), np.float32(1e-12), np.float32(1e12)
+ZERO, HALF, ONE, TINY, FAR = np.float32(0), np.float32(0.5), np.float32(1), np.float32(
+        1e-12), np.float32(1e12)
 
 # What `row` holds: four numbers every shape has, then its geometry (at most six corners).
 KIND, COLOUR, PART, REACH, GEOMETRY, ROW = 0, 1, 2, 3, 4, 16
@@ -17,7 +20,9 @@ NOTHING, ELLIPSE, BOX, POLYGON, BAR, LEAF, ARC, DOME = range(8)
 
 @njit(error_model="numpy")
 def ellipse_distance(x, y, radius_x, radius_y):
-    """k (k - 1) / |p / r^2| with k = |p / r|: right to first order near the outline, exact for a circle."""
+    """k (k - 1) / |p / r^2| with k = |p / r|: right to first order near the outline, exact for a
+    circle.
+    """
     u, v = x / radius_x, y / radius_y
     k = math.sqrt(u * u + v * v)
     slope = math.sqrt((u / radius_x) ** 2 + (v / radius_y) ** 2)
@@ -26,13 +31,17 @@ def ellipse_distance(x, y, radius_x, radius_y):
 
 @njit(error_model="numpy")
 def dome_distance(x, y, radius_x, radius_y):
-    """The upper half (y > 0) of an ellipse: max(ellipse, -y), a lower bound outside the two corners."""
+    """The upper half (y > 0) of an ellipse: max(ellipse, -y), a lower bound outside the two
+    corners.
+    """
     return max(ellipse_distance(x, y, radius_x, radius_y), -y)
 
 
 @njit(error_model="numpy")
 def box_distance(x, y, half_width, half_height, corner):
-    """A box with rounded corners: with q = |p| - half + corner, |max(q, 0)| + min(max(q_x, q_y), 0) - corner."""
+    """A box with rounded corners: with q = |p| - half + corner, |max(q, 0)| + min(max(q_x, q_y), 0)
+    - corner.
+    """
     u, v = abs(x) - half_width + corner, abs(y) - half_height + corner
     outside = math.sqrt(max(u, ZERO) ** 2 + max(v, ZERO) ** 2)
     return outside + min(max(u, v), ZERO) - corner
@@ -40,7 +49,9 @@ def box_distance(x, y, half_width, half_height, corner):
 
 @njit(error_model="numpy")
 def bar_distance(x, y, ax, ay, bx, by, radius):
-    """A straight line from a to b drawn with a round pen: distance to the segment, minus the radius."""
+    """A straight line from a to b drawn with a round pen: distance to the segment, minus the
+    radius.
+    """
     ex, ey, wx, wy = bx - ax, by - ay, x - ax, y - ay
     t = min(max((wx * ex + wy * ey) / (ex * ex + ey * ey + TINY), ZERO), ONE)
     return math.sqrt((wx - ex * t) ** 2 + (wy - ey * t) ** 2) - radius
@@ -50,7 +61,8 @@ def bar_distance(x, y, ax, ay, bx, by, radius):
 def leaf_distance(x, y, ax, ay, bx, by, half_width):
     """Where two equal discs overlap (a vesica) with its tips at a and b.
 
-    With half length r and half width w, w < r, the discs have radius d + w and centres d = (r^2 - w^2) / 2w off axis.
+    With half length r and half width w, w < r, the discs have radius d + w and centres d = (r^2 -
+    w^2) / 2w off axis.
     """
     ex, ey = HALF * (bx - ax), HALF * (by - ay)
     r = math.sqrt(ex * ex + ey * ey) + TINY
@@ -64,10 +76,13 @@ def leaf_distance(x, y, ax, ay, bx, by, half_width):
 
 @njit(error_model="numpy")
 def arc_distance(x, y, radius, sin_spread, cos_spread, thickness):
-    """A round pen drawn along the circle, `spread` to either side of +x; thickness is the pen's radius."""
+    """A round pen drawn along the circle, `spread` to either side of +x; thickness is the pen's
+    radius.
+    """
     y = abs(y)
     if cos_spread * y > sin_spread * x:  # past the end of the arc
-        return math.sqrt((x - radius * cos_spread) ** 2 + (y - radius * sin_spread) ** 2) - thickness
+        return math.sqrt((x - radius * cos_spread) ** 2
+                         + (y - radius * sin_spread) ** 2) - thickness
     return abs(math.sqrt(x * x + y * y) - radius) - thickness
 
 
@@ -75,8 +90,9 @@ def arc_distance(x, y, radius, sin_spread, cos_spread, thickness):
 def polygon_distances(out, count, corners, rounding, x, y, dx, dy):
     """corners (12,): six of x, y, repeated where there are fewer; the outline grows by `rounding`.
 
-    The nearest of the edges gives the distance, the parity of the edges that a ray to the right crosses the sign.
-    Edge by edge along the row of points (see `distances`); between edges `out` holds sign times squared distance.
+    The nearest of the edges gives the distance, the parity of the edges that a ray to the right
+    crosses the sign. Edge by edge along the row of points (see `distances`); between edges `out`
+    holds sign times squared distance.
     """
     out[:count] = FAR
     for edge in range(6):
@@ -95,9 +111,11 @@ def polygon_distances(out, count, corners, rounding, x, y, dx, dy):
 
 @njit(error_model="numpy")
 def distances(out, count, row, x, y, dx, dy):
-    """out[k] = signed distance from (x + k dx, y + k dy) to the shape that `row` (16,) describes, for k < count.
+    """out[k] = signed distance from (x + k dx, y + k dy) to the shape that `row` (16,) describes,
+    for k < count.
 
-    A row of pixels at a time: the shape is looked up once, and the short loops compile to vector instructions.
+    A row of pixels at a time: the shape is looked up once, and the short loops compile to vector
+    instructions.
     """
     kind, reach, g = int(row[KIND]), row[REACH], row[GEOMETRY:]
     if kind == POLYGON:
@@ -106,11 +124,13 @@ def distances(out, count, row, x, y, dx, dy):
     g0, g1, g2, g3, g4, g5, g6, g7 = g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7]
     if kind == BAR:
         for k in range(count):
-            out[k] = bar_distance(x + np.float32(k) * dx, y + np.float32(k) * dy, g0, g1, g2, g3, reach)
+            out[k] = bar_distance(x + np.float32(k) * dx, y + np.float32(k) * dy, g0, g1, g2, g3,
+                                  reach)
         return
     if kind == LEAF:
         for k in range(count):
-            out[k] = leaf_distance(x + np.float32(k) * dx, y + np.float32(k) * dy, g0, g1, g2, g3, reach)
+            out[k] = leaf_distance(x + np.float32(k) * dx, y + np.float32(k) * dy, g0, g1, g2, g3,
+                                   reach)
         return
     x, y = x - g0, y - g1
     x, y = g2 * x + g3 * y, g2 * y - g3 * x  # turned by the angle whose cosine and sine are g2, g3
@@ -131,7 +151,9 @@ def distances(out, count, row, x, y, dx, dy):
 
 @njit(error_model="numpy")
 def spine_points(kind):
-    """How many points, inflated by REACH, bound a shape: its centre, its two ends, or its six corners."""
+    """How many points, inflated by REACH, bound a shape: its centre, its two ends, or its six
+    corners.
+    """
     if kind == POLYGON:
         return 6
     return 2 if kind == BAR or kind == LEAF else 1

@@ -1,4 +1,6 @@
-"""The same scenes in another light: a style changes colours, outlines and shadows, and never a shape."""
+"""The same scenes in another light: a style changes colours, outlines and shadows, and never a
+shape.
+"""
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +9,9 @@ from .parts import GLASS, MAIN, PALE, SECOND
 
 
 class Look(NamedTuple):
-    """What the renderer needs to know of colour for m pictures, float32, red, green, blue in [0, 1]."""
+    """What the renderer needs to know of colour for m pictures, float32, red, green, blue in [0,
+    1].
+    """
 
     ground: np.ndarray  # (m, 3, 3)
     fills: np.ndarray  # (m, COLOURS, 3)
@@ -62,7 +66,8 @@ def sketch(ground, colours, rim):
 def fog(ground, colours, rim):
     """Haze takes away most of the contrast."""
     haze, share = np.array([0.8, 0.82, 0.84], np.float32), 0.66
-    ground, fills, lines = mix(ground, haze, share), mix(colours, haze, share), mix(colours * 0.5, haze, share)
+    ground, fills, lines = mix(ground, haze, share), mix(colours, haze, share), mix(colours * 0.5,
+                                                                                    haze, share)
     return Look(ground, fills, lines, fills[:, PALE], 0.6 * rim,
                 rim_width=0.075, rim_blur=0.05, contrast=0.1, shadow=0.06, edge=0.04, air=1 - share)
 

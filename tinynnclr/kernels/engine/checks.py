@@ -1,6 +1,8 @@
-"""What public kernels ask of their arguments: compiled code checks nothing, and would read and write outside arrays.
+"""What public kernels ask of their arguments: compiled code checks nothing, and would read and
+write outside arrays.
 
-Each `expect_` raises ValueError, one line that names kernel and argument, what was expected and what came.
+Each `expect_` raises ValueError, one line that names kernel and argument, what was expected and
+what came.
 """
 import functools
 from collections.abc import Callable, Sequence
@@ -15,14 +17,18 @@ LARGEST = 2**31 - 1  # of a number that counts or steps: larger ones could overf
 
 
 def plain(value: Any) -> Any:
-    """A number or truth value of NumPy as Python's, also in a tuple or a list; all else as it is."""
-    if type(value) in (tuple, list) and any(isinstance(v, (np.generic, tuple, list)) for v in value):
+    """A number or truth value of NumPy as Python's, also in a tuple or a list; all else as it is.
+    """
+    if type(value) in (tuple, list) and any(isinstance(v,
+                                                       (np.generic, tuple, list)) for v in value):
         return type(value)(map(plain, value))
     return value.item() if isinstance(value, (np.integer, np.floating, np.bool_)) else value
 
 
 def plain_numbers(fn: F) -> F:
-    """Decorate fn to convert NumPy numbers in its arguments with `plain`: int8 arithmetic would overflow at 127."""
+    """Decorate fn to convert NumPy numbers in its arguments with `plain`: int8 arithmetic would
+    overflow at 127.
+    """
     @functools.wraps(fn)
     def given_plain(*args, **kwargs):
         return fn(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
@@ -31,18 +37,23 @@ def plain_numbers(fn: F) -> F:
 
 def is_whole(value: Any, least: int = 0, most: int = LARGEST) -> bool:
     """Whether it is an integer of Python or NumPy from least to most, and not True or False."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(least <= value <= most)
+    return isinstance(value, (int, np.integer)) and not isinstance(value,
+                                                                   bool) and bool(least <= value
+                                                                                  <= most)
 
 
 def expect_whole(kernel: str, least: int, **numbers: Any) -> None:
     """Integers that are at least so much."""
     for name, value in numbers.items():
         if not is_whole(value, least):
-            raise ValueError(f"{kernel}: {name}: expected a whole number of at least {least}, got {value!r}")
+            raise ValueError(f"{kernel}: {name}: expected a whole number of at least {least}, got "
+                             f"{value!r}")
 
 
 def expect_numbers(kernel: str, **numbers: Any) -> None:
-    """Real numbers of Python or NumPy, NaN and infinity among them; no text, which NumPy would read as a number."""
+    """Real numbers of Python or NumPy, NaN and infinity among them; no text, which NumPy would read
+    as a number.
+    """
     for name, value in numbers.items():
         if not isinstance(value, (int, float, np.integer, np.floating)):
             raise ValueError(f"{kernel}: {name}: expected a number, got {value!r}")
@@ -70,11 +81,14 @@ def as_array(kernel: str, name: str, value: Any) -> np.ndarray:
 
 
 def expect_floats(kernel: str, **arrays: Any) -> None:
-    """NumPy arrays of float32 or float64 in this machine's byte order, not necessarily all the same."""
+    """NumPy arrays of float32 or float64 in this machine's byte order, not necessarily all the
+    same.
+    """
     expect_arrays(kernel, **arrays)
     for name, array in arrays.items():
         if array.dtype not in FLOATS:
-            raise ValueError(f"{kernel}: {name}: expected float32 or float64, got {array.dtype} {array.shape}")
+            raise ValueError(f"{kernel}: {name}: expected float32 or float64, got {array.dtype} "
+                             f"{array.shape}")
 
 
 def expect_like(kernel: str, shape: tuple[int, ...], dtype: np.dtype, **arrays: Any) -> None:
@@ -82,20 +96,26 @@ def expect_like(kernel: str, shape: tuple[int, ...], dtype: np.dtype, **arrays: 
     expect_arrays(kernel, **arrays)
     for name, array in arrays.items():
         if array.shape != shape or array.dtype != dtype:
-            raise ValueError(f"{kernel}: {name}: expected shape {shape} {dtype}, got {array.shape} {array.dtype}")
+            raise ValueError(f"{kernel}: {name}: expected shape {shape} {dtype}, got {array.shape} "
+                             f"{array.dtype}")
 
 
 def expect_sizes(kernel: str, name: str, shape: Sequence[int], axes: int = 4) -> None:
     """A shape of so many axes."""
-    if not isinstance(shape, (tuple, list)) or len(shape) != axes or not all(is_whole(size) for size in shape):
-        raise ValueError(f"{kernel}: {name}: expected {axes} whole numbers of at least 0, got {shape!r}")
+    if not isinstance(shape, (tuple,
+                              list)) or len(shape) != axes or not all(is_whole(size) for size
+                                                                      in shape):
+        raise ValueError(f"{kernel}: {name}: expected {axes} whole numbers of at least 0, got "
+                         f"{shape!r}")
 
 
-def expect_indices(kernel: str, name: str, values: np.ndarray, shape: tuple[int, ...], below: int) -> np.ndarray:
+def expect_indices(kernel: str, name: str, values: np.ndarray, shape: tuple[int, ...],
+                   below: int) -> np.ndarray:
     """Integers of this shape from 0 to below - 1; returns them as C-contiguous int64."""
     expect_arrays(kernel, **{name: values})
     if values.shape != shape or values.dtype.kind not in "iu":
-        raise ValueError(f"{kernel}: {name}: expected integers of shape {shape}, got {values.dtype} {values.shape}")
+        raise ValueError(f"{kernel}: {name}: expected integers of shape {shape}, got "
+                         f"{values.dtype} {values.shape}")
     if values.size and not 0 <= values.min() <= values.max() < below:
         raise ValueError(f"{kernel}: {name}: expected {f'0 to {below - 1}' if below else 'none'}, "
                          f"got {values.min()} to {values.max()}")

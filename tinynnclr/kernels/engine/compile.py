@@ -1,7 +1,9 @@
-"""`jit` compiles a kernel and stores the machine code in the user's cache folder, so that only the first run waits.
+"""`jit` compiles a kernel and stores the machine code in the user's cache folder, so that only the
+first run waits.
 
-Numba's own `cache=True` stores it beside the source, checks one source file only, and fails on a damaged cache file.
-Here a digest of the sources, the versions and the processor, which determine the machine code, names the folder.
+Numba's own `cache=True` stores it beside the source, checks one source file only, and fails on a
+damaged cache file. Here a digest of the sources, the versions and the processor, which determine
+the machine code, names the folder.
 """
 import contextlib
 import functools
@@ -29,14 +31,17 @@ from numba.core.serialize import dumps
 PACKAGE = Path(__file__).resolve().parents[2]
 MARK = "tinynnclr-kernels.txt"  # a folder without this file is never removed
 UNUSED = 30 * 24 * 3600  # seconds after which an unused folder is removed
-_SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "USING_SVML", "BOUNDSCHECK", "DEBUGINFO_DEFAULT")
+_SETTINGS = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "USING_SVML", "BOUNDSCHECK",
+             "DEBUGINFO_DEFAULT")
 _reported: list[str] = []
 
 
 def jit(function: Callable | None = None, **options: Any) -> Any:
-    """Decorate a kernel: compiled without the interpreter lock, with NumPy's division by zero, and cached.
+    """Decorate a kernel: compiled without the interpreter lock, with NumPy's division by zero, and
+    cached.
 
-    `options` go to `numba.njit`. Unlike `njit(cache=True)`, it works where no folder can be written.
+    `options` go to `numba.njit`. Unlike `njit(cache=True)`, it works where no folder can be
+    written.
     """
     if function is None:
         return functools.partial(jit, **options)
@@ -49,16 +54,20 @@ def _sources(folder: Path) -> str:
     """A digest of the Python files in a folder and the folders in it."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes()
+                      + b"\0")
     return digest.hexdigest()
 
 
-_folder_sources = functools.cache(_sources)  # read once, when the first kernel of the folder is defined
+# read once, when the first kernel of the folder is defined
+_folder_sources = functools.cache(_sources)
 _KERNELS = _sources(PACKAGE / "kernels")
 
 
 def _cache_root() -> Path | None:
-    """The folder tinynnclr in NUMBA_CACHE_DIR or the platform's cache folder; None if there is no home folder."""
+    """The folder tinynnclr in NUMBA_CACHE_DIR or the platform's cache folder; None if there is no
+    home folder.
+    """
     home = os.path.expanduser("~")
     if config.CACHE_DIR:
         parent = os.path.abspath(config.CACHE_DIR)
@@ -73,8 +82,10 @@ def _cache_root() -> Path | None:
 
 
 def _temporary_root() -> Path | None:
-    """A folder in the system's temporary folder; None if another user could have put files into it."""
-    user = os.getuid() if hasattr(os, "getuid") else None  # Windows: the temporary folder is the user's own
+    """A folder in the system's temporary folder; None if another user could have put files into it.
+    """
+    # Windows: the temporary folder is the user's own
+    user = os.getuid() if hasattr(os, "getuid") else None
     folder = Path(tempfile.gettempdir(), "tinynnclr-kernels" + ("" if user is None else f"-{user}"))
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
@@ -85,8 +96,9 @@ def _temporary_root() -> Path | None:
 
 def _description(processor: tuple) -> str:
     """What the machine code depends on besides the sources."""
-    return "\n".join([f"{sys.implementation.cache_tag}{getattr(sys, 'abiflags', '')}, Numba {numba.__version__}, "
-                      f"llvmlite {llvmlite.__version__}, NumPy {np.__version__}", *map(str, processor),
+    return "\n".join([f"{sys.implementation.cache_tag}{getattr(sys, 'abiflags', '')}, Numba "
+                      f"{numba.__version__}, llvmlite {llvmlite.__version__}, NumPy "
+                      f"{np.__version__}", *map(str, processor),
                       *(f"{name}={getattr(config, name, None)}" for name in _SETTINGS), ""])
 
 
@@ -95,7 +107,9 @@ def _folder(root: Path, processor: tuple) -> Path:
 
 
 def _open_folder(folder: Path, processor: tuple) -> None:
-    """Make the folder and mark it; a new folder replaces those of the same package with other sources."""
+    """Make the folder and mark it; a new folder replaces those of the same package with other
+    sources.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     text = f"Compiled kernels of tinynnclr. You may delete this folder.\n{str(PACKAGE)!r}\n{_description(processor)}"
     if (folder / MARK).is_file():
@@ -104,10 +118,12 @@ def _open_folder(folder: Path, processor: tuple) -> None:
     for other in folder.parent.iterdir():
         mark = other / MARK
         with contextlib.suppress(OSError, ValueError):
-            if other == folder or other.is_symlink() or not re.fullmatch("[0-9a-f]{32}", other.name):
+            if other == folder or other.is_symlink() or not re.fullmatch("[0-9a-f]{32}",
+                                                                         other.name):
                 continue
             if mark.read_text(encoding="utf-8") == text or time.time() - mark.stat().st_mtime > UNUSED:
-                for path in (*other.glob("*.nb[ic]*"), mark):  # processes that still use them compile again
+                # processes that still use them compile again
+                for path in (*other.glob("*.nb[ic]*"), mark):
                     path.unlink()
                 other.rmdir()
 
@@ -149,7 +165,8 @@ class _Files(caching.IndexDataCacheFile):
             try:
                 os.replace(temporary, filepath)
             except PermissionError:
-                if not os.path.isfile(filepath):  # Windows: another process is reading or writing the same code
+                # Windows: another process is reading or writing the same code
+                if not os.path.isfile(filepath):
                     raise
         finally:
             with contextlib.suppress(OSError):
@@ -168,7 +185,9 @@ class _Files(caching.IndexDataCacheFile):
 
 
 class KernelCache(caching.NullCache):
-    """The machine code of one kernel on disk. If a file is missing or damaged, the kernel is compiled again."""
+    """The machine code of one kernel on disk. If a file is missing or damaged, the kernel is
+    compiled again.
+    """
 
     def __init__(self, function: Callable) -> None:
         code = function.__code__
@@ -217,4 +236,5 @@ class KernelCache(caching.NullCache):
                 failures.append(f"cannot write to the cache folder {root or ''} ({reason})")
         if failures:
             result = f"are stored in {root}" if len(failures) == 1 else "will be compiled again in the next run"
-            _report(f"{failures[0]}: compiled kernels {result}; set NUMBA_CACHE_DIR to a writable folder")
+            _report(f"{failures[0]}: compiled kernels {result}; set NUMBA_CACHE_DIR to a writable "
+                    "folder")

@@ -1,10 +1,12 @@
-"""One thread pool for everything: a kernel is a serial loop over a range, and the range is shared out.
+"""One thread pool for everything: a kernel is a serial loop over a range, and the range is shared
+out.
 
-A kernel is a Numba function `kernel(start, stop, *args)` that releases the interpreter lock (`nogil=True`) and writes
-only what belongs to its own start..stop, so the result is the same for any number of threads. Why not Numba's own
-`prange`? Measured on two cores: a parallel region compiles in 2 to 5 s and a serial kernel in 0.5 to 1 s, which decides
-how long a learner waits for the first step; and prange's default layer aborts the process when two threads launch at
-once. A launch costs about 20 us: idle workers spin for a millisecond before they go to sleep (spin.py).
+A kernel is a Numba function `kernel(start, stop, *args)` that releases the interpreter lock
+(`nogil=True`) and writes only what belongs to its own start..stop, so the result is the same for
+any number of threads. Why not Numba's own `prange`? Measured on two cores: a parallel region
+compiles in 2 to 5 s and a serial kernel in 0.5 to 1 s, which decides how long a learner waits for
+the first step; and prange's default layer aborts the process when two threads launch at once. A
+launch costs about 20 us: idle workers spin for a millisecond before they go to sleep (spin.py).
 """
 import contextlib
 import ctypes
@@ -24,20 +26,26 @@ from .spin_wait import GRACE, LOOKS, spin
 
 CHUNKS = 8  # pieces per thread, so that a core that is held up leaves its share to the others
 
-_num_threads = min(config.NUMBA_NUM_THREADS, MOST_THREADS)  # all cores, or the environment variable of that name
+# all cores, or the environment variable of that name
+_num_threads = min(config.NUMBA_NUM_THREADS, MOST_THREADS)
 _tasks: queue.SimpleQueue = queue.SimpleQueue()
 _workers: list[threading.Thread] = []
-_launches = np.zeros(1, np.int64)  # how often tasks were put out so far: what an idle worker looks at
+# how often tasks were put out so far: what an idle worker looks at
+_launches = np.zeros(1, np.int64)
 _nobody = np.zeros(1, np.int64)  # a counter that nobody reads
 
 
 def get_num_threads() -> int:
-    """How many threads the kernels use: all cores, NUMBA_NUM_THREADS, or what `set_num_threads` said last."""
+    """How many threads the kernels use: all cores, NUMBA_NUM_THREADS, or what `set_num_threads`
+    said last.
+    """
     return _num_threads
 
 
 def set_num_threads(n: int) -> None:
-    """Use n threads from now on, for calls from any thread. Raises ValueError unless 1 <= n <= MOST_THREADS."""
+    """Use n threads from now on, for calls from any thread. Raises ValueError unless 1 <= n <=
+    MOST_THREADS.
+    """
     global _num_threads
     if not is_whole(n, 1, MOST_THREADS):
         raise ValueError(f"set_num_threads: expected 1 to {MOST_THREADS}, got {n}")
@@ -49,9 +57,11 @@ _asleep: set[int] = set()  # workers that have given up spinning
 
 
 def _take_a_core(taken):
-    """Note the calling thread's core; if another of the launch has it already, leave it for a free one first.
+    """Note the calling thread's core; if another of the launch has it already, leave it for a free
+    one first.
 
-    Linux may wake a worker on the very core of the thread that woke it, and leave both there for seconds.
+    Linux may wake a worker on the very core of the thread that woke it, and leave both there for
+    seconds.
     """
     if _linux is None:
         return
@@ -69,8 +79,9 @@ def _take_a_core(taken):
 class _Launch:
     """One call of `parallel`, in which idle workers may take part until it is closed.
 
-    The caller waits only for workers that take part. A worker that has ended, could not be started or is busy (for
-    example with the kernel that made this call) makes the call slower, but does not block it.
+    The caller waits only for workers that take part. A worker that has ended, could not be started
+    or is busy (for example with the kernel that made this call) makes the call slower, but does not
+    block it.
     """
 
     def __init__(self, run):
@@ -96,19 +107,23 @@ class _Launch:
         return self.done
 
     def close(self):
-        """Wait until no worker takes part, then return their errors and a KeyboardInterrupt of the meantime."""
+        """Wait until no worker takes part, then return their errors and a KeyboardInterrupt of the
+        meantime.
+        """
         interrupt = None
         while True:
             try:
                 self.closed = True
-                if len(self.errors) >= len(self.entered):  # do not count items of `wake`: an interrupt may lose one
+                # do not count items of `wake`: an interrupt may lose one
+                if len(self.errors) >= len(self.entered):
                     break
                 self.wake.get(timeout=0.2)  # Windows notices Ctrl-C only after a wait
             except queue.Empty:
                 pass
             except KeyboardInterrupt as e:
                 interrupt = e
-        errors, self.run, self.errors = self.errors, None, []  # a late worker must not keep arrays alive
+        # a late worker must not keep arrays alive
+        errors, self.run, self.errors = self.errors, None, []
         return [interrupt, *errors]
 
 
@@ -155,7 +170,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
-    """Run kernel(start, stop, *args) over pieces of range(count), none much smaller than `grain`, on all threads."""
+    """Run kernel(start, stop, *args) over pieces of range(count), none much smaller than `grain`,
+    on all threads.
+    """
     count, grain = plain(count), plain(grain)
     pieces = min(CHUNKS * _num_threads, -(-count // grain))
     if pieces > _num_threads:
@@ -175,11 +192,13 @@ def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
     try:
         _take_a_core(launch.cores)
         helpers = _start_workers(min(_num_threads, pieces) - 1)
-        for _ in range(helpers if _tasks.qsize() < MOST_THREADS else 0):  # a long queue: all workers are busy
+        # a long queue: all workers are busy
+        for _ in range(helpers if _tasks.qsize() < MOST_THREADS else 0):
             _tasks.put(launch)
         _launches[0] += 1
         if _asleep and _linux is not None:
-            _linux.sched_yield()  # where a worker wakes on our core, let it go first: it moves away at once
+            # where a worker wakes on our core, let it go first: it moves away at once
+            _linux.sched_yield()
         run()
         launch.closed = True
         spin(_nobody, launch.done, len(launch.entered), LOOKS, 0)

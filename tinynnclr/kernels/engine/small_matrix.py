@@ -1,12 +1,14 @@
-"""Sums and differences of whole stretches of memory, in vectors: the small fixed matrices of fast convolutions.
+"""Sums and differences of whole stretches of memory, in vectors: the small fixed matrices of fast
+convolutions.
 
 `linear(matrix)` makes a function for one matrix of numbers that are mostly 0, 1 and -1:
 
     f(out, outs, x, ins, count, times, out_steps, in_steps)
-    out[outs[i] + m*out_steps[i] + k] = sum_j matrix[i][j] * x[ins[j] + m*in_steps[j] + k]    for m < times, k < count
+    out[outs[i] + m*out_steps[i] + k] = sum_j matrix[i][j] * x[ins[j] + m*in_steps[j] + k]
+    for m < times, k < count
 
-Every x is read once and every out written once, the sums stay in registers, and nothing is checked. Outputs named in
-`add` are added to what stands there.
+Every x is read once and every out written once, the sums stay in registers, and nothing is checked.
+Outputs named in `add` are added to what stands there.
 """
 from collections.abc import Callable, Sequence
 
@@ -22,7 +24,9 @@ _I64 = ir.IntType(64)
 
 
 def linear(matrix: Sequence[Sequence[float]], add: Sequence[int] = ()) -> Callable:
-    """An intrinsic that multiplies stretches of numbers by `matrix` (rows: outputs, columns: inputs)."""
+    """An intrinsic that multiplies stretches of numbers by `matrix` (rows: outputs, columns:
+    inputs).
+    """
 
     @intrinsic
     def apply(typing, out, outs, x, ins, count, times, out_steps, in_steps):
@@ -38,17 +42,22 @@ def linear(matrix: Sequence[Sequence[float]], add: Sequence[int] = ()) -> Callab
                 return make_array(sig.args[position])(context, builder, value).data
 
             def numbers(position, value, many):
-                return [builder.load(builder.gep(data(position, value), [_I64(i)])) for i in range(many)]
+                return [builder.load(builder.gep(data(position, value), [_I64(i)])) for i
+                        in range(many)]
 
             def places(base, first, steps):
-                return [cgutils.alloca_once_value(builder, builder.gep(base, [at])) for at in first], steps
+                return [cgutils.alloca_once_value(builder, builder.gep(base, [at])) for at
+                        in first], steps
 
-            starts = [places(data(2, x), numbers(3, ins, len(matrix[0])), numbers(7, in_steps, len(matrix[0]))),
-                      places(data(0, out), numbers(1, outs, len(matrix)), numbers(6, out_steps, len(matrix)))]
+            starts = [places(data(2, x), numbers(3, ins, len(matrix[0])),
+                             numbers(7, in_steps, len(matrix[0]))),
+                      places(data(0, out), numbers(1, outs, len(matrix)),
+                             numbers(6, out_steps, len(matrix)))]
 
             def term(total, factor, value):
                 if abs(factor) != 1:
-                    value = builder.fmul(value, ir.Constant(value.type, factor if value.type == scalar
+                    value = builder.fmul(value, ir.Constant(value.type,
+                                                            factor if value.type == scalar
                                                             else [factor] * lanes))
                     factor = 1
                 if total is None:
@@ -68,7 +77,8 @@ def linear(matrix: Sequence[Sequence[float]], add: Sequence[int] = ()) -> Callab
                 for i, (target, row) in enumerate(zip(targets, matrix, strict=True)):
                     total = load(target) if i in add else None
                     # positive terms first: none has to be negated
-                    for factor, value in sorted(zip(row, values, strict=True), key=lambda pair: pair[0] < 0):
+                    for factor, value in sorted(zip(row, values, strict=True),
+                                                key=lambda pair: pair[0] < 0):
                         total = term(total, factor, value) if factor else total
                     builder.store(total, place(target)).align = itemsize
 
@@ -77,7 +87,8 @@ def linear(matrix: Sequence[Sequence[float]], add: Sequence[int] = ()) -> Callab
             with cgutils.for_range(builder, times):
                 sources, targets = ([builder.load(place) for place in group] for group, _ in starts)
                 with cgutils.for_range(builder, blocks) as block:
-                    combine(ir.VectorType(scalar, lanes), builder.mul(block.index, _I64(lanes)), sources, targets)
+                    combine(ir.VectorType(scalar, lanes), builder.mul(block.index, _I64(lanes)),
+                            sources, targets)
                 with cgutils.for_range(builder, builder.sub(count, whole)) as rest:
                     combine(scalar, builder.add(whole, rest.index), sources, targets)
                 for group, steps in starts:

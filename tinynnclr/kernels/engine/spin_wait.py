@@ -1,7 +1,9 @@
-"""Wait for another thread without falling asleep: look at a number in memory, again and again, for about a millisecond.
+"""Wait for another thread without falling asleep: look at a number in memory, again and again, for
+about a millisecond.
 
-The operating system takes 50 to 100 us to wake a sleeping thread (measured on a virtual machine), as long as a whole
-small kernel. A thread that spins in compiled code sees a change at once, and holds no interpreter lock meanwhile.
+The operating system takes 50 to 100 us to wake a sleeping thread (measured on a virtual machine),
+as long as a whole small kernel. A thread that spins in compiled code sees a change at once, and
+holds no interpreter lock meanwhile.
 """
 import platform
 
@@ -14,18 +16,22 @@ from numba.np.arrayobj import make_array
 
 from .compile import jit
 
-LOOKS = 40_000  # about 1 ms at 25 ns a look; between two kernels of a training step Python needs less
-GRACE = 300  # looks more after the change: by then whoever made it has given the interpreter lock back
+# about 1 ms at 25 ns a look; between two kernels of a training step Python needs less
+LOOKS = 40_000
+# looks more after the change: by then whoever made it has given the interpreter lock back
+GRACE = 300
 
+# the last one: "yield"
 _PAUSE = {"x86_64": ("llvm.x86.sse2.pause", ()), "AMD64": ("llvm.x86.sse2.pause", ()),
-          "aarch64": ("llvm.aarch64.hint", (1,)), "arm64": ("llvm.aarch64.hint", (1,))}  # the last one: "yield"
+          "aarch64": ("llvm.aarch64.hint", (1,)), "arm64": ("llvm.aarch64.hint", (1,))}
 
 
 @intrinsic
 def _load(typing, counter):
     """counter[0], read from memory each time."""
     def codegen(context, builder, signature, args):
-        return builder.load_atomic(make_array(signature.args[0])(context, builder, args[0]).data, "acquire", 8)
+        return builder.load_atomic(make_array(signature.args[0])(context, builder, args[0]).data,
+                                   "acquire", 8)
 
     return types.int64(counter), codegen
 
@@ -57,7 +63,9 @@ def _pause(typing):
 
 @jit
 def spin(announce: np.ndarray, counter: np.ndarray, target: int, looks: int, grace: int) -> bool:
-    """Add one to announce[0], then wait until counter[0] >= target: whether it was within so many looks."""
+    """Add one to announce[0], then wait until counter[0] >= target: whether it was within so many
+    looks.
+    """
     _add_one(announce)
     for _ in range(looks):
         if _load(counter) >= target:

@@ -1,4 +1,6 @@
-"""Which processor the kernels are compiled for. Results may differ in their last bits between processors."""
+"""Which processor the kernels are compiled for. Results may differ in their last bits between
+processors.
+"""
 import platform
 
 from llvmlite import binding
@@ -7,15 +9,18 @@ from numba.core.codegen import get_host_cpu_features
 
 from .simd import MR, VECTOR_BYTES
 
-_ARITHMETIC = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "neon", "sve")  # features that decide the results
+# features that decide the results
+_ARITHMETIC = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "neon", "sve")
 
 
 def target() -> str:
-    """The instruction set of the kernels: architecture, LLVM's name of the processor, features, vectors and tiles.
+    """The instruction set of the kernels: architecture, LLVM's name of the processor, features,
+    vectors and tiles.
 
-    Two runs with the same seed give the same bytes where this text is the same; otherwise their rounding may differ.
+    Two runs with the same seed give the same bytes where this text is the same; otherwise their
+    rounding may differ.
     """
     features = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
     has = [feature for feature in _ARITHMETIC if f"+{feature}" in features.split(",")]
-    return (f"{platform.machine()} {config.CPU_NAME or binding.get_host_cpu_name()} ({', '.join(has) or 'baseline'}), "
-            f"{VECTOR_BYTES}-byte vectors, tiles of {MR} rows")
+    return (f"{platform.machine()} {config.CPU_NAME or binding.get_host_cpu_name()} "
+            f"({', '.join(has) or 'baseline'}), {VECTOR_BYTES}-byte vectors, tiles of {MR} rows")

@@ -1,5 +1,8 @@
-"""Our kernels and our whole step beside the libraries one would have used instead: `tinynnclr bench`."""
+"""Our kernels and our whole step beside the libraries one would have used instead: `tinynnclr
+bench`.
+"""
 from .report import PEERS, bench, blas_threads, expect_measure, installed
 from .roofline import draw_roofline, drawn
 
-__all__ = ["PEERS", "bench", "blas_threads", "draw_roofline", "drawn", "expect_measure", "installed"]
+__all__ = ["PEERS", "bench", "blas_threads", "draw_roofline", "drawn", "expect_measure",
+           "installed"]

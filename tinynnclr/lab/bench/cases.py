@@ -9,9 +9,11 @@ from ... import kernels
 from ...datasets.views import PRESETS, two_views
 from . import peers
 
-MATMULS = [(128, 128, 128), (256, 256, 256), (512, 512, 512), (1024, 1024, 1024), (2048, 2048, 2048),
-           (512, 128, 128), (8192, 288, 64), (512, 128, 16384)]  # (m, k) x (k, n)
-CONVOLUTIONS = [(32, 3, 32, 1), (32, 32, 32, 1), (32, 32, 64, 2), (16, 64, 64, 1), (16, 64, 128, 2), (8, 128, 256, 2)]
+# (m, k) x (k, n)
+MATMULS = [(128, 128, 128), (256, 256, 256), (512, 512, 512), (1024, 1024, 1024),
+           (2048, 2048, 2048), (512, 128, 128), (8192, 288, 64), (512, 128, 16384)]
+CONVOLUTIONS = [(32, 3, 32, 1), (32, 32, 32, 1), (32, 32, 64, 2), (16, 64, 64, 1), (16, 64, 128, 2),
+                (8, 128, 256, 2)]
 SEARCHES = [(256, 16384, 128), (512, 65536, 128), (512, 98304, 256)]  # queries, bank, dimensions
 NORMS = [(512, 32, 32, 16), (512, 16, 16, 64)]
 BATCH = 512
@@ -19,7 +21,9 @@ BATCH = 512
 
 @dataclass(frozen=True)
 class Case:
-    """One comparison: `ours` and, by peer, the same with that peer; flops and bytes are those of one call."""
+    """One comparison: `ours` and, by peer, the same with that peer; flops and bytes are those of
+    one call.
+    """
 
     measure: str
     name: str
@@ -47,12 +51,14 @@ def convolution(against: set[str], quick: bool) -> Iterator[Case]:
     for size, inputs, outputs, stride in CONVOLUTIONS[:1] if quick else CONVOLUTIONS:
         x = rng.standard_normal((batch, size, size, inputs), np.float32)
         w = rng.standard_normal((3, 3, inputs, outputs), np.float32)
-        g = rng.standard_normal((batch, -(-size // stride), -(-size // stride), outputs), np.float32)
+        g = rng.standard_normal((batch, -(-size // stride), -(-size // stride), outputs),
+                                np.float32)
         ours = {"forward": partial(kernels.conv2d, x, w, stride, 1),
                 "grad_input": partial(kernels.conv2d_grad_input, g, w, x.shape, stride, 1),
                 "grad_weight": partial(kernels.conv2d_grad_weight, g, x, w.shape, stride, 1)}
         theirs = peers.torch_convolution(x, w, g, stride) if "torch" in against else {}
-        name = f"{batch} x ({size},{inputs}->{outputs}" + (f" stride {stride})" if stride > 1 else ")")
+        name = f"{batch} x ({size},{inputs}->{outputs}" + (f" stride {stride})" if stride > 1
+                                                           else ")")
         for part, call in ours.items():
             yield Case(f"conv {part}", name, call, {"torch": theirs[part]} if theirs else {},
                        2 * g.size * 9 * inputs, 4 * (x.size + w.size + g.size))
@@ -79,7 +85,8 @@ def search(against: set[str], quick: bool) -> Iterator[Case]:
 
 def views(against: set[str], quick: bool) -> Iterator[Case]:
     """Two random views of each image of a batch."""
-    images = np.random.default_rng(0).integers(0, 256, (32 if quick else BATCH, 32, 32, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (32 if quick else BATCH, 32, 32, 3),
+                                               np.uint8)
     rng, indices = np.random.default_rng(1), np.arange(len(images))
     makers = {"kornia": peers.kornia_views, "albumentations": peers.albumentations_views}
     yield Case("views", f"2 x {len(images)} SimCLR views",
@@ -101,8 +108,8 @@ def norm(against: set[str], quick: bool) -> Iterator[Case]:
         weight, bias = np.ones(shape[-1], np.float32), np.zeros(shape[-1], np.float32)
 
         yield Case("batch norm + ReLU", f"{shape}, both ways", partial(_norm, x, g, weight, bias),
-                   {"torch": peers.torch_norm(x, g)} if "torch" in against else {}, None, 8 * x.nbytes,
-                   memory_bound=True)
+                   {"torch": peers.torch_norm(x, g)} if "torch" in against else {}, None,
+                   8 * x.nbytes, memory_bound=True)
 
 
 KERNELS = (matmul, convolution, search, norm, views)

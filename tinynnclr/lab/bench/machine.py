@@ -1,4 +1,6 @@
-"""What this machine can do at best: arithmetic that stays in the registers, and memory read and written in order."""
+"""What this machine can do at best: arithmetic that stays in the registers, and memory read and
+written in order.
+"""
 import os
 import platform
 import time
@@ -16,7 +18,9 @@ STEPS, ROWS, PRODUCTS, LENGTH = 128, 8 * MR, 2000, 1 << 24
 
 @jit
 def _multiply(start, stop, a, b, c, repetitions):
-    """The micro-kernel on a few kilobytes of operands, over and over: all rows of A are the same one."""
+    """The micro-kernel on a few kilobytes of operands, over and over: all rows of A are the same
+    one.
+    """
     nr = panel_width(a)
     a_off, c_off = np.zeros(ROWS, np.intp), np.arange(ROWS) * nr
     for _ in range((stop - start) * repetitions):
@@ -40,15 +44,20 @@ def _best(run, repetitions=40):
 
 
 def peak() -> float:
-    """GFLOP/s of float32 multiply-adds, on all threads, with all operands in the first-level cache."""
+    """GFLOP/s of float32 multiply-adds, on all threads, with all operands in the first-level cache.
+    """
     threads, nr = get_num_threads(), 2 * VECTOR_BYTES // 4
-    a, b, c = np.ones(STEPS, np.float32), np.ones(STEPS * nr, np.float32), np.zeros((threads, ROWS * nr), np.float32)
+    a, b, c = np.ones(STEPS, np.float32), np.ones(STEPS * nr,
+                                                  np.float32), np.zeros((threads, ROWS * nr),
+                                                                        np.float32)
     seconds = _best(lambda: parallel(_multiply, threads, a, b, c, PRODUCTS))
     return 2 * ROWS * nr * STEPS * PRODUCTS * threads / seconds / 1e9
 
 
 def bandwidth() -> float:
-    """GB/s of a[i] = b[i] + 3 c[i] over arrays of 64 MB, on all threads, the two reads and the write counted."""
+    """GB/s of a[i] = b[i] + 3 c[i] over arrays of 64 MB, on all threads, the two reads and the
+    write counted.
+    """
     a, b, c = (np.ones(LENGTH, np.float32) for _ in range(3))
     return 3 * a.nbytes / _best(lambda: parallel(_triad, LENGTH, a, b, c)) / 1e9
 
@@ -64,6 +73,6 @@ def cpu_name() -> str:
 
 def describe() -> str:
     """One line: processor, cores, vector width, versions."""
-    return (f"{cpu_name()}, {os.cpu_count()} cores, vectors of {8 * VECTOR_BYTES} bits, {get_num_threads()} threads; "
-            f"{platform.system()}, Python {platform.python_version()}, NumPy {np.__version__}, "
-            f"Numba {numba.__version__}")
+    return (f"{cpu_name()}, {os.cpu_count()} cores, vectors of {8 * VECTOR_BYTES} bits, "
+            f"{get_num_threads()} threads; {platform.system()}, Python "
+            f"{platform.python_version()}, NumPy {np.__version__}, Numba {numba.__version__}")

@@ -1,4 +1,6 @@
-"""The same work with the peers, each called as its own documentation would have it. Imported only where installed."""
+"""The same work with the peers, each called as its own documentation would have it. Imported only
+where installed.
+"""
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +13,8 @@ def torch_convolution(x: np.ndarray, w: np.ndarray, g: np.ndarray, stride: int) 
     """PyTorch on channels-last tensors, which is oneDNN's own layout for these shapes."""
     import torch
 
-    tx, tg = (torch.from_numpy(a).permute(0, 3, 1, 2) for a in (x, g))  # (n, c, h, w), channels last in memory
+    # (n, c, h, w), channels last in memory
+    tx, tg = (torch.from_numpy(a).permute(0, 3, 1, 2) for a in (x, g))
     tw = torch.from_numpy(w).permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
 
     def forward():
@@ -19,8 +22,8 @@ def torch_convolution(x: np.ndarray, w: np.ndarray, g: np.ndarray, stride: int) 
             return torch.nn.functional.conv2d(tx, tw, None, stride, 1)
 
     def backward(mask):
-        return torch.ops.aten.convolution_backward(tg, tx, tw, None, [stride, stride], [1, 1], [1, 1], False, [0, 0],
-                                                   1, mask)
+        return torch.ops.aten.convolution_backward(tg, tx, tw, None, [stride, stride], [1, 1],
+                                                   [1, 1], False, [0, 0], 1, mask)
 
     return {"forward": forward, "grad_input": lambda: backward([True, False, False]),
             "grad_weight": lambda: backward([False, True, False])}
@@ -69,13 +72,16 @@ def kornia_views(images: np.ndarray) -> Callable[[], object]:
 
 
 def albumentations_views(images: np.ndarray) -> Callable[[], object]:
-    """albumentations, image by image, on as many threads as we have: OpenCV lets go of the interpreter's lock."""
+    """albumentations, image by image, on as many threads as we have: OpenCV lets go of the
+    interpreter's lock.
+    """
     import albumentations as A
     import cv2
 
     cv2.setNumThreads(1)
     view = A.Compose([A.RandomResizedCrop(size=(32, 32), scale=(0.2, 1.0)), A.HorizontalFlip(),
-                      A.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, p=0.8), A.ToGray(p=0.2)])
+                      A.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1, p=0.8),
+                      A.ToGray(p=0.2)])
     pool = ThreadPoolExecutor(get_num_threads())
 
     def one(image):

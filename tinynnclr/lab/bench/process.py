@@ -1,7 +1,8 @@
-"""What only a fresh process can tell: its peak memory, and how long it takes from nothing to the first step.
+"""What only a fresh process can tell: its peak memory, and how long it takes from nothing to the
+first step.
 
-    python -m tinynnclr.lab.bench.process ours|torch WIDTH THREADS      prints the peak in MB
-    python -m tinynnclr.lab.bench.process start THREADS                 one training step of the main job
+    python -m tinynnclr.lab.bench.process ours|torch WIDTH THREADS      prints the peak in MB python
+    -m tinynnclr.lab.bench.process start THREADS                 one training step of the main job
 """
 import ctypes
 import os
@@ -17,10 +18,13 @@ STEPS = 6
 
 
 def run(*arguments: str, **environment: str) -> tuple[float, str]:
-    """(seconds, output) of this module in a process of its own. Raises RuntimeError with its last line if it fails."""
+    """(seconds, output) of this module in a process of its own. Raises RuntimeError with its last
+    line if it fails.
+    """
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "tinynnclr.lab.bench.process", *arguments], capture_output=True,
-                          env={**os.environ, **environment}, encoding="utf-8", errors="replace")
+    done = subprocess.run([sys.executable, "-m", "tinynnclr.lab.bench.process", *arguments],
+                          capture_output=True, env={**os.environ, **environment}, encoding="utf-8",
+                          errors="replace")
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
     return time.perf_counter() - started, done.stdout
@@ -32,7 +36,9 @@ def peak_memory(side: str, width: int) -> float:
 
 
 def start(cold: bool) -> float:
-    """Seconds from starting Python to the end of the first step of `tinynnclr train`; cold: nothing compiled yet."""
+    """Seconds from starting Python to the end of the first step of `tinynnclr train`; cold: nothing
+    compiled yet.
+    """
     threads = str(kernels.get_num_threads())
     if not cold:
         run("start", threads)
@@ -83,10 +89,14 @@ def _main(side: str, *arguments: str) -> None:
 
 
 def _peak_mb():
-    """Linux counts in getrusage what the parent held when it forked, so there the process's own status is read."""
+    """Linux counts in getrusage what the parent held when it forked, so there the process's own
+    status is read.
+    """
     if sys.platform == "win32":
-        counters = (ctypes.c_size_t * 9)(72)  # PROCESS_MEMORY_COUNTERS: its size in bytes, the peak, seven others
-        ctypes.windll.kernel32.K32GetProcessMemoryInfo(ctypes.c_void_p(-1), counters, 72)  # -1 is this process
+        # PROCESS_MEMORY_COUNTERS: its size in bytes, the peak, seven others
+        counters = (ctypes.c_size_t * 9)(72)
+        # -1 is this process
+        ctypes.windll.kernel32.K32GetProcessMemoryInfo(ctypes.c_void_p(-1), counters, 72)
         return counters[1] / 2**20
     status = Path("/proc/self/status")
     if status.exists():

@@ -15,46 +15,56 @@ from . import machine, process
 from .cases import KERNELS, Case
 from .timing import LONG_PAUSE, PAUSE, compare, spread
 
-PEERS = {"numpy": "numpy", "torch": "torch", "torch.compile": "torch", "faiss": "faiss", "kornia": "kornia",
-         "albumentations": "albumentations"}  # name: module
+# name: module
+PEERS = {"numpy": "numpy", "torch": "torch", "torch.compile": "torch", "faiss": "faiss",
+         "kornia": "kornia", "albumentations": "albumentations"}
 PACKAGES = {"faiss": "faiss-cpu", "torch.compile": "torch"}
 WIDTHS = (16, 32)
-HEAD = ("measure", "case", "ours", "peer", "its time", "ratio", "embedding_variance", "GFLOP/s", "GB/s", "of peak")
+HEAD = ("measure", "case", "ours", "peer", "its time", "ratio", "embedding_variance", "GFLOP/s",
+        "GB/s", "of peak")
 LINE = "{:<17} {:<27} {:>10} {:<14} {:>10} {:>6} {:>6} {:>8} {:>6} {:>7}"
 
 
 def installed(wanted: Sequence[str] | None = None) -> set[str]:
-    """Those of the wanted peers (all of them unless given) that can be imported; says on stderr which cannot.
+    """Those of the wanted peers (all of them unless given) that can be imported; says on stderr
+    which cannot.
 
     Raises ValueError for a name that is no peer.
     """
     for name in wanted or ():
         if name not in PEERS:
-            raise ValueError(f"--against {name}: expected some of {', '.join(PEERS)}{nearest(name, PEERS)}")
+            raise ValueError(f"--against {name}: expected some of "
+                             f"{', '.join(PEERS)}{nearest(name, PEERS)}")
     found = set()
     for name in wanted or PEERS:
         if importlib.util.find_spec(PEERS[name]):
             found.add(name)
         else:
-            print(f"{name}: not installed, skipped (pip install {PACKAGES.get(name, name)})", file=sys.stderr)
+            print(f"{name}: not installed, skipped (pip install {PACKAGES.get(name, name)})",
+                  file=sys.stderr)
     return found
 
 
 def blas_threads(count: int) -> contextlib.AbstractContextManager:
-    """Inside this context NumPy's BLAS uses `count` threads; where threadpoolctl is missing, says what it does."""
+    """Inside this context NumPy's BLAS uses `count` threads; where threadpoolctl is missing, says
+    what it does.
+    """
     if importlib.util.find_spec("threadpoolctl"):
         from threadpoolctl import threadpool_limits
 
         return threadpool_limits(count, "blas")
-    print("threadpoolctl: not installed, so NumPy's BLAS keeps the threads that OPENBLAS_NUM_THREADS gave it",
-          file=sys.stderr)
+    print("threadpoolctl: not installed, so NumPy's BLAS keeps the threads that "
+          "OPENBLAS_NUM_THREADS gave it", file=sys.stderr)
     return contextlib.nullcontext()
 
 
-MEASURES = {"matmul": ("matmul",), "convolution": ("conv forward", "conv grad_input", "conv grad_weight"),
-            "search": ("search",), "views": ("views",), "norm": ("batch norm + ReLU",), "steps": ("step",),
-            "threads": ("threads",)}  # which measures each function below and in cases.py yields
-NAMES = [*(name for names in MEASURES.values() for name in names), "memory", "start warm", "start cold"]
+# which measures each function below and in cases.py yields
+MEASURES = {"matmul": ("matmul",), "convolution": ("conv forward", "conv grad_input",
+                                                   "conv grad_weight"), "search": ("search",),
+            "views": ("views",), "norm": ("batch norm + ReLU",), "steps": ("step",),
+            "threads": ("threads",)}
+NAMES = [*(name for names in MEASURES.values() for name in names), "memory", "start warm",
+         "start cold"]
 
 
 def steps(against: set[str], quick: bool) -> Iterator[Case]:
@@ -72,9 +82,11 @@ def steps(against: set[str], quick: bool) -> Iterator[Case]:
                 try:
                     calls[name]()
                 except Exception as error:  # torch.compile wants a C++ compiler
-                    print(f"{name}: skipped ({str(error).strip().splitlines()[0]})", file=sys.stderr)
+                    print(f"{name}: skipped ({str(error).strip().splitlines()[0]})",
+                          file=sys.stderr)
                     del calls[name]
-        yield Case("step", f"width {width}, 2 x {batch} views", make_step(width, batch), calls, flops(width, batch))
+        yield Case("step", f"width {width}, 2 x {batch} views", make_step(width, batch), calls,
+                   flops(width, batch))
 
 
 def threads(_against: set[str], quick: bool) -> Iterator[Case]:
@@ -92,12 +104,14 @@ def threads(_against: set[str], quick: bool) -> Iterator[Case]:
             finally:
                 kernels.set_num_threads(count)
 
-        yield Case("threads", f"{count} against 1, width {width}", step, {"1 thread": alone}, flops(width))
+        yield Case("threads", f"{count} against 1, width {width}", step, {"1 thread": alone},
+                   flops(width))
 
 
 def _rows(case: Case, repetitions: int, peak: float) -> list[dict]:
     """A row for each peer of a case, or one without."""
-    seconds = compare({"": case.ours, **case.peers}, repetitions, pause=LONG_PAUSE if "numpy" in case.peers else PAUSE)
+    seconds = compare({"": case.ours, **case.peers}, repetitions,
+                      pause=LONG_PAUSE if "numpy" in case.peers else PAUSE)
     ours = float(np.median(seconds[""]))
     gflops = case.flops / ours / 1e9 if case.flops else None
     return [{"measure": case.measure, "case": case.name, "ours_s": ours, "peer": peer or None,
@@ -106,22 +120,26 @@ def _rows(case: Case, repetitions: int, peak: float) -> list[dict]:
              "peak_share": gflops / peak if gflops and not case.memory_bound else None,
              "gbytes_per_s": case.bytes / ours / 1e9 if case.bytes and case.memory_bound else None,
              "intensity": case.flops / case.bytes if case.flops and case.bytes else None,
-             "embedding_variance": spread(seconds[""]), "threads": kernels.get_num_threads()} for peer in case.peers or [""]]
+             "embedding_variance": spread(seconds[""]), "threads": kernels.get_num_threads()}
+            for peer in case.peers or [""]]
 
 
 def _fresh(against: set[str], wanted) -> Iterator[dict]:
     """Rows that take processes of their own."""
-    base = {"ours_s": None, "peer": None, "peer_s": None, "ratio": None, "gflops": None, "peak_share": None}
+    base = {"ours_s": None, "peer": None, "peer_s": None, "ratio": None, "gflops": None,
+            "peak_share": None}
     for width in WIDTHS[1:] if wanted("memory") and sys.platform != "win32" else ():
         ours = process.peak_memory("ours", width)
-        row = {**base, "measure": "memory", "case": f"peak of the step, width {width}", "ours_mb": ours}
+        row = {**base, "measure": "memory", "case": f"peak of the step, width {width}",
+               "ours_mb": ours}
         if "torch" in against:
             peer = process.peak_memory("torch", width)
             row |= {"peer": "torch", "peer_mb": peer, "ratio": peer / ours}
         yield row
     for name, cold in (("start warm", False), ("start cold", True)):
         if wanted(name):
-            yield {**base, "measure": name, "case": "to the end of the first step", "ours_s": process.start(cold)}
+            yield {**base, "measure": name, "case": "to the end of the first step",
+                   "ours_s": process.start(cold)}
 
 
 def _print(row: dict) -> None:
@@ -134,8 +152,9 @@ def _print(row: dict) -> None:
     def number(key, form):
         return "" if row.get(key) is None else form.format(row[key])
 
-    tqdm.write(LINE.format(row["measure"], row["case"], time_of("ours"), row["peer"] or "", time_of("peer"),
-                           number("ratio", "{:.2f}"), number("embedding_variance", "{:.0%}"), number("gflops", "{:.1f}"),
+    tqdm.write(LINE.format(row["measure"], row["case"], time_of("ours"), row["peer"] or "",
+                           time_of("peer"), number("ratio", "{:.2f}"),
+                           number("embedding_variance", "{:.0%}"), number("gflops", "{:.1f}"),
                            number("gbytes_per_s", "{:.1f}"), number("peak_share", "{:.0%}")))
     sys.stdout.flush()
 
@@ -150,7 +169,8 @@ def expect_measure(only: str) -> None:
         raise ValueError(f"--only {only}: expected part of {', '.join(NAMES)}")
 
 
-def bench(against: set[str], only: str = "*", quick: bool = False) -> tuple[list[dict], float, float]:
+def bench(against: set[str], only: str = "*", quick: bool = False) -> tuple[list[dict], float,
+                                                                            float]:
     """All measures whose name matches `only`: (rows, peak in GFLOP/s, memory in GB/s)."""
     def wanted(measure):
         return _matches(measure, only)
@@ -183,11 +203,14 @@ def _names(cases, wanted):
 
 
 def summary(rows: list[dict]) -> list[str]:
-    """Markdown: per measure and peer the number of cases, the geometric mean of the ratios, and the smallest."""
+    """Markdown: per measure and peer the number of cases, the geometric mean of the ratios, and the
+    smallest.
+    """
     groups: dict[tuple, list[float]] = {}
     for row in rows:
         if row["ratio"] is not None:
             groups.setdefault((row["measure"], row["peer"]), []).append(row["ratio"])
-    lines = [f"| {measure} | {peer} | {len(ratios)} | {np.exp(np.mean(np.log(ratios))):.2f} | {min(ratios):.2f} |"
-             for (measure, peer), ratios in groups.items()]
-    return ["| measure | peer | cases | geometric mean of the ratios | smallest |", "|---|---|---|---|---|", *lines]
+    lines = [f"| {measure} | {peer} | {len(ratios)} | {np.exp(np.mean(np.log(ratios))):.2f} | "
+             f"{min(ratios):.2f} |" for (measure, peer), ratios in groups.items()]
+    return ["| measure | peer | cases | geometric mean of the ratios | smallest |",
+            "|---|---|---|---|---|", *lines]

@@ -1,4 +1,5 @@
-"""A whole NNCLR training step, ours: two forward passes, search, loss, backward, optimiser, queue."""
+"""A whole NNCLR training step, ours: two forward passes, search, loss, backward, optimiser, queue.
+"""
 from collections.abc import Callable
 
 import numpy as np
@@ -28,8 +29,8 @@ def queue() -> np.ndarray:
 def make_method(width: int) -> Method:
     """NNCLR with a full queue."""
     rng = np.random.default_rng(2)
-    config = NNCLR.Config(projector_hidden=HIDDEN, predictor_hidden=HIDDEN, dim=DIM, queue_size=QUEUE,
-                    temperature=TEMPERATURE, neighbors_after=0.0)
+    config = NNCLR.Config(projector_hidden=HIDDEN, predictor_hidden=HIDDEN, dim=DIM,
+                          queue_size=QUEUE, temperature=TEMPERATURE, neighbors_after=0.0)
     method = NNCLR(TinyCNN(width, rng, detrend=False), config, rng)
     method.support_set.enqueue(queue(), np.arange(QUEUE))
     return method
@@ -55,8 +56,11 @@ def make_step(width: int, batch: int = BATCH, method: Method | None = None) -> C
 
 @plain_numbers
 def flops(width: int, batch: int = BATCH) -> float:
-    """Floating-point operations of the products in one step: three for every forward one, but for the first layer's."""
-    sizes = [(32, 3, width), (16, width, 2 * width), (8, 2 * width, 4 * width), (4, 4 * width, 8 * width)]
+    """Floating-point operations of the products in one step: three for every forward one, but for
+    the first layer's.
+    """
+    sizes = [(32, 3, width), (16, width, 2 * width), (8, 2 * width, 4 * width),
+             (4, 4 * width, 8 * width)]
     forward = [size * size * 9 * inputs * outputs for size, inputs, outputs in sizes]
     heads = 8 * width * HIDDEN + HIDDEN * HIDDEN + 2 * HIDDEN * DIM + DIM * HIDDEN
     return 2 * 2 * batch * (3 * sum(forward) - forward[0] + 3 * heads + QUEUE * DIM)

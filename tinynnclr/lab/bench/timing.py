@@ -1,10 +1,13 @@
-"""Time several ways of doing the same thing, taking turns, so that a slow minute of the machine is slow for all."""
+"""Time several ways of doing the same thing, taking turns, so that a slow minute of the machine is
+slow for all.
+"""
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-PAUSE, LONG_PAUSE = 0.05, 0.2  # seconds before each turn: OpenMP's threads spin for a while after their work is done,
+# seconds before each turn: OpenMP's threads spin for a while after their work is done,
+PAUSE, LONG_PAUSE = 0.05, 0.2
 # and OpenBLAS's for 0.1 s, in which ours would have one core less
 WARM = 0.2  # seconds of calls before those that count: a core wakes, and its clock rises
 SHORTEST = 0.04  # seconds of calls that count, at least
@@ -13,7 +16,9 @@ BUDGET = 10.0  # seconds for all turns of one side, about
 
 def compare(sides: dict[str, Callable[[], object]], repetitions: int = 15,
             clock: Callable[[], float] = time.perf_counter, pause: float = PAUSE) -> dict[str, np.ndarray]:
-    """Seconds per call of each side, one number a turn; every side has called three times before its first turn."""
+    """Seconds per call of each side, one number a turn; every side has called three times before
+    its first turn.
+    """
     slowest = 0.0
     for call in sides.values():
         call()

@@ -1,4 +1,6 @@
-"""The same step in PyTorch, as a careful user would write it: channels last, in-place ReLU, multi-tensor SGD."""
+"""The same step in PyTorch, as a careful user would write it: channels last, in-place ReLU,
+multi-tensor SGD.
+"""
 from collections.abc import Callable
 
 import numpy as np
@@ -17,16 +19,17 @@ class Network(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         layers: list[nn.Module] = []
-        for inputs, outputs, stride in ((3, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2),
-                                        (4 * width, 8 * width, 2)):
-            layers += [nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(True)]
+        for inputs, outputs, stride in ((3, width, 1), (width, 2 * width, 2),
+                                        (2 * width, 4 * width, 2), (4 * width, 8 * width, 2)):
+            layers += [nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+                       nn.BatchNorm2d(outputs), nn.ReLU(True)]
         self.encoder = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.projector = nn.Sequential(
             nn.Linear(8 * width, HIDDEN, bias=False), nn.BatchNorm1d(HIDDEN), nn.ReLU(True),
             nn.Linear(HIDDEN, HIDDEN, bias=False), nn.BatchNorm1d(HIDDEN), nn.ReLU(True),
             nn.Linear(HIDDEN, DIM, bias=False), nn.BatchNorm1d(DIM))
-        self.predictor = nn.Sequential(nn.Linear(DIM, HIDDEN, bias=False), nn.BatchNorm1d(HIDDEN), nn.ReLU(True),
-                                       nn.Linear(HIDDEN, DIM))
+        self.predictor = nn.Sequential(nn.Linear(DIM, HIDDEN, bias=False), nn.BatchNorm1d(HIDDEN),
+                                       nn.ReLU(True), nn.Linear(HIDDEN, DIM))
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         z = self.projector(self.encoder(x))

@@ -1,4 +1,6 @@
-"""An encoder and three heads that find boxes, masks and key points; the heads learn, and the encoder if it may."""
+"""An encoder and three heads that find boxes, masks and key points; the heads learn, and the
+encoder if it may.
+"""
 import copy
 from typing import NamedTuple
 
@@ -34,16 +36,20 @@ class Found(NamedTuple):
 
 
 class Detector(Module):
-    """A copy of the encoder, a layer that brings its map to 64 channels, and a head for each task."""
+    """A copy of the encoder, a layer that brings its map to 64 channels, and a head for each task.
+    """
 
     def __init__(self, encoder: Encoder, frozen: bool, rng: np.random.Generator):
         self.encoder, self.frozen = copy.deepcopy(encoder), frozen
         self.encoder.eval()
         with no_grad():
             channels = feature_map(self.encoder, np.zeros((1, SIZE, SIZE, 3), np.float32)).shape[-1]
-        self.neck = Sequential(Linear(channels, FEATURES, rng, bias=False), BatchNorm(FEATURES, relu=True))
+        self.neck = Sequential(Linear(channels, FEATURES, rng, bias=False),
+                               BatchNorm(FEATURES, relu=True))
         self.centre = CentreHead(FEATURES, len(CLASS_NAMES), rng)
-        self.mask, self.keypoint = RegionHead(FEATURES, 1, rng), RegionHead(FEATURES, len(KEYPOINT_NAMES), rng)
+        self.mask, self.keypoint = RegionHead(FEATURES, 1, rng), RegionHead(FEATURES,
+                                                                            len(KEYPOINT_NAMES),
+                                                                            rng)
 
     def train(self, mode: bool = True) -> Module:
         """A frozen encoder stays in evaluation mode: no running statistic of it moves."""
@@ -52,7 +58,9 @@ class Detector(Module):
         return self
 
     def forward(self, images: np.ndarray) -> Tensor:
-        """uint8 (n, 64, 64, 3) -> the map (n, 16, 16, 64) that all heads read; a frozen encoder is not recorded."""
+        """uint8 (n, 64, 64, 3) -> the map (n, 16, 16, 64) that all heads read; a frozen encoder is
+        not recorded.
+        """
         x = to_float(images)
         if not self.frozen:
             return self.neck(feature_map(self.encoder, x))
@@ -67,12 +75,13 @@ class Detector(Module):
         heat, found = self.centre(x)
         column, row = centres(rooms.boxes, side)
         scenes, boxes = rooms.scenes, rooms.boxes
-        return {
-            "heat": focal_loss(heat, heat_targets(n, side, len(CLASS_NAMES), scenes, rooms.labels, boxes)),
-            "box": box_loss(found[scenes, row, column], box_targets(boxes, side)),
-            "mask": mask_loss(self.mask(x, boxes, scenes), mask_targets(rooms.masks, boxes)),
-            "keypoint": keypoint_loss(self.keypoint(x, boxes, scenes), keypoint_targets(rooms.keypoints, boxes),
-                                      rooms.keypoints[..., 2] > 0)}
+        return {"heat": focal_loss(heat, heat_targets(n, side, len(CLASS_NAMES), scenes,
+                                                      rooms.labels, boxes)),
+                "box": box_loss(found[scenes, row, column], box_targets(boxes, side)),
+                "mask": mask_loss(self.mask(x, boxes, scenes), mask_targets(rooms.masks, boxes)),
+                "keypoint": keypoint_loss(self.keypoint(x, boxes, scenes),
+                                          keypoint_targets(rooms.keypoints, boxes),
+                                          rooms.keypoints[..., 2] > 0)}
 
     def find(self, images: np.ndarray) -> Found:
         """At most 20 things in each of the images (n, 64, 64, 3) uint8."""
@@ -87,7 +96,9 @@ class Detector(Module):
         return Found(*(np.concatenate(field) for field in zip(*parts, strict=True)))
 
     def point(self, images: np.ndarray, scenes: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-        """(t, 4, 2): x, y of the key points of the things in boxes (t, 4) of the images `scenes` (t,), rising."""
+        """(t, 4, 2): x, y of the key points of the things in boxes (t, 4) of the images `scenes`
+        (t,), rising.
+        """
         parts = [np.zeros((0, len(KEYPOINT_NAMES), 2))]
         for start in range(0, len(images), BATCH):
             things = slice(*np.searchsorted(scenes, [start, start + BATCH]))
@@ -104,10 +115,12 @@ class Detector(Module):
 
 
 @plain_numbers
-def train_detector(encoder: Encoder, rooms: Playroom, frozen: bool, seed: int, steps: int, bar: tqdm) -> Detector:
+def train_detector(encoder: Encoder, rooms: Playroom, frozen: bool, seed: int, steps: int,
+                   bar: tqdm) -> Detector:
     """A detector on a copy of the encoder, trained for so many steps on the sum of its losses.
 
-    Raises ValueError for fewer scenes than a batch, FloatingPointError where the loss is not finite.
+    Raises ValueError for fewer scenes than a batch, FloatingPointError where the loss is not
+    finite.
     """
     if len(rooms) < BATCH:
         raise ValueError(f"dense: expected at least {BATCH} training scenes, got {len(rooms)}")
@@ -123,7 +136,8 @@ def train_detector(encoder: Encoder, rooms: Playroom, frozen: bool, seed: int, s
         heat, *others = detector.losses(rooms.take(order.pop())).values()
         loss = sum(others, heat)
         if not np.isfinite(loss.item()):
-            raise FloatingPointError(f"dense: step {step + 1}: the loss is not finite: does the encoder hold NaN?")
+            raise FloatingPointError(f"dense: step {step + 1}: the loss is not finite: does the "
+                                     "encoder hold NaN?")
         detector.zero_grad()
         loss.backward()
         optimizer.step()

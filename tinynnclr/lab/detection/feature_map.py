@@ -1,4 +1,6 @@
-"""What an encoder sees before it takes the mean over all pixels: a map of features, one for every 4 x 4 pixels."""
+"""What an encoder sees before it takes the mean over all pixels: a map of features, one for every 4
+x 4 pixels.
+"""
 import numpy as np
 
 from ... import kernels, ops
@@ -13,18 +15,20 @@ STRIDE = 4  # pixels from one place of the map to the next; place (x, y) lies at
 def feature_map(encoder: Encoder, x: np.ndarray) -> Tensor:
     """Images x (n, h, w, channels) -> (n, h / 4, w / 4, c).
 
-    TinyCNN ends at a stride of 8, too coarse for small things: its last map, brought to 4, joins the one before.
-    With last_stride 1 it ends at 4, as a ResNet does. Tokens of a ViT lie at the middles of their patches and are read
-    between them.
+    TinyCNN ends at a stride of 8, too coarse for small things: its last map, brought to 4, joins
+    the one before. With last_stride 1 it ends at 4, as a ResNet does. Tokens of a ViT lie at the
+    middles of their patches and are read between them.
     """
     if isinstance(encoder, LabEncoder):
         lab = kernels.rgb_to_lab(x) * np.float32(0.01)
         halves = ((encoder.lightness, lab[..., :1]), (encoder.colors, lab[..., 1:]))
-        return ops.concatenate(*(feature_map(half, np.ascontiguousarray(part)) for half, part in halves), axis=3)
+        return ops.concatenate(*(feature_map(half, np.ascontiguousarray(part)) for half,
+                                 part in halves), axis=3)
     if isinstance(encoder, TinyCNN) and encoder.stride > STRIDE:
         *layers, convolution, norm, _ = encoder.body.layers
         fine = Sequential(*layers)(x)
-        return ops.concatenate(fine, _on_grid(Sequential(convolution, norm)(fine), x.shape, 8, 0.0), axis=3)
+        return ops.concatenate(fine, _on_grid(Sequential(convolution, norm)(fine), x.shape, 8, 0.0),
+                               axis=3)
     if isinstance(encoder, (TinyCNN, ResNet)):
         return Sequential(*encoder.body.layers[:-1])(x)
     if isinstance(encoder, ViT):
@@ -36,10 +40,14 @@ def feature_map(encoder: Encoder, x: np.ndarray) -> Tensor:
 
 
 def _on_grid(x, image_shape, stride, first):
-    """A map with place (i, j) at pixels (first + stride i, first + stride j), read at the places of ours."""
+    """A map with place (i, j) at pixels (first + stride i, first + stride j), read at the places of
+    ours.
+    """
     n, height, width = image_shape[:3]
     if height != width or height % STRIDE:
-        raise ValueError(f"dense: expected square images with sides of multiples of {STRIDE}, got {height} x {width}")
-    low, high = ((pixel - first) / stride for pixel in (-STRIDE / 2, height - STRIDE / 2))  # a bin around each place
-    return ops.roi_align(x, boxes=np.tile([low, low, high, high], (n, 1)), image=np.arange(n), size=height // STRIDE,
-                         samples=1)
+        raise ValueError(f"dense: expected square images with sides of multiples of {STRIDE}, got "
+                         f"{height} x {width}")
+    # a bin around each place
+    low, high = ((pixel - first) / stride for pixel in (-STRIDE / 2, height - STRIDE / 2))
+    return ops.roi_align(x, boxes=np.tile([low, low, high, high], (n, 1)), image=np.arange(n),
+                         size=height // STRIDE, samples=1)

@@ -1,4 +1,6 @@
-"""Where top, bottom, front and back of a thing are: for each a map of logits in its box, whose largest is the place."""
+"""Where top, bottom, front and back of a thing are: for each a map of logits in its box, whose
+largest is the place.
+"""
 import numpy as np
 
 from ... import ops
@@ -9,7 +11,9 @@ NEAR = 0.2  # a point is right within this share of the larger side of its thing
 
 
 def keypoint_targets(keypoints: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """(t, k) int64: the cell row * 14 + column of its box (t, 4) that each point (t, k, 3) is in, or the nearest."""
+    """(t, k) int64: the cell row * 14 + column of its box (t, 4) that each point (t, k, 3) is in,
+    or the nearest.
+    """
     low, sides = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
     cells = np.floor((keypoints[..., :2] - low) / sides * FINE).clip(0, FINE - 1).astype(np.int64)
     return cells[..., 1] * FINE + cells[..., 0]
@@ -23,19 +27,24 @@ def keypoint_loss(logits: Tensor, wanted: np.ndarray, visible: np.ndarray) -> Te
     t, k = wanted.shape
     rows = logits.transpose(0, 3, 1, 2).reshape(t * k, FINE * FINE)
     which = np.flatnonzero(visible)
-    return ops.cross_entropy(rows[which], labels=wanted.ravel()[which]) if len(which) else logits.sum() * 0
+    return ops.cross_entropy(rows[which],
+                             labels=wanted.ravel()[which]) if len(which) else logits.sum() * 0
 
 
 def read_keypoints(logits: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """(r, k, 2) x, y in pixels: the middle of the cell of the largest logit (r, 14, 14, k) in each box (r, 4)."""
+    """(r, k, 2) x, y in pixels: the middle of the cell of the largest logit (r, 14, 14, k) in each
+    box (r, 4).
+    """
     r, _, _, k = logits.shape
     row, column = np.divmod(logits.reshape(r, FINE * FINE, k).argmax(axis=1), FINE)
     inside = (np.stack([column, row], -1) + 0.5) / FINE
     return boxes[:, None, :2] + inside * (boxes[:, None, 2:] - boxes[:, None, :2])
 
 
-def percentage_of_correct_keypoints(found: np.ndarray, keypoints: np.ndarray, boxes: np.ndarray) -> float:
-    """PCK: the share of visible points (t, k, 3) whose found (t, k, 2) is within 0.2 of the box's larger side.
+def percentage_of_correct_keypoints(found: np.ndarray, keypoints: np.ndarray,
+                                    boxes: np.ndarray) -> float:
+    """PCK: the share of visible points (t, k, 3) whose found (t, k, 2) is within 0.2 of the box's
+    larger side.
 
     NaN where none is visible. Source: Yang & Ramanan 2013.
     """

@@ -1,4 +1,6 @@
-"""A head that looks into boxes: each box of the map becomes a grid of 7 x 7 places, and that 14 x 14 logits."""
+"""A head that looks into boxes: each box of the map becomes a grid of 7 x 7 places, and that 14 x
+14 logits.
+"""
 import numpy as np
 
 from ... import ops
@@ -11,14 +13,17 @@ GRID, FINE = 7, 14  # places of a box's side that are read, and that are answere
 
 
 class RegionHead(Module):
-    """A map (n, h, w, c) and boxes (r, 4), in pixels, of its images (r,) -> logits (r, 14, 14, maps).
+    """A map (n, h, w, c) and boxes (r, 4), in pixels, of its images (r,) -> logits (r, 14, 14,
+    maps).
 
-    Each of the 7 x 7 places answers for the four quarters of its square, which is a convolution transposed.
+    Each of the 7 x 7 places answers for the four quarters of its square, which is a convolution
+    transposed.
     """
 
     @plain_numbers
     def __init__(self, features: int, maps: int, rng: np.random.Generator):
-        self.body = Sequential(Conv2d(features, features, 3, rng, padding=1), BatchNorm(features, relu=True))
+        self.body = Sequential(Conv2d(features, features, 3, rng, padding=1),
+                               BatchNorm(features, relu=True))
         self.quarters = Linear(features, 4 * maps, rng, gain=0.1)
         self.maps = maps
 

@@ -1,4 +1,6 @@
-"""Pre-trained runs, each kept under its configuration: whichever table asks first trains it, the others find it."""
+"""Pre-trained runs, each kept under its configuration: whichever table asks first trains it, the
+others find it.
+"""
 import csv
 import hashlib
 import json
@@ -26,28 +28,36 @@ from ..sweep.comparison import WHERE, Job, begun, finished, go_on
 
 
 def key(config: Config) -> str:
-    """The name of a run's folder: method, data, seed, and a digest of the options that make its result another one.
+    """The name of a run's folder: method, data, seed, and a digest of the options that make its
+    result another one.
 
-    Of those, the ones that differ from the defaults: a option that a later version brings leaves old runs their names.
+    Of those, the ones that differ from the defaults: a option that a later version brings leaves
+    old runs their names.
     """
     usual = type(config)().to_dict()
-    options = {name: value for name, value in config.to_dict().items() if name not in WHERE and value != usual[name]}
+    options = {name: value for name,
+               value in config.to_dict().items() if name not in WHERE and value != usual[name]}
     digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:12]
     return f"{config.method}-{_plain(config.dataset)}-{config.seed}-{digest}"
 
 
 class Store:
-    """The runs of one budget, in a folder that is there; `tests` says how many test images judge (None: all)."""
+    """The runs of one budget, in a folder that is there; `tests` says how many test images judge
+    (None: all).
+    """
 
     def __init__(self, folder: Path, tests: int | None = None):
         self.folder, self.tests = folder, tests
         self._data: dict[tuple[str, int | None], tuple[Dataset, Dataset]] = {}
 
     def data(self, config: Config) -> tuple[Dataset, Dataset]:
-        """(train, test) of a configuration, loaded once. Raises FileNotFoundError where its files are not there."""
+        """(train, test) of a configuration, loaded once. Raises FileNotFoundError where its files
+        are not there.
+        """
         name = config.dataset, config.train_size
         if name not in self._data:
-            train, test = datasets.load(config.dataset, config.data_dir, train_size=config.train_size)
+            train, test = datasets.load(config.dataset, config.data_dir,
+                                        train_size=config.train_size)
             self._data[name] = train, test if self.tests is None else evenly(test, self.tests)
         return self._data[name]
 
@@ -67,22 +77,27 @@ class Store:
         return checkpoint.load(job.folder / CHECKPOINT)[1]["step"] if begun(job, data) else 0
 
     def measured(self, job: Job, advanced: Callable[[int], None]) -> dict[str, float]:
-        """What the run measured, trained and judged now if it is not done; advanced(steps) is told of each epoch.
+        """What the run measured, trained and judged now if it is not done; advanced(steps) is told
+        of each epoch.
 
         Raises FloatingPointError where its loss is not finite.
         """
         result = finished(job, self.data(job.config))
         if result is None:
             result = self._train(job, advanced)
-        found = {"knn": result["knn"], "linear": result["linear"], **_over_epochs(job.folder / METRICS)}
+        found = {"knn": result["knn"], "linear": result["linear"],
+                 **_over_epochs(job.folder / METRICS)}
         for floor in ("pixels", "random"):
-            found |= {f"{floor} {judge}": value for judge, value in result["baselines"][floor].items()}
+            found |= {f"{floor} {judge}": value for judge,
+                      value in result["baselines"][floor].items()}
         if job.config.method == "deepcluster":
             found["nmi with classes"] = self._nmi_with_classes(job)
         return found
 
     def finding(self, job: Job, protocol: str, floors: bool) -> list[dict]:
-        """The rows of a protocol on a run that is done, with or without its floors, kept beside its checkpoint."""
+        """The rows of a protocol on a run that is done, with or without its floors, kept beside its
+        checkpoint.
+        """
         path = job.folder / f"{protocol}{'' if floors else '-alone'}.json"
         data = self.data(job.config)
         try:
@@ -93,7 +108,8 @@ class Store:
             pass
         with sole_owner(job.folder):
             run = self._loaded(job)
-            found = PROTOCOLS[protocol].judge(EvalContext(run.config, run.method.encoder, data, floors=floors))
+            found = PROTOCOLS[protocol].judge(EvalContext(run.config, run.method.encoder, data,
+                                                          floors=floors))
             write_text(path, json.dumps({**found.to_dict(), "data": run.data}, indent=1) + "\n")
         return found.to_dict()["rows"]
 
@@ -104,11 +120,14 @@ class Store:
     def _train(self, job, advanced):
         data = self.data(job.config)
         run = Run(job.config, *data)
-        floors = FloorCache(self.folder / f"floors-{_plain(job.config.dataset)}.json", job.config, data)
-        below = floors.of(job.config, run.method.encoder)  # now, while its weights are the first ones
+        floors = FloorCache(self.folder / f"floors-{_plain(job.config.dataset)}.json", job.config,
+                            data)
+        # now, while its weights are the first ones
+        below = floors.of(job.config, run.method.encoder)
         run_dir.open_dir(job.folder)
         with sole_owner(job.folder):
-            if result := finished(job, data):  # another process may have finished it in the meantime
+            # another process may have finished it in the meantime
+            if result := finished(job, data):
                 return result
             go_on(job, run, data)
             run_dir.train_into(job.folder, run, data[0], progress=False,
@@ -139,10 +158,14 @@ def _plain(name):
 
 
 def _over_epochs(path):
-    """Of metrics.csv: each health number in the last epoch, and "mean neighbor_accuracy" over the epochs that have one."""
+    """Of metrics.csv: each health number in the last epoch, and "mean neighbor_accuracy" over the
+    epochs that have one.
+    """
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    found = {name: float(value) for name, value in rows[-1].items() if value and name in
-             ("self_match_rate", "neighbor_accuracy", "unique_neighbors", "entropy", "nmi", "neighbor_age", "embedding_variance")}
+    found = {name: float(value) for name,
+             value in rows[-1].items() if value and name
+             in ("self_match_rate", "neighbor_accuracy", "unique_neighbors", "entropy", "nmi",
+                 "neighbor_age", "embedding_variance")}
     agreements = [float(row["neighbor_accuracy"]) for row in rows if row.get("neighbor_accuracy")]
     return {**found, "mean neighbor_accuracy": float(np.mean(agreements))} if agreements else found

@@ -1,4 +1,6 @@
-"""What a table of a paper is: its question, the arms that answer it, what the paper says, what would bear it out."""
+"""What a table of a paper is: its question, the arms that answer it, what the paper says, what
+would bear it out.
+"""
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +12,9 @@ Cells = Mapping[tuple[str, int], Mapping[str, float]]  # (arm, seed): what was m
 
 @dataclass(frozen=True)
 class Arm:
-    """One line of a table: options of Config over those of the budget; `x` is where it lies on the picture's axis."""
+    """One line of a table: options of Config over those of the budget; `x` is where it lies on the
+    picture's axis.
+    """
 
     name: str
     options: dict[str, Any]
@@ -21,7 +25,9 @@ class Arm:
 
 @dataclass(frozen=True)
 class Contrast:
-    """A claim as a number of each seed: above 0 (sign 1) or about 0 (sign 0) where the claim is right."""
+    """A claim as a number of each seed: above 0 (sign 1) or about 0 (sign 0) where the claim is
+    right.
+    """
 
     words: str
     arms: tuple[str, ...]
@@ -57,10 +63,12 @@ class Table:
     logarithmic: bool = False
     measures: tuple[str, ...] = ("knn", "linear")
     protocol: str | None = None  # judged by this protocol instead of kNN and linear
-    focus: dict[str, str] = field(default_factory=dict)  # of a protocol's rows, those that its verdicts are about
+    # of a protocol's rows, those that its verdicts are about
+    focus: dict[str, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)  # for all of its arms
     note: str = ""
-    expected: tuple[str, Callable[[float, int], float]] | None = None  # a formula's name, and (x, images) -> share
+    # a formula's name, and (x, images) -> share
+    expected: tuple[str, Callable[[float, int], float]] | None = None
 
 
 def difference(a: str, b: str, words: str | None = None, sign: int = 1) -> Contrast:
@@ -70,7 +78,8 @@ def difference(a: str, b: str, words: str | None = None, sign: int = 1) -> Contr
 
 
 def verdict(contrast: Contrast, numbers: Sequence[float]) -> str:
-    """One sentence: did the claim hold, by how much, and how small an effect would have been seen?"""
+    """One sentence: did the claim hold, by how much, and how small an effect would have been seen?
+    """
     if not numbers:
         return f"{contrast.words}: not measured."
     mean, half = mean_and_interval(list(numbers))

@@ -1,1 +1,3 @@
-"""All pictures, in one style. Importing one of these modules imports Matplotlib, which takes a second."""
+"""All pictures, in one style. Importing one of these modules imports Matplotlib, which takes a
+second.
+"""

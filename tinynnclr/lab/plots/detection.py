@@ -1,4 +1,6 @@
-"""The pictures of scenes: where things are, by masks, boxes and key points; and where a network says that they are."""
+"""The pictures of scenes: where things are, by masks, boxes and key points; and where a network
+says that they are.
+"""
 from pathlib import Path
 
 import numpy as np
@@ -13,32 +15,38 @@ from ..detection.playroom import CLASS_NAMES, Playroom
 from ..protocols.context import grouped
 from .style import BLUE, DPI, GREY, HALO, INK, MARGIN, ORANGE, WIDTH, draw_headline, own_style, write_picture
 
-COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")  # Okabe and Ito's, one a thing of a scene
+# Okabe and Ito's, one a thing of a scene
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
 STRANGE = "#333333"  # a thing that is found where none is
 MARKERS = "^vso"  # top, bottom, front, back
 FOUND = "found in test scenes; coloured as the true thing that is there, dark where none is"
 LEGEND = "key points: ▲ top, ▼ bottom, ■ front, ● back"
-GAP, BARS, LINE = 0.08, 2.1, 0.3  # inches: between pictures; the height of the bars; of a row's heading
+# inches: between pictures; the height of the bars; of a row's heading
+GAP, BARS, LINE = 0.08, 2.1, 0.3
 
 
 def draw_scene(ax: Axes, scene: Playroom, truth: Playroom, fontsize: float) -> None:
-    """One picture with its things, each in the colour of the true thing that its box overlaps by half or more."""
+    """One picture with its things, each in the colour of the true thing that its box overlaps by
+    half or more.
+    """
     size = scene.images.shape[1]
     ax.imshow(scene.images[0], interpolation="nearest")
     overlaps = box_overlap(scene.boxes, truth.boxes)
-    for k, (label, box, mask, points) in enumerate(zip(scene.labels, scene.boxes, scene.masks, scene.keypoints,
-                                                       strict=True)):
+    for k, (label, box, mask, points) in enumerate(zip(scene.labels, scene.boxes, scene.masks,
+                                                       scene.keypoints, strict=True)):
         own = overlaps[k].argmax()
         colour, (x0, y0, x1, y1) = COLOURS[own] if overlaps[k, own] >= 0.5 else STRANGE, box
         tint = np.zeros((*mask.shape, 4))
         tint[mask] = *(int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)), 0.4
         ax.imshow(tint, interpolation="nearest")
-        ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=1.6))
-        ax.text(min(x0, size - 4 - 0.32 * fontsize * len(CLASS_NAMES[label])), max(y0 - 0.8, 5), CLASS_NAMES[label],
-                fontsize=fontsize, color=colour, va="bottom", path_effects=HALO)
+        ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour,
+                               linewidth=1.6))
+        ax.text(min(x0, size - 4 - 0.32 * fontsize * len(CLASS_NAMES[label])), max(y0 - 0.8, 5),
+                CLASS_NAMES[label], fontsize=fontsize, color=colour, va="bottom", path_effects=HALO)
         for (x, y, visible), marker in zip(points, MARKERS, strict=True):
             if visible:
-                ax.plot(x, y, marker, color=colour, markersize=4, markeredgecolor="white", markeredgewidth=0.7)
+                ax.plot(x, y, marker, color=colour, markersize=4, markeredgecolor="white",
+                        markeredgewidth=0.7)
     ax.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
 
@@ -53,13 +61,16 @@ def draw_playroom(scenes: Playroom, path: str | Path, *, title: str = "") -> Pat
                         title or "Which things are in the picture, and where?")
     for i in range(min(9, len(scenes))):
         one, (row, column) = scenes.take(np.array([i])), divmod(i, columns)
-        draw_scene(_square(fig, MARGIN + column * (side + GAP), top + 0.1 + row * (side + GAP), side), one, one, 7.5)
+        draw_scene(_square(fig, MARGIN + column * (side + GAP), top + 0.1 + row * (side + GAP),
+                           side), one, one, 7.5)
     return write_picture(fig, path)
 
 
 @own_style()
 def draw_dense(finding: DetectionResult, path: str | Path, title: str) -> Path:
-    """What was measured, as bars in percent; below, test scenes as they are and as the detectors see them."""
+    """What was measured, as bars in percent; below, test scenes as they are and as the detectors
+    see them.
+    """
     rows = [] if finding.truth is None else [("the truth", finding.truth), *finding.found.items()]
     side = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
     height = 1.2 + BARS + (0.4 + len(rows) * (side + LINE + GAP) if rows else 0.1)
@@ -70,35 +81,43 @@ def draw_dense(finding: DetectionResult, path: str | Path, title: str) -> Path:
     for name, scenes in rows:
         truth = scenes is finding.truth
         note = f"masks are tinted; {LEGEND}" if truth else FOUND
-        fig.text(MARGIN / WIDTH, 1 - (y + 0.05) / height, name, va="top", fontsize=10.5, weight="bold", color=INK)
-        fig.text(1 - MARGIN / WIDTH, 1 - (y + 0.06) / height, note, va="top", ha="right", fontsize=9, color=GREY)
+        fig.text(MARGIN / WIDTH, 1 - (y + 0.05) / height, name, va="top", fontsize=10.5,
+                 weight="bold", color=INK)
+        fig.text(1 - MARGIN / WIDTH, 1 - (y + 0.06) / height, note, va="top", ha="right",
+                 fontsize=9, color=GREY)
         for k in range(min(4, len(scenes))):
             one = np.array([k])
             ax = _square(fig, MARGIN + k * (side + GAP), y + LINE, side)
-            draw_scene(ax, scenes.take(one), finding.truth.take(one) if finding.truth else scenes.take(one), 6.5)
+            draw_scene(ax, scenes.take(one),
+                       finding.truth.take(one) if finding.truth else scenes.take(one), 6.5)
         y += side + LINE + GAP
     return write_picture(fig, path)
 
 
 def _draw_bars(fig, finding, top):
-    """A group of bars for each measure: colours say whose the encoder is, pale and hatched ones are frozen."""
+    """A group of bars for each measure: colours say whose the encoder is, pale and hatched ones are
+    frozen.
+    """
     groups = grouped(finding.rows)
     measures = list(dict.fromkeys(key for numbers in groups.values() for key in numbers))
     encoders = list(dict.fromkeys(which[0][1] for which in groups))
     colours = dict(zip(encoders, (BLUE, "#777777", ORANGE), strict=False))
     height = fig.get_figheight()
-    ax = fig.add_axes((0.55 / WIDTH, 1 - (top + BARS) / height, (WIDTH - 0.7) / WIDTH, BARS / height))
+    ax = fig.add_axes((0.55 / WIDTH, 1 - (top + BARS) / height, (WIDTH - 0.7) / WIDTH,
+                       BARS / height))
     wide = 0.8 / len(groups)
     for k, (which, numbers) in enumerate(groups.items()):
         (_, encoder), (_, how) = which
         for i, measure in enumerate(measures):
             mean, half = mean_and_interval([v for v in numbers[measure] if v == v] or [0.0])
             x = i + (k - (len(groups) - 1) / 2) * wide
-            ax.bar(x, 100 * mean, 0.9 * wide, yerr=None if half is None else 100 * half, capsize=2, linewidth=1,
-                   edgecolor=colours[encoder], color="white" if how == "frozen" else colours[encoder],
-                   hatch="////" if how == "frozen" else None, label=f"{encoder}, {how}" if i == 0 else None)
-            ax.annotate(f"{100 * mean:.0f}", (x, 100 * (mean + (half or 0))), (0, 2), ha="center", va="bottom",
-                        textcoords="offset points", fontsize=8, color=INK)
+            ax.bar(x, 100 * mean, 0.9 * wide, yerr=None if half is None else 100 * half, capsize=2,
+                   linewidth=1, edgecolor=colours[encoder],
+                   color="white" if how == "frozen" else colours[encoder],
+                   hatch="////" if how == "frozen" else None,
+                   label=f"{encoder}, {how}" if i == 0 else None)
+            ax.annotate(f"{100 * mean:.0f}", (x, 100 * (mean + (half or 0))), (0, 2), ha="center",
+                        va="bottom", textcoords="offset points", fontsize=8, color=INK)
     ax.set_xticks(range(len(measures)), measures, fontsize=9.5, color=INK)
     ax.set_ylabel("percent", fontsize=9)
     ax.set_ylim(0, 100)

@@ -1,4 +1,5 @@
-"""The picture of a protocol's table: a line for each row, a dot for each measure, floors in grey."""
+"""The picture of a protocol's table: a line for each row, a dot for each measure, floors in grey.
+"""
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -27,12 +28,13 @@ def draw_finding(finding: EvalResult, path: str | Path, title: str) -> Path:
             if measure in numbers:
                 mean, half = mean_and_interval(numbers[measure])
                 floor = which[0][1] in FLOORS
-                ax.errorbar(100 * mean, y, xerr=100 * (half or 0), fmt=marker, color=colour, markersize=6, capsize=3,
-                            markerfacecolor="white" if floor else colour, label=measure if y == 0 else None)
+                ax.errorbar(100 * mean, y, xerr=100 * (half or 0), fmt=marker, color=colour,
+                            markersize=6, capsize=3, markerfacecolor="white" if floor else colour,
+                            label=measure if y == 0 else None)
     if finding.chance is not None:
         ax.axvline(100 * finding.chance, color=GREY, linewidth=1, linestyle=":")
-        ax.annotate("chance", (100 * finding.chance, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom",
-                    fontsize=8.5, color=GREY)
+        ax.annotate("chance", (100 * finding.chance, 1), xycoords=("data", "axes fraction"),
+                    ha="center", va="bottom", fontsize=8.5, color=GREY)
     ax.set_yticks(range(len(groups)), [_name(which) for which in groups], fontsize=9, color=INK)
     ax.set(ylim=(len(groups) - 0.4, -0.6), xlim=(0, 100))
     ax.set_xlabel("percent", fontsize=9)

@@ -1,4 +1,6 @@
-"""The picture of the protocol robustness: accuracy against severity, a panel for each change, floors in grey."""
+"""The picture of the protocol robustness: accuracy against severity, a panel for each change,
+floors in grey.
+"""
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ HEIGHT, LEFT, GAP = 3.7, 0.65, 0.35  # inches
 
 @own_style()
 def draw_robustness(finding: EvalResult, path: str | Path, title: str) -> Path:
-    """A line for each encoder; several seeds give means and 95 % intervals. Styles have no order: dots, no line."""
+    """A line for each encoder; several seeds give means and 95 % intervals. Styles have no order:
+    dots, no line.
+    """
     curves: dict[str, dict[str, list]] = {}  # change: encoder: [(severity, mean, half)]
     for which, numbers in grouped(finding.rows).items():
         encoder, change, severity = (word for _, word in which)
@@ -29,15 +33,16 @@ def draw_robustness(finding: EvalResult, path: str | Path, title: str) -> Path:
     wide = (WIDTH - LEFT - MARGIN - 0.1 - GAP * (len(curves) - 1)) / len(curves)
     axes = []
     for i, (change, of_encoder) in enumerate(curves.items()):
-        ax = fig.add_axes(((LEFT + i * (wide + GAP)) / WIDTH, 0.62 / HEIGHT, wide / WIDTH, (HEIGHT - 1.75) / HEIGHT))
+        ax = fig.add_axes(((LEFT + i * (wide + GAP)) / WIDTH, 0.62 / HEIGHT, wide / WIDTH,
+                           (HEIGHT - 1.75) / HEIGHT))
         _draw_change(ax, change, of_encoder)
         if finding.chance is not None:
             ax.axhline(100 * finding.chance, color=GREY, linewidth=1, linestyle=":", label="chance")
         axes.append(ax)
     axes[0].set_ylabel("kNN accuracy, percent", fontsize=9)
     handles, labels = axes[0].get_legend_handles_labels()  # drawn from behind to the front
-    fig.legend(handles[::-1], labels[::-1], loc="upper left", frameon=False, fontsize=9, borderaxespad=0, ncols=5,
-               bbox_to_anchor=(LEFT / WIDTH, 1 - 0.76 / HEIGHT))
+    fig.legend(handles[::-1], labels[::-1], loc="upper left", frameon=False, fontsize=9,
+               borderaxespad=0, ncols=5, bbox_to_anchor=(LEFT / WIDTH, 1 - 0.76 / HEIGHT))
     return write_picture(fig, path)
 
 
@@ -48,8 +53,8 @@ def _draw_change(ax: Axes, change, of_encoder):
         look = FLOORS.get(encoder, JUDGED) | ({} if ordered else {"linestyle": ""})
         x = [float(severity) for severity, _, _ in points] if ordered else range(len(points))
         halves = [100 * (half or 0) for _, _, half in points]
-        ax.errorbar(x, [100 * mean for _, mean, _ in points], yerr=halves if any(halves) else None, capsize=2,
-                    label=encoder, **look)
+        ax.errorbar(x, [100 * mean for _, mean, _ in points], yerr=halves if any(halves) else None,
+                    capsize=2, label=encoder, **look)
     if not ordered:
         ax.set_xticks(range(len(names)), names)
         ax.set_xlim(-0.5, len(names) - 0.5)

@@ -13,7 +13,8 @@ MAP_SIZE = 1000  # test images on the 2-D map
 
 
 def draw_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> list[Path]:
-    """The four pictures of a run. Raises ValueError for a file of such a name that is no picture."""
+    """The four pictures of a run. Raises ValueError for a file of such a name that is no picture.
+    """
     expect_own(folder, *PICTURES)
 
     config, (train_data, test) = run.config, data
@@ -28,6 +29,7 @@ def draw_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> list[Pat
                                              train_data.class_names, folder / "neighbors.png", title=title,
                                              note=f"Training used {'the' if run.method.uses_labels else 'no'} labels."))
     positions = tsne(encode(run.method.encoder, shown.images))
-    pictures.append(plots.draw_embedding(positions, shown.labels, test.class_names, folder / "embedding.png",
-                                         title=title, images=shown.images))
+    pictures.append(plots.draw_embedding(positions, shown.labels, test.class_names,
+                                         folder / "embedding.png", title=title,
+                                         images=shown.images))
     return pictures

@@ -1,4 +1,6 @@
-"""What all pictures share: their size and colours, the headline, text that the font can draw, the file."""
+"""What all pictures share: their size and colours, the headline, text that the font can draw, the
+file.
+"""
 import contextlib
 from collections.abc import Iterator
 from functools import cache
@@ -12,14 +14,18 @@ from matplotlib.patheffects import withStroke
 
 from ...storage.atomic import write_whole
 
-DPI, WIDTH, MARGIN = 130, 9.0, 0.12  # inches: 1170 pixels, which stay sharp where a page shows them 900 wide
-INK, GREY, PALE, BLUE, ORANGE = "#222222", "#666666", "#CCCCCC", "#0072B2", "#D55E00"  # blue, orange: Okabe and Ito
+# inches: 1170 pixels, which stay sharp where a page shows them 900 wide
+DPI, WIDTH, MARGIN = 130, 9.0, 0.12
+# blue, orange: Okabe and Ito
+INK, GREY, PALE, BLUE, ORANGE = "#222222", "#666666", "#CCCCCC", "#0072B2", "#D55E00"
 HALO = [withStroke(linewidth=3, foreground="white")]
 
 
 @contextlib.contextmanager
 def own_style() -> Iterator[None]:
-    """Use Matplotlib's defaults instead of the user's settings (matplotlibrc, rcParams); also a decorator."""
+    """Use Matplotlib's defaults instead of the user's settings (matplotlibrc, rcParams); also a
+    decorator.
+    """
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield
@@ -28,14 +34,17 @@ def own_style() -> Iterator[None]:
 def draw_headline(fig: Figure, title: str, headline: str) -> float:
     """Write headline and title at the top left; returns the inches that they take."""
     width, height = fig.get_size_inches()
-    fig.text(MARGIN / width, 1 - 0.12 / height, plain_text(headline, 200), va="top", fontsize=14, weight="bold",
-             color=INK)
-    fig.text(MARGIN / width, 1 - 0.41 / height, plain_text(title, int(13 * width)), va="top", fontsize=9.5, color=GREY)
+    fig.text(MARGIN / width, 1 - 0.12 / height, plain_text(headline, 200), va="top", fontsize=14,
+             weight="bold", color=INK)
+    fig.text(MARGIN / width, 1 - 0.41 / height, plain_text(title, int(13 * width)), va="top",
+             fontsize=9.5, color=GREY)
     return 0.42 + 0.2 * bool(title)
 
 
 def plain_text(text: str, limit: int) -> str:
-    """One line that the font can draw: what it lacks becomes "?", "$" opens no formula, a long tail becomes "…"."""
+    """One line that the font can draw: what it lacks becomes "?", "$" opens no formula, a long tail
+    becomes "…".
+    """
     text = "".join(c if ord(c) in _glyphs() else "?" for c in " ".join(str(text).split()))
     text = text if len(text) <= limit else text[:limit - 1].rstrip() + "…"
     return text.replace("$", r"\$")
@@ -47,7 +56,9 @@ def _glyphs():
 
 
 def keep_inside(fig: Figure) -> None:
-    """Shorten each text that would be cut off at the left or right edge: how wide a letter is depends on the letter."""
+    """Shorten each text that would be cut off at the left or right edge: how wide a letter is
+    depends on the letter.
+    """
     for text in [*fig.texts, *(text for ax in fig.axes for text in ax.texts)]:
         while len(words := text.get_text()) > 2:
             box = text.get_window_extent()
@@ -57,11 +68,14 @@ def keep_inside(fig: Figure) -> None:
 
 
 def write_picture(fig: Figure, path: str | Path) -> Path:
-    """The figure as a PNG, whole or not at all, in a folder that is made if need be; returns its path."""
+    """The figure as a PNG, whole or not at all, in a folder that is made if need be; returns its
+    path.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     keep_inside(fig)
-    write_whole(path, lambda f: fig.savefig(f, format="png", facecolor="white", metadata={"Software": None}))
+    write_whole(path, lambda f: fig.savefig(f, format="png", facecolor="white",
+                                            metadata={"Software": None}))
     return path
 
 

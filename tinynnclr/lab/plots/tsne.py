@@ -1,4 +1,5 @@
-"""t-SNE: a flat map of rows on which near neighbours stay near. To look at, never to measure with."""
+"""t-SNE: a flat map of rows on which near neighbours stay near. To look at, never to measure with.
+"""
 import numpy as np
 
 from ... import kernels
@@ -6,12 +7,14 @@ from ...kernels.engine.checks import expect_like, plain_numbers
 from ...kernels.engine.compile import jit
 from ...metrics.checks import expect_finite
 
-EXAGGERATION = 12  # attraction is this many times too strong in the first quarter, so that clusters find each other
+# attraction is this many times too strong in the first quarter, so that clusters find each other
+EXAGGERATION = 12
 
 
 def forces_naive(at: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The pull and the push on each point of at (2, n) as whole matrices: sums over j of p q' (a_i - a_j) and of
-    q q' (a_i - a_j), where q' = 1 / (1 + |a_i - a_j|^2) and q is q' over its sum. Source: the paper's equation 5.
+    """The pull and the push on each point of at (2, n) as whole matrices: sums over j of p q' (a_i
+    - a_j) and of q q' (a_i - a_j), where q' = 1 / (1 + |a_i - a_j|^2) and q is q' over its sum.
+    Source: the paper's equation 5.
     """
     offsets = at[:, :, None] - at[:, None, :]  # (2, n, n)
     near = 1 / (1 + (offsets * offsets).sum(axis=0))
@@ -21,7 +24,9 @@ def forces_naive(at: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 @jit(fastmath={"reassoc", "contract"})
 def _forces(start, stop, at, p, pull, push, total):
-    """Points start to stop in one pass over p; fastmath is there only to let the sums be taken in any order."""
+    """Points start to stop in one pass over p; fastmath is there only to let the sums be taken in
+    any order.
+    """
     x, y, one = at[0], at[1], np.float32(1)
     for i in range(start, stop):
         pull_x = pull_y = push_x = push_y = near = np.float32(0)
@@ -56,19 +61,25 @@ def squared_distances(rows: np.ndarray) -> np.ndarray:
 
 
 def neighbor_probabilities(distances: np.ndarray, perplexity: float) -> np.ndarray:
-    """p (n, n): row i is a softmax of -beta_i times its squared distances to others, of entropy log(perplexity).
+    """p (n, n): row i is a softmax of -beta_i times its squared distances to others, of entropy
+    log(perplexity).
 
-    Each beta is found by bisection, all rows at once; a row counts about `perplexity` others as neighbours.
+    Each beta is found by bisection, all rows at once; a row counts about `perplexity` others as
+    neighbours.
     """
     n = len(distances)
     others = distances[~np.eye(n, dtype=bool)].reshape(n, n - 1)
-    others = others - others.min(axis=1, keepdims=True)  # the softmax does not change, and its largest term is 1
+    # the softmax does not change, and its largest term is 1
+    others = others - others.min(axis=1, keepdims=True)
     others /= np.maximum(others.mean(axis=1, keepdims=True), np.float32(1e-12))
-    low, high, beta = np.zeros((n, 1), np.float32), np.full((n, 1), np.inf, np.float32), np.ones((n, 1), np.float32)
+    low, high, beta = np.zeros((n, 1), np.float32), np.full((n, 1), np.inf,
+                                                            np.float32), np.ones((n, 1), np.float32)
     for _ in range(40):
         p = np.exp(-beta * others)
         total = p.sum(axis=1, keepdims=True)
-        excess = np.log(total) + beta * (p * others).sum(axis=1, keepdims=True) / total - np.float32(np.log(perplexity))
+        excess = np.log(total) + beta * (p * others).sum(axis=1,
+                                                         keepdims=True) / total - np.float32(np.log(
+                perplexity))
         if np.abs(excess).max() < 1e-4:
             break
         low, high = np.where(excess > 0, beta, low), np.where(excess > 0, high, beta)
@@ -79,9 +90,12 @@ def neighbor_probabilities(distances: np.ndarray, perplexity: float) -> np.ndarr
 
 
 def principal_directions(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The two directions (d, 2) in which centred rows (n, d) spread most; the largest entry of each is positive."""
+    """The two directions (d, 2) in which centred rows (n, d) spread most; the largest entry of each
+    is positive.
+    """
     directions = rng.standard_normal((rows.shape[1], 2), np.float32)
-    for _ in range(20):  # orthogonal iterations: enough for a start, where nobody needs the last digit
+    # orthogonal iterations: enough for a start, where nobody needs the last digit
+    for _ in range(20):
         directions = kernels.matmul(rows.T, kernels.matmul(rows, directions))
         directions /= np.maximum(np.abs(directions).max(), np.float32(1e-30))
         first, second = directions.T  # Gram-Schmidt
@@ -89,21 +103,25 @@ def principal_directions(rows: np.ndarray, rng: np.random.Generator) -> np.ndarr
         second = second - (first * second).sum() * first
         second = second / max(np.sqrt((second * second).sum()), np.float32(1e-12))
         directions = np.stack([first, second], axis=1)
-    return directions * np.sign(np.take_along_axis(directions, np.abs(directions).argmax(axis=0)[None], axis=0))
+    return directions * np.sign(np.take_along_axis(directions,
+                                                   np.abs(directions).argmax(axis=0)[None], axis=0))
 
 
 @plain_numbers
-def tsne(rows: np.ndarray, *, perplexity: float = 30, iterations: int = 500, seed: int = 0) -> np.ndarray:
-    """Positions (n, 2) of rows (n, d) on a map; exact, so n (n, n) matrices: meant for n up to about 1500.
+def tsne(rows: np.ndarray, *, perplexity: float = 30, iterations: int = 500,
+         seed: int = 0) -> np.ndarray:
+    """Positions (n, 2) of rows (n, d) on a map; exact, so n (n, n) matrices: meant for n up to
+    about 1500.
 
-    Gradient descent with momentum and gains from a small PCA map, on KL(p || q): p says who is near in `rows`, q who is
-    near on the map. perplexity is lowered to (n - 1) / 3 for few rows. The same bytes for any number of threads.
-    Raises ValueError for bad input, FloatingPointError for rows that are not finite.
-    Source: van der Maaten & Hinton 2008.
+    Gradient descent with momentum and gains from a small PCA map, on KL(p || q): p says who is near
+    in `rows`, q who is near on the map. perplexity is lowered to (n - 1) / 3 for few rows. The same
+    bytes for any number of threads. Raises ValueError for bad input, FloatingPointError for rows
+    that are not finite. Source: van der Maaten & Hinton 2008.
     """
     rows = np.asarray(rows)
     if rows.ndim != 2 or min(rows.shape) < 1 or rows.dtype not in (np.float32, np.float64):
-        raise ValueError(f"tsne: rows: expected float32 (n, d) with n and d at least 1, got {rows.dtype} {rows.shape}")
+        raise ValueError("tsne: rows: expected float32 (n, d) with n and d at least 1, got "
+                         f"{rows.dtype} {rows.shape}")
     expect_finite("tsne", rows=rows * 0)  # of any scale
     if not 1 <= perplexity < np.inf:
         raise ValueError(f"tsne: perplexity: expected at least 1, got {perplexity}")
@@ -112,19 +130,23 @@ def tsne(rows: np.ndarray, *, perplexity: float = 30, iterations: int = 500, see
     n, rng = len(rows), np.random.default_rng(seed)
     if n == 1:
         return np.zeros((1, 2), np.float32)
-    rows = rows / max(np.abs(rows).max(), np.finfo(rows.dtype).tiny)  # the map does not depend on the scale
+    # the map does not depend on the scale
+    rows = rows / max(np.abs(rows).max(), np.finfo(rows.dtype).tiny)
     rows = (rows - rows.mean(axis=0)).astype(np.float32)
     p = neighbor_probabilities(squared_distances(rows), max(1.0, min(perplexity, (n - 1) / 3)))
-    p = np.maximum((p + p.T) / np.float32(2 * n), np.float32(1e-12))  # smaller numbers are subnormal, and slow
+    # smaller numbers are subnormal, and slow
+    p = np.maximum((p + p.T) / np.float32(2 * n), np.float32(1e-12))
     at = kernels.matmul(rows, principal_directions(rows, rng)).T  # (2, n)
     at = at / np.maximum(at.std(), np.float32(1e-12)) + np.float32(0.01) * rng.standard_normal((2, n), np.float32)
     at = np.ascontiguousarray(at * np.float32(1e-4))
-    speed, gains, rate = np.zeros_like(at), np.ones_like(at), np.float32(max(4 * n / EXAGGERATION / 4, 50))
+    speed, gains, rate = np.zeros_like(at), np.ones_like(at), np.float32(max(4 * n / EXAGGERATION
+                                                                             / 4, 50))
     for step in range(iterations):
         early = step < iterations // 4
         pull, push = forces(at, p)
         grad = 4 * ((EXAGGERATION if early else 1) * pull - push)
-        gains = np.maximum(np.where((grad > 0) == (speed > 0), gains * np.float32(0.8), gains + np.float32(0.2)), 0.01)
+        gains = np.maximum(np.where((grad > 0) == (speed > 0), gains * np.float32(0.8),
+                                    gains + np.float32(0.2)), 0.01)
         speed = np.float32(0.5 if early else 0.8) * speed - rate * gains * grad
         at = at + speed
         at -= at.mean(axis=1, keepdims=True)

@@ -1,4 +1,6 @@
-"""What a protocol gets, an encoder and its data, and what it finds: rows of numbers and the rules they follow."""
+"""What a protocol gets, an encoder and its data, and what it finds: rows of numbers and the rules
+they follow.
+"""
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,7 +23,8 @@ class EvalContext:
     config: Config
     encoder: Encoder
     data: tuple[Dataset, Dataset]
-    to: tuple[str, ...] | None = None  # other sets to judge it on (`evaluate.others`); None: all that are there
+    # other sets to judge it on (`evaluate.others`); None: all that are there
+    to: tuple[str, ...] | None = None
     floors: bool = True  # judge random weights and raw pixels as well
 
     @cached_property
@@ -31,21 +34,28 @@ class EvalContext:
         return self.config.kind.make_encoder(self.config, np.random.default_rng(weights))
 
     def encoders(self) -> dict[str, Encoder]:
-        """{name: encoder}, the judged one first, under its method's name, and "random weights" after it."""
-        return {self.config.method: self.encoder, **({"random weights": self.untrained} if self.floors else {})}
+        """{name: encoder}, the judged one first, under its method's name, and "random weights"
+        after it.
+        """
+        return {self.config.method: self.encoder, **({"random weights": self.untrained}
+                                                     if self.floors else {})}
 
     def extractors(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
         """{name: uint8 images -> frozen features (n, d)} of the encoders, and of "raw pixels"."""
-        found: dict[str, Callable] = {name: partial(encode, encoder) for name, encoder in self.encoders().items()}
+        found: dict[str, Callable] = {name: partial(encode, encoder) for name,
+                                      encoder in self.encoders().items()}
         return {**found, **({"raw pixels": pixels} if self.floors else {})}
 
 
 @dataclass(frozen=True)
 class EvalResult:
-    """Rows of a table, all with the same keys: words say what a row is, numbers (shares, 0 to 1) what was measured."""
+    """Rows of a table, all with the same keys: words say what a row is, numbers (shares, 0 to 1)
+    what was measured.
+    """
 
     rows: list[Row]
-    rules: str  # how it was measured, in a few sentences: what was fitted on what, measured on what, chosen how
+    # how it was measured, in a few sentences: what was fitted on what, measured on what, chosen how
+    rules: str
     chance: float | None = None
 
     def to_dict(self) -> dict:
@@ -58,7 +68,9 @@ def words(row: Row) -> tuple[tuple[str, str], ...]:
 
 
 def grouped(rows: Iterable[Row]) -> dict[tuple[tuple[str, str], ...], dict[str, list[float]]]:
-    """{words: {measure: its numbers, a row after the other}}: the same rows of several seeds come together."""
+    """{words: {measure: its numbers, a row after the other}}: the same rows of several seeds come
+    together.
+    """
     found: dict[tuple[tuple[str, str], ...], dict[str, list[float]]] = {}
     for row in rows:
         measures = found.setdefault(words(row), {})
@@ -69,12 +81,16 @@ def grouped(rows: Iterable[Row]) -> dict[tuple[tuple[str, str], ...], dict[str, 
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Rows as Markdown, those of several seeds as mean ± half of the 95 % interval; shares as percent."""
+    """Rows as Markdown, those of several seeds as mean ± half of the 95 % interval; shares as
+    percent.
+    """
     groups = grouped(rows)
     heads = [key for key, _ in next(iter(groups))]
     measures = list(dict.fromkeys(key for numbers in groups.values() for key in numbers))
-    lines = ["| " + " | ".join([*heads, *measures]) + " |", "|" + "---|" * (len(heads) + len(measures))]
+    lines = ["| " + " | ".join([*heads, *measures]) + " |",
+             "|" + "---|" * (len(heads) + len(measures))]
     for which, numbers in groups.items():
-        cells = [*(word for _, word in which), *(percent(numbers[m]) if m in numbers else "" for m in measures)]
+        cells = [*(word for _, word in which), *(percent(numbers[m]) if m in numbers else "" for m
+                                                 in measures)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

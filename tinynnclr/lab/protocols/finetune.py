@@ -1,4 +1,6 @@
-"""Supervised training that may begin at a pre-trained encoder: fine-tuning, or from scratch, to be compared with it."""
+"""Supervised training that may begin at a pre-trained encoder: fine-tuning, or from scratch, to be
+compared with it.
+"""
 import copy
 from typing import Any
 
@@ -15,23 +17,25 @@ from ...models.encode import encode
 from ...train.loop import train as train_run
 from ...train.run import Run, make_optimizer
 
-STEPS, BATCH, RATE = 300, 64, 1.0  # rate: of --lr, at batch 128; so few small steps (0.05) leave train unfitted
+# rate: of --lr, at batch 128; so few small steps (0.05) leave train unfitted
+STEPS, BATCH, RATE = 300, 64, 1.0
 AUGMENTATION = "crop-only"  # for images that are not the run's own
 
 
 @plain_numbers
 def fine_tune(config: Config, encoder: Encoder, train: Dataset, seed: int, steps: int = STEPS,
               augmentation: str = AUGMENTATION) -> Supervised:
-    """Encoder and a new linear layer, trained together on the labels of train for about so many steps.
+    """Encoder and a new linear layer, trained together on the labels of train for about so many
+    steps.
 
-    It works on a copy: the encoder given keeps all its bytes. From scratch is the same with an encoder at random
-    weights. Batch norms go on as in training, by batch: their old statistics do not fit weights that move at such a
-    rate. Raises ValueError for fewer than 2 images.
+    It works on a copy: the encoder given keeps all its bytes. From scratch is the same with an
+    encoder at random weights. Batch norms go on as in training, by batch: their old statistics do
+    not fit weights that move at such a rate. Raises ValueError for fewer than 2 images.
     """
     batch = min(BATCH, len(train))
     epochs = max(1, round(steps / (len(train) // batch)))
-    changes: dict[str, Any] = {"epochs": epochs, "batch_size": batch, "seed": seed, "optimizer": "sgd",
-                               "augmentation": augmentation, "lr": RATE}
+    changes: dict[str, Any] = {"epochs": epochs, "batch_size": batch, "seed": seed,
+                               "optimizer": "sgd", "augmentation": augmentation, "lr": RATE}
     run = Run(Supervised.Config(**{**config.common(), **changes}), train)
     classifier = Supervised(copy.deepcopy(encoder), run.config, np.random.default_rng(seed), train)
     run.method, run.optimizer = classifier, make_optimizer(run.config, classifier)

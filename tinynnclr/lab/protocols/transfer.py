@@ -13,7 +13,9 @@ STEPS = 300  # of fine-tuning
 
 
 def transfer(subject: EvalContext) -> EvalResult:
-    """A linear classifier on frozen features, then fine-tuning, on each of the sets of `evaluate.others`."""
+    """A linear classifier on frozen features, then fine-tuning, on each of the sets of
+    `evaluate.others`.
+    """
     sets, which = other_sets(subject.config, subject.to)
     seed, rows = subject.config.seed, []
     for name, (train, test) in sets.items():
@@ -25,11 +27,12 @@ def transfer(subject: EvalContext) -> EvalResult:
         for encoder, network in subject.encoders().items():
             measured = accuracy(fine_tune(subject.config, network, train, seed, STEPS), test)
             rows.append(_row(encoder, name, "fine-tuned", measured, chance))
-    return EvalResult(rows, f"{which} Fitted on training images only, measured on test images. Frozen: softmax on "
-                   "standardised features by L-BFGS, its weight decay chosen from "
-                   f"{', '.join(f'{s:g}' for s in STRENGTHS)} on {VALIDATION:.0%} of the training images. Fine-tuned: "
-                   f"encoder and linear layer together, about {STEPS} steps of SGD at batch {BATCH}, views "
-                   f"{AUGMENTATION}, nothing chosen; that of random weights is training from scratch.")
+    return EvalResult(rows, f"{which} Fitted on training images only, measured on test images. "
+                      "Frozen: softmax on standardised features by L-BFGS, its weight decay "
+                      f"chosen from {', '.join(f'{s:g}' for s in STRENGTHS)} on {VALIDATION:.0%} "
+                      "of the training images. Fine-tuned: encoder and linear layer together, "
+                      f"about {STEPS} steps of SGD at batch {BATCH}, views {AUGMENTATION}, nothing "
+                      "chosen; that of random weights is training from scratch.")
 
 
 def _row(encoder, to, how, measured, chance) -> Row:

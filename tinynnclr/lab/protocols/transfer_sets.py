@@ -26,18 +26,23 @@ def parse_others(text: str) -> tuple[str, ...]:
     return names
 
 
-def other_sets(config: Config, names: tuple[str, ...] | None = None) -> tuple[dict[str, tuple[Dataset, Dataset]], str]:
+def other_sets(config: Config, names: tuple[str, ...] | None = None) -> tuple[dict[str,
+                                                                                   tuple[Dataset,
+                                                                                         Dataset]],
+                                                                              str]:
     """({name: (train, test)}, a sentence on what they are), at most TRAIN and TEST images each.
 
-    None: OTHERS without the run's own set and without those whose files are not there; the sentence names these.
-    A folder goes by its last name. Raises ValueError where the run's own set or two folders of one name are asked for,
-    FileNotFoundError where one asked for is not there.
+    None: OTHERS without the run's own set and without those whose files are not there; the sentence
+    names these. A folder goes by its last name. Raises ValueError where the run's own set or two
+    folders of one name are asked for, FileNotFoundError where one asked for is not there.
     """
     sets, missing = {}, []
     for name in names or [n for n in OTHERS if n != config.dataset]:
         if name == config.dataset:
-            raise ValueError(f"--to {name}: expected another set than the one that the run learned from")
-        short = f"folder:{Path(name.removeprefix('folder:')).resolve().name}" if name.startswith("folder:") else name
+            raise ValueError(f"--to {name}: expected another set than the one that the run learned "
+                             "from")
+        short = f"folder:{Path(name.removeprefix('folder:')).resolve().name}" if name.startswith(
+                "folder:") else name
         if short in sets:
             raise ValueError(f"--to {name}: expected folders of different names, got two of {short}")
         try:
@@ -47,8 +52,9 @@ def other_sets(config: Config, names: tuple[str, ...] | None = None) -> tuple[di
                 raise
             missing.append(name)
     absent = f" Left out, as their files are not there: {', '.join(missing)}." if missing else ""
-    return sets, (f"Sets of at most {TRAIN} training and {TEST} test images, as many of each class; what is drawn "
-                  f"(toybox, digits) has seed {SEED}, so that no run has seen it.{absent}")
+    return sets, (f"Sets of at most {TRAIN} training and {TEST} test images, as many of each "
+                  f"class; what is drawn (toybox, digits) has seed {SEED}, so that no run has seen "
+                  f"it.{absent}")
 
 
 @plain_numbers
@@ -56,7 +62,8 @@ def kinds(split: str, n: int, seed: int) -> Dataset:
     """Toybox pictures whose classes are the kinds of things: "steam boat" rather than "boat"."""
     toys = toybox.make(n, seed, split=split)
     first = np.cumsum([0, *map(len, toybox.KIND_NAMES)])
-    return Dataset(toys.images, first[toys.labels] + toys.kinds, tuple(k for names in toybox.KIND_NAMES for k in names))
+    return Dataset(toys.images, first[toys.labels] + toys.kinds,
+                   tuple(k for names in toybox.KIND_NAMES for k in names))
 
 
 def _load(name, data_dir):

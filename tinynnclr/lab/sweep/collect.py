@@ -1,4 +1,6 @@
-"""Gather the result.json of several runs into one file and a table with means and 95 % intervals over seeds."""
+"""Gather the result.json of several runs into one file and a table with means and 95 % intervals
+over seeds.
+"""
 import json
 from pathlib import Path
 
@@ -15,7 +17,8 @@ def arm(result: dict) -> str:
 
 def collect(folders: list[Path]) -> list[dict]:
     """The results of the runs, stamped."""
-    results = [json.loads((folder / "result.json").read_text(encoding="utf-8")) for folder in folders]
+    results = [json.loads((folder / "result.json").read_text(encoding="utf-8")) for folder
+               in folders]
     first: dict[str, tuple[Path, dict]] = {}  # for each data set, the first run that stored digests
     for folder, result in zip(folders, results, strict=True):
         if "data" in result:
@@ -30,11 +33,14 @@ def table(results: list[dict]) -> str:
     for dataset in dict.fromkeys(r["dataset"] for r in results):
         here = [r for r in results if r["dataset"] == dataset]
         for name, key in (("raw pixels", "pixels"), ("random weights", "random")):
-            first = {r["seed"]: r["baselines"][key] for r in here}  # the floors are those of a seed, whatever the arm
+            # the floors are those of a seed, whatever the arm
+            first = {r["seed"]: r["baselines"][key] for r in here}
             knn, linear = ([f[column] for f in first.values()] for column in ("knn", "linear"))
-            lines.append(f"| {dataset} | {name} | 0 | {len(first)} | {percent(knn)} | {percent(linear)} |")
+            lines.append(f"| {dataset} | {name} | 0 | {len(first)} | {percent(knn)} | "
+                         f"{percent(linear)} |")
         for name in dict.fromkeys(r["arm"] for r in here):
             of_arm = [r for r in here if r["arm"] == name]
             lines.append(f"| {dataset} | {name} | {of_arm[0]['epochs']} | {len(of_arm)} | "
-                         f"{percent([r['knn'] for r in of_arm])} | {percent([r['linear'] for r in of_arm])} |")
+                         f"{percent([r['knn'] for r in of_arm])} | "
+                         f"{percent([r['linear'] for r in of_arm])} |")
     return "\n".join(lines)

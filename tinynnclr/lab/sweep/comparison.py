@@ -1,4 +1,6 @@
-"""A comparison: arms x seeds, each trained and judged once in a folder of its own; stopped, it goes on where it was."""
+"""A comparison: arms x seeds, each trained and judged once in a folder of its own; stopped, it goes
+on where it was.
+"""
 import csv
 import json
 import re
@@ -43,11 +45,15 @@ class Job:
 
 
 def plan(arms: dict[str, dict], seeds: list[int], given: dict, out: Path) -> list[Job]:
-    """All arms with the first seed, then all with the next: a comparison that is stopped is a fair one, too."""
+    """All arms with the first seed, then all with the next: a comparison that is stopped is a fair
+    one, too.
+    """
     jobs: list[Job] = []
     for name in given:
-        if owners(name) and not any(name in options_of(options["method"]) for options in arms.values()):
-            raise ValueError(f"{name}: it is an option of {', '.join(owners(name))}, and of no arm here")
+        if owners(name) and not any(name in options_of(options["method"]) for options
+                                    in arms.values()):
+            raise ValueError(f"{name}: it is an option of {', '.join(owners(name))}, and of no arm "
+                             "here")
     for seed in seeds:
         for arm, options in arms.items():
             try:
@@ -56,25 +62,32 @@ def plan(arms: dict[str, dict], seeds: list[int], given: dict, out: Path) -> lis
                 raise ValueError(f"arm {arm}: {flag_names(str(error), options)}") from None
             twin = next((job.arm for job in jobs if job.config == config), None)
             if twin:
-                raise ValueError(f"--methods: {twin} and {arm} are the same run: leave one of them out")
-            jobs.append(Job(arm, config, out / re.sub(r"[^A-Za-z0-9_.+]+", "-", f"{arm.replace('=', '_')}-{seed}")))
+                raise ValueError(f"--methods: {twin} and {arm} are the same run: leave one of them "
+                                 "out")
+            jobs.append(Job(arm, config, out / re.sub(r"[^A-Za-z0-9_.+]+", "-",
+                                                      f"{arm.replace('=', '_')}-{seed}")))
     return jobs
 
 
 def expect_same(job: Job, found: dict, digests: object, data: Data | None) -> None:
-    """Raise ValueError if the folder holds a run with other options or, by its digests, with other data than the job's.
+    """Raise ValueError if the folder holds a run with other options or, by its digests, with other
+    data than the job's.
 
-    A folder of images may have moved if the run stored digests of them: `data` are compared with these.
+    A folder of images may have moved if the run stored digests of them: `data` are compared with
+    these.
     """
     try:
         before = make_config(found).to_dict()
     except ValueError as error:
         raise ValueError(f"{job.folder}: a run of another version: {error}") from None
-    for name, value in job.config.to_dict().items():  # the method first: only another method has other options
-        moved = name == "dataset" and digests and all(str(v).startswith("folder:") for v in (value, before[name]))
+    # the method first: only another method has other options
+    for name, value in job.config.to_dict().items():
+        moved = name == "dataset" and digests and all(str(v).startswith("folder:") for v
+                                                      in (value, before[name]))
         if value != before[name] and name not in WHERE and not moved:
-            raise ValueError(f"{job.folder} holds a run with {name} {before[name]}, and now it is {value}: give "
-                             f"{before[name]} again, name another --out, or delete that folder")
+            raise ValueError(f"{job.folder} holds a run with {name} {before[name]}, and now it is "
+                             f"{value}: give {before[name]} again, name another --out, or delete "
+                             "that folder")
     if data:
         expect_same_data(job.folder, digests, data_digests(*data))
 
@@ -106,7 +119,9 @@ def finished(job: Job, data: Data | None = None) -> dict | None:
 
 
 def begun(job: Job, data: Data | None = None) -> bool:
-    """Whether there is a checkpoint to go on from; one of no step does not count, whatever its options."""
+    """Whether there is a checkpoint to go on from; one of no step does not count, whatever its
+    options.
+    """
     try:
         _, info = checkpoint.load(job.folder / CHECKPOINT)
     except FileNotFoundError:
@@ -119,7 +134,9 @@ def begun(job: Job, data: Data | None = None) -> bool:
 
 
 def go_on(job: Job, run: Run, data: Data) -> None:
-    """Load the run's checkpoint if there is one; raise ValueError if its folder contains files that no run wrote."""
+    """Load the run's checkpoint if there is one; raise ValueError if its folder contains files that
+    no run wrote.
+    """
     if begun(job, data):
         run.load(job.folder / CHECKPOINT)
     else:
@@ -131,7 +148,9 @@ def command_line(methods: str, seeds: str, options: dict, out: Path | None = Non
     words = ["tinynnclr", "compare", "--methods", methods, "--seeds", seeds]
     for name, value in options.items():
         flag = name.replace("_", "-")
-        words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+        words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value,
+                                                                          bool) else [f"--{flag}",
+                                                                                      str(value)]
     return shell_words(*(words if out is None else [*words, "--out", out]))
 
 
@@ -144,7 +163,9 @@ def duration(seconds: float) -> str:
 
 
 def time_left(left: list[Job], results: list[dict]) -> float:
-    """Seconds: a run will take what its arm's others took, or the mean of all arms where there is none yet."""
+    """Seconds: a run will take what its arm's others took, or the mean of all arms where there is
+    none yet.
+    """
     spent: dict[str, list[float]] = {}
     for r in results:
         spent.setdefault(r["arm"], []).append(r["seconds"] + r["evaluation_seconds"])
@@ -153,10 +174,12 @@ def time_left(left: list[Job], results: list[dict]) -> float:
 
 
 class Comparison:
-    """Arms x seeds as a command names them (see `arms`); which of their jobs are done, left, or failed and why.
+    """Arms x seeds as a command names them (see `arms`); which of their jobs are done, left, or
+    failed and why.
 
-    given: options for all arms. A mistake in any of it, and a folder that holds a run of other options, is a ValueError
-    here; one that only the data tell, such as too large a batch, in `run`, before anything is trained.
+    given: options for all arms. A mistake in any of it, and a folder that holds a run of other
+    options, is a ValueError here; one that only the data tell, such as too large a batch, in `run`,
+    before anything is trained.
     """
 
     def __init__(self, methods: str, seeds: str, given: dict, out: Path | None = None):
@@ -166,10 +189,13 @@ class Comparison:
         self.failed: dict[Job, str] = {}
         self.look()
         self.command = command_line(methods, seeds, given, out)
-        self.shown = command_line(methods, seeds, {option: v for option, v in given.items() if option != "data_dir"})
+        self.shown = command_line(methods, seeds, {option: v for option,
+                                                   v in given.items() if option != "data_dir"})
 
     def look(self, data: Data | None = None) -> None:
-        """Find the jobs that are done and those that are left. Raises ValueError as `expect_same` does."""
+        """Find the jobs that are done and those that are left. Raises ValueError as `expect_same`
+        does.
+        """
         self.done = {job: result for job in self.jobs if (result := finished(job, data))}
         self.left = [job for job in self.jobs if job not in self.done]
         for job in self.left:
@@ -178,7 +204,8 @@ class Comparison:
     def run(self) -> list[str]:
         """Train and judge what is left, a line each; returns the names of the runs that failed.
 
-        A loss that is not finite ends its own run alone. Ctrl-C saves, says how to go on, and ends as SystemExit(130).
+        A loss that is not finite ends its own run alone. Ctrl-C saves, says how to go on, and ends
+        as SystemExit(130).
         """
         config = self.jobs[0].config
         kernels.set_num_threads(config.threads or kernels.get_num_threads())
@@ -190,21 +217,24 @@ class Comparison:
         with sole_owner(self.out):
             self.look(data)  # again: another process may have changed the folders in the meantime
             expect_ours([self.out / name for name in OUTPUTS], rows_with("arm"), "--out ")
-            print(f"{len(self.jobs)} runs on {config.dataset}, {len(self.done)} of them done before, "
-                  f"{kernels.get_num_threads()} threads, into {self.out}", flush=True)
+            print(f"{len(self.jobs)} runs on {config.dataset}, {len(self.done)} of them done "
+                  f"before, {kernels.get_num_threads()} threads, into {self.out}", flush=True)
             self.write()
             if data:
                 self.train(data)
         return [str(job) for job in self.failed]
 
     def load_data(self, config: Config) -> Data | None:
-        """The data, to train with and to check stored runs; None if they are missing and no run is left to train."""
+        """The data, to train with and to check stored runs; None if they are missing and no run is
+        left to train.
+        """
         try:
             return run_dir.load_data(config)
         except (FileNotFoundError, NotADirectoryError) as error:
             if self.left:
                 raise
-            print(f"note: {error}; the stored runs are not compared with their data", file=sys.stderr)
+            print(f"note: {error}; the stored runs are not compared with their data",
+                  file=sys.stderr)
             return None
 
     def expect_fit(self, train_data: Dataset) -> None:
@@ -237,7 +267,8 @@ class Comparison:
         """Train the first job that is left, or train it on, and judge it; returns how it went."""
         job = self.left[0]
         run = Run(job.config, *data)
-        below = floors.of(job.config, run.method.encoder)  # now, while its weights are the first ones
+        # now, while its weights are the first ones
+        below = floors.of(job.config, run.method.encoder)
         run_dir.open_dir(job.folder)
         try:
             with sole_owner(job.folder):
@@ -278,5 +309,5 @@ class Comparison:
         write_text(self.out / "compare.md", markdown(results, self.jobs[0].arm, self.shown, notes))
         rows = summary(results)
         draw_comparison([(row["name"], row["knn"]) for row in rows if not row["floor"]],
-                        [(row["name"], mean_and_interval(row["knn"])[0]) for row in rows if row["floor"]],
-                        self.out / "compare.png", title=title(results))
+                        [(row["name"], mean_and_interval(row["knn"])[0]) for row in rows
+                         if row["floor"]], self.out / "compare.png", title=title(results))
