@@ -4,6 +4,7 @@ executed.
 import os
 import pickle
 import re
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -145,6 +146,83 @@ def test_a_file_that_is_not_ours(kind, tmp_path):
     with fails(ValueError, "checkpoint.npz is damaged or not a tinynnclr checkpoint"):
         checkpoint.load(path)
     assert alone(path)  # nothing was executed
+
+
+def header(shape="(3,)", descr="'<f4'", version=1, padding=0):
+    """The start of a .npy file with any claims."""
+    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}".encode()
+    text += b" " * padding + b"\n"
+    length = len(text).to_bytes(2 if version == 1 else 4, "little")
+    return b"\x93NUMPY" + bytes([version, 0]) + length + text
+
+
+CLAIMS = {
+    "more rows than memory": header("(1099511627776,)") + bytes(12),
+    "a product beyond 64 bits": header("(4294967296, 4294967296, 4294967296)") + bytes(12),
+    "a negative size": header("(-3,)") + bytes(12),
+    "negative sizes": header("(-3, -1)") + bytes(12),
+    "a size that is no number": header("('3',)") + bytes(12),
+    "no shape": header("None") + bytes(12),
+    "a row too many": header("(4,)") + bytes(12),
+    "a row too few": header("(2,)") + bytes(12),
+    "objects": header(descr="'|O'") + bytes(24),
+    "objects inside": header(descr="[('a', '|O')]") + bytes(24),
+    "code": header(descr="__import__('os').mkdir('made')") + bytes(12),
+    "a header of 50,000 bytes": header(padding=50_000) + bytes(12),
+    "a header of 4 GB": b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + bytes(12),
+    "version 9": b"\x93NUMPY\x09\x00" + bytes(50),
+    "wrong magic": b"\x93NUMPX\x01\x00" + header()[8:] + bytes(12),
+    "names as long as memory": header("(3,)", "'<U1099511627776'") + bytes(12),
+}
+
+
+def write_claim(path, array, kind=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        archive.writestr("info.npy", header("(13,)", "'|u1'") + b'{"format": 1}')
+        archive.writestr("method/x.npy", array)
+
+
+def refused_in_little_memory(path):
+    """Loading the file raises an error of one line, and takes less than 8 MB until then."""
+    tracemalloc.start()  # which counts NumPy's arrays, too
+    try:
+        with fails(ValueError, f"{path.name} is damaged or not a tinynnclr checkpoint"):
+            checkpoint.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    assert alone(path)
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_an_array_with_a_false_claim(tmp_path, claim, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_claim(tmp_path / "c.npz", CLAIMS[claim])
+    refused_in_little_memory(tmp_path / "c.npz")
+    write_claim(tmp_path / "c.npz", header() + bytes(12))
+    np.testing.assert_array_equal(checkpoint.load("c.npz")[0]["method"]["x"], np.zeros(3))
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compressed_file_may_not_grow(tmp_path, kind):
+    write_claim(tmp_path / "c.npz", header("(7500000,)") + bytes(30_000_000), kind)
+    refused_in_little_memory(tmp_path / "c.npz")
+
+
+def test_members_that_overlap_may_not_grow(tmp_path):
+    """The directory of the zip has 1000 members in the same place."""
+    path = tmp_path / "c.npz"
+    write_claim(path, header("(1000,)") + bytes(4000))
+    data = path.read_bytes()
+    start, end = data.index(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
+    info, member = (b"PK\x01\x02" + entry for entry in data[start:end].split(b"PK\x01\x02")[1:])
+    entries = [info, *(member.replace(b"method/x.npy", f"method/{i:05}".encode())
+                       for i in range(1000))]
+    directory, tail = b"".join(entries), bytearray(data[end:])
+    tail[8:12] = len(entries).to_bytes(2, "little") * 2
+    tail[12:16] = len(directory).to_bytes(4, "little")
+    path.write_bytes(data[:start] + directory + tail)
+    refused_in_little_memory(path)
 
 
 def load_or_error(path):

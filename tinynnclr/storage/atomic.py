@@ -78,7 +78,7 @@ def replace(source: Path, target: Path) -> None:
         except PermissionError as error:
             if time.monotonic() >= until:
                 raise HeldOpen(error.errno, f"{error.strerror}: no permission to replace it, or "
-                               "another program holds it open") from error
+                               "another program holds it open", str(target)) from error
         time.sleep(0.05)
 
 

@@ -1,6 +1,4 @@
-"""Fetch a data set: where from, is it what its owner published, and into data_dir whole or not at
-all.
-"""
+"""Download a data set, compare it with what its owner published, and unpack it."""
 import hashlib
 import os
 import tempfile
@@ -14,7 +12,7 @@ from .http import CHUNK, DownloadError, transfer
 
 @dataclass(frozen=True)
 class Published:
-    """A file as its owner publishes it."""
+    """A file as its owner publishes it; the checksum is the owner's, too."""
 
     name: str
     size: int
@@ -23,11 +21,10 @@ class Published:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from: url + name is a file's address, folder (in data_dir) what it
-    becomes.
+    """Where a data set comes from: url + name is the address of a file, folder its place in data_dir.
 
-    members: what to unpack from the one archive, with its largest size; empty where the files are
-    kept as they come.
+    members: the files to unpack from the only archive, with their largest sizes; empty if the files
+    are stored as they are.
     """
 
     folder: str
@@ -69,19 +66,17 @@ def download(
     name: str, data_dir: str | Path, *, url: str | None = None, archive: str | Path | None = None,
     checksum: bool = True, allow_http: bool = False
 ) -> Path:
-    """Put a data set of SOURCES into data_dir and return its folder; one that is there already is
-    left alone.
+    """Put a data set of SOURCES into data_dir and return its folder, which may be there already.
 
-    url (or the environment's TINYNNCLR_<NAME>_URL): another address, of the file or, ending in /,
-    of its folder. archive: a local file instead, or the folder that holds the files. checksum=False
-    takes bytes that differ; allow_http=True an address of http, where the bytes may be read and
-    changed on their way. Raises DownloadError, ValueError for an unknown name. Kept after a
-    failure: at most FILE.part, to be resumed.
+    url (or the environment variable TINYNNCLR_<NAME>_URL): another address, of the file or, with a
+    / at its end, of its folder. archive: a local file instead, or the folder that holds the files.
+    checksum=False accepts other bytes, and allow_http=True an address of http. Raises DownloadError,
+    and ValueError for an unknown name. After a failure, at most FILE.part is kept, to be resumed.
     """
     if name not in SOURCES:
         raise ValueError(f"name: expected one of {', '.join(SOURCES)}, got {name!r}")
-    source, data_dir = SOURCES[name], Path(data_dir)
-    folder = data_dir / source.folder
+    source = SOURCES[name]
+    folder = Path(data_dir) / source.folder
     if _is_there(source, folder):
         print(f"{folder}: already there")
         return folder
@@ -89,17 +84,13 @@ def download(
     try:
         if archive is not None:
             paths = [_local(Path(archive), file, source, checksum) for file in source.files]
-        data_dir.mkdir(parents=True, exist_ok=True)  # a mistake above leaves no folder behind
-        if archive is None:
-            paths = [_fetch(_address(url, file, source, allow_http), data_dir, file, checksum,
-                            allow_http) for file in source.files]
-        fetched = paths if archive is None else []
-        try:
             _install(source, paths, folder)
-        except ValueError as error:  # whole, but not what we want: the next run starts clean
-            _remove(fetched)
-            raise DownloadError(str(error)) from error
-        _remove(fetched)
+        else:
+            urls = [_address(url, file, source, allow_http) for file in source.files]
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            parts = [_fetch(address, folder.parent / f"{file.name}.part", file, checksum, allow_http)
+                     for address, file in zip(urls, source.files, strict=True)]
+            _install_and_remove(source, parts, folder)
     except OSError as error:
         raise DownloadError(f"{error.filename or data_dir}: {error.strerror or error}") from error
     print(f"{folder}: ready")
@@ -107,63 +98,62 @@ def download(
 
 
 def _is_there(source, folder):
-    """True with all its files (or what they unzip to), False without the folder; DownloadError in
-    between.
-    """
+    """Whether the folder exists; raises DownloadError if one of its files is missing."""
     if not folder.exists():
         return False
     for name in source.members or [file.name for file in source.files]:
         if not (folder / name).is_file() and not (folder / name.removesuffix(".gz")).is_file():
-            raise DownloadError(f"{folder}: it is there but lacks {name}; move it away and run "
-                                "this again")
+            raise DownloadError(f"{folder}: this folder exists but has no {name}; move it away and "
+                                "run this again")
     return True
 
 
 def _address(url, file, source, allow_http):
+    """The address of a file, whether url is the file's or its folder's."""
     if url.lower().startswith("http://") and not allow_http:
-        raise DownloadError(f"url: expected https://..., got {url!r}; --allow-http takes it")
+        raise DownloadError(f"url: expected https://..., got {url!r}; --allow-http accepts it")
     if not url.lower().startswith(("https://", "http://")):
-        raise DownloadError(f"url: expected https://..., got {url!r} (a local file goes to --from)")
-    if "@" in url.split("/")[2]:
-        raise DownloadError("url: expected no user name or password; fetch the file yourself and "
-                            "add --from FILE")
+        raise DownloadError(f"url: expected https://..., got {url!r}; give a local file with --from")
     if len(source.files) > 1 and not url.endswith("/"):
         url += "/"
     return url + file.name if url.endswith("/") else url
 
 
 def _local(path, file, source, checksum):
+    """The path of a local file, which is compared with what was published."""
     if path.is_dir():
         path = path / file.name
     elif len(source.files) > 1:
-        raise DownloadError(f"archive: expected the folder that holds {file.name} and its "
-                            f"companions, got {path}")
+        raise DownloadError(f"archive: expected the folder with {file.name} and the other files, "
+                            f"got {path}")
     if not path.is_file():
         raise DownloadError(f"archive: expected a file, got {path}, which is not there")
     _verify(path, file, checksum)
     return path
 
 
-def _fetch(url, data_dir, file, checksum, allow_http):
-    """The path of the complete and checked data_dir/NAME.part."""
-    part = data_dir / f"{file.name}.part"
+def _fetch(url, part, file, checksum, allow_http):
+    """Download a file to part, compare it with what was published, and return part."""
     if not checksum or not part.exists() or part.stat().st_size < file.size:
-        transfer(url, part, file.size if checksum else None, 2 * file.size + 1_000_000, allow_http)
+        # another file may be larger than the published one, but not without end
+        size = file.size if checksum else 2 * file.size + 1_000_000
+        transfer(url, part, size, checksum, allow_http)
     try:
         _verify(part, file, checksum)
     except DownloadError:
-        part.unlink()  # complete but wrong: the next run starts clean
+        part.unlink()  # whole but wrong, so there is nothing to resume
         raise
     return part
 
 
 def _verify(path, file, checksum):
+    """Raise DownloadError unless the file has the published size and MD5."""
     size = path.stat().st_size
     if not checksum:
         print(f"{path}: {size} bytes, checksum not compared")
         return
     if size != file.size:
-        raise DownloadError(f"{path}: expected {file.size} bytes, got {size}; --no-checksum takes "
+        raise DownloadError(f"{path}: expected {file.size} bytes, got {size}; --no-checksum accepts "
                             "them")
     md5 = hashlib.md5(usedforsecurity=False)
     with open(path, "rb") as data:
@@ -171,26 +161,34 @@ def _verify(path, file, checksum):
             md5.update(chunk)
     if md5.hexdigest() != file.md5:
         raise DownloadError(f"{path}: expected the MD5 {file.md5}, got {md5.hexdigest()}; "
-                            "--no-checksum takes it")
+                            "--no-checksum accepts it")
+
+
+def _install_and_remove(source, parts, folder):
+    """Install downloaded files; keep them only if another try can install them."""
+    try:
+        _install(source, parts, folder)
+    except DownloadError:  # whole, but not the expected data
+        _remove(parts)
+        raise
+    _remove(parts)
 
 
 def _install(source, paths, folder):
-    """Build the folder under another name beside its place, then rename it: it is there whole, or
-    not at all.
-    """
+    """Build the folder under a temporary name beside its place, then rename it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=folder.parent) as scratch:
         if source.members:
             members = {f"{source.folder}/{name}": size for name, size in source.members.items()}
-            unpack(paths[0], members, Path(scratch))
+            try:
+                unpack(paths[0], members, Path(scratch))
+            except ValueError as error:
+                raise DownloadError(str(error)) from error
         else:
             for path, file in zip(paths, source.files, strict=True):
                 with open(path, "rb") as data:
                     write_whole(data, Path(scratch) / source.folder / file.name)
-        try:
-            atomic.replace(Path(scratch) / source.folder, folder)
-        except atomic.HeldOpen as error:
-            raise DownloadError(f"{folder}: cannot be renamed into place ({error.strerror}); close "
-                                "the program that holds it open, and run this again") from error
+        atomic.replace(Path(scratch) / source.folder, folder)
 
 
 def _remove(paths):
