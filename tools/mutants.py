@@ -44,7 +44,7 @@ TESTS = {"ops/reduce": OPS, "ops/elementwise": OPS, "ops/matmul": OPS, "ops/conv
          "methods/memory_bank": "methods/test_memory_bank.py",
          "methods/nnclr": "methods/test_nnclr.py", "methods/snclr": "methods/test_snclr.py",
          "methods/moco": "methods/test_moco.py",
-         "methods/clustering": "metrics/test_clustering.py methods/test_deepcluster.py",
+         "methods/clustering": "methods/test_clustering.py methods/test_deepcluster.py",
          "methods/deepcluster": "methods/test_deepcluster.py", "methods/cmc": "methods/test_cmc.py",
          "methods/bank_loss": "methods/test_memory_bank.py methods/test_losses.py "
          "methods/test_cmc.py", "methods/instance_discrimination": "methods/test_memory_bank.py "

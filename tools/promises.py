@@ -63,7 +63,8 @@ PROMISES = (
             "paths upward and absolute, links, devices, larger files, false claims, objects",
             ("datasets/test_archive.py", "storage/test_checkpoint.py::test_an_array_with_a_false_claim")),
     Promise("A download is checked before it is unpacked, over https unless told otherwise",
-            "a server that cuts, redirects and sends other files", ("datasets/test_download.py", "datasets/test_http.py")),
+            "a server that cuts, redirects and sends other files",
+            ("datasets/test_download.py", "datasets/test_http.py")),
     Promise("Nothing is unpickled", "every source file is walked",
             ("test_architecture.py::test_nothing_is_unpickled",)),
     Promise("The same seed gives the same bytes", "1 and 2 threads, three hash seeds, through train, evaluate and "

@@ -1,2 +1,1 @@
-"""Numbers that judge features: arrays in, numbers out. Nothing here trains, reads a file or draws.
-"""
+"""Measures of features: arrays in, numbers out. Nothing here trains, reads a file or draws."""

@@ -1,27 +1,28 @@
-"""A mean over seeds, and how far it may be off."""
+"""The mean over seeds and its 95 % confidence interval."""
 import numpy as np
 
 from ..kernels.engine.checks import plain_numbers
 
-# 97.5 % point of Student's t for 1, 2, ... degrees of freedom; beyond, `student` works it out.
+# the 97.5 % point of Student's t for 1, 2, ... degrees of freedom
 STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
 @plain_numbers
 def student(degrees: int) -> float:
-    """97.5 % point of Student's t: from the table, else its expansion around the normal's (Fisher &
-    Cornish 1960).
+    """The 97.5 % point of Student's t.
+
+    Beyond the table, its expansion around the normal distribution's (Fisher & Cornish 1960).
     """
     if degrees <= len(STUDENT):
         return STUDENT[degrees - 1]
-    z, n = 1.959964, degrees
+    n = degrees
+    z = 1.959964
     return (z + (z**3 + z) / (4 * n) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
             + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3))
 
 
 def mean_and_interval(numbers: list[float]) -> tuple[float, float | None]:
-    """The mean, and half the width of its 95 % interval (Student's t); None for the second of a
-    single number.
+    """The mean, and half the width of its 95 % interval (Student's t; None for a single number).
 
     Raises ValueError for no numbers.
     """
@@ -33,7 +34,7 @@ def mean_and_interval(numbers: list[float]) -> tuple[float, float | None]:
     return float(np.mean(numbers)), float(student(n - 1) * np.std(numbers, ddof=1) / np.sqrt(n))
 
 
-def percent(numbers: list[float]) -> str:
-    """A mean and its interval, as a table shows them."""
+def format_percent(numbers: list[float]) -> str:
+    """The mean and its interval as tables show them: "61.2 % ± 0.8"."""
     mean, half = mean_and_interval(numbers)
     return f"{100 * mean:.1f} %" + ("" if half is None else f" ± {100 * half:.1f}")

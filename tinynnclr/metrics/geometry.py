@@ -1,8 +1,7 @@
-"""How embeddings lie on the sphere: are pairs together, is the whole spread out, and in how many
-directions?
+"""Alignment, uniformity and effective rank: how embeddings lie on the sphere, without labels.
 
-None of these looks at a label; together they see a collapse that a falling loss hides. All raise
-FloatingPointError if rows are not finite.
+Together they show a collapse that a falling loss hides. All raise FloatingPointError if rows are
+not finite.
 """
 import numpy as np
 
@@ -12,11 +11,11 @@ from .checks import expect_finite
 
 
 def alignment(z1: np.ndarray, z2: np.ndarray, alpha: float = 2.0) -> float:
-    """mean_i |z1_i - z2_i|^alpha of pairs of rows (n, d), each scaled to length 1: 0 where all
-    pairs coincide.
+    """mean_i |z1_i - z2_i|^alpha of pairs of rows (n, d) of length 1; 0 if all pairs coincide.
 
-    With alpha = 2 it is 2 - 2 mean_i cos(z1_i, z2_i), at most 4. Raises ValueError unless both are
-    (n, d), n >= 1. Source: Wang & Isola 2020 (arXiv 2005.10242), section 4.1.
+    The rows are scaled to length 1 first. With alpha = 2 it is 2 - 2 mean_i cos(z1_i, z2_i), at
+    most 4. Raises ValueError unless both are (n, d), n >= 1. Source: Wang & Isola 2020 (arXiv
+    2005.10242), section 4.1.
     """
     if np.ndim(z1) != 2 or np.shape(z1) != np.shape(z2) or len(z1) < 1:
         raise ValueError("alignment: expected two (n, d) of one shape, n at least 1, got "
@@ -27,12 +26,11 @@ def alignment(z1: np.ndarray, z2: np.ndarray, alpha: float = 2.0) -> float:
 
 
 def uniformity(z: np.ndarray, t: float = 2.0) -> float:
-    """log mean_{i != j} exp(-t |z_i - z_j|^2) of rows (n, d), each scaled to length 1: 0 where all
-    coincide.
+    """log mean_{i != j} exp(-t |z_i - z_j|^2) of rows (n, d) of length 1; 0 if all coincide.
 
-    The lower, the more evenly the rows are spread; never below -4 t. Needs an (n, n) matrix of
-    float64. Raises ValueError unless z is (n, d), n >= 2. Source: Wang & Isola 2020 (arXiv
-    2005.10242), section 4.1.
+    The rows are scaled to length 1 first. Lower values mean rows that are spread more evenly, and
+    none is below -4 t. Needs an (n, n) matrix of float64. Raises ValueError unless z is (n, d), n
+    >= 2. Source: Wang & Isola 2020 (arXiv 2005.10242), section 4.1.
     """
     if np.ndim(z) != 2 or len(z) < 2:
         raise ValueError(f"uniformity: expected (n, d), n at least 2, got {np.shape(z)}")
@@ -40,17 +38,16 @@ def uniformity(z: np.ndarray, t: float = 2.0) -> float:
     z = _unit(z)
     exponents = kernels.matmul(z, z.T)  # cosines; |a - b|^2 = 2 - 2 cos(a, b)
     exponents = -t * np.maximum(2 - 2 * exponents, 0)
-    np.fill_diagonal(exponents, -np.inf)  # nobody is a pair with themselves
+    np.fill_diagonal(exponents, -np.inf)  # leave out i = j
     top = exponents.max()
     return float(top + np.log(np.exp(exponents - top).sum() / (len(z) * (len(z) - 1))))
 
 
 def effective_rank(z: np.ndarray) -> float:
-    """exp(-sum_k p_k log p_k), p_k = s_k / sum s, of the singular values s of z (n, d): from 1 to
-    min(n, d).
+    """exp(-sum_k p_k log p_k), p_k = s_k / sum s, of the singular values s of z (n, d).
 
-    k directions of equal strength count k, and weak ones less. z is taken as it is, neither centred
-    nor scaled; zeros have rank 0. Raises ValueError unless z is (n, d), both at least 1. Source:
+    From 1 to min(n, d): k directions of equal strength count k, weaker ones count less. z is neither
+    centred nor scaled; zeros have rank 0. Raises ValueError unless z is (n, d), both at least 1. Source:
     Roy & Vetterli 2007, "The effective rank: a measure of effective dimensionality", definition 1.
     """
     if np.ndim(z) != 2 or min(np.shape(z)) < 1:
@@ -62,5 +59,5 @@ def effective_rank(z: np.ndarray) -> float:
 
 
 def _unit(rows):
-    """Rows in float64, each scaled to length 1; a row of zeros stays."""
+    """The rows in float64, each scaled to length 1; a row of zeros stays."""
     return unit_rows(np.asarray(rows, np.float64))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ... import __version__
-from ...metrics.confidence import percent
+from ...metrics.confidence import format_percent
 from ..protocols.context import grouped
 from ..protocols.context import table as finding_table
 from ..sweep.win_tie_loss import win_table
@@ -100,7 +100,7 @@ def measured(table: Table, cells: Cells) -> list[str]:
              "|---|---|" + "---|" * len(table.measures)]
     for name, (knn, linear) in floors(cells).items():
         lines.append(f"| *{name}* (floor) | {'' if name.startswith(FLOORS[0][0]) else len(knn)} | "
-                     f"{percent(knn)} | {percent(linear)} |" + " |" * (len(table.measures) - 2))
+                     f"{format_percent(knn)} | {format_percent(linear)} |" + " |" * (len(table.measures) - 2))
     for arm in arms:
         own = [cell for (name, _), cell in cells.items() if name == arm]
         columns = [[cell[m] for cell in own if m in cell] for m in table.measures]
@@ -134,7 +134,7 @@ def floors(cells: Cells) -> dict[str, tuple[list[float], list[float]]]:
 def _cell(measure, numbers):
     if not numbers:
         return ""
-    return f"{sum(numbers) / len(numbers):.2f} nats" if measure == "entropy" else percent(numbers)
+    return f"{sum(numbers) / len(numbers):.2f} nats" if measure == "entropy" else format_percent(numbers)
 
 
 def judged(row: Mapping) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ...metrics.confidence import mean_and_interval, percent
+from ...metrics.confidence import format_percent, mean_and_interval
 from .style import (
     BLUE,
     DPI,
@@ -76,7 +76,7 @@ def draw_comparison(arms: Sequence[tuple[str, Sequence[float]]],
                                         "top")):
             fig.text((NAMES - 0.15) / WIDTH, y, text, ha="right", va=va, fontsize=size,
                      color=colour)
-        fig.text((WIDTH - NUMBERS + 0.15) / WIDTH, y, percent(list(values)), va="center",
+        fig.text((WIDTH - NUMBERS + 0.15) / WIDTH, y, format_percent(list(values)), va="center",
                  fontsize=9.5, color=INK)
     for x, y, ha, text in ((NAMES + PANEL / 2, BOTTOM - 0.42, "center",
                             "kNN accuracy on the test set"), (MARGIN, 0.1, "left", LEGEND)):

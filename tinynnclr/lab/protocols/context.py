@@ -9,7 +9,7 @@ import numpy as np
 
 from ...config import Config
 from ...datasets.dataset import Dataset
-from ...metrics.confidence import percent
+from ...metrics.confidence import format_percent
 from ...models import Encoder
 from ...models.encode import encode, pixels
 
@@ -90,7 +90,7 @@ def table(rows: Iterable[Row]) -> str:
     lines = ["| " + " | ".join([*heads, *measures]) + " |",
              "|" + "---|" * (len(heads) + len(measures))]
     for which, numbers in groups.items():
-        cells = [*(word for _, word in which), *(percent(numbers[m]) if m in numbers else "" for m
+        cells = [*(word for _, word in which), *(format_percent(numbers[m]) if m in numbers else "" for m
                                                  in measures)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from ...datasets.dataset import expect_same_data
-from ...metrics.confidence import percent
+from ...metrics.confidence import format_percent
 from ..provenance import stamped
 
 
@@ -36,11 +36,11 @@ def table(results: list[dict]) -> str:
             # the floors are those of a seed, whatever the arm
             first = {r["seed"]: r["baselines"][key] for r in here}
             knn, linear = ([f[column] for f in first.values()] for column in ("knn", "linear"))
-            lines.append(f"| {dataset} | {name} | 0 | {len(first)} | {percent(knn)} | "
-                         f"{percent(linear)} |")
+            lines.append(f"| {dataset} | {name} | 0 | {len(first)} | {format_percent(knn)} | "
+                         f"{format_percent(linear)} |")
         for name in dict.fromkeys(r["arm"] for r in here):
             of_arm = [r for r in here if r["arm"] == name]
             lines.append(f"| {dataset} | {name} | {of_arm[0]['epochs']} | {len(of_arm)} | "
-                         f"{percent([r['knn'] for r in of_arm])} | "
-                         f"{percent([r['linear'] for r in of_arm])} |")
+                         f"{format_percent([r['knn'] for r in of_arm])} | "
+                         f"{format_percent([r['linear'] for r in of_arm])} |")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from ...metrics.confidence import mean_and_interval, percent
+from ...metrics.confidence import format_percent, mean_and_interval
 
 COLUMNS = ("arm", "method", "dataset", "encoder", "seed", "epochs", "steps", "knn", "linear",
            "seconds", "views_per_second")
@@ -104,7 +104,7 @@ def markdown(results: Sequence[dict], first: str, command: str, notes: Iterable[
         name, seeds = (f"*{row['name']}* (floor)",
                        len(row["knn"])) if row["floor"] else (row["name"], len(row["knn"]))
         lines.append(f"| {name} | {'' if row['name'] == 'raw pixels' else seeds} | {row['steps']} "
-                     f"| {percent(row['knn'])} | {percent(row['linear'])} | "
+                     f"| {format_percent(row['knn'])} | {format_percent(row['linear'])} | "
                      f"{_seconds(row.get('seconds'))} |")
     differences = paired(results, first)
     if differences:

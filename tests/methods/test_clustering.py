@@ -1,6 +1,4 @@
-"""Around k-means: whitening, mutual information against values known by hand, and an order flat
-over clusters.
-"""
+"""Around k-means: whitening, and an order of images that is balanced over clusters."""
 import math
 
 import numpy as np
@@ -8,7 +6,6 @@ import pytest
 from one_line import fails
 
 from tinynnclr.methods.clustering import balanced_order, pca_whiten, principal_axes
-from tinynnclr.metrics.nmi import entropy, normalized_mutual_information
 
 
 def mixed(rng, n, d, scale=1.0):
@@ -66,70 +63,6 @@ def test_same_bytes_for_any_number_of_threads(rng, threads):
         threads(n)
         results.append(pca_whiten(x, 20).tobytes())
     assert results[0] == results[1] == results[2]
-
-
-def test_mutual_information_of_what_is_known(rng):
-    a = rng.integers(0, 7, 400)
-    assert normalized_mutual_information(a, a) == pytest.approx(1, abs=1e-12)
-    # other names
-    assert normalized_mutual_information(a, rng.permutation(7)[a] + 100) == pytest.approx(1,
-                                                                                          abs=1e-12)
-    grid = np.arange(36)
-    # independent, exactly
-    assert normalized_mutual_information(grid // 6, grid % 6) == pytest.approx(0, abs=1e-12)
-    many = rng.integers(0, 5, (2, 100_000))
-    assert 0 <= normalized_mutual_information(*many) < 1e-3
-    # one group for all says nothing
-    assert normalized_mutual_information(a, np.zeros(400, int)) == 0
-    # the same single group
-    assert normalized_mutual_information(np.zeros(4, int), np.ones(4, int)) == 1
-
-
-def test_mutual_information_by_hand():
-    """3 things in (0, 0), 1 in (0, 1), 1 in (1, 0), 3 in (1, 1): I = 3/4 ln 3/2 + 1/4 ln 1/2, both
-    entropies ln 2.
-    """
-    a, b = np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.array([0, 0, 0, 1, 0, 1, 1, 1])
-    wanted = (0.75 * math.log(1.5) + 0.25 * math.log(0.5)) / math.log(2)
-    assert normalized_mutual_information(a, b) == pytest.approx(wanted, abs=1e-12)
-    # I = ln 2; H(b) = 3/2 ln 2, so 1 / (5/4)
-    halves = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 2])
-    assert normalized_mutual_information(*halves) == pytest.approx(0.8, abs=1e-12)
-    assert entropy(np.array([2, 0, 2])) == pytest.approx(math.log(2), abs=1e-12)
-
-
-def test_mutual_information_as_a_double_loop_has_it(rng):
-    for n, i, j in ((1, 1, 1), (30, 3, 8), (500, 10, 10), (40, 40, 2)):
-        a = rng.integers(0, i, n)
-        b = np.where(rng.random(n) < 0.5, a % j, rng.integers(0, j, n)) - 3
-        shared, h = 0.0, [0.0, 0.0]
-        for x in set(a.tolist()):
-            for y in set(b.tolist()):
-                p = ((a == x) & (b == y)).mean()
-                shared += p * math.log(p / ((a == x).mean() * (b == y).mean())) if p else 0
-        for place, labels in enumerate((a, b)):
-            h[place] = -sum((labels == x).mean() * math.log((labels == x).mean()) for x
-                            in set(labels.tolist()))
-        wanted = 2 * shared / sum(h) if sum(h) else 1
-        got = normalized_mutual_information(a, b)
-        assert got == pytest.approx(wanted, abs=1e-12)
-        assert got == pytest.approx(normalized_mutual_information(b, a), abs=1e-12)
-
-
-def test_mutual_information_equals_scikit_learns(rng):
-    sklearn = pytest.importorskip("sklearn.metrics")
-    a, b = rng.integers(0, 9, (2, 300))
-    for x, y in ((a, b), (a, a), (a, np.minimum(a, b))):
-        assert normalized_mutual_information(x,
-                                             y) == pytest.approx(
-                sklearn.normalized_mutual_info_score(x, y))
-
-
-def test_mutual_information_of_what_does_not_fit():
-    for a, b in ((np.zeros(3, int), np.zeros(4, int)), (np.zeros((2, 2), int),) * 2,
-                 (np.zeros(0, int),) * 2):
-        with fails(ValueError, r"normalized_mutual_information: expected a and b \(n,\)"):
-            normalized_mutual_information(a, b)
 
 
 @pytest.mark.parametrize("size", [1, 9, 10, 64, 500])

@@ -1,6 +1,4 @@
-"""Scores do not depend on the unit of the features; settings that are no numbers are refused by
-name.
-"""
+"""Scores do not depend on the unit of the features; wrong options are refused by name."""
 import numpy as np
 import pytest
 from one_line import fails
@@ -23,11 +21,11 @@ def test_the_unit_of_the_features_changes_no_score(score, power):
 
 
 @pytest.mark.parametrize("power", [-110, 60])
-def test_nor_any_digit_of_what_is_compared(power):
+def test_the_unit_of_the_features_changes_no_digit(power):
     for function in (centred_unit_rows, whitened, one_scale):
-        for ours, theirs in zip(function(X, X[:5]), function(np.ldexp(X, power),
-                                                             np.ldexp(X[:5], power)), strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+        scaled = function(np.ldexp(X, power), np.ldexp(X[:5], power))
+        for first, second in zip(function(X, X[:5]), scaled, strict=True):
+            np.testing.assert_array_equal(first, second)
 
 
 def test_one_scale():
@@ -43,7 +41,7 @@ def test_one_scale():
     ("k", lambda v: knn_accuracy(X, LABELS, X, LABELS, k=v)),
     ("strength", lambda v: linear_accuracy(X, LABELS, X, LABELS, strength=v)),
     ("iterations", lambda v: fit_softmax(X, LABELS, 4, 0.1, iterations=v))])
-def test_a_setting_that_is_no_such_number(name, call, bad):
+def test_a_wrong_option_is_refused(name, call, bad):
     with fails(ValueError, f"{name}: expected a number"):
         call(bad)
 

@@ -1,0 +1,37 @@
+"""Evaluating features: the metrics with a run's options, and the protocol beside them."""
+import numpy as np
+from labelled_rows import clusters
+from small import small_config
+
+from tinynnclr.datasets.dataset import Dataset
+from tinynnclr.evaluate import judge, judge_encoder, judge_pixels, protocol
+from tinynnclr.metrics.knn import knn_accuracy
+from tinynnclr.metrics.linear_probe import linear_accuracy
+from tinynnclr.models.encode import encode, pixels
+from tinynnclr.train.run import Run
+
+
+def test_judges(rng):
+    config = small_config(knn_k=5, knn_temperature=0.2, probe_strength=0.01)
+    (x, y), (test, wanted) = clusters(rng, 100), clusters(rng, 60)
+    images = rng.integers(0, 256, (160, 16, 16, 3), np.uint8)
+    one, two = Dataset(images[:100], y, tuple("abcd")), Dataset(images[100:], wanted, tuple("abcd"))
+    got = judge(config, (x, test), one, two)
+    assert got == {"knn": round(knn_accuracy(x, y, test, wanted, 5, 0.2), 4),
+                   "linear": round(linear_accuracy(x, y, test, wanted, 0.01), 4)}
+    encoder = Run(config, one).method.encoder
+    assert judge_encoder(config, encoder, one, two) == judge(config,
+                                                             (encode(encoder, one.images),
+                                                              encode(encoder, two.images)), one,
+                                                             two)
+    assert judge_pixels(config, one, two) == judge(config, (pixels(one.images), pixels(two.images)),
+                                                   one, two)
+    said = protocol(config, one, two)
+    assert list(said) == ["features", "fitted_on", "measured_on", "selection", "knn", "linear",
+                          "chance"]
+    assert (said["fitted_on"], said["measured_on"], said["chance"]) == ("train, 100 images",
+                                                                        "test, 60 images", 0.25)
+    assert "k=5" in said["knn"]
+    assert "0.2" in said["knn"]
+    assert "0.01" in said["linear"]
+    assert "last epoch" in said["selection"]
