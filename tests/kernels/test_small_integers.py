@@ -17,8 +17,7 @@ from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.lab.bench import step
 from tinynnclr.lab.detection import centre_head, masks, playroom
 from tinynnclr.lab.plots import tsne
-from tinynnclr.lab.protocols import few_shot as fewshot
-from tinynnclr.lab.protocols import semi_supervised as semi
+from tinynnclr.lab.protocols import few_shot, semi_supervised
 from tinynnclr.methods import NNCLR, clustering, losses, memory_bank, momentum_encoder, negatives, support_set
 from tinynnclr.metrics import confidence as interval
 from tinynnclr.metrics import knn
@@ -111,13 +110,13 @@ FUNCTIONS = {"linear": lambda w: nn.Linear(w(6), w(5), rng())(Tensor(ROWS)),
              "nearest_share": lambda w: negatives.nearest_share(ROWS, w(2)),
              "pca_whiten": lambda w: clustering.pca_whiten(ROWS, w(3)),
              "balanced_order": lambda w: clustering.balanced_order(LABELS, w(4), w(30), rng()),
-             "episode": lambda w: fewshot.episode(ROWS, LABELS, w(3), w(2), w(5), rng()),
+             "episode": lambda w: few_shot.episode(ROWS, LABELS, w(3), w(2), w(5), rng()),
              "student": lambda w: interval.student(w(100)),
              "knn": lambda w: knn.knn_accuracy(ROWS, LABELS, ROWS[:9], LABELS[:9], w(3)),
              "leave_one_out": lambda w: knn.leave_one_out_accuracy(ROWS, LABELS, w(3)),
              "nearest_others": lambda w: knn.nearest_others(ROWS, w(9), w(3)),
              "softmax": lambda w: linear.fit_softmax(ROWS, LABELS, w(4), 1e-2, w(100)),
-             "label_list": lambda w: semi.label_list(LABELS, 0.5, w(1)),
+             "label_list": lambda w: semi_supervised.label_list(LABELS, 0.5, w(1)),
              "tsne": lambda w: tsne.tsne(ROWS, perplexity=w(5), iterations=w(9), seed=w(1)),
              "centres": lambda w: np.stack(centre_head.centres(BOXES, w(16))),
              "heat": lambda w: centre_head.heat_targets(w(2), w(16), w(3), np.arange(2),

@@ -276,7 +276,7 @@ def test_the_protocol_leaves_its_files(tmp_path, monkeypatch):
     config = small_config(dataset="toybox")
     data = random_data()
     net = METHODS[config.method].make_encoder(config, np.random.default_rng(3))
-    finding = evaluate_into(tmp_path, "dense", EvalContext(config, net, (data, data)))
+    result = evaluate_into(tmp_path, "dense", EvalContext(config, net, (data, data)))
     rows = json.loads((tmp_path / "dense.json").read_bytes())["rows"]
     assert [(row["encoder"], row["how"]) for row in rows] == [(name, how) for name
                                                               in ("nnclr", "random weights",
@@ -285,10 +285,10 @@ def test_the_protocol_leaves_its_files(tmp_path, monkeypatch):
     assert all(list(row)[2:] == ["box AP", "box AP50", "mask AP", "mask AP50", "PCK"] for row
                in rows)
     assert all(0 <= value <= 1 for row in rows for value in list(row.values())[2:])
-    assert list(finding.found) == ["nnclr, frozen", "nnclr, fine-tuned"]
+    assert list(result.found) == ["nnclr, frozen", "nnclr, fine-tuned"]
     assert "40 scenes" in (tmp_path / "dense.md").read_text(encoding="utf-8")
     picture = np.asarray(Image.open(tmp_path / "dense.png"))
     assert picture.std() > 20
-    several = draw_dense(evaluate.DetectionResult([*finding.rows, *finding.rows], ""),
+    several = draw_dense(evaluate.DetectionResult([*result.rows, *result.rows], ""),
                          tmp_path / "two seeds.png", "")
     assert len(np.asarray(Image.open(several))) < len(picture)  # no scenes, only the bars

@@ -1,6 +1,4 @@
-"""`evaluate --protocol`: the registry, the files that it leaves, tables of several seeds, and the
-picture.
-"""
+"""`evaluate --protocol`: the registry, the files, tables of several seeds, and the picture."""
 import json
 import re
 from pathlib import Path
@@ -21,16 +19,14 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A place with pictures and a run of one epoch on them."""
-    import os
-
+    """A folder with images and a run of one epoch on them."""
     from tinynnclr.cli.commands import main
 
-    before, place = Path.cwd(), tmp_path_factory.mktemp("protocols")
-    os.chdir(place)
-    write_pictures(Path("pictures"))
-    main([*TRAIN, "--epochs", "1", "--no-plots", "--out", "run"])
-    os.chdir(before)
+    place = tmp_path_factory.mktemp("protocols")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        write_pictures(Path("pictures"))
+        main([*TRAIN, "--epochs", "1", "--no-plots", "--out", "run"])
     return place
 
 
@@ -43,24 +39,26 @@ def here(folder, monkeypatch):
 # ---------------------------------------------------------------- names
 
 
-def test_names():
-    assert parse_protocols("clusters") == ["clusters"]
-    assert parse_protocols("linear, knn") == ["linear", "knn"]  # in the order given
-    assert parse_protocols("knn,knn,linear,knn") == ["knn", "linear"]
-    assert parse_protocols("all") == list(PROTOCOLS)
-    assert parse_protocols("linear,all") == ["linear", *(name for name in PROTOCOLS
-                                                         if name != "linear")]
-    for text, got in (("knnn", "'knnn', did you mean knn"), ("", "''"), ("knn,", "''"),
-                      ("knn linear", "'knn linear'")):
-        with fails(ValueError, "--protocol: expected all or some of knn, linear, clusters",
-                   f"got {got}"):
-            parse_protocols(text)
+@pytest.mark.parametrize(("text", "names"), [
+    ("clusters", ["clusters"]), ("linear, knn", ["linear", "knn"]),  # in the order given
+    ("knn,knn,linear,knn", ["knn", "linear"]), ("all", list(PROTOCOLS)),
+    ("linear,all", sorted(PROTOCOLS, key=lambda name: name != "linear"))])
+def test_names(text, names):
+    assert parse_protocols(text) == names
+
+
+@pytest.mark.parametrize(("text", "got"), [("knnn", "'knnn', did you mean knn"), ("", "''"),
+                                           ("knn,", "''"), ("knn linear", "'knn linear'")])
+def test_unknown_names(text, got):
+    with fails(ValueError, "--protocol: expected all or some of knn, linear, clusters",
+               f"got {got}"):
+        parse_protocols(text)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_name_leads_to_a_function_and_a_picture(name):
     assert re.fullmatch("[a-z]+", name)  # it is the name of three files
-    assert callable(PROTOCOLS[name].judge)
+    assert callable(PROTOCOLS[name].evaluate)
     assert callable(registry.picture(name))
     assert PROTOCOLS[name].meaning
 
@@ -79,19 +77,18 @@ def test_the_files_that_it_leaves(here, capsys):
     assert {name: after[name] for name in before} == before
     for name, measures in (("knn", ["features", "accuracy"]), ("clusters", ["NMI", "purity"])):
         stored, page = json.loads(after[f"{name}.json"]), after[f"{name}.md"].decode()
-        assert [list(row) for row in stored["rows"]] == [["encoder",
-                                                          *measures]] * len(stored["rows"])
-        assert list(dict.fromkeys(row["encoder"] for row in stored["rows"])) == ["nnclr",
-                                                                                 "random weights",
-                                                                                 "raw pixels"]
+        rows, description = stored["rows"], stored["description"]
+        assert all(list(row) == ["encoder", *measures] for row in rows)
+        assert list(dict.fromkeys(row["encoder"] for row in rows)) == [
+            "nnclr", "random weights", "raw pixels"]
         assert (stored["protocol"], stored["version"]) == (name, __version__)
         assert stored["config"]["dataset"] == "folder:pictures"
         assert "data_dir" not in stored["config"]
-        assert page.startswith(f"# {name}: nnclr on folder:pictures, seed "
-                               f"0\n\n{table(stored['rows'])}\n")
-        assert stored["rules"] in page
+        title = f"# {name}: nnclr on folder:pictures, seed 0"
+        assert page.startswith(f"{title}\n\n{table(rows)}\n\n{description}\n")
         assert stored["machine"] in page
-        assert f"{table(stored['rows'])}\n{stored['rules']}\nin run: {name}.json, {name}.md, {name}.png" in out
+        printed = f"{table(rows)}\n{description}\nin run: {name}.json, {name}.md, {name}.png"
+        assert printed in out
         assert after[f"{name}.png"].startswith(PNG)
     assert json.loads(after["knn.json"])["chance"] == 1 / 4
     run(capsys, "evaluate", "run", "--protocol", "clusters,knn")
@@ -100,33 +97,33 @@ def test_the_files_that_it_leaves(here, capsys):
 
 def test_all_of_them(here, capsys, monkeypatch):
     """One after the other, in the registry's order, each with the run's own encoder and data."""
-    asked = []
+    calls = []
 
-    def found(name):
-        return lambda subject: asked.append((name, subject.config.method,
-                                             len(subject.data[0]))) or EvalResult([{
-                "encoder": "nnclr", "accuracy": 0.5}], f"As {name} has it.")
+    def evaluate(name):
+        def record(context):
+            calls.append((name, context.config.method, len(context.data[0])))
+            return EvalResult([{"encoder": "nnclr", "accuracy": 0.5}], f"As {name} has it.")
+        return record
 
     monkeypatch.setattr(registry, "picture", lambda name: draw_finding)
     for name, protocol in PROTOCOLS.items():
-        monkeypatch.setitem(PROTOCOLS, name, protocol._replace(judge=found(name)))
+        monkeypatch.setitem(PROTOCOLS, name, protocol._replace(evaluate=evaluate(name)))
     status, out, _ = run(capsys, "evaluate", "run", "--protocol", "all")
     assert status == 0
-    assert asked == [(name, "nnclr", 76) for name in PROTOCOLS]
+    assert calls == [(name, "nnclr", 76) for name in PROTOCOLS]
     assert [line for line in out.splitlines() if line.startswith("in run: ")] == [
         f"in run: {name}.json, {name}.md, {name}.png" for name in PROTOCOLS]
 
 
-def test_an_unknown_name_is_one_line(here, capsys):
+@pytest.mark.parametrize(("where", "protocol", "message"), [
+    ("run", "knn,clutsers", "--protocol: expected all or some of knn, linear, clusters.*; got "
+     r"'clutsers', did you mean clusters\?"), ("nowhere", "knn", ".*nowhere.*")])
+def test_mistakes_are_one_line(where, protocol, message, here, capsys):
     before = files(here)
-    status, out, err = run(capsys, "evaluate", "run", "--protocol", "knn,clutsers")
+    status, out, err = run(capsys, "evaluate", where, "--protocol", protocol)
     assert (status, out) == (2, "")
-    assert re.fullmatch(r"tinynnclr evaluate: --protocol: expected all or some of knn, linear, "
-                        r"clusters.*; got 'clutsers', did you mean clusters\?\n", err), err
+    assert re.fullmatch(f"tinynnclr evaluate: {message}\n", err), err
     assert files(here) == before
-    status, _, err = run(capsys, "evaluate", "nowhere", "--protocol", "knn")
-    assert (status, err.count("\n")) == (2, 1)
-    assert "nowhere" in err
 
 
 def test_a_picture_that_fails_leaves_the_old_one(here, capsys, monkeypatch):
@@ -159,26 +156,20 @@ def test_rows_of_several_seeds_come_together():
         "| nnclr | 10 % | 100.0 % |  |"]
 
 
-def test_the_picture(tmp_path):
-    """A tick for each group, the floors' dots hollow, and the interval where there are several
-    seeds.
-    """
-    seen = []
-
-    def keep(fig, path):
-        seen.append(fig)
-        return path
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tinynnclr.lab.plots.finding.write_picture", keep)
+def test_the_picture(tmp_path, monkeypatch):
+    """A tick for each group, hollow dots for baselines, an interval for several seeds."""
+    figures = []
+    with monkeypatch.context() as patch:
+        patch.setattr("tinynnclr.lab.plots.finding.write_picture",
+                      lambda fig, path: figures.append(fig) or path)
         draw_finding(EvalResult(ROWS, "", 0.1), tmp_path / "a.png", "title")
-    (ax,) = seen[0].axes
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["nnclr, 1 %", "raw pixels, 1 %",
-                                                                    "nnclr, 10 %"]
+    (ax,) = figures[0].axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "nnclr, 1 %", "raw pixels, 1 %", "nnclr, 10 %"]
     dots = [container.lines[0] for container in ax.containers]
     assert [float(dot.get_xdata()[0]) for dot in dots] == pytest.approx([60, 25, 100])
     assert [dot.get_markerfacecolor() == "white" for dot in dots] == [False, True, False]
     assert ax.get_xlabel() == "percent"
     assert [text.get_text() for text in ax.texts] == ["chance"]
-    assert draw_finding(EvalResult(ROWS, "", None), tmp_path / "b.png",
-                        "title").read_bytes().startswith(PNG)
+    path = draw_finding(EvalResult(ROWS, "", None), tmp_path / "b.png", "title")
+    assert path.read_bytes().startswith(PNG)

@@ -35,10 +35,10 @@ DATA = random_data(64, size=8), random_data(48, size=8, seed=1)
 SHRUNK = {"semi": {"protocols.semi_supervised.STEPS": 4, "protocols.semi_supervised.ENOUGH": 6},
           "transfer": {"protocols.transfer.STEPS": 4, "protocols.transfer_sets.TRAIN": 60,
                        "protocols.transfer_sets.TEST": 60,
-                       "protocols.transfer_sets.OTHERS": ("digits", "toybox-night")},
+                       "protocols.transfer_sets.TRANSFER_SETS": ("digits", "toybox-night")},
           "fewshot": {"protocols.few_shot.EPISODES": 3, "protocols.transfer_sets.TRAIN": 60,
                       "protocols.transfer_sets.TEST": 300,
-                      "protocols.transfer_sets.OTHERS": ("digits", "toybox-night")},
+                      "protocols.transfer_sets.TRANSFER_SETS": ("digits", "toybox-night")},
           "dense": {"detection.evaluate.TRAIN": 32, "detection.evaluate.TEST": 12,
                     "detection.evaluate.STEPS": 3, "detection.evaluate.TOYS": 32,
                     "detection.evaluate.TOY_STEPS": 2},}
@@ -87,7 +87,7 @@ def test_judging_changes_no_byte_of_the_encoders(name, trained, shrunk):
     before = [bytes_of(encoder) for encoder in subject.encoders().values()]
     modes = [m.training for m in subject.encoder.modules()]
     images, labels = DATA[0].images.copy(), DATA[0].labels.copy()
-    PROTOCOLS[name].judge(subject)
+    PROTOCOLS[name].evaluate(subject)
     assert any("running_mean" in key for key in before[0])
     assert [bytes_of(encoder) for encoder in subject.encoders().values()] == before
     assert [m.training for m in subject.encoder.modules()] == modes
@@ -131,7 +131,7 @@ def judged(name, trained, data, monkeypatch):
     """(what the protocol finds, what it fits on the way)."""
     with monkeypatch.context() as patch:
         fits = record_fits(patch)
-        return PROTOCOLS[name].judge(EvalContext(trained.config, trained.method.encoder,
+        return PROTOCOLS[name].evaluate(EvalContext(trained.config, trained.method.encoder,
                                                  data)), fits
 
 

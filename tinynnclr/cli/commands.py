@@ -17,7 +17,7 @@ from ..datasets.download import DownloadError, download
 from ..lab.export import export_run
 from ..lab.paper_tables import parse_tables, reproduce
 from ..lab.protocols.context import EvalContext, table
-from ..lab.protocols.transfer_sets import parse_others
+from ..lab.protocols.transfer_sets import parse_transfer_sets
 from ..lab.recipes import TRAIN_PRESETS
 from ..lab.registry import evaluate_into, parse_protocols
 from ..lab.sweep.arms import parse_seeds
@@ -168,7 +168,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     named.
     """
     names = parse_protocols(options.protocol) if options.protocol is not None else []
-    to = parse_others(options.to) if options.to is not None else None
+    to = parse_transfer_sets(options.to) if options.to is not None else None
     if to and not {"transfer", "fewshot"} & set(names):
         raise ValueError(f"--to {options.to}: it is for --protocol transfer and fewshot; add one "
                          "of them")
@@ -179,7 +179,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         for name in names:
             finding = evaluate_into(options.dir, name, EvalContext(run.config, run.method.encoder,
                                                                    data, to))
-            print(f"{table(finding.rows)}\n{finding.rules}\n"
+            print(f"{table(finding.rows)}\n{finding.description}\n"
                   f"in {options.dir}: {name}.json, {name}.md, {name}.png", flush=True)
 
 

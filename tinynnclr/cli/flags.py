@@ -13,7 +13,7 @@ from ..config import Config
 from ..datasets.download import SOURCES
 from ..lab.export import FORMATS
 from ..lab.paper_tables import BUDGETS, tables_of
-from ..lab.protocols.transfer_sets import OTHERS
+from ..lab.protocols.transfer_sets import TRANSFER_SETS
 from ..lab.recipes import TRAIN_PRESETS
 from ..lab.registry import PROTOCOLS
 from ..lab.sweep.arms import parse_arms
@@ -211,7 +211,7 @@ def build_parser(arguments: Sequence[str] = ()) -> Parser:
                                          protocol in PROTOCOLS.items()).replace("%", "%%")
                              + " [kNN and linear as after training]")
             sub.add_argument("--to", metavar="NAMES", help="of transfer and fewshot, the sets, "
-                             f"with commas between: {', '.join(OTHERS)}, folder:PATH [all that are "
+                             f"with commas between: {', '.join(TRANSFER_SETS)}, folder:PATH [all that are "
                              "there]")
 
     sub = commands.add_parser("export", help="write a run's encoder for PyTorch",

@@ -11,12 +11,12 @@ from typing import NamedTuple
 from ..datasets.dataset import digests
 from ..storage.atomic import expect_ours, write_text
 from ..storage.messages import nearest
-from .detection.evaluate import dense
+from .detection.evaluate import detection
 from .protocols import frozen_features
 from .protocols.context import EvalContext, EvalResult, table
-from .protocols.few_shot import fewshot
+from .protocols.few_shot import few_shot
 from .protocols.robustness import robustness
-from .protocols.semi_supervised import semi
+from .protocols.semi_supervised import semi_supervised
 from .protocols.transfer import transfer
 from .provenance import stamped
 
@@ -24,7 +24,7 @@ from .provenance import stamped
 class Protocol(NamedTuple):
     """A protocol's function, and what it measures."""
 
-    judge: Callable[[EvalContext], EvalResult]
+    evaluate: Callable[[EvalContext], EvalResult]
     meaning: str
 
 
@@ -32,11 +32,11 @@ PROTOCOLS = {
     "knn": Protocol(frozen_features.knn, "the class of an image's neighbours, k and temperature as in the run"),
     "linear": Protocol(frozen_features.linear, "a linear classifier, its weight decay chosen on a part of train"),
     "clusters": Protocol(frozen_features.clusters, "k-means on the features, compared with the classes"),
-    "semi": Protocol(semi, "1 % and 10 % of the labels: a probe, fine-tuning, learning from scratch"),
+    "semi": Protocol(semi_supervised, "1 % and 10 % of the labels: a probe, fine-tuning, learning from scratch"),
     "transfer": Protocol(transfer, "other sets, by a linear classifier and by fine-tuning"),
-    "fewshot": Protocol(fewshot, "other sets, from one and from five pictures of each class"),
+    "fewshot": Protocol(few_shot, "other sets, from one and from five pictures of each class"),
     "robustness": Protocol(robustness, "kNN of test images turned, made noisy, restyled"),
-    "dense": Protocol(dense, "boxes, masks and key points of several toys in a scene"),
+    "dense": Protocol(detection, "boxes, masks and key points of several toys in a scene"),
 }
 
 
@@ -69,11 +69,11 @@ def evaluate_into(folder: Path, name: str, subject: EvalContext) -> EvalResult:
     files = [folder / f"{name}.{ending}" for ending in ("json", "md", "png")]
     expect_ours(files,
                 lambda path: json.loads(path.read_text(encoding="utf-8"))["protocol"] == name)
-    finding = protocol.judge(subject)
+    finding = protocol.evaluate(subject)
     title = f"{name}: {config.method} on {config.dataset}, seed {config.seed}"
     result = stamped({"config": config.to_dict(), "protocol": name, **finding.to_dict(),
                       "data": digests(*subject.data)}, config.method)
-    page = f"# {title}\n\n{table(finding.rows)}\n\n{finding.rules}\n\nMachine: {result['machine']}; tinynnclr " \
+    page = f"# {title}\n\n{table(finding.rows)}\n\n{finding.description}\n\nMachine: {result['machine']}; tinynnclr " \
            f"{result['version']}, {result['collected']}.\n"
     for path, text in zip(files, (json.dumps(result, indent=1) + "\n", page), strict=False):
         write_text(path, text)

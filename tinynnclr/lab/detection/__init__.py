@@ -1,3 +1,1 @@
-"""Where are the things? Heads on an encoder's feature map find boxes, masks and key points in
-scenes of toys.
-"""
+"""Object detection on drawn scenes: heads on a feature map find boxes, masks and key points."""

@@ -1,6 +1,4 @@
-"""A head that looks into boxes: each box of the map becomes a grid of 7 x 7 places, and that 14 x
-14 logits.
-"""
+"""A head for boxes: 7 x 7 places of the map in each box become 14 x 14 logits."""
 import numpy as np
 
 from ... import ops
@@ -9,15 +7,13 @@ from ...nn import BatchNorm, Conv2d, Linear, Module, Sequential
 from ...tensor import Tensor
 from .feature_map import STRIDE
 
-GRID, FINE = 7, 14  # places of a box's side that are read, and that are answered
+GRID, FINE = 7, 14  # places and logits along the side of a box
 
 
 class RegionHead(Module):
-    """A map (n, h, w, c) and boxes (r, 4), in pixels, of its images (r,) -> logits (r, 14, 14,
-    maps).
+    """A map (n, h, w, c), boxes (r, 4) in pixels and their images (r,) -> logits (r, 14, 14, maps).
 
-    Each of the 7 x 7 places answers for the four quarters of its square, which is a convolution
-    transposed.
+    Each of the 7 x 7 places gives the logits of its four quarters: a transposed convolution.
     """
 
     @plain_numbers

@@ -108,14 +108,14 @@ class Store:
             pass
         with sole_owner(job.folder):
             run = self._loaded(job)
-            found = PROTOCOLS[protocol].judge(EvalContext(run.config, run.method.encoder, data,
-                                                          floors=floors))
+            found = PROTOCOLS[protocol].evaluate(EvalContext(run.config, run.method.encoder, data,
+                                                          baselines=floors))
             write_text(path, json.dumps({**found.to_dict(), "data": run.data}, indent=1) + "\n")
         return found.to_dict()["rows"]
 
     def rules(self, job: Job, protocol: str) -> str:
         """How a finding was measured."""
-        return json.loads((job.folder / f"{protocol}.json").read_text(encoding="utf-8"))["rules"]
+        return json.loads((job.folder / f"{protocol}.json").read_text(encoding="utf-8"))["description"]
 
     def _train(self, job, advanced):
         data = self.data(job.config)

@@ -1,1 +1,1 @@
-"""Ways to judge an encoder, each a function from an encoder and its data to rows of numbers."""
+"""Evaluation protocols: each a function from an encoder and its data to rows of numbers."""

@@ -1,6 +1,4 @@
-"""What a protocol gets, an encoder and its data, and what it finds: rows of numbers and the rules
-they follow.
-"""
+"""The input of a protocol (an encoder and its data) and its output (rows of numbers)."""
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -18,14 +16,14 @@ Row = dict[str, str | float]
 
 @dataclass
 class EvalContext:
-    """A pre-trained encoder to be judged, and the (training, test) data that it learned from."""
+    """A pre-trained encoder and the (training, test) data of its run."""
 
     config: Config
     encoder: Encoder
     data: tuple[Dataset, Dataset]
-    # other sets to judge it on (`evaluate.others`); None: all that are there
+    # names of transfer sets (protocols/transfer_sets.py); None: all whose files are there
     to: tuple[str, ...] | None = None
-    floors: bool = True  # judge random weights and raw pixels as well
+    baselines: bool = True  # evaluate random weights and raw pixels as well
 
     @cached_property
     def untrained(self) -> Encoder:
@@ -34,63 +32,63 @@ class EvalContext:
         return self.config.kind.make_encoder(self.config, np.random.default_rng(weights))
 
     def encoders(self) -> dict[str, Encoder]:
-        """{name: encoder}, the judged one first, under its method's name, and "random weights"
-        after it.
-        """
-        return {self.config.method: self.encoder, **({"random weights": self.untrained}
-                                                     if self.floors else {})}
+        """{name: encoder}: the pre-trained one, named after its method, then "random weights"."""
+        encoders = {self.config.method: self.encoder}
+        if self.baselines:
+            encoders["random weights"] = self.untrained
+        return encoders
 
     def extractors(self) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
         """{name: uint8 images -> frozen features (n, d)} of the encoders, and of "raw pixels"."""
-        found: dict[str, Callable] = {name: partial(encode, encoder) for name,
-                                      encoder in self.encoders().items()}
-        return {**found, **({"raw pixels": pixels} if self.floors else {})}
+        extractors: dict[str, Callable] = {name: partial(encode, encoder)
+                                           for name, encoder in self.encoders().items()}
+        if self.baselines:
+            extractors["raw pixels"] = pixels
+        return extractors
+
+    def features(self, train: Dataset, test: Dataset) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """{name: (training, test) features} of all extractors."""
+        return {name: (extract(train.images), extract(test.images))
+                for name, extract in self.extractors().items()}
 
 
 @dataclass(frozen=True)
 class EvalResult:
-    """Rows of a table, all with the same keys: words say what a row is, numbers (shares, 0 to 1)
-    what was measured.
-    """
+    """Rows of a table with the same keys: strings identify a row, numbers (0 to 1) are measures."""
 
     rows: list[Row]
-    # how it was measured, in a few sentences: what was fitted on what, measured on what, chosen how
-    rules: str
+    description: str  # in a few sentences: what was fitted, chosen and measured on which images
     chance: float | None = None
 
     def to_dict(self) -> dict:
-        return {"rows": self.rows, "rules": self.rules, "chance": self.chance}
+        return {"rows": self.rows, "description": self.description, "chance": self.chance}
 
 
 def words(row: Row) -> tuple[tuple[str, str], ...]:
-    """What a row is: its (key, word) pairs, in order."""
+    """The (key, string) pairs that identify a row, in order."""
     return tuple((key, value) for key, value in row.items() if isinstance(value, str))
 
 
 def grouped(rows: Iterable[Row]) -> dict[tuple[tuple[str, str], ...], dict[str, list[float]]]:
-    """{words: {measure: its numbers, a row after the other}}: the same rows of several seeds come
-    together.
-    """
-    found: dict[tuple[tuple[str, str], ...], dict[str, list[float]]] = {}
+    """{words: {measure: numbers}}: collects the rows of several seeds that have the same words."""
+    groups: dict[tuple[tuple[str, str], ...], dict[str, list[float]]] = {}
     for row in rows:
-        measures = found.setdefault(words(row), {})
+        measures = groups.setdefault(words(row), {})
         for key, value in row.items():
             if not isinstance(value, str):
                 measures.setdefault(key, []).append(float(value))
-    return found
+    return groups
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Rows as Markdown, those of several seeds as mean ± half of the 95 % interval; shares as
-    percent.
-    """
+    """Rows as a Markdown table in percent; several seeds as mean ± half of the 95 % interval."""
     groups = grouped(rows)
     heads = [key for key, _ in next(iter(groups))]
     measures = list(dict.fromkeys(key for numbers in groups.values() for key in numbers))
     lines = ["| " + " | ".join([*heads, *measures]) + " |",
              "|" + "---|" * (len(heads) + len(measures))]
-    for which, numbers in groups.items():
-        cells = [*(word for _, word in which), *(format_percent(numbers[m]) if m in numbers else "" for m
-                                                 in measures)]
+    for pairs, numbers in groups.items():
+        cells = [word for _, word in pairs]
+        cells += [format_percent(numbers[m]) if m in numbers else "" for m in measures]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -1,6 +1,4 @@
-"""Judging frozen features: their neighbours, a linear classifier, and clusters. Only training
-images are fitted on.
-"""
+"""kNN, linear probe and k-means of frozen features; only training images are fitted on."""
 import warnings
 
 import numpy as np
@@ -14,19 +12,18 @@ from ...metrics.nmi import normalized_mutual_information, purity
 from .context import EvalContext, EvalResult, Row
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # weight decays that the linear probe chooses from
-VALIDATION = 0.1  # the share of train on which it chooses
-# training images for k-means, at most, and its starts; that of least inertia counts
-CLUSTERED, RESTARTS = 4000, 5
+VALIDATION = 0.1  # share of the training images on which it chooses
+STRENGTH_CHOICE = f"{', '.join(f'{s:g}' for s in STRENGTHS)} on {VALIDATION:.0%} of"
+CLUSTERED = 4000  # training images for k-means, at most
+RESTARTS = 5  # of k-means; the one with the smallest inertia counts
 ROUNDS = 1000  # of k-means, at most; it converges much earlier
 
 
-def knn(subject: EvalContext) -> EvalResult:
-    """Weighted k nearest neighbours of features as they are and whitened, beside random weights and
-    raw pixels.
-    """
-    (train, test), config = subject.data, subject.config
+def knn(context: EvalContext) -> EvalResult:
+    """Weighted kNN of centred and of whitened features."""
+    (train, test), config = context.data, context.config
     rows: list[Row] = []
-    for name, (a, b) in features(subject).items():
+    for name, (a, b) in context.features(train, test).items():
         for kind, (x, y) in (("centred", (a, b)), ("whitened", whitened(a, b))):
             rows.append({"encoder": name, "features": kind,
                          "accuracy": knn_accuracy(x, train.labels, y, test.labels, config.knn_k,
@@ -38,61 +35,55 @@ def knn(subject: EvalContext) -> EvalResult:
                       "chosen.", 1 / len(train.class_names))
 
 
-def linear(subject: EvalContext) -> EvalResult:
-    """Multinomial logistic regression, its weight decay chosen on a tenth of train, then fitted on
-    all of train.
-    """
-    train, test = subject.data
-    found: list[Row] = []
-    for name, (a, b) in features(subject).items():
-        strength = choose_strength(a, train.labels, np.random.default_rng(subject.config.seed))
-        found.append({"encoder": name, "weight decay": f"{strength:g}",
-                      "accuracy": linear_accuracy(a, train.labels, b, test.labels, strength)})
-    return EvalResult(found, "Softmax on frozen features, standardised with the training images' "
-                      "mean and spread, fitted by L-BFGS; weight decay chosen from "
-                      f"{', '.join(f'{s:g}' for s in STRENGTHS)} on {VALIDATION:.0%} of the "
-                      f"training images. {_split(train, test)}.", 1 / len(train.class_names))
+def linear(context: EvalContext) -> EvalResult:
+    """Linear probe: its weight decay is chosen on a tenth of train; then it is fitted on all."""
+    train, test = context.data
+    rows: list[Row] = []
+    for name, features in context.features(train, test).items():
+        strength, accuracy = probe(features, train, test, context.config.seed)
+        rows.append({"encoder": name, "weight decay": f"{strength:g}", "accuracy": accuracy})
+    return EvalResult(rows, "Softmax on frozen features, standardised with the training images' "
+                      "mean and standard deviation, fitted by L-BFGS; weight decay chosen from "
+                      f"{STRENGTH_CHOICE} the training images. {_split(train, test)}.",
+                      1 / len(train.class_names))
 
 
-def clusters(subject: EvalContext) -> EvalResult:
-    """k-means of the training features with as many clusters as classes; NMI and purity of the test
-    features in it.
-    """
-    train, test = subject.data
-    found: list[Row] = []
-    for name, (a, b) in features(subject).items():
+def clusters(context: EvalContext) -> EvalResult:
+    """k-means of the training features, k = number of classes; NMI and purity on test images."""
+    train, test = context.data
+    k = len(train.class_names)
+    rows: list[Row] = []
+    for name, (a, b) in context.features(train, test).items():
         a, b = centred_unit_rows(a, b)
-        rng = np.random.default_rng(subject.config.seed)
+        rng = np.random.default_rng(context.config.seed)
         a = a[rng.permutation(len(a))[:CLUSTERED]]
-        tries = [kernels.kmeans(a, len(train.class_names), ROUNDS, rng) for _ in range(RESTARTS)]
+        tries = [kernels.kmeans(a, k, ROUNDS, rng) for _ in range(RESTARTS)]
         if any(len(inertias) == ROUNDS for *_, inertias in tries):
             warnings.warn(f"clusters: k-means stopped after {ROUNDS} rounds, before it converged",
                           RuntimeWarning, stacklevel=2)
-        assignment = nearest_centroid(b, min(tries, key=lambda result: result[2][-1])[0])
-        found.append({"encoder": name, "NMI": normalized_mutual_information(assignment,
-                                                                            test.labels),
-                      "purity": purity(assignment, test.labels)})
-    return EvalResult(found, f"k-means of {min(CLUSTERED, len(train))} training images' frozen "
-                      f"features, centred and of length 1, with k = {len(train.class_names)}, the "
-                      f"best of {RESTARTS} starts by inertia. Measured on {len(test)} test images, "
-                      "each in the cluster whose centroid is nearest; labels only compare. NMI: "
+        centroids, *_ = min(tries, key=lambda result: result[2][-1])
+        assignment = nearest_centroid(b, centroids)
+        rows.append({"encoder": name,
+                     "NMI": normalized_mutual_information(assignment, test.labels),
+                     "purity": purity(assignment, test.labels)})
+    return EvalResult(rows, f"k-means of {min(CLUSTERED, len(train))} training images' frozen "
+                      f"features, centred and of length 1, with k = {k}, the best of {RESTARTS} "
+                      f"starts by inertia. Measured on {len(test)} test images, each assigned to "
+                      "the nearest centroid; labels are only compared with the clusters. NMI: "
                       "mutual information over the mean of both entropies. Purity: the share of "
-                      "images in whose cluster their class is the most frequent.")
+                      "images that belong to the most frequent class of their cluster.")
 
 
-def features(subject: EvalContext) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """{name: (training, test) features} of the encoder, of random weights, and of the pixels
-    themselves.
-    """
-    train, test = subject.data
-    return {name: (extract(train.images), extract(test.images)) for name,
-            extract in subject.extractors().items()}
+def probe(features: tuple[np.ndarray, np.ndarray], train: Dataset, test: Dataset,
+          seed: int) -> tuple[float, float]:
+    """(weight decay chosen on a part of train, test accuracy) of a linear probe."""
+    x, y = features
+    strength = choose_strength(x, train.labels, np.random.default_rng(seed))
+    return strength, linear_accuracy(x, train.labels, y, test.labels, strength)
 
 
 def choose_strength(x: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> float:
-    """The weight decay, of STRENGTHS, that is best on a random tenth of rows (n, d) when fitted on
-    the others.
-    """
+    """The best weight decay on a random tenth of rows x (n, d), when fitted on the other rows."""
     order = rng.permutation(len(x))
     held, kept = np.split(order, [max(1, round(VALIDATION * len(x)))])
     scores = [linear_accuracy(x[kept], labels[kept], x[held], labels[held], s) for s in STRENGTHS]
@@ -100,8 +91,9 @@ def choose_strength(x: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
 
 
 def nearest_centroid(x: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """The nearest of centroids (k, d) for each row of x (n, d), by |x - c|^2 = |x|^2 - 2 x.c +
-    |c|^2.
+    """The nearest of centroids (k, d) to each row of x (n, d): (n,) indices.
+
+    |x - c|^2 = |x|^2 - 2 x.c + |c|^2, and |x|^2 is the same for all centroids.
     """
     expect_finite("nearest_centroid", x=x, centroids=centroids)
     return (kernels.matmul(x, centroids.T) - np.square(centroids).sum(axis=1) / 2).argmax(axis=1)
