@@ -19,7 +19,7 @@ from tinynnclr.lab.sweep import comparison as compare
 from tinynnclr.lab.sweep.collect import collect
 from tinynnclr.storage import atomic as disk
 from tinynnclr.storage.atomic import rows_with, write_text
-from tinynnclr.storage.folder_lock import sole_owner
+from tinynnclr.storage.folder_lock import lock_folder
 from tinynnclr.train import run_dir
 from tinynnclr.train.run import Run
 
@@ -221,7 +221,7 @@ def test_a_folder_that_cannot_be_opened(tmp_path, monkeypatch, error, words):
         raise error
 
     monkeypatch.setattr(os, "open", fail)
-    with fails(type(error), words, "choose another folder"), sole_owner(tmp_path):
+    with fails(type(error), words, "choose another folder"), lock_folder(tmp_path):
         pass
 
 
@@ -242,7 +242,7 @@ def test_a_run_that_finished_meanwhile_is_kept(tmp_path, monkeypatch, capsys):
     def slow(config):
         other = saved(tmp_path / "out")
         other.step = other.epoch = 1
-        with sole_owner(tmp_path / "out"):
+        with lock_folder(tmp_path / "out"):
             other.save(tmp_path / "out" / "checkpoint.npz")
         return DATA
 
@@ -260,7 +260,7 @@ def test_a_run_that_finished_meanwhile_is_kept(tmp_path, monkeypatch, capsys):
 
 def test_evaluate_and_plot_wait_for_training(tmp_path, capsys):
     saved(tmp_path)
-    with sole_owner(tmp_path):
+    with lock_folder(tmp_path):
         for command in ("evaluate", "plot"):
             with pytest.raises(SystemExit):
                 cli.main([command, str(tmp_path)])

@@ -10,7 +10,7 @@ import pytest
 from command_line import TRAIN, run, start, write_pictures
 from places import TESTS
 
-from tinynnclr.storage.folder_lock import sole_owner
+from tinynnclr.storage.folder_lock import lock_folder
 
 HERE = TESTS
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, and flock")
@@ -42,7 +42,7 @@ def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
               f".x.tinynnclr-{os.getppid() or os.getpid()}.tmp"]
     for name in ours + others:
         (tmp_path / name).write_text("", encoding="utf-8")
-    with sole_owner(tmp_path):
+    with lock_folder(tmp_path):
         assert sorted(path.name for path in tmp_path.iterdir()
                       if path.name != ".owner") == sorted(others)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
@@ -56,7 +56,7 @@ def test_a_second_process_is_refused(tmp_path, monkeypatch, capsys):
     write_pictures(tmp_path / "pictures")
     (tmp_path / "out").mkdir()
     holder = start("-c", "from pathlib import Path; from tinynnclr.storage.folder_lock import "
-                   "sole_owner\nwith sole_owner(Path('out')): print('held', flush=True); input()",
+                   "lock_folder\nwith lock_folder(Path('out')): print('held', flush=True); input()",
                    cwd=tmp_path, stdin=subprocess.PIPE)
     try:
         assert holder.stdout.readline() == "held\n"
@@ -76,10 +76,10 @@ def test_a_second_process_is_refused(tmp_path, monkeypatch, capsys):
 
 def test_the_owner_may_come_back(tmp_path):
     for _ in range(2):
-        with sole_owner(tmp_path):
+        with lock_folder(tmp_path):
             pass
-    with sole_owner(tmp_path), pytest.raises(ValueError,
-                                             match="another process"), sole_owner(tmp_path):
+    with lock_folder(tmp_path), pytest.raises(ValueError,
+                                             match="another process"), lock_folder(tmp_path):
         pass
 
 
@@ -90,8 +90,8 @@ def test_a_lock_that_windows_has_marked_for_deletion(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(PermissionError, match="cannot be opened"), sole_owner(tmp_path):
+    with pytest.raises(PermissionError, match="cannot be opened"), lock_folder(tmp_path):
         pass
     (tmp_path / ".owner").write_bytes(b"")
-    with pytest.raises(ValueError, match="another process"), sole_owner(tmp_path):
+    with pytest.raises(ValueError, match="another process"), lock_folder(tmp_path):
         pass

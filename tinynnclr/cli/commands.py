@@ -26,7 +26,7 @@ from ..methods import SupportSet, make_config
 from ..methods.registry import all_options, flag_names
 from ..storage import checkpoint
 from ..storage.atomic import expect_ours, rows_with, write_text
-from ..storage.folder_lock import sole_owner
+from ..storage.folder_lock import lock_folder
 from ..storage.messages import one_line, shell_words
 from ..train import run_dir
 from ..train.run import Run
@@ -99,10 +99,10 @@ def run_train(options: argparse.Namespace) -> None:
     folder = options.out or default_folder(make_config(given))
     with contextlib.ExitStack() as held:
         if there := folder.is_dir():  # before anything in it is read
-            held.enter_context(sole_owner(folder))
+            held.enter_context(lock_folder(folder))
         run, data = begin(options, given, folder)
         if not there:
-            held.enter_context(sole_owner(folder))
+            held.enter_context(lock_folder(folder))
             expect_free(folder)  # another process may have made and filled it in the meantime
         train_and_judge(options, folder, run, data)
 
@@ -172,7 +172,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
     if to and not {"transfer", "fewshot"} & set(names):
         raise ValueError(f"--to {options.to}: it is for --protocol transfer and fewshot; add one "
                          "of them")
-    with sole_owner(options.dir) if options.dir.is_dir() else contextlib.nullcontext():
+    with lock_folder(options.dir) if options.dir.is_dir() else contextlib.nullcontext():
         run, data = run_dir.restore(options.dir, options.threads, options.data_dir, options.dataset)
         if not names:
             print(evaluate.table(evaluate.evaluate_into(options.dir, run, data)))
@@ -187,7 +187,7 @@ def run_plot(options: argparse.Namespace) -> None:
     """Draw the pictures of the last checkpoint anew."""
     from ..lab.plots.run_folder import draw_into
 
-    with sole_owner(options.dir) if options.dir.is_dir() else contextlib.nullcontext():
+    with lock_folder(options.dir) if options.dir.is_dir() else contextlib.nullcontext():
         run = run_dir.restore(options.dir, options.threads, options.data_dir, options.dataset)
         for path in draw_into(options.dir, *run):
             print(path)

@@ -1,1 +1,1 @@
-"""Files: written whole or not at all, locked, checked when they are read."""
+"""Files: written whole or not at all, locked, and checked when they are read."""

@@ -1,7 +1,6 @@
-"""Files that are written whole or not at all, and never over a folder, a link or a device.
+"""Write files whole or not at all, and never over a folder, a link or a device.
 
-Until a file is whole, it has a name that other programs do not use: .NAME.tinynnclr-PID.tmp, in the
-same folder.
+Until a file is whole, it is in the same folder under a temporary name: .NAME.tinynnclr-PID.tmp.
 """
 import contextlib
 import json
@@ -18,24 +17,21 @@ PATIENCE = 1.0  # seconds that a rename waits for another program to close the f
 
 
 class HeldOpen(PermissionError):
-    """A file that cannot be replaced now, for example because another program holds it open on
-    Windows.
-    """
+    """A file that cannot be replaced now; on Windows, another program may hold it open."""
 
 
 def temporary(path: Path) -> Path:
     """The temporary name that this process gives a file until it is renamed to path."""
-    # only the owner may read mkstemp's files
+    # only the owner can read a file of mkstemp
     return path.with_name(f".{path.name}.tinynnclr-{os.getpid()}.tmp")
 
 
 def write_whole(path: str | Path, write: Callable) -> None:
-    """Call write(file) with a temporary file in the same folder, flush it to the disk, then rename
-    it to path.
+    """Call write(file) with a temporary file, flush it to the disk, then rename it to path.
 
     Raises OSError if it cannot be written (no space, no permission, no folder, or path is not a
-    regular file), and HeldOpen if another program holds path open. The old file is kept then. Of
-    several ranks, only rank 0 writes.
+    regular file), and HeldOpen if another program holds path open; the old file is kept. Of several
+    ranks, only rank 0 writes.
     """
     if distributed.rank():
         return
@@ -53,23 +49,20 @@ def write_whole(path: str | Path, write: Callable) -> None:
             part.unlink(missing_ok=True)
         if isinstance(error, OSError):
             before = "; the file that was there is whole" if path.exists() else ""
-            raise type(error)(f"{path}: cannot be written ({error.strerror or error}){before}") from error
+            message = f"{path}: cannot be written ({error.strerror or error}){before}"
+            raise type(error)(message) from error
         raise
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8, whole or not at all; bytes of a path that are not UTF-8 are written as
-    escapes.
-    """
+    """Write text as UTF-8, whole or not at all; other bytes of a path become escapes."""
     write_whole(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def replace(source: Path, target: Path) -> None:
-    """Rename a file or a folder as os.replace does; wait up to a second while another program holds
-    it open.
+    """Rename a file or a folder, and wait up to a second while another program holds it open.
 
-    Raises HeldOpen if it is still open then, or if this user may not rename it. Other OSErrors are
-    raised at once.
+    Raises HeldOpen if it is still open then, or if this user may not rename it.
     """
     until = time.monotonic() + PATIENCE
     while True:
@@ -97,13 +90,13 @@ def expect_ours(paths: Sequence[Path], ours: Callable[[Path], bool], name: str =
     """
     for path in paths:
         expect_file_or_nothing(path, name)
-    there = next((path for path in paths if path.exists()), None)
-    if there is None:
+    existing = next((path for path in paths if path.exists()), None)
+    if existing is None:
         return
     with contextlib.suppress(Exception):  # a file that cannot be read is not ours
         if ours(paths[0]):
             return
-    raise ValueError(f"{name}{there}: this command did not write the existing file; move it away, "
+    raise ValueError(f"{name}{existing}: this command did not write the existing file; move it away, "
                      "or choose another name")
 
 
@@ -113,13 +106,11 @@ def rows_with(key: str) -> Callable[[Path], bool]:
 
 
 def remove_left_behind(folder: Path) -> None:
-    """Remove temporary files of processes that have ended from the folder; ignore files that cannot
-    be removed.
-    """
+    """Remove temporary files of processes that have ended, if they can be removed."""
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
-            found = TEMPORARY.fullmatch(path.name)
-            if found and not _lives(int(found[1])):
+            name = TEMPORARY.fullmatch(path.name)
+            if name and not _lives(int(name[1])):
                 with contextlib.suppress(OSError):
                     path.unlink()
 

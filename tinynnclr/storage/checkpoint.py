@@ -1,4 +1,4 @@
-"""Checkpoints: arrays and JSON text in one .npz, and nothing that is read back is ever executed."""
+"""Checkpoints: arrays and JSON text in one .npz. Nothing that is read is ever executed."""
 import json
 import math
 import zipfile
@@ -14,10 +14,11 @@ FORMAT = 1
 
 def save(path: str | Path, groups: dict[str, dict[str, np.ndarray]], info: dict) -> None:
     """Write one .npz: each array as "group/name", and info as JSON text."""
-    arrays = {f"{group}/{name}": array for group, members in groups.items()
-              for name, array in members.items()}
-    text = np.frombuffer(json.dumps({"format": FORMAT, **info}).encode(), np.uint8)
-    write_whole(path, lambda file: np.savez(file, **{"info": text, **arrays}))  # type: ignore[arg-type]
+    text = json.dumps({"format": FORMAT, **info}).encode()
+    arrays = {"info": np.frombuffer(text, np.uint8)}
+    for group, members in groups.items():
+        arrays |= {f"{group}/{name}": array for name, array in members.items()}
+    write_whole(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
 def expect_bounded(file: IO[bytes]) -> None:
@@ -57,7 +58,8 @@ def load(path: str | Path) -> tuple[dict[str, dict[str, np.ndarray]], dict]:
                 raise ValueError("another format")
         except Exception as error:  # damage makes NumPy and zipfile raise nearly anything
             reason = " ".join(str(error).split()).partition(". ")[0]
-            raise ValueError(f"{path} is damaged or not a tinynnclr checkpoint ({reason})") from None
+            raise ValueError(f"{path} is damaged or not a tinynnclr checkpoint "
+                             f"({reason})") from None
     groups: dict[str, dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
         group, _, member = name.partition("/")

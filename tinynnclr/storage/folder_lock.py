@@ -9,18 +9,17 @@ from .atomic import remove_left_behind
 
 
 @contextlib.contextmanager
-def sole_owner(folder: Path) -> Iterator[None]:
-    """Lock an existing folder for this process, and remove the temporary files of processes that
-    were killed.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock an existing folder for this process; remove temporary files of killed processes.
 
     Raises ValueError if another process has locked it, OSError if it cannot be opened. The lock
     leaves no file in the folder, even if the process is killed.
     """
-    if distributed.rank():  # rank 0 locks it for all
+    if distributed.rank():  # rank 0 locks it for all ranks
         yield
         return
     try:
-        held = _hold(folder)
+        lock = _open_lock(folder)
     except BlockingIOError:
         raise ValueError(f"{folder}: another process is using it; wait until it ends, or choose "
                          "another folder") from None
@@ -31,50 +30,54 @@ def sole_owner(folder: Path) -> Iterator[None]:
         remove_left_behind(folder)
         yield
     finally:
-        os.close(held)
+        os.close(lock)
 
 
 def _rights(folder):
-    """The permissions and the owner of the folder, as text; "" on systems that do not report them.
-    """
+    """The permissions and the owner of the folder as text; "" if the system does not report them."""
     with contextlib.suppress(ImportError, KeyError, OSError, NotImplementedError):
         import stat
 
-        found = folder.stat()
-        return f"; its mode is {stat.filemode(found.st_mode)}, its owner is {folder.owner()}"
+        mode = stat.filemode(folder.stat().st_mode)
+        return f"; its mode is {mode}, its owner is {folder.owner()}"
     return ""
 
 
-def _hold(folder):
-    """A file descriptor that holds the lock until it is closed. Raises BlockingIOError if another
-    process has it.
-    """
-    # a folder cannot be opened there, but a file can vanish with the process that opened it
-    if os.name == "nt":
-        import msvcrt
+def _open_lock(folder):
+    """A file descriptor that keeps the lock until it is closed.
 
-        flags = os.O_CREAT | os.O_RDWR | os.O_TEMPORARY  # type: ignore[attr-defined]
-        try:
-            held = os.open(folder / ".owner", flags)
-        except PermissionError:
-            # locked, and marked for deletion by a process that did not get the lock
-            if ".owner" in os.listdir(folder):
-                raise BlockingIOError from None
-            raise
-        try:
-            msvcrt.locking(held, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        except OSError:
-            os.close(held)
-            raise BlockingIOError from None
-        return held
+    Raises BlockingIOError if another process has the lock.
+    """
+    if os.name == "nt":
+        return _open_lock_file(folder / ".owner")
     import fcntl
 
-    held = os.open(folder, os.O_RDONLY)
+    lock = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(held)
+        os.close(lock)
         raise
     except OSError:
-        pass  # a file system without locks: then nobody keeps two processes apart
-    return held
+        pass  # a file system without locks cannot keep two processes apart
+    return lock
+
+
+def _open_lock_file(path):
+    """The same on Windows: a folder cannot be opened there, but a file can vanish when it is closed."""
+    import msvcrt
+
+    flags = os.O_CREAT | os.O_RDWR | os.O_TEMPORARY  # type: ignore[attr-defined]
+    try:
+        lock = os.open(path, flags)
+    except PermissionError:
+        # locked, and marked for deletion by a process that did not get the lock
+        if path.name in os.listdir(path.parent):
+            raise BlockingIOError from None
+        raise
+    try:
+        msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    except OSError:
+        os.close(lock)
+        raise BlockingIOError from None
+    return lock

@@ -1,4 +1,4 @@
-"""Parts of error messages: a name that was meant, a command to type, one line."""
+"""Parts of error messages: a similar name, a command to type, text without line breaks."""
 import difflib
 import os
 import re
@@ -8,8 +8,7 @@ from pathlib import Path
 
 
 def shell_words(*words: object) -> str:
-    """The words as one command line for the user's shell: quoted for sh, on Windows for both cmd
-    and PowerShell.
+    """The words as a command line for sh, or on Windows for both cmd and PowerShell.
 
     A path that begins with a hyphen gets ./ in front, so that it is not read as a flag.
     """
@@ -29,11 +28,11 @@ def one_line(message: object) -> str:
 
 
 def nearest(word: object, known: Iterable[str]) -> str:
-    """", did you mean X?" if a known name is close to the word, or all that begin with it begin
-    with X; else "".
-    """
-    low, names = str(word).lower().lstrip("-"), {name.lower().lstrip("-"): name for name in known}
-    begun = sorted((name for name in names if name.startswith(low) and len(low) > 2), key=len)
-    root = bool(begun) and all(name.startswith(begun[0]) for name in begun)
-    found = begun if root else difflib.get_close_matches(low, list(names), n=1, cutoff=0.75)
-    return f", did you mean {names[found[0]]}?" if found else ""
+    """", did you mean X?" for a similar known name X, or one that all completions begin with."""
+    prefix = str(word).lower().lstrip("-")
+    names = {name.lower().lstrip("-"): name for name in known}
+    matches = sorted((name for name in names if name.startswith(prefix) and len(prefix) > 2),
+                     key=len)
+    if not matches or not all(name.startswith(matches[0]) for name in matches):
+        matches = difflib.get_close_matches(prefix, list(names), n=1, cutoff=0.75)
+    return f", did you mean {names[matches[0]]}?" if matches else ""

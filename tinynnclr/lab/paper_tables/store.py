@@ -17,7 +17,7 @@ from ...methods import DeepCluster
 from ...metrics.nmi import normalized_mutual_information
 from ...storage import checkpoint
 from ...storage.atomic import write_text
-from ...storage.folder_lock import sole_owner
+from ...storage.folder_lock import lock_folder
 from ...train import run_dir
 from ...train.run import Run
 from ...train.run_dir import CHECKPOINT, METRICS
@@ -106,7 +106,7 @@ class Store:
                 return stored["rows"]
         except (FileNotFoundError, ValueError, KeyError, AttributeError):
             pass
-        with sole_owner(job.folder):
+        with lock_folder(job.folder):
             run = self._loaded(job)
             found = PROTOCOLS[protocol].evaluate(EvalContext(run.config, run.method.encoder, data,
                                                           baselines=floors))
@@ -125,7 +125,7 @@ class Store:
         # now, while its weights are the first ones
         below = floors.of(job.config, run.method.encoder)
         run_dir.open_dir(job.folder)
-        with sole_owner(job.folder):
+        with lock_folder(job.folder):
             # another process may have finished it in the meantime
             if result := finished(job, data):
                 return result

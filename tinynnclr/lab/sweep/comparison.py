@@ -17,7 +17,7 @@ from ...methods.registry import flag_names, make_config, options_of, owners, sui
 from ...metrics.confidence import mean_and_interval
 from ...storage import checkpoint
 from ...storage.atomic import HeldOpen, expect_ours, rows_with, write_text
-from ...storage.folder_lock import sole_owner
+from ...storage.folder_lock import lock_folder
 from ...storage.messages import shell_words
 from ...train import run_dir
 from ...train.run import Run
@@ -214,7 +214,7 @@ class Comparison:
         if data:
             self.expect_fit(data[0])
         run_dir.open_dir(self.out)  # last: a mistake leaves no folder behind
-        with sole_owner(self.out):
+        with lock_folder(self.out):
             self.look(data)  # again: another process may have changed the folders in the meantime
             expect_ours([self.out / name for name in OUTPUTS], rows_with("arm"), "--out ")
             print(f"{len(self.jobs)} runs on {config.dataset}, {len(self.done)} of them done "
@@ -271,7 +271,7 @@ class Comparison:
         below = floors.of(job.config, run.method.encoder)
         run_dir.open_dir(job.folder)
         try:
-            with sole_owner(job.folder):
+            with lock_folder(job.folder):
                 result = finished(job, data)  # another process may have finished it in the meantime
                 if result is None:
                     go_on(job, run, data)
