@@ -1,14 +1,10 @@
-"""The toybox: the same pictures every time, true boxes, masks and keypoints, and neither too easy
-nor too hard.
-"""
+"""The toybox: the same images every time, with correct annotations, neither too easy nor too hard."""
 import numpy as np
 import pytest
 
 from tinynnclr.datasets import toybox
-from tinynnclr.datasets.toybox import parts as parts
-from tinynnclr.datasets.toybox import scene as toybox_scene
-from tinynnclr.datasets.toybox import shapes as toybox_shapes
-from tinynnclr.kernels.engine.parallel import get_num_threads, set_num_threads
+from tinynnclr.datasets.toybox import parts, scene, shapes
+from tinynnclr.metrics.knn import knn_accuracy
 
 FIELDS = ("images", "labels", "kinds", "boxes", "masks", "keypoints")
 
@@ -30,8 +26,8 @@ def test_shapes_and_types(toys):
     expected = {"images": (np.uint8, (n, 32, 32, 3)), "labels": (np.int64, (n,)),
                 "kinds": (np.int64, (n,)), "boxes": (np.float32, (n, 4)),
                 "masks": (np.uint8, (n, 32, 32)), "keypoints": (np.float32, (n, 4, 3))}
-    assert {field: (getattr(toys, field).dtype.type, getattr(toys, field).shape) for field
-            in FIELDS} == expected
+    assert {field: (getattr(toys, field).dtype.type, getattr(toys, field).shape)
+            for field in FIELDS} == expected
     assert len(toybox.KEYPOINT_NAMES) == 4
     assert len(toybox.CLASS_NAMES) == len(toybox.KIND_NAMES) == 10
     assert set(toybox.STYLES) >= {"day", "night", "sketch", "fog", "neon"}
@@ -47,19 +43,15 @@ def test_classes_are_balanced_in_every_ten_and_all_kinds_occur(toys):
 
 def test_a_shorter_run_is_a_prefix(toys):
     short = toybox.make(1234, seed=3)
-    assert all(np.array_equal(getattr(short, field), getattr(toys, field)[:1234]) for field
-               in FIELDS)
+    assert all(np.array_equal(getattr(short, field), getattr(toys, field)[:1234])
+               for field in FIELDS)
     assert len(toybox.make(0)) == 0
 
 
-def test_the_same_bytes_on_one_and_two_threads(toys):
-    before = get_num_threads()
-    try:
-        for threads in (1, 2):
-            set_num_threads(threads)
-            assert np.array_equal(toybox.make(500, seed=3).images, toys.images[:500])
-    finally:
-        set_num_threads(before)
+def test_the_same_bytes_for_any_number_of_threads(toys, threads):
+    for n in (1, 2):
+        threads(n)
+        assert np.array_equal(toybox.make(500, seed=3).images, toys.images[:500])
 
 
 def test_seed_and_split_change_the_pictures(toys):
@@ -100,19 +92,19 @@ def test_visible_keypoints_lie_on_the_thing(toys):
     assert set(np.unique(visible)) == {0, 1}
     for label in range(10):
         for kind in range(len(toybox.KIND_NAMES[label])):
-            assert visible[(toys.labels == label) & (toys.kinds
-                                                     == kind)].mean(0).min() > 0.6, (label, kind)
+            chosen = (toys.labels == label) & (toys.kinds == kind)
+            assert visible[chosen].mean(0).min() > 0.6, (label, kind)
 
 
 def test_things_are_hidden_now_and_then_but_never_much():
-    scenes = toybox_scene.draw(np.random.default_rng(0), 1000)
+    scenes = scene.draw(np.random.default_rng(0), 1000)
     masks = [np.empty((1000, 32, 32), np.uint8) for _ in range(2)]
     for mask in masks:
         toybox.paint(scenes, "day", np.empty((1000, 32, 32, 3), np.uint8), mask)
-        scenes.parts[:, -toybox_scene.COVER_ROWS:, toybox_shapes.KIND] = toybox_shapes.NOTHING
+        scenes.parts[:, -scene.COVER_ROWS:, shapes.KIND] = shapes.NOTHING
     hidden = 1 - (masks[0] > 0).sum((1, 2)) / (masks[1] > 0).sum((1, 2))
     touched = hidden > 0.02
-    assert 0.5 * toybox_scene.COVER_CHANCE < touched.mean() < toybox_scene.COVER_CHANCE + 0.05
+    assert 0.5 * scene.COVER_CHANCE < touched.mean() < scene.COVER_CHANCE + 0.05
     assert 0.1 < hidden[touched].mean() < 0.25
     assert hidden.max() < 0.5
 
@@ -139,7 +131,7 @@ def test_every_size_shows_the_same_scenes(toys):
 @pytest.mark.parametrize(("arguments", "message"), [
     ({"n": -1}, "n: expected at least 0, got -1"),
     ({"n": 1, "seed": -2}, "seed: expected at least 0, got -2"),
-    ({"n": 1, "size": 7}, "size: expected at least 8 pixels, got 7"),
+    ({"n": 1, "size": 7}, "size: expected at least 8, got 7"),
     ({"n": 1, "split": "val"}, "split: expected one of train, test, got 'val'"),
     ({"n": 1, "style": "rain"}, "style: expected one of day, night, sketch, fog, neon, got 'rain'"),
 ])
@@ -152,16 +144,6 @@ def test_errors_name_the_argument(arguments, message):
 # ---------------------------------------------------------------- how hard it is
 
 
-def knn_accuracy(train, test, train_labels, test_labels, k=20, temperature=0.1):
-    train, test = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (train, test))
-    similarity = test @ train.T
-    nearest = np.argpartition(-similarity, k, axis=1)[:, :k]
-    weights = np.exp(np.take_along_axis(similarity, nearest, 1) / temperature)
-    votes = np.zeros((len(test), 10))
-    np.add.at(votes, (np.arange(len(test))[:, None], train_labels[nearest]), weights)
-    return (votes.argmax(1) == test_labels).mean()
-
-
 def colour_histogram(images):
     bins = (images // 64).astype(np.int64) @ np.array([16, 4, 1])
     return np.stack([np.bincount(b.ravel(), minlength=64) for b in bins]).astype(np.float32)
@@ -169,15 +151,13 @@ def colour_histogram(images):
 
 def test_neither_pixels_nor_colours_give_the_class_away(toys):
     test = toybox.make(1000, seed=3, split="test")
-    flat = [x.images.reshape(len(x), -1).astype(np.float32) for x in (toys, test)]
-    mean = flat[0].mean(0)
-    assert knn_accuracy(flat[0] - mean, flat[1] - mean, toys.labels, test.labels) <= 0.35
-    histograms = colour_histogram(toys.images), colour_histogram(test.images)
-    assert knn_accuracy(*histograms, toys.labels, test.labels) <= 0.3
+    for features, limit in ((lambda images: images.reshape(len(images), -1).astype(np.float32), 0.35),
+                            (colour_histogram, 0.3)):
+        assert knn_accuracy(features(toys.images), toys.labels, features(test.images),
+                            test.labels) <= limit
 
 
-# ---------------------------------------------------------------- signed distances, against a
-# densely sampled outline
+# ---------------------------------------------------------------- signed distances
 
 
 def circle(centre, radius, start, stop, n=400):
@@ -197,14 +177,13 @@ def moved(points, centre, turn):
 
 
 def outlines():
-    """name: (part, its outline (n, 2) as a closed curve, whether the distance is exact)."""
+    """name: (part, densely sampled outline (n, 2), whether the distance is exact)."""
     half, at, turn = np.pi / 2, (0.1, -0.2), 0.7
     ellipse = circle((0, 0), 1, 0, 4 * half) * (0.7, 0.3)
     dome = np.concatenate([circle((0, 0), 1, 0, 2 * half) * (0.7, 0.5),
                            edges((-0.7, 0), (0.7, 0))[:400]])
-    box = np.concatenate([circle((sx * 0.5, sy * 0.2), 0.1, start, start + half) for sx, sy,
-                          start in ((1, 1, 0), (-1, 1, half), (-1, -1, 2 * half),
-                                    (1, -1, 3 * half))])
+    box = np.concatenate([circle((sx * 0.5, sy * 0.2), 0.1, k * half, (k + 1) * half)
+                          for k, (sx, sy) in enumerate([(1, 1), (-1, 1), (-1, -1), (1, -1)])])
     box = np.concatenate([box] + [edges(box[k - 1], box[k])[:400] for k in range(0, len(box), 400)])
     bar = np.concatenate([circle((0.5, 0), 0.2, -half, half),
                           circle((-0.5, 0), 0.2, half, 3 * half),
@@ -226,20 +205,20 @@ def outlines():
             "bar": (parts.bar(1, 0, *moved(np.array([(-0.5, 0), (0.5, 0)]), at, turn), 0.2),
                     moved(bar, at, turn), True),
             "leaf": (parts.leaf(1, 0, *moved(np.array([(0, -0.6), (0, 0.6)]), at, turn), 0.25),
-                     moved(leaf, at, turn), 1), "arc": (parts.arc(1, 0, at, 0.5, 0.1, turn, 1.8),
-                                                        moved(arc, at, turn), True),
+                     moved(leaf, at, turn), True),
+            "arc": (parts.arc(1, 0, at, 0.5, 0.1, turn, 1.8), moved(arc, at, turn), True),
             "polygon": (parts.polygon(1, 0, *sail, corner=0.0), edges(*sail), True),
-            "triangle": (parts.polygon(1, 0, *sail[:3], corner=0.0), edges(*sail[:3]), True),}
+            "triangle": (parts.polygon(1, 0, *sail[:3], corner=0.0), edges(*sail[:3]), True)}
 
 
 @pytest.mark.parametrize("name", outlines())
 def test_signed_distances_against_a_sampled_outline(name):
     part, outline, exact = outlines()[name]
-    table = np.zeros((1, 1, toybox_shapes.ROW), np.float32)
+    table = np.zeros((1, 1, shapes.ROW), np.float32)
     parts.fill_table(table, [part])
     got = np.empty((40, 40), np.float32)
     for k, y in enumerate(np.linspace(-1.2, 1.2, 40, dtype=np.float32)):
-        toybox_shapes.distances(got[k], 40, table[0, 0], np.float32(-1.2), y, np.float32(2.4 / 39),
+        shapes.distances(got[k], 40, table[0, 0], np.float32(-1.2), y, np.float32(2.4 / 39),
                                 np.float32(0))
     axis = np.linspace(-1.2, 1.2, 40)
     points = np.stack(np.meshgrid(axis, axis), -1)
@@ -259,7 +238,7 @@ def test_signed_distances_against_a_sampled_outline(name):
 
 def test_all_points_of_a_shape_lie_within_reach_of_its_spine():
     for part, outline, _ in outlines().values():
-        spine = np.array(part.geometry[: 2 * toybox_shapes.spine_points(part.kind)]).reshape(-1, 2)
+        spine = np.array(part.geometry[: 2 * shapes.spine_points(part.kind)]).reshape(-1, 2)
         low, high = spine.min(0) - part.reach, spine.max(0) + part.reach
         assert (outline > low - 1e-6).all()
         assert (outline < high + 1e-6).all()

@@ -1,9 +1,7 @@
-"""The toybox: an embedded data set of toys that are drawn, not downloaded, as many as you like from
-one seed.
+"""The toybox: a data set of toys that are drawn, any number of them from one seed.
 
-Ten classes of things made of parts, each in three or four kinds that look different and share some
-of their structure, in random poses and colours on random grounds. With every picture come its mask,
-box and keypoints.
+Ten classes of things made of parts, each with three or four kinds that share some structure, in
+random poses and colours on random grounds. Every image has a mask, a box and keypoints.
 """
 from dataclasses import dataclass
 
@@ -12,8 +10,8 @@ import numpy as np
 from ...kernels.engine.checks import plain_numbers
 from ...kernels.engine.parallel import parallel
 from ..dataset import Dataset
-from .parts import PART_NAMES
-from .render import CONTRAST, EDGE, LIGHT_X, LIGHT_Y, LOOK, RIM, RIM_BLUR, RIM_COLOUR, RIM_WIDTH, SHADOW, render
+from .codes import PART_NAMES
+from .render import CONTRAST, LOOK, RIM_COLOUR, render
 from .scene import BLUEPRINTS, Scenes, draw
 from .styles import STYLES as STYLE_FUNCTIONS
 
@@ -21,20 +19,18 @@ __all__ = ["CLASS_NAMES", "KEYPOINT_NAMES", "KIND_NAMES", "PART_NAMES", "SPLITS"
            "Toybox", "load", "make"]
 
 CLASS_NAMES = tuple(BLUEPRINTS)
-KIND_NAMES = tuple(tuple(kind.__name__.replace("_", " ") for kind in kinds) for kinds
-                   in BLUEPRINTS.values())
-# front: bow, nose or beak; the right where a thing has none
+KIND_NAMES = tuple(tuple(kind.__name__.replace("_", " ") for kind in kinds)
+                   for kinds in BLUEPRINTS.values())
+# front: bow, nose or beak; the right side if a thing has none
 KEYPOINT_NAMES = ("top", "bottom", "front", "back")
 STYLES = tuple(STYLE_FUNCTIONS)
 SPLITS = ("train", "test")
-# pictures are drawn in whole blocks, so that picture i never depends on how many follow
-BLOCK = 1000
+BLOCK = 1000  # images are drawn in whole blocks, so that image i does not depend on n
 
 
 @dataclass(frozen=True)
 class Toybox:
-    """n pictures and all that is known of them; pixel (x, y) has its centre at (x, y) and reaches
-    half to either side.
+    """n images and their annotations; pixel (x, y) has its centre at (x, y).
 
     A box holds the centres of the first and last visible columns and rows, so a one-pixel thing has
     a box of size 0.
@@ -45,35 +41,30 @@ class Toybox:
     kinds: np.ndarray  # (n,) int64, into KIND_NAMES[label]
     boxes: np.ndarray  # (n, 4) float32: x0, y0, x1, y1 of the visible thing, in pixels
     masks: np.ndarray  # (n, size, size) uint8, into PART_NAMES; 0 is not the thing
-    # (n, 4, 3) float32: x, y in pixels, and 1 where it is visible, 0 where not
-    keypoints: np.ndarray
+    keypoints: np.ndarray  # (n, 4, 3) float32: x, y in pixels, and 1 if visible, 0 if not
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def dataset(self) -> Dataset:
-        """Only images and labels, as every other data set has them."""
+        """The images and labels only, as in every other data set."""
         return Dataset(self.images, self.labels, CLASS_NAMES)
 
 
 @plain_numbers
 def make(n: int, seed: int = 0, *, split: str = "train", size: int = 32,
          style: str = "day") -> Toybox:
-    """Draw n pictures; the first n of a longer run are the same, on any number of threads.
+    """Draw n images; a longer run begins with the same ones, on any number of threads.
 
     Every style and size shows the same scenes. Raises ValueError for n < 0, seed < 0, size < 8, an
     unknown split or style.
     """
-    if n < 0:
-        raise ValueError(f"n: expected at least 0, got {n}")
-    if seed < 0:
-        raise ValueError(f"seed: expected at least 0, got {seed}")
-    if size < 8:
-        raise ValueError(f"size: expected at least 8 pixels, got {size}")
-    if split not in SPLITS:
-        raise ValueError(f"split: expected one of {', '.join(SPLITS)}, got {split!r}")
-    if style not in STYLES:
-        raise ValueError(f"style: expected one of {', '.join(STYLES)}, got {style!r}")
+    for name, value, least in (("n", n, 0), ("seed", seed, 0), ("size", size, 8)):
+        if value < least:
+            raise ValueError(f"{name}: expected at least {least}, got {value}")
+    for name, choice, choices in (("split", split, SPLITS), ("style", style, STYLES)):
+        if choice not in choices:
+            raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {choice!r}")
     toys = Toybox(
         images=np.empty((n, size, size, 3), np.uint8),
         labels=np.empty(n, np.int64),
@@ -84,9 +75,8 @@ def make(n: int, seed: int = 0, *, split: str = "train", size: int = 32,
     )
     for start in range(0, n, BLOCK):
         rng = np.random.default_rng([seed, SPLITS.index(split), start // BLOCK])
-        stop = min(start + BLOCK, n)
-        block = slice(start, stop)
-        scenes = Scenes(*(array[: stop - start] for array in draw(rng, BLOCK)))
+        scenes = Scenes(*(array[:n - start] for array in draw(rng, BLOCK)))
+        block = slice(start, start + BLOCK)
         toys.labels[block], toys.kinds[block] = scenes.labels, scenes.kinds
         paint(scenes, style, toys.images[block], toys.masks[block])
         toys.boxes[block] = boxes_of(toys.masks[block])
@@ -97,29 +87,30 @@ def make(n: int, seed: int = 0, *, split: str = "train", size: int = 32,
 @plain_numbers
 def load(train_size: int = 20000, test_size: int = 4000, seed: int = 0, *, size: int = 32,
          style: str = "day") -> tuple[Dataset, Dataset]:
-    """The training and the test pictures as data sets; raises what `make` raises."""
+    """The training and the test images as data sets; raises what `make` raises."""
     return (make(train_size, seed, split="train", size=size, style=style).dataset(),
             make(test_size, seed, split="test", size=size, style=style).dataset())
 
 
 @plain_numbers
 def pixels(size: int) -> np.ndarray:
-    """(2, 3) float32: takes [-1, 1] x [-1, 1] with y up to pixels with y down."""
+    """(2, 3) float32: the map from [-1, 1] x [-1, 1] with y up to pixels with y down."""
     half = size / 2
     return np.array([[half, 0, half - 0.5], [0, -half, half - 0.5]], np.float32)
 
 
 def paint(scenes: Scenes, style: str, images: np.ndarray, masks: np.ndarray) -> None:
     """Fill images (m, size, size, 3) and masks (m, size, size)."""
-    look = STYLE_FUNCTIONS[style](scenes.ground_colours, scenes.colours, scenes.rim)
-    m, frame = len(images), pixels(images.shape[1])
+    look = STYLE_FUNCTIONS[style](scenes.ground_colours, scenes.colours)
+    m = len(images)
+    frame = pixels(images.shape[1])
     poses = np.empty((m, 2, 2, 3), np.float32)
     poses[:, 0], poses[:, 1] = frame, frame[:, :2] @ scenes.poses
     poses[:, 1, :, 2] += frame[:, 2]
     looks = np.empty((m, LOOK), np.float32)
-    looks[:, LIGHT_X], looks[:, LIGHT_Y] = scenes.light[:, 0], -scenes.light[:, 1]
-    looks[:, CONTRAST], looks[:, SHADOW], looks[:, EDGE] = look.contrast, look.shadow, look.edge
-    looks[:, RIM], looks[:, RIM_WIDTH], looks[:, RIM_BLUR] = look.rim, look.rim_width, look.rim_blur
+    looks[:, :CONTRAST] = scenes.light * (1, -1)
+    looks[:, CONTRAST:RIM_COLOUR] = (look.contrast, look.shadow, look.edge, look.rim,
+                                     look.rim_width, look.rim_blur)
     looks[:, RIM_COLOUR:] = look.rim_colour
     palettes = np.concatenate([look.ground, look.fills, look.lines], 1, dtype=np.float32)
     air = scenes.air * np.float32(look.air)
@@ -128,10 +119,9 @@ def paint(scenes: Scenes, style: str, images: np.ndarray, masks: np.ndarray) -> 
 
 
 def boxes_of(masks: np.ndarray) -> np.ndarray:
-    """(m, 4) float32 x0, y0, x1, y1: the first and last columns and rows where a mask (m, size,
-    size) is not 0.
-    """
-    boxes, last = np.empty((len(masks), 4), np.float32), masks.shape[1] - 1
+    """(m, 4) float32 x0, y0, x1, y1: the first and last columns and rows where masks are not 0."""
+    boxes = np.empty((len(masks), 4), np.float32)
+    last = masks.shape[1] - 1
     for k, axis in enumerate((1, 2)):
         occupied = np.asarray(masks.any(axis))  # (m, size)
         boxes[:, k], boxes[:, k + 2] = occupied.argmax(1), last - occupied[:, ::-1].argmax(1)
@@ -139,17 +129,15 @@ def boxes_of(masks: np.ndarray) -> np.ndarray:
 
 
 def visible_keypoints(points: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """(m, 4, 3): points (m, 4, 2) in pixels, and whether a pixel next to each belongs to the
-    visible thing.
-    """
+    """(m, 4, 3): points (m, 4, 2) in pixels, and whether the visible thing is next to each."""
     m, size = masks.shape[:2]
     frame = pixels(size)
     points = points @ frame[:, :2].T + frame[:, 2]
     inside = ((points > -0.5) & (points < size - 0.5)).all(-1)
-    near, reach = np.zeros(inside.shape, bool), max(1, size // 32)
+    near = np.zeros(inside.shape, bool)
+    reach = max(1, size // 32)
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
-            x, y = (np.rint(points[..., k] + d).clip(0, size - 1).astype(np.int64) for k,
-                    d in ((0, dx), (1, dy)))
+            x, y = np.rint(points + (dx, dy)).clip(0, size - 1).astype(np.int64).transpose(2, 0, 1)
             near |= masks[np.arange(m)[:, None], y, x] > 0
     return np.concatenate([points, (inside & near)[..., None]], -1).astype(np.float32)

@@ -1,35 +1,10 @@
-"""Blueprints of what lives in the garden and its pond: fish, trees and flowers (how to read them:
-parts.py).
-"""
+"""Blueprints of fish, trees and flowers; parts.py says how to read them."""
 import numpy as np
 
-from .parts import (
-    BODY,
-    DETAIL,
-    GLASS,
-    INK,
-    LIMB,
-    MAIN,
-    PALE,
-    SECOND,
-    THIRD,
-    TOP,
-    TRIM,
-    TURN,
-    Thing,
-    arc,
-    around,
-    bar,
-    disc,
-    dome,
-    ellipse,
-    eye,
-    leaf,
-    polygon,
-)
+from .codes import BODY, DETAIL, GLASS, INK, LIMB, MAIN, PALE, SECOND, THIRD, TOP, TRIM
+from .parts import TURN, Thing, arc, around, bar, disc, dome, ellipse, eye, leaf, polygon
 
-# ---------------------------------------------------------------- fish: a tail fin, an eye, a
-# mouth, a bubble
+# ---------------- fish: a tail fin, an eye, a mouth, a bubble
 
 
 def goldfish(dice):
@@ -47,7 +22,7 @@ def goldfish(dice):
               arc(BODY, PALE, (-0.34, 0.0), 0.26, 0.035, spread=0.6),
               leaf(LIMB, THIRD, (0.3, -0.08), (-0.06, -0.24), 0.09),
               arc(DETAIL, INK, (nose - 0.02, -0.04), 0.1, 0.025, facing=-2.3, spread=0.6),
-              arc(DETAIL, PALE, (0.88, 0.44), 0.07, 0.025),]
+              arc(DETAIL, PALE, (0.88, 0.44), 0.07, 0.025)]
     return Thing(parts + eye((0.2 + long * 0.52, tall * 0.3), 0.07), (0.16, tall * 0.66 + 0.34),
                  (-0.1, -tall - 0.2), (nose, 0.0), (-0.8, 0.0))
 
@@ -66,11 +41,9 @@ def angelfish(dice):
         x = 0.3 - 0.22 * k
         half = tall * (0.72 - 0.2 * abs(k - 0.6))
         parts.append(bar(BODY, THIRD, (x, half), (x, -half), 0.05, when=k < stripes))
-    parts += [
-        leaf(LIMB, PALE, (0.2, -0.06), (-0.14, -0.26), 0.08),
-        bar(DETAIL, INK, (0.2 + wide, -0.05), (0.1 + wide, -0.08), 0.025),
-        arc(DETAIL, PALE, (0.88, 0.38), 0.07, 0.025),
-    ]
+    parts += [leaf(LIMB, PALE, (0.2, -0.06), (-0.14, -0.26), 0.08),
+              bar(DETAIL, INK, (0.2 + wide, -0.05), (0.1 + wide, -0.08), 0.025),
+              arc(DETAIL, PALE, (0.88, 0.38), 0.07, 0.025)]
     return Thing(parts + eye((0.06 + wide * 0.72, 0.1), 0.06), (-0.02 - sweep, reach),
                  (-0.02 - sweep, -reach), (0.22 + wide, 0.0), (-0.84, 0.0))
 
@@ -78,12 +51,14 @@ def angelfish(dice):
 def shark(dice):
     fat, fin, fork, reach = dice(0.2, 0.28), dice(0.36, 0.52), dice(0.36, 0.5), dice(-0.1, 0.1)
     parts = [polygon(LIMB, SECOND, (-0.62, 0.0), (-0.98, fork), (-0.84, 0.02), (-0.94, -fork * 0.7),
-                     corner=0.03), polygon(LIMB, SECOND, (0.24, 0.1), (reach - 0.1, fat + fin),
-                                           (-0.14, 0.1), corner=0.03),
-             polygon(LIMB, SECOND, (-0.34, -0.08), (-0.5, -fat - 0.1), (-0.54, -0.04), corner=0.02),
+                     corner=0.03),
+             polygon(LIMB, SECOND, (0.24, 0.1), (reach - 0.1, fat + fin), (-0.14, 0.1),
+                     corner=0.03),
+             polygon(LIMB, SECOND, (-0.34, -0.08), (-0.5, -fat - 0.1), (-0.54, -0.04),
+                     corner=0.02),
              leaf(BODY, MAIN, (-0.92, 0.0), (1.0, 0.04), fat),
              leaf(BODY, PALE, (-0.5, -fat * 0.46), (0.94, -0.02), fat * 0.4),
-             polygon(LIMB, SECOND, (0.32, -0.1), (reach, -fat - 0.3), (0.06, -0.1), corner=0.03),]
+             polygon(LIMB, SECOND, (0.32, -0.1), (reach, -fat - 0.3), (0.06, -0.1), corner=0.03)]
     for k in range(3):
         parts.append(bar(DETAIL, INK, (0.4 - 0.09 * k, 0.09), (0.38 - 0.09 * k, -0.05), 0.02))
     parts.append(arc(DETAIL, PALE, (0.94, 0.34), 0.07, 0.025))
@@ -96,14 +71,15 @@ def anglerfish(dice):
     long, tall, gape = dice(0.5, 0.6), dice(0.44, 0.56), dice(0.2, 0.3)
     lamp, fan = (dice(0.62, 0.8), dice(0.56, 0.74)), dice(0.24, 0.36)
     parts = [polygon(LIMB, SECOND, (-0.4, 0.08), (-0.86, fan), (-0.78, 0.0), (-0.86, -fan),
-                     (-0.4, -0.08), corner=0.04), polygon(LIMB, SECOND, (0.0, tall - 0.1),
-                                                          (-0.5, tall + 0.06), (-0.42, 0.1),
-                                                          corner=0.04),
+                     (-0.4, -0.08), corner=0.04),
+             polygon(LIMB, SECOND, (0.0, tall - 0.1), (-0.5, tall + 0.06), (-0.42, 0.1),
+                     corner=0.04),
              bar(LIMB, TRIM, (0.1, tall - 0.1), (0.28, tall + 0.3), 0.035),
-             bar(LIMB, TRIM, (0.28, tall + 0.3), lamp, 0.03), disc(DETAIL, GLASS, lamp, 0.12),
+             bar(LIMB, TRIM, (0.28, tall + 0.3), lamp, 0.03),
+             disc(DETAIL, GLASS, lamp, 0.12),
              ellipse(BODY, MAIN, (0.0, 0.0), long, tall),
              ellipse(BODY, SECOND, (long * 0.62, -0.3), 0.34, 0.2, turn=0.5),
-             leaf(DETAIL, INK, (0.02, -0.16), (long + 0.2, 0.12), gape * 0.7),]
+             leaf(DETAIL, INK, (0.02, -0.16), (long + 0.2, 0.12), gape * 0.7)]
     for k in range(3):
         x, y = 0.2 + 0.15 * k, -0.16 + 0.08 * k
         parts.append(polygon(DETAIL, PALE, (x, y + gape * 0.4), (x + 0.12, y + gape * 0.5),
@@ -113,8 +89,7 @@ def anglerfish(dice):
                  (long + 0.16, 0.0), (-0.84, 0.0))
 
 
-# ---------------------------------------------------------------- trees: a trunk on a mound, a
-# crown on the trunk
+# ---------------- trees: a trunk on a mound, a crown on the trunk
 
 
 def mound():
@@ -136,11 +111,9 @@ def fir(dice):
 
 def oak(dice):
     wide, middle, puff = dice(0.4, 0.52), dice(0.16, 0.28), dice(0.3, 0.38)
-    parts = [
-        mound(),
-        polygon(BODY, TRIM, (-0.17, -0.9), (-0.09, 0.0), (0.09, 0.0), (0.17, -0.9)),
-        bar(BODY, TRIM, (0.0, -0.4), (0.3, 0.0), 0.06),
-    ]
+    parts = [mound(),
+             polygon(BODY, TRIM, (-0.17, -0.9), (-0.09, 0.0), (0.09, 0.0), (0.17, -0.9)),
+             bar(BODY, TRIM, (0.0, -0.4), (0.3, 0.0), 0.06)]
     start = dice(0.0, TURN)
     for k in range(5):
         x, y = around((0.0, middle), wide, start + k * TURN / 5)
@@ -166,7 +139,8 @@ def palm(dice):
         for side in (-1, 1):
             knee = around(crown, long, np.pi / 2 - side * (np.pi / 2 - rise))
             tip = around(knee, long * 1.05, np.pi / 2 - side * (np.pi / 2 - rise + 0.75 + droop))
-            parts += [leaf(TOP, MAIN, knee, tip, 0.1), leaf(TOP, MAIN, crown, knee, 0.11),
+            parts += [leaf(TOP, MAIN, knee, tip, 0.1),
+                      leaf(TOP, MAIN, crown, knee, 0.11),
                       disc(TOP, MAIN, knee, 0.075)]
     parts += [disc(DETAIL, THIRD, (lean - 0.09, 0.32), 0.09),
               disc(DETAIL, THIRD, (lean + 0.09, 0.32), 0.09)]
@@ -189,29 +163,24 @@ def bonsai(dice):
     parts += [bar(BODY, TRIM, joints[2], pads[0][:2], 0.05),
               bar(BODY, TRIM, joints[3], pads[1][:2], 0.05)]
     for x, y, half in pads:
-        parts += [
-            dome(TOP, MAIN, (x, y), half, thick + 0.06),
-            bar(TOP, MAIN, (x - half + 0.07, y), (x + half - 0.07, y), 0.08),
-            disc(DETAIL, THIRD, (x + 0.1, y + 0.1), 0.06),
-        ]
+        parts += [dome(TOP, MAIN, (x, y), half, thick + 0.06),
+                  bar(TOP, MAIN, (x - half + 0.07, y), (x + half - 0.07, y), 0.08),
+                  disc(DETAIL, THIRD, (x + 0.1, y + 0.1), 0.06)]
     x, y, half = pads[2]
     return Thing(parts, (x, y + thick + 0.04), (0.0, -0.94), (x + half, y), (x - half, y))
 
 
-# ---------------------------------------------------------------- flowers: a stem with two leaves,
-# and the blossom
+# ---------------- flowers: a stem with two leaves, and the blossom
 
 
 def stem(dice, tip, base=-0.94):
     """A bent stem up to `tip` with a leaf to either side."""
     bend = (tip[0] * 0.3 + dice(-0.1, 0.1), (tip[1] + base) / 2)
     low = base + 0.16
-    return [
-        bar(BODY, TRIM, (0.0, base), bend, 0.05),
-        bar(BODY, TRIM, bend, tip, 0.05),
-        leaf(LIMB, SECOND, (0.0, low - 0.1), (dice(0.4, 0.56), low + dice(0.1, 0.4)), 0.13),
-        leaf(LIMB, SECOND, (0.0, low - 0.1), (-dice(0.4, 0.56), low + dice(0.1, 0.4)), 0.13),
-    ]
+    return [bar(BODY, TRIM, (0.0, base), bend, 0.05),
+            bar(BODY, TRIM, bend, tip, 0.05),
+            leaf(LIMB, SECOND, (0.0, low - 0.1), (dice(0.4, 0.56), low + dice(0.1, 0.4)), 0.13),
+            leaf(LIMB, SECOND, (0.0, low - 0.1), (-dice(0.4, 0.56), low + dice(0.1, 0.4)), 0.13)]
 
 
 def daisy(dice):
@@ -231,13 +200,12 @@ def daisy(dice):
 def tulip(dice):
     x, base, tall, wide = dice(-0.14, 0.14), dice(-0.02, 0.12), dice(0.66, 0.8), dice(0.28, 0.38)
     top, flare = base + tall, dice(0.02, 0.2)
-    parts = stem(dice, (x, base + 0.1)) + [
-        leaf(TOP, SECOND, (x, base + 0.06), (x, top - 0.02), wide * 0.6),
-        leaf(TOP, MAIN, (x + 0.06, base), (x - wide - flare, top), wide * 0.68),
-        leaf(TOP, MAIN, (x - 0.06, base), (x + wide + flare, top), wide * 0.68),
-        dome(TOP, MAIN, (x, base + 0.28), wide + 0.02, 0.3, turn=np.pi),
-        leaf(TOP, THIRD, (x, base), (x, top - 0.16), wide * 0.42),
-    ]
+    parts = stem(dice, (x, base + 0.1))
+    parts += [leaf(TOP, SECOND, (x, base + 0.06), (x, top - 0.02), wide * 0.6),
+              leaf(TOP, MAIN, (x + 0.06, base), (x - wide - flare, top), wide * 0.68),
+              leaf(TOP, MAIN, (x - 0.06, base), (x + wide + flare, top), wide * 0.68),
+              dome(TOP, MAIN, (x, base + 0.28), wide + 0.02, 0.3, turn=np.pi),
+              leaf(TOP, THIRD, (x, base), (x, top - 0.16), wide * 0.42)]
     return Thing(parts, (x, top - 0.1), (0.0, -0.98), (x + wide + flare, top),
                  (x - wide - flare, top))
 
@@ -255,7 +223,7 @@ def bluebell(dice):
                   dome(TOP, MAIN, (x, y), wide, tall),
                   polygon(TOP, THIRD, (x - wide - 0.06, y - 0.08), (x - wide + 0.02, y + 0.05),
                           (x + wide - 0.02, y + 0.05), (x + wide + 0.06, y - 0.08), corner=0.02),
-                  disc(DETAIL, PALE, (x, y - 0.1), 0.06),]
+                  disc(DETAIL, PALE, (x, y - 0.1), 0.06)]
     right = np.where(side > 0, 1.7, 1.1) * reach + wide, np.where(side > 0, top - 0.4, top - 0.48)
     left = -np.where(side > 0, 1.1, 1.7) * reach - wide, np.where(side > 0, top - 0.48, top - 0.4)
     return Thing(parts, (side * reach * 0.7, top + 0.14), (0.0, -0.98), right, left)

@@ -1,33 +1,25 @@
-"""What a blueprint is written in: dice for the shape parameters, and one constructor per kind of
-part.
+"""The language of blueprints: random shape parameters, and one constructor for each kind of part.
 
-A blueprint draws m pictures of its thing at once, so every number in it may be a float or an (m,)
-array. A thing lives in [-1, 1] x [-1, 1], x to the right, y up; it looks to the right. Later parts
-cover earlier ones.
+A blueprint draws m images of its thing at once, so every number in it may be a float or an (m,)
+array. A thing lies in [-1, 1] x [-1, 1], x to the right, y up, and faces right. Later parts cover
+earlier ones.
 """
 from typing import NamedTuple
 
 import numpy as np
 
+from .codes import DETAIL, INK, PALE
 from .shapes import ARC, BAR, BOX, COLOUR, DOME, ELLIPSE, GEOMETRY, KIND, LEAF, PART, POLYGON, REACH
-
-BODY, TOP, LIMB, DETAIL = 1, 2, 3, 4  # the part ids in a mask
-PART_NAMES = ("none", "body", "top", "limb", "detail")
-
-# the colours of a palette; at night only GLASS is lit
-MAIN, SECOND, THIRD, TRIM, PALE, GLASS, INK = range(7)
-# the colours of what is not the thing: distractors and what hides it
-EXTRA_1, EXTRA_2, COVER = 7, 8, 9
-COLOURS = 10
 
 TURN = 2 * np.pi
 
 
 class Dice:
-    """Uniform draws for m pictures, (m, draws) in [0, 1): every throw takes the next column."""
+    """Uniform draws (m, draws) in [0, 1) for m images; each call takes the next column."""
 
     def __init__(self, uniform: np.ndarray):
-        self.uniform, self.column = uniform, -1
+        self.uniform = uniform
+        self.column = -1
 
     def __call__(self, low: float = 0.0, high: float = 1.0) -> np.ndarray:
         """(m,) float32, uniform in [low, high)."""
@@ -35,20 +27,20 @@ class Dice:
         return low + (high - low) * self.uniform[:, self.column]
 
     def whole(self, low: int, high: int) -> np.ndarray:
-        """(m,) float32 holding the whole numbers low..high, both included."""
+        """(m,) float32 with the whole numbers from low to high."""
         return np.minimum(np.floor(self(low, high + 1)), high)
 
     def chance(self, probability: float) -> np.ndarray:
-        """(m,) bool."""
+        """(m,) bool, True with this probability."""
         return self() < probability
 
     def either(self, *choices) -> np.ndarray:
-        """(m,) array: one of the choices for each picture."""
+        """(m,) array: one of the choices for each image."""
         return np.asarray(choices)[self.whole(0, len(choices) - 1).astype(np.int64)]
 
 
 class Part(NamedTuple):
-    """One shape of a thing. `when` (bool) leaves it out of some pictures."""
+    """One shape of a thing; some images leave it out, where `when` is False."""
 
     kind: int
     part: int
@@ -80,7 +72,7 @@ def disc(part, colour, centre, radius, when=True):
 
 
 def dome(part, colour, centre, radius_x, radius_y, turn=0.0, when=True):
-    """Half an ellipse standing on its centre line; turn = pi makes a bowl of it."""
+    """The upper half of an ellipse; turn = pi makes a bowl of it."""
     frame = (*centre, np.cos(turn), np.sin(turn))
     return Part(DOME, part, colour, np.maximum(radius_x, radius_y), (*frame, radius_x, radius_y),
                 when)
@@ -109,9 +101,7 @@ def leaf(part, colour, a, b, half_width, when=True):
 
 
 def arc(part, colour, centre, radius, thickness, facing=0.0, spread=np.pi, when=True):
-    """A round pen's stroke along a circle, `spread` radians to either side of the direction
-    `facing`.
-    """
+    """A round stroke along a circle, `spread` radians to either side of the direction `facing`."""
     frame = (*centre, np.cos(facing), np.sin(facing))
     shape = (radius, np.sin(spread), np.cos(spread), thickness)
     return Part(ARC, part, colour, radius + thickness, (*frame, *shape), when)
@@ -119,15 +109,12 @@ def arc(part, colour, centre, radius, thickness, facing=0.0, spread=np.pi, when=
 
 def eye(centre, radius):
     """The eye of birds and fish: white, with a pupil that looks ahead."""
-    return [disc(DETAIL, PALE, centre, radius * 1.6), disc(DETAIL, INK,
-                                                           (centre[0] + radius * 0.3, centre[1]),
-                                                           radius)]
+    pupil = (centre[0] + radius * 0.3, centre[1])
+    return [disc(DETAIL, PALE, centre, radius * 1.6), disc(DETAIL, INK, pupil, radius)]
 
 
 def around(centre, radius, angle):
-    """The point at `radius` from `centre` in the direction `angle` (radians, counter-clockwise from
-    +x).
-    """
+    """The point at `radius` from `centre` in the direction `angle`, counter-clockwise from +x."""
     return centre[0] + radius * np.cos(angle), centre[1] + radius * np.sin(angle)
 
 
@@ -138,6 +125,8 @@ def fill_table(table: np.ndarray, parts: list[Part]) -> None:
     for j, part in enumerate(parts):
         row = table[:, j]  # (m, 16)
         row[:, KIND] = part.kind * np.asarray(part.when)
-        row[:, COLOUR], row[:, PART], row[:, REACH] = part.colour, part.part, part.reach
+        row[:, COLOUR] = part.colour
+        row[:, PART] = part.part
+        row[:, REACH] = part.reach
         for k, value in enumerate(part.geometry):
             row[:, GEOMETRY + k] = value

@@ -1,9 +1,7 @@
-"""The renderer: from tables of parts to pictures and masks, one sample per pixel, anti-aliased by
-signed distance.
+"""The renderer: from tables of parts to images and masks, anti-aliased by signed distances.
 
-A picture is painted from back to front on a float canvas: the ground and small distractors; the
-shadow and the rim of the thing; the thing itself, painted part by part on a layer of its own; what
-hides it.
+An image is painted from back to front on a float canvas: the ground and small distractors; the
+shadow and the rim of the thing; the thing itself, part by part on a separate layer; what hides it.
 """
 import math
 
@@ -11,24 +9,35 @@ import numpy as np
 from numba import njit
 
 from ...kernels.engine.compile import jit
-from .parts import COLOURS
-from .shapes import COLOUR, FAR, GEOMETRY, HALF, KIND, NOTHING, ONE, PART, REACH, ZERO, distances, spine_points
+from .codes import COLOURS
+from .shapes import (
+    COLOUR,
+    FAR,
+    GEOMETRY,
+    HALF,
+    KIND,
+    NOTHING,
+    ONE,
+    PART,
+    REACH,
+    ZERO,
+    distances,
+    spine_points,
+)
 
 # how the rows of a part table are used, back to front
 DISTRACTOR_ROWS, THING_ROWS, COVER_ROWS = 4, 26, 3
 GRADIENT, STRIPES, DOTS, CHECKS, BLOBS, HILLS, GROUNDS = range(7)
-# What `look` holds: the direction to the light (in pixels, y down); contrast between the lit and
-# the shaded side of a
-# part; darkness of the shadow; width of the outlines; opacity, width, blur and colour of the rim
-# (widths in units of
-# the thing).
-LIGHT_X, LIGHT_Y, CONTRAST, SHADOW, EDGE, RIM, RIM_WIDTH, RIM_BLUR, RIM_COLOUR, LOOK = 0, 1, 2, 3, 4, 5, 6, 7, 8, 11
+# The columns of `looks`: the direction to the light (in pixels, y down); contrast between the lit
+# and the shaded side of a part; darkness of the shadow; width of the outlines; opacity, width, blur
+# and colour of the rim (widths in units of the thing).
+LIGHT_X, LIGHT_Y, CONTRAST, SHADOW, EDGE, RIM, RIM_WIDTH, RIM_BLUR, RIM_COLOUR = range(9)
+LOOK = RIM_COLOUR + 3
 TWO, QUARTER, EIGHTH = np.float32(2), np.float32(0.25), np.float32(0.125)
 EDGE_SHARE = np.float32(0.4)  # an outline is never wider than this share of its part
 TONE_STEEPNESS = np.float32(2.2)  # of the step from the lit to the shaded side of a part
 SHADOW_REACH, SHADOW_SOFTNESS = np.float32(0.11), np.float32(0.12)  # in units of the thing
-# A piece is called by compiled code only: it gets no entry from Python, which saves a fifth of the
-# compile time.
+# Compiled code that Python does not call: without an entry from Python, it compiles a fifth faster.
 _piece = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
@@ -39,18 +48,14 @@ def _clip01(x):
 
 @_piece
 def _wave(x):
-    """A parabola per half period 1/2: between -1 and 1, looks like sin(2 pi x) and costs three
-    products.
-    """
+    """Nearly sin(2 pi x), from one parabola per half period."""
     t = x - np.floor(x + HALF)
     return np.float32(8) * t * (ONE - TWO * abs(t))
 
 
 @_piece
 def _pattern(kind, u, v, pixel):
-    """Which ground colour lies at (u, v), in pattern units: 0 first, 1 second, 2 third, soft over
-    `pixel` units.
-    """
+    """The ground colour at (u, v) in pattern units, from 0 to 2; edges are `pixel` units wide."""
     if kind == GRADIENT:
         return _clip01(HALF + QUARTER * u)
     if kind == BLOBS:
@@ -68,8 +73,7 @@ def _pattern(kind, u, v, pixel):
 
 @_piece
 def _paint_ground(canvas, ground, colours):
-    """ground (6,): kind, cos, sin, frequency, two phases; colours (3, 3) are mixed by the pattern.
-    """
+    """Mix the colours (3, 3) by the pattern ground (6,): kind, cos, sin, frequency, two phases."""
     size = canvas.shape[0]
     kind, step = int(ground[0]), TWO / np.float32(size)
     for py in range(size):
@@ -82,16 +86,13 @@ def _paint_ground(canvas, ground, colours):
             first, third = max(ONE - t, ZERO), max(t - ONE, ZERO)
             second = ONE - first - third
             for k in range(3):
-                canvas[py, px, k] = first * colours[0, k] + second * colours[1,
-                                                                             k] + third * colours[2,
-                                                                                                  k]
+                canvas[py, px, k] = (first * colours[0, k] + second * colours[1, k]
+                                     + third * colours[2, k])
 
 
 @_piece
 def _first_and_last(row, axis, margin, size):
-    """Pixels first..last - 1 that a part may touch along one axis; axis (3,): the row of the pose
-    that maps to it.
-    """
+    """The range of pixels that a part may touch along an axis (3,), a row of the pose."""
     low, high = FAR, -FAR
     for k in range(spine_points(int(row[KIND]))):
         at = axis[0] * row[GEOMETRY + 2 * k] + axis[1] * row[GEOMETRY + 2 * k + 1] + axis[2]
@@ -102,8 +103,7 @@ def _first_and_last(row, axis, margin, size):
 
 @_piece
 def _paint_part(canvas, near, mask, span, row, pose, margin, fill, line, look):
-    """Paint one part over the canvas (size, size, 4): a lit and a shaded side, and an outline along
-    its inside.
+    """Paint one part over the canvas (size, size, 4), with a lit and a shaded side and an outline.
 
     Also lowers near (size, size), pixels to the nearest part, up to `margin` pixels around it, and
     sets its mask. span: scratch (size,).
@@ -132,9 +132,8 @@ def _paint_part(canvas, near, mask, span, row, pose, margin, fill, line, look):
                 outline = _clip01(HALF + distance + edge)
                 for k in range(3):
                     colour = fill[k] * shade
-                    canvas[py, px, k] += cover * (colour + outline * (line[k] - colour) - canvas[py,
-                                                                                                 px,
-                                                                                                 k])
+                    colour += outline * (line[k] - colour)
+                    canvas[py, px, k] += cover * (colour - canvas[py, px, k])
                 canvas[py, px, 3] += cover * (ONE - canvas[py, px, 3])
                 if cover > HALF:
                     mask[py, px] = np.uint8(row[PART])
@@ -142,13 +141,10 @@ def _paint_part(canvas, near, mask, span, row, pose, margin, fill, line, look):
 
 @_piece
 def _compose(canvas, layer, near, look, unit):
-    """Lay the thing's soft shadow, then the rim around it, then its layer over the canvas; unit: in
-    pixels.
-    """
+    """Lay the thing's soft shadow, its rim and its layer over the canvas; unit is in pixels."""
     size = len(near)
-    shift_x, shift_y = int(look[LIGHT_X] * SHADOW_REACH * unit + HALF), int(look[LIGHT_Y]
-                                                                            * SHADOW_REACH * unit
-                                                                            - HALF)
+    shift_x = int(look[LIGHT_X] * SHADOW_REACH * unit + HALF)
+    shift_y = int(look[LIGHT_Y] * SHADOW_REACH * unit - HALF)
     soft, width, blur = SHADOW_SOFTNESS * unit, look[RIM_WIDTH] * unit, look[RIM_BLUR] * unit + ONE
     for py in range(size):
         for px in range(size):
@@ -164,7 +160,7 @@ def _compose(canvas, layer, near, look, unit):
 @_piece
 def _paint_picture(canvas, layer, near, span, image, mask, parts, poses, ground, air, palette,
                    look):
-    """One picture, from back to front; scratch first, then rows of the arguments of `render`."""
+    """Paint one image; scratch arrays first, then rows of the arguments of `render`."""
     size, pose = len(mask), poses[1]
     _paint_ground(canvas, ground, palette)
     mask[:] = 0
@@ -194,13 +190,12 @@ def _paint_picture(canvas, layer, near, span, image, mask, parts, poses, ground,
 
 @jit
 def render(start, stop, parts, poses, ground, air, palettes, looks, images, masks):
-    """Fill images (n, size, size, 3) and masks (n, size, size), uint8, from start to stop; all else
-    is float32.
+    """Fill images (n, size, size, 3) and masks (n, size, size), uint8, from start to stop.
 
-    parts (n, rows, 16); poses (n, 2, 2, 3) take the square [-1, 1] x [-1, 1] and the thing to
-    pixels; ground (n, 6); air (n, 4, 3): a picture is seen as air[0] * it + air[1] + air[2] * x +
-    air[3] * y; palettes (n, 3 + 2 COLOURS, 3): of the ground, fills, outlines; looks (n, 11), see
-    the constants above.
+    All else is float32: parts (n, rows, 16); poses (n, 2, 2, 3), from the square [-1, 1] x [-1, 1]
+    and from the thing to pixels; ground (n, 6); air (n, 4, 3) makes of an image v: air[0] * v +
+    air[1] + air[2] * x + air[3] * y; palettes (n, 3 + 2 COLOURS, 3) of the ground, fills and
+    outlines; looks (n, 11), see the constants above.
     """
     size = masks.shape[1]
     canvas, layer = np.zeros((size, size, 4), np.float32), np.zeros((size, size, 4), np.float32)

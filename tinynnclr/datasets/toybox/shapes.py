@@ -1,28 +1,24 @@
-"""How far a point is from a shape: one signed distance per primitive, negative inside, in the
-shape's own units.
+"""Signed distances from a point to each kind of shape: negative inside, in the shape's units.
 
-Formulas after Inigo Quilez, "2D distance functions" (iquilezles.org/articles/distfunctions2d), in
-our own words. A renderer needs nothing else: `clip(0.5 - distance_in_pixels, 0, 1)` is how much of
-a pixel the shape covers.
+`clip(0.5 - distance_in_pixels, 0, 1)` is how much of a pixel the shape covers. Formulas after Inigo
+Quilez, "2D distance functions" (iquilezles.org/articles/distfunctions2d).
 """
 import math
 
 import numpy as np
 from numba import njit
 
-ZERO, HALF, ONE, TINY, FAR = np.float32(0), np.float32(0.5), np.float32(1), np.float32(
-        1e-12), np.float32(1e12)
+ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
+TINY, FAR = np.float32(1e-12), np.float32(1e12)
 
-# What `row` holds: four numbers every shape has, then its geometry (at most six corners).
+# The columns of `row`: four numbers that every shape has, then its geometry (at most six corners).
 KIND, COLOUR, PART, REACH, GEOMETRY, ROW = 0, 1, 2, 3, 4, 16
 NOTHING, ELLIPSE, BOX, POLYGON, BAR, LEAF, ARC, DOME = range(8)
 
 
 @njit(error_model="numpy")
 def ellipse_distance(x, y, radius_x, radius_y):
-    """k (k - 1) / |p / r^2| with k = |p / r|: right to first order near the outline, exact for a
-    circle.
-    """
+    """k (k - 1) / |p / r^2| with k = |p / r|: exact for a circle, else to first order."""
     u, v = x / radius_x, y / radius_y
     k = math.sqrt(u * u + v * v)
     slope = math.sqrt((u / radius_x) ** 2 + (v / radius_y) ** 2)
@@ -31,17 +27,13 @@ def ellipse_distance(x, y, radius_x, radius_y):
 
 @njit(error_model="numpy")
 def dome_distance(x, y, radius_x, radius_y):
-    """The upper half (y > 0) of an ellipse: max(ellipse, -y), a lower bound outside the two
-    corners.
-    """
+    """The upper half (y > 0) of an ellipse: max(ellipse, -y), a lower bound near the corners."""
     return max(ellipse_distance(x, y, radius_x, radius_y), -y)
 
 
 @njit(error_model="numpy")
 def box_distance(x, y, half_width, half_height, corner):
-    """A box with rounded corners: with q = |p| - half + corner, |max(q, 0)| + min(max(q_x, q_y), 0)
-    - corner.
-    """
+    """A rounded box, q = |p| - half + corner: |max(q, 0)| + min(max(q_x, q_y), 0) - corner."""
     u, v = abs(x) - half_width + corner, abs(y) - half_height + corner
     outside = math.sqrt(max(u, ZERO) ** 2 + max(v, ZERO) ** 2)
     return outside + min(max(u, v), ZERO) - corner
@@ -59,7 +51,7 @@ def bar_distance(x, y, ax, ay, bx, by, radius):
 
 @njit(error_model="numpy")
 def leaf_distance(x, y, ax, ay, bx, by, half_width):
-    """Where two equal discs overlap (a vesica) with its tips at a and b.
+    """The overlap of two equal discs (a vesica) with its tips at a and b.
 
     With half length r and half width w, w < r, the discs have radius d + w and centres d = (r^2 -
     w^2) / 2w off axis.
@@ -76,27 +68,25 @@ def leaf_distance(x, y, ax, ay, bx, by, half_width):
 
 @njit(error_model="numpy")
 def arc_distance(x, y, radius, sin_spread, cos_spread, thickness):
-    """A round pen drawn along the circle, `spread` to either side of +x; thickness is the pen's
-    radius.
-    """
+    """A round stroke along the circle, `spread` to either side of +x; thickness is its radius."""
     y = abs(y)
     if cos_spread * y > sin_spread * x:  # past the end of the arc
-        return math.sqrt((x - radius * cos_spread) ** 2
-                         + (y - radius * sin_spread) ** 2) - thickness
+        x, y = x - radius * cos_spread, y - radius * sin_spread
+        return math.sqrt(x ** 2 + y ** 2) - thickness
     return abs(math.sqrt(x * x + y * y) - radius) - thickness
 
 
 @njit(error_model="numpy")
 def polygon_distances(out, count, corners, rounding, x, y, dx, dy):
-    """corners (12,): six of x, y, repeated where there are fewer; the outline grows by `rounding`.
+    """A polygon of corners (12,), six of x, y with repetitions, grown by `rounding`.
 
-    The nearest of the edges gives the distance, the parity of the edges that a ray to the right
-    crosses the sign. Edge by edge along the row of points (see `distances`); between edges `out`
-    holds sign times squared distance.
+    The nearest edge gives the distance, and the parity of the edges that a ray to the right crosses
+    gives the sign. Until the end, `out` holds sign times squared distance.
     """
     out[:count] = FAR
     for edge in range(6):
-        ax, ay, bx, by = corners[2 * edge - 2], corners[2 * edge - 1], corners[2 * edge], corners[2 * edge + 1]
+        ax, ay = corners[2 * edge - 2], corners[2 * edge - 1]
+        bx, by = corners[2 * edge], corners[2 * edge + 1]
         ex, ey = bx - ax, by - ay
         scale = ONE / (ex * ex + ey * ey + TINY)
         for k in range(count):
@@ -111,8 +101,7 @@ def polygon_distances(out, count, corners, rounding, x, y, dx, dy):
 
 @njit(error_model="numpy")
 def distances(out, count, row, x, y, dx, dy):
-    """out[k] = signed distance from (x + k dx, y + k dy) to the shape that `row` (16,) describes,
-    for k < count.
+    """out[k] = signed distance from (x + k dx, y + k dy) to the shape `row` (16,), for k < count.
 
     A row of pixels at a time: the shape is looked up once, and the short loops compile to vector
     instructions.
@@ -151,9 +140,7 @@ def distances(out, count, row, x, y, dx, dy):
 
 @njit(error_model="numpy")
 def spine_points(kind):
-    """How many points, inflated by REACH, bound a shape: its centre, its two ends, or its six
-    corners.
-    """
+    """The number of points (centre, ends or corners) that bound a shape with REACH around each."""
     if kind == POLYGON:
         return 6
     return 2 if kind == BAR or kind == LEAF else 1

@@ -1,27 +1,8 @@
-"""Blueprints of the toys that travel: boats and cars (how to read a blueprint: parts.py)."""
-from .parts import (
-    BODY,
-    DETAIL,
-    GLASS,
-    INK,
-    LIMB,
-    MAIN,
-    PALE,
-    SECOND,
-    THIRD,
-    TOP,
-    TRIM,
-    Thing,
-    bar,
-    box,
-    disc,
-    dome,
-    leaf,
-    polygon,
-)
+"""Blueprints of boats and cars; parts.py says how to read them."""
+from .codes import BODY, DETAIL, GLASS, INK, LIMB, MAIN, PALE, SECOND, THIRD, TOP, TRIM
+from .parts import Thing, bar, box, disc, dome, leaf, polygon
 
-# ---------------------------------------------------------------- boats: a hull with a raked bow,
-# and its wave
+# ---------------- boats: a hull with a raked bow, and its wave
 
 
 def hull(dice, deck):
@@ -29,12 +10,11 @@ def hull(dice, deck):
     length, keel = dice(0.66, 0.8), deck - dice(0.36, 0.48)
     bow, stern = (length + 0.16, deck + 0.1), (-length - 0.06, deck + 0.02)
     stripe = deck - 0.14
-    parts = [
-        polygon(BODY, MAIN, stern, bow, (length * 0.62, keel), (-length * 0.74, keel), corner=0.05),
-        bar(BODY, PALE, (-length * 0.9, stripe), (length * 0.9, stripe + 0.03), 0.045),
-        leaf(LIMB, PALE, (-0.95, keel), (0.05, keel - 0.04), 0.09),
-        leaf(LIMB, PALE, (-0.05, keel - 0.04), (0.95, keel), 0.09),
-    ]
+    parts = [polygon(BODY, MAIN, stern, bow, (length * 0.62, keel), (-length * 0.74, keel),
+                     corner=0.05),
+             bar(BODY, PALE, (-length * 0.9, stripe), (length * 0.9, stripe + 0.03), 0.045),
+             leaf(LIMB, PALE, (-0.95, keel), (0.05, keel - 0.04), 0.09),
+             leaf(LIMB, PALE, (-0.05, keel - 0.04), (0.95, keel), 0.09)]
     return parts, (0.0, keel), bow, stern
 
 
@@ -47,9 +27,9 @@ def sailing_boat(dice):
              polygon(TOP, SECOND, (mast - 0.07, top - 0.06), (mast - 0.07, foot),
                      (mast - boom, foot), corner=0.03),
              polygon(TOP, THIRD, (mast + 0.08, top - dice(0.1, 0.4)), (mast + 0.08, foot),
-                     (0.78, foot), corner=0.03), polygon(DETAIL, MAIN, (mast, top + 0.06),
-                                                         (mast - 0.26, top), (mast, top - 0.06),
-                                                         corner=0.01),] + parts
+                     (0.78, foot), corner=0.03),
+             polygon(DETAIL, MAIN, (mast, top + 0.06), (mast - 0.26, top), (mast, top - 0.06),
+                     corner=0.01)] + parts
     return Thing(parts, (mast, top), keel, bow, stern)
 
 
@@ -80,7 +60,7 @@ def steamer(dice):
         superstructure += [polygon(TOP, THIRD, (x - 0.1, deck), (x - 0.1 + lean, top),
                                    (x + 0.1 + lean, top), (x + 0.1, deck), when=when),
                            bar(TOP, INK, (x + lean - 0.1, top - 0.02), (x + lean + 0.1, top - 0.02),
-                               0.05, when=when),]
+                               0.05, when=when)]
     superstructure.append(box(TOP, SECOND, (-0.02, deck + height), cabin, height + 0.03,
                               corner=0.05))
     for k in range(3):
@@ -98,19 +78,17 @@ def rowing_boat(dice):
     crew = []
     for x, shirt, when in ((-0.34, SECOND, True), (0.3, THIRD, dice.chance(0.6))):
         tall = dice(0.36, 0.5)
-        crew += [
-            dome(TOP, shirt, (x, deck - 0.04), 0.19, tall, when=when),
-            disc(TOP, PALE, (x + 0.02, deck + tall + 0.06), 0.15, when=when),
-            dome(TOP, TRIM, (x + 0.02, deck + tall + 0.1), 0.17, 0.12, when=when),
-        ]
+        crew += [dome(TOP, shirt, (x, deck - 0.04), 0.19, tall, when=when),
+                 disc(TOP, PALE, (x + 0.02, deck + tall + 0.06), 0.15, when=when),
+                 dome(TOP, TRIM, (x + 0.02, deck + tall + 0.1), 0.17, 0.12, when=when)]
     grip, blade = (-0.12, deck + 0.22), (0.36 + swing, keel[1] - 0.02)
-    oar = [bar(LIMB, INK, grip, blade, 0.035), leaf(LIMB, THIRD, (blade[0] - 0.1, blade[1] + 0.15),
-                                                      (blade[0] + 0.1, blade[1] - 0.17), 0.09)]
+    oar = [bar(LIMB, INK, grip, blade, 0.035),
+           leaf(LIMB, THIRD, (blade[0] - 0.1, blade[1] + 0.15), (blade[0] + 0.1, blade[1] - 0.17),
+                0.09)]
     return Thing(crew + parts + oar, (-0.32, 0.3), keel, bow, stern)
 
 
-# ---------------------------------------------------------------- cars: wheels with hubs, windows,
-# a lamp in front
+# ---------------- cars: wheels with hubs, windows, a lamp in front
 
 
 def wheel(centre, radius, when=True):
@@ -121,15 +99,13 @@ def wheel(centre, radius, when=True):
 def beetle(dice):
     sill, top, roof = -0.42, dice(0.36, 0.54), dice(-0.14, 0.04)
     cabin, bonnet, tyre = dice(0.46, 0.58), dice(0.1, 0.24), dice(0.2, 0.25)
-    parts = [
-        dome(TOP, MAIN, (roof, sill + 0.24), cabin, top - sill - 0.24),
-        dome(DETAIL, GLASS, (roof, sill + 0.3), cabin * 0.78, top - sill - 0.44),
-        bar(TOP, MAIN, (roof, sill + 0.3), (roof, top - 0.06), 0.045),
-        dome(BODY, MAIN, (0.0, sill - 0.04), 0.9, 0.36 + bonnet),
-        box(BODY, SECOND, (0.0, sill), 0.92, 0.08, corner=0.06),
-        disc(DETAIL, PALE, (0.78, sill + 0.17), 0.08),
-        bar(DETAIL, TRIM, (roof + 0.06, sill + 0.24), (roof + 0.18, sill + 0.24), 0.03),
-    ]
+    parts = [dome(TOP, MAIN, (roof, sill + 0.24), cabin, top - sill - 0.24),
+             dome(DETAIL, GLASS, (roof, sill + 0.3), cabin * 0.78, top - sill - 0.44),
+             bar(TOP, MAIN, (roof, sill + 0.3), (roof, top - 0.06), 0.045),
+             dome(BODY, MAIN, (0.0, sill - 0.04), 0.9, 0.36 + bonnet),
+             box(BODY, SECOND, (0.0, sill), 0.92, 0.08, corner=0.06),
+             disc(DETAIL, PALE, (0.78, sill + 0.17), 0.08),
+             bar(DETAIL, TRIM, (roof + 0.06, sill + 0.24), (roof + 0.18, sill + 0.24), 0.03)]
     parts += wheel((-0.5, sill - 0.08), tyre) + wheel((0.5, sill - 0.08), tyre)
     return Thing(parts, (roof, top), (0.0, sill - 0.08), (0.92, sill + 0.04), (-0.92, sill + 0.04))
 
@@ -144,7 +120,7 @@ def lorry(dice):
                      (0.92, bed + 0.28), (0.92, bed), corner=0.03),
              polygon(DETAIL, GLASS, (0.98 - cab, bed + 0.34), (0.98 - cab, cab_top - 0.07),
                      (0.74, cab_top - 0.07), (0.83, bed + 0.34)),
-             disc(DETAIL, PALE, (0.88, bed + 0.1), 0.06),]
+             disc(DETAIL, PALE, (0.88, bed + 0.1), 0.06)]
     for x in (-0.7, -0.26, 0.62):
         parts += wheel((x, bed - 0.14), tyre)
     return Thing(parts, (-0.3, top), (0.0, bed - 0.14), (0.95, bed + 0.05), (-0.92, bed + 0.1))
@@ -154,11 +130,9 @@ def bus(dice):
     sill, top, tyre = -0.46, dice(0.3, 0.54), dice(0.16, 0.2)
     windows, split = dice.whole(3, 5), dice(0.4, 0.52)
     middle, half, band = (sill + top) / 2, (top - sill) / 2, sill + split * (top - sill)
-    parts = [
-        box(BODY, MAIN, (0.0, middle), 0.95, half, corner=0.14),
-        box(BODY, SECOND, (0.0, sill + 0.12), 0.94, 0.1),
-        bar(TOP, PALE, (-0.84, top - 0.02), (0.84, top - 0.02), 0.05),
-    ]
+    parts = [box(BODY, MAIN, (0.0, middle), 0.95, half, corner=0.14),
+             box(BODY, SECOND, (0.0, sill + 0.12), 0.94, 0.1),
+             bar(TOP, PALE, (-0.84, top - 0.02), (0.84, top - 0.02), 0.05)]
     pane = (top - 0.1 - band) / 2
     for k in range(5):
         width = 1.36 / windows
@@ -182,7 +156,7 @@ def racing_car(dice):
              polygon(BODY, MAIN, (-0.88, sill - 0.06), (-0.84, sill + 0.26), (0.2, sill + 0.3),
                      (0.92, sill + 0.02), (0.94, sill - 0.06), corner=0.04),
              disc(DETAIL, PALE, (0.02, sill + 0.1), 0.13),
-             bar(LIMB, SECOND, (0.72, sill - 0.08), (0.96, sill - 0.06), 0.05),]
+             bar(LIMB, SECOND, (0.72, sill - 0.08), (0.96, sill - 0.06), 0.05)]
     parts += wheel((-0.58, sill - 0.02), tyre) + wheel((0.6, sill - 0.06), tyre * 0.86)
     return Thing(parts, (seat, sill + 0.42 + helmet), (0.0, sill - 0.1), (0.96, sill - 0.02),
                  (-0.9, sill + 0.1))
