@@ -1,6 +1,4 @@
-"""An exported encoder is the same network in PyTorch: it loads, strictly, and makes the same of
-images.
-"""
+"""An exported encoder is the same network in PyTorch: it loads, and gives the same features."""
 import re
 import shlex
 from pathlib import Path
@@ -18,9 +16,15 @@ from tinynnclr.tensor import Tensor
 torch = pytest.importorskip("torch")
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-(SNIPPET,) = [text for text in re.findall(r"```python\n(.*?)```", README, re.S) if "import torch"
-              in text]
-TWIN = SNIPPET[SNIPPET.index("class"):SNIPPET.index("encoder =")]  # Detrend and conv
+(SNIPPET,) = [text for text in re.findall(r"```python\n(.*?)```", README, re.S)
+              if "import torch" in text]
+
+
+def definitions():
+    """README's Detrend and conv for torch, by name."""
+    names = {"torch": torch, "nn": torch.nn}
+    exec(SNIPPET[SNIPPET.index("class"):SNIPPET.index("encoder =")], names)
+    return names
 
 
 def load(twin, arrays):
@@ -30,7 +34,7 @@ def load(twin, arrays):
 
 
 def agree(ours, theirs, images):
-    """Whether both make the same of images (n, h, w, c)."""
+    """Whether both give the same features of images (n, h, w, c)."""
     with torch.no_grad():
         wanted = theirs(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
     got = ours(images).numpy()
@@ -41,12 +45,12 @@ def agree(ours, theirs, images):
 
 def tiny_cnn(width, detrend):
     """What a torch user writes."""
-    names = {"torch": torch, "nn": torch.nn}
-    exec(TWIN, names)
-    nn, conv, w = torch.nn, names["conv"], width
-    return nn.Sequential(*[names["Detrend"]()] * detrend, *conv(3, w, 1), *conv(w, 2 * w, 2),
-                         *conv(2 * w, 4 * w, 2), *conv(4 * w, 8 * w, 2), nn.AdaptiveAvgPool2d(1),
-                         nn.Flatten())
+    nn, names, w = torch.nn, definitions(), width
+    conv = names["conv"]
+    layers = [*conv(3, w, 1), *conv(w, 2 * w, 2), *conv(2 * w, 4 * w, 2), *conv(4 * w, 8 * w, 2)]
+    if detrend:
+        layers.insert(0, names["Detrend"]())
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -59,7 +63,7 @@ def test_torch_makes_the_same_of_images(width, detrend, kind, tmp_path, rng):
     twin = tiny_cnn(width, detrend)
     load(twin, read(export_run(tmp_path / "run", kind))[0])
     for size in ((32, 32), (13, 18)):
-        light = np.linspace(0, 0.5, size[1], dtype=np.float32)[:, None]  # falls in from one side
+        light = np.linspace(0, 0.5, size[1], dtype=np.float32)[:, None]  # from one side
         images = 0.5 * rng.random((5, *size, 3), np.float32) + light
         assert agree(encoder, twin, images)
     if detrend:
@@ -68,14 +72,9 @@ def test_torch_makes_the_same_of_images(width, detrend, kind, tmp_path, rng):
 
 @pytest.mark.parametrize("shape", [(3, 9, 14, 3), (2, 1, 8, 2), (2, 8, 1, 1), (2, 1, 1, 3)])
 def test_detrend_in_torch(shape, rng):
-    names = {"torch": torch, "nn": torch.nn}
-    exec(TWIN, names)
     images = rng.random(shape, np.float32)
-    theirs = names["Detrend"]()(torch.from_numpy(images.transpose(0, 3, 1, 2))).numpy().transpose(0,
-                                                                                                  2,
-                                                                                                  3,
-                                                                                                  1)
-    np.testing.assert_allclose(Detrend()(images).numpy(), theirs, atol=1e-5)
+    theirs = definitions()["Detrend"]()(torch.from_numpy(images.transpose(0, 3, 1, 2))).numpy()
+    np.testing.assert_allclose(Detrend()(images).numpy(), theirs.transpose(0, 2, 3, 1), atol=1e-5)
 
 
 def test_the_readme_s_lines(tmp_path, rng, monkeypatch, capsys):
@@ -90,22 +89,21 @@ def test_the_readme_s_lines(tmp_path, rng, monkeypatch, capsys):
 
 
 class Block(Module):
-    """x + what two convolutions make of it, by attributes."""
+    """A residual block, its layers as attributes."""
 
     def __init__(self, inputs, outputs, rng):
-        self.conv1, self.bn1 = Conv2d(inputs, outputs, 3, rng, padding=1), BatchNorm(outputs,
-                                                                                     relu=True)
-        self.shortcut = Sequential(Conv2d(inputs, outputs, 1, rng),
-                                   BatchNorm(outputs)) if inputs != outputs else None
+        self.conv1 = Conv2d(inputs, outputs, 3, rng, padding=1)
+        self.bn1 = BatchNorm(outputs, relu=True)
+        self.shortcut = None
+        if inputs != outputs:
+            self.shortcut = Sequential(Conv2d(inputs, outputs, 1, rng), BatchNorm(outputs))
 
     def forward(self, x):
         return self.bn1(self.conv1(x)) + (x if self.shortcut is None else self.shortcut(x))
 
 
 class Other(Module):
-    """Everything that an encoder may be made of: attributes, lists, own arrays, a Sequential in a
-    Sequential.
-    """
+    """All parts of encoders: attributes, lists, own arrays, a Sequential in a Sequential."""
 
     def __init__(self, rng):
         self.stem = Sequential(Detrend(), Sequential(Conv2d(3, 4, 3, rng), BatchNorm(4), ReLU()),
@@ -132,10 +130,12 @@ def other_in_torch():
     class TorchBlock(nn.Module):
         def __init__(self, inputs, outputs):
             super().__init__()
-            self.conv1, self.bn1 = nn.Conv2d(inputs, outputs, 3, padding=1,
-                                             bias=False), nn.BatchNorm2d(outputs)
-            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs)) \
-                if inputs != outputs else nn.Identity()
+            self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+            self.bn1 = nn.BatchNorm2d(outputs)
+            self.shortcut = nn.Identity()
+            if inputs != outputs:
+                self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False),
+                                              nn.BatchNorm2d(outputs))
 
         def forward(self, x):
             return torch.relu(self.bn1(self.conv1(x))) + self.shortcut(x)
@@ -143,15 +143,14 @@ def other_in_torch():
     class TorchOther(nn.Module):
         def __init__(self):
             super().__init__()
-            self.stem = nn.Sequential(tiny_cnn(2, True)[0],
-                                      nn.Sequential(nn.Conv2d(3, 4, 3, bias=False),
-                                                    nn.BatchNorm2d(4), nn.ReLU()),
-                                      nn.BatchNorm2d(4), nn.ReLU())
+            conv = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+            self.stem = nn.Sequential(definitions()["Detrend"](), conv, nn.BatchNorm2d(4),
+                                      nn.ReLU())
             self.blocks = nn.ModuleList([TorchBlock(4, 4), TorchBlock(4, 6)])
             self.end = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5),
                                      nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 7, bias=False))
-            self.token, self.frozen = nn.Parameter(torch.zeros(1, 7)), nn.Parameter(torch.zeros(2,
-                                                                                                7))
+            self.token = nn.Parameter(torch.zeros(1, 7))
+            self.frozen = nn.Parameter(torch.zeros(2, 7))
             self.register_buffer("positions", torch.zeros(2, 3, 7))
 
         def forward(self, x):

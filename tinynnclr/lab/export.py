@@ -1,8 +1,7 @@
-"""The encoder of a run for PyTorch: torch's names and torch's layout, in a file that can run no
-code.
+"""Export a run's encoder to PyTorch: torch's names and layouts, in a file that holds no code.
 
-Images there are (n, c, h, w). nn.Detrend has no weights but must be in the torch network, too. Of
-images x it makes
+Images in torch are (n, c, h, w). nn.Detrend has no weights but must be in the torch network, too.
+It computes
 
     x = x - x.mean((2, 3), keepdim=True)
     for at in torch.meshgrid(torch.linspace(-1, 1, h), torch.linspace(-1, 1, w), indexing="ij"):
@@ -23,39 +22,39 @@ from ..storage.checkpoint import expect_bounded
 from ..tensor import Tensor
 from ..train.run_dir import CHECKPOINT, load_encoder
 
-# torch's axes of a weight among ours
+# {layer: the order of our axes in torch's weight}
 AXES: dict[type, tuple[int, ...]] = {Conv2d: (3, 2, 0, 1), Linear: (1, 0)}
 
 
 def torch_state(encoder: Module) -> dict[str, np.ndarray]:
-    """What `load_state_dict` of the same network in torch takes: copies of all arrays, in C order,
-    by dotted names.
+    """The argument of torch's `load_state_dict`: copies of all arrays, in C order, by dotted names.
 
     Names are those of our attributes; a list counts as an nn.ModuleList. The numbers in a
-    Sequential are those in an nn.Sequential: the ReLU of a BatchNorm is a layer of its own, and
+    Sequential are those in an nn.Sequential, where the ReLU of a BatchNorm is a separate layer and
     GlobalAvgPool is two, nn.AdaptiveAvgPool2d(1) and nn.Flatten(). An encoder that is nothing but
     one Sequential, such as TinyCNN, is named as that one: "1.weight".
     """
-    parts = [v for v in vars(encoder).values() if isinstance(v,
-                                                             Module | Tensor | np.ndarray | list
-                                                             | tuple)]
-    return dict(_walk(parts[0] if len(parts) == 1 and isinstance(parts[0], Sequential)
-                      else encoder))
+    parts = [value for value in vars(encoder).values()
+             if isinstance(value, Module | Tensor | np.ndarray | list | tuple)]
+    alone = len(parts) == 1 and isinstance(parts[0], Sequential)
+    return dict(_walk(parts[0] if alone else encoder))
 
 
 def _walk(module, prefix="") -> Iterator[tuple[str, np.ndarray]]:
-    """(name, array) of all that is in a module and below it."""
+    """(name, array) of all arrays in a module and below it."""
     if isinstance(module, Sequential):
         place = 0
         for layer in module.layers:
             yield from _walk(layer, f"{prefix}{place}.")
-            place += 2 if isinstance(layer, GlobalAvgPool) or isinstance(layer, BatchNorm) and layer.relu else 1
+            two = isinstance(layer, GlobalAvgPool) or isinstance(layer, BatchNorm) and layer.relu
+            place += 2 if two else 1
         return
     for name, value in vars(module).items():
         if isinstance(value, Tensor | np.ndarray):
             array = value.data if isinstance(value, Tensor) else value
-            axes = AXES.get(type(module), ()) if name == "weight" else ()
-            yield prefix + name, np.array(array.transpose(axes) if axes else array, order="C")
+            if name == "weight" and type(module) in AXES:
+                array = array.transpose(AXES[type(module)])
+            yield prefix + name, np.array(array, order="C")
         elif isinstance(value, Module):
             yield from _walk(value, f"{prefix}{name}.")
         elif isinstance(value, list | tuple):
@@ -63,7 +62,7 @@ def _walk(module, prefix="") -> Iterator[tuple[str, np.ndarray]]:
                 if isinstance(child, Module):
                     yield from _walk(child, f"{prefix}{name}.{i}.")
     if isinstance(module, BatchNorm):
-        # torch wants one; our momentum needs none
+        # torch expects this buffer; with a momentum it is not used
         yield f"{prefix}num_batches_tracked", np.zeros((), np.int64)
 
 
@@ -75,18 +74,18 @@ def npz_bytes(state: dict[str, np.ndarray], info: dict[str, str]) -> bytes:
 
 
 def safetensors_bytes(state: dict[str, np.ndarray], info: dict[str, str]) -> bytes:
-    """For `safetensors.torch.load_file`, with info as the file's metadata. Raises ValueError
-    without the package.
+    """A file for `safetensors.torch.load_file`, with info as its metadata.
+
+    Raises ValueError if the package safetensors is not installed.
     """
     try:
         from safetensors.numpy import save
     except ImportError:
         raise ValueError('--format safetensors: the package is not installed; pip install '
-                         '"tinynnclr[export]", or ' "take --format npz") from None
+                         '"tinynnclr[export]", or use --format npz') from None
     return save(state, metadata=info)
 
 
-# a format's name ends its file's
 FORMATS: dict[str, Callable] = {"npz": npz_bytes, "safetensors": safetensors_bytes}
 
 
@@ -99,14 +98,13 @@ def exported(path: Path) -> bool:
             with np.load(file, allow_pickle=False) as archive:
                 info = json.loads(str(archive["info"]))
         else:
-            info = json.loads(file.read(min(int.from_bytes(start, "little"),
-                                            1 << 20)))["__metadata__"]
+            size = min(int.from_bytes(start, "little"), 1 << 20)
+            info = json.loads(file.read(size))["__metadata__"]
     return {"method", "encoder", "width", "detrend", "version"} <= info.keys()
 
 
 def export_run(folder: Path, kind: str = "npz", out: Path | None = None) -> Path:
-    """Write the encoder of a run's last checkpoint, for torch, and return the file: `out`, or
-    FOLDER/encoder.KIND.
+    """Write a run's encoder to `out`, or FOLDER/encoder.KIND, and return the path.
 
     Raises FileNotFoundError or ValueError as `load_encoder` does, ValueError if the existing file
     is not an earlier export, OSError if the file cannot be written.
@@ -119,7 +117,6 @@ def export_run(folder: Path, kind: str = "npz", out: Path | None = None) -> Path
              "seed": config.seed, "encoder": config.encoder, "width": config.width,
              "detrend": config.detrend, "version": __version__}
     expect_ours([path], exported, "--out ")
-    content = FORMATS[kind](torch_state(encoder), {name: str(value) for name,
-                                                   value in about.items()})
+    content = FORMATS[kind](torch_state(encoder), {key: str(value) for key, value in about.items()})
     write_whole(path, lambda file: file.write(content))
     return path

@@ -1,6 +1,4 @@
-"""Our kernels and our whole step beside the libraries one would have used instead: `tinynnclr
-bench`.
-"""
+"""The kernels and the whole training step beside other libraries: `tinynnclr bench`."""
 from .report import PEERS, bench, blas_threads, expect_measure, installed
 from .roofline import draw_roofline, drawn
 

@@ -1,4 +1,4 @@
-"""The kernels' cases: what we call, what each peer calls, and how much work it is."""
+"""The benchmark's cases for kernels: our call, each library's call, and the amount of work."""
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,11 +9,10 @@ from ... import kernels
 from ...datasets.views import PRESETS, two_views
 from . import peers
 
-# (m, k) x (k, n)
 MATMULS = [(128, 128, 128), (256, 256, 256), (512, 512, 512), (1024, 1024, 1024),
-           (2048, 2048, 2048), (512, 128, 128), (8192, 288, 64), (512, 128, 16384)]
+           (2048, 2048, 2048), (512, 128, 128), (8192, 288, 64), (512, 128, 16384)]  # m, k, n
 CONVOLUTIONS = [(32, 3, 32, 1), (32, 32, 32, 1), (32, 32, 64, 2), (16, 64, 64, 1), (16, 64, 128, 2),
-                (8, 128, 256, 2)]
+                (8, 128, 256, 2)]  # size, input channels, output channels, stride
 SEARCHES = [(256, 16384, 128), (512, 65536, 128), (512, 98304, 256)]  # queries, bank, dimensions
 NORMS = [(512, 32, 32, 16), (512, 16, 16, 64)]
 BATCH = 512
@@ -21,16 +20,14 @@ BATCH = 512
 
 @dataclass(frozen=True)
 class Case:
-    """One comparison: `ours` and, by peer, the same with that peer; flops and bytes are those of
-    one call.
-    """
+    """One comparison: our call and that of each library ("peer"); flops and bytes of one call."""
 
     measure: str
     name: str
     ours: Callable[[], object]
     peers: dict[str, Callable[[], object]] = field(default_factory=dict)
     flops: float | None = None
-    bytes: float | None = None  # read and written at least once, each number
+    bytes: float | None = None  # if each number is read or written once
     memory_bound: bool = False
 
 
@@ -45,7 +42,7 @@ def matmul(against: set[str], quick: bool) -> Iterator[Case]:
 
 
 def convolution(against: set[str], quick: bool) -> Iterator[Case]:
-    """3 x 3 with padding 1: there, back to the image, back to the weight."""
+    """3 x 3 with padding 1: forward, gradient of the input, gradient of the weight."""
     rng = np.random.default_rng(0)
     batch = 32 if quick else BATCH
     for size, inputs, outputs, stride in CONVOLUTIONS[:1] if quick else CONVOLUTIONS:
@@ -57,11 +54,11 @@ def convolution(against: set[str], quick: bool) -> Iterator[Case]:
                 "grad_input": partial(kernels.conv2d_grad_input, g, w, x.shape, stride, 1),
                 "grad_weight": partial(kernels.conv2d_grad_weight, g, x, w.shape, stride, 1)}
         theirs = peers.torch_convolution(x, w, g, stride) if "torch" in against else {}
-        name = f"{batch} x ({size},{inputs}->{outputs}" + (f" stride {stride})" if stride > 1
-                                                           else ")")
+        strided = f" stride {stride}" if stride > 1 else ""
         for part, call in ours.items():
-            yield Case(f"conv {part}", name, call, {"torch": theirs[part]} if theirs else {},
-                       2 * g.size * 9 * inputs, 4 * (x.size + w.size + g.size))
+            yield Case(f"conv {part}", f"{batch} x ({size},{inputs}->{outputs}{strided})", call,
+                       {"torch": theirs[part]} if theirs else {}, 2 * g.size * 9 * inputs,
+                       4 * (x.size + w.size + g.size))
 
 
 def _argmax(queries, bank):
@@ -69,7 +66,7 @@ def _argmax(queries, bank):
 
 
 def search(against: set[str], quick: bool) -> Iterator[Case]:
-    """The nearest of many rows, for a batch of queries."""
+    """The nearest row of a bank, for a batch of queries."""
     rng = np.random.default_rng(0)
     for b, q, d in [(32, 512, 64)] if quick else SEARCHES:
         queries, bank = (x / np.linalg.norm(x, axis=1, keepdims=True)
@@ -101,12 +98,11 @@ def _norm(x, g, weight, bias):
 
 
 def norm(against: set[str], quick: bool) -> Iterator[Case]:
-    """Batch norm and ReLU in one, in training, with all three gradients."""
+    """Fused batch norm and ReLU in training mode, with all three gradients."""
     rng = np.random.default_rng(0)
     for shape in NORMS[:0] if quick else NORMS:
         x, g = rng.standard_normal(shape, np.float32), rng.standard_normal(shape, np.float32)
         weight, bias = np.ones(shape[-1], np.float32), np.zeros(shape[-1], np.float32)
-
         yield Case("batch norm + ReLU", f"{shape}, both ways", partial(_norm, x, g, weight, bias),
                    {"torch": peers.torch_norm(x, g)} if "torch" in against else {}, None,
                    8 * x.nbytes, memory_bound=True)

@@ -1,6 +1,4 @@
-"""What this machine can do at best: arithmetic that stays in the registers, and memory read and
-written in order.
-"""
+"""The machine's limits: arithmetic on operands in cache, and sequential memory access."""
 import os
 import platform
 import time
@@ -18,9 +16,7 @@ STEPS, ROWS, PRODUCTS, LENGTH = 128, 8 * MR, 2000, 1 << 24
 
 @jit
 def _multiply(start, stop, a, b, c, repetitions):
-    """The micro-kernel on a few kilobytes of operands, over and over: all rows of A are the same
-    one.
-    """
+    """Repeat the micro-kernel on a few kilobytes of operands; all rows of A are the same row."""
     nr = panel_width(a)
     a_off, c_off = np.zeros(ROWS, np.intp), np.arange(ROWS) * nr
     for _ in range((stop - start) * repetitions):
@@ -33,7 +29,8 @@ def _triad(start, stop, a, b, c):
         a[i] = b[i] + np.float32(3) * c[i]
 
 
-def _best(run, repetitions=40):
+def _shortest(run, repetitions=40):
+    """Seconds of the shortest of some calls, after one that may compile."""
     run()
     times = []
     for _ in range(repetitions):
@@ -44,26 +41,24 @@ def _best(run, repetitions=40):
 
 
 def peak() -> float:
-    """GFLOP/s of float32 multiply-adds, on all threads, with all operands in the first-level cache.
-    """
-    threads, nr = get_num_threads(), 2 * VECTOR_BYTES // 4
-    a, b, c = np.ones(STEPS, np.float32), np.ones(STEPS * nr,
-                                                  np.float32), np.zeros((threads, ROWS * nr),
-                                                                        np.float32)
-    seconds = _best(lambda: parallel(_multiply, threads, a, b, c, PRODUCTS))
+    """GFLOP/s of float32 multiply-adds on all threads, with all operands in the L1 cache."""
+    threads = get_num_threads()
+    nr = 2 * VECTOR_BYTES // 4
+    a = np.ones(STEPS, np.float32)
+    b = np.ones(STEPS * nr, np.float32)
+    c = np.zeros((threads, ROWS * nr), np.float32)
+    seconds = _shortest(lambda: parallel(_multiply, threads, a, b, c, PRODUCTS))
     return 2 * ROWS * nr * STEPS * PRODUCTS * threads / seconds / 1e9
 
 
 def bandwidth() -> float:
-    """GB/s of a[i] = b[i] + 3 c[i] over arrays of 64 MB, on all threads, the two reads and the
-    write counted.
-    """
+    """GB/s of a[i] = b[i] + 3 c[i] on arrays of 64 MB and all threads: two reads and one write."""
     a, b, c = (np.ones(LENGTH, np.float32) for _ in range(3))
-    return 3 * a.nbytes / _best(lambda: parallel(_triad, LENGTH, a, b, c)) / 1e9
+    return 3 * a.nbytes / _shortest(lambda: parallel(_triad, LENGTH, a, b, c)) / 1e9
 
 
 def cpu_name() -> str:
-    """The processor's name where the system tells it."""
+    """The processor's name, as the system gives it."""
     info = Path("/proc/cpuinfo")
     for line in info.read_text(encoding="utf-8").splitlines() if info.exists() else ():
         if line.startswith("model name"):

@@ -1,5 +1,6 @@
-"""The same work with the peers, each called as its own documentation would have it. Imported only
-where installed.
+"""The same work with other libraries, called as their documentation advises.
+
+A library is imported only where it is used.
 """
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +10,11 @@ import numpy as np
 from ...kernels.engine.parallel import get_num_threads
 
 
-def torch_convolution(x: np.ndarray, w: np.ndarray, g: np.ndarray, stride: int) -> dict[str, Callable[[], object]]:
-    """PyTorch on channels-last tensors, which is oneDNN's own layout for these shapes."""
+def torch_convolution(x: np.ndarray, w: np.ndarray, g: np.ndarray,
+                      stride: int) -> dict[str, Callable[[], object]]:
+    """PyTorch on tensors (n, c, h, w), channels last in memory, as oneDNN prefers."""
     import torch
 
-    # (n, c, h, w), channels last in memory
     tx, tg = (torch.from_numpy(a).permute(0, 3, 1, 2) for a in (x, g))
     tw = torch.from_numpy(w).permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
 
@@ -30,7 +31,7 @@ def torch_convolution(x: np.ndarray, w: np.ndarray, g: np.ndarray, stride: int) 
 
 
 def torch_norm(x: np.ndarray, g: np.ndarray) -> Callable[[], object]:
-    """BatchNorm2d in training mode and an in-place ReLU, there and back."""
+    """BatchNorm2d in training mode and an in-place ReLU, forward and backward."""
     import torch
 
     tx, tg = (torch.from_numpy(a).permute(0, 3, 1, 2) for a in (x, g))
@@ -72,9 +73,7 @@ def kornia_views(images: np.ndarray) -> Callable[[], object]:
 
 
 def albumentations_views(images: np.ndarray) -> Callable[[], object]:
-    """albumentations, image by image, on as many threads as we have: OpenCV lets go of the
-    interpreter's lock.
-    """
+    """albumentations, image by image, on all threads: OpenCV releases the interpreter's lock."""
     import albumentations as A
     import cv2
 

@@ -1,8 +1,7 @@
-"""What only a fresh process can tell: its peak memory, and how long it takes from nothing to the
-first step.
+"""Measurements that need a fresh process: peak memory, and the time to the first step.
 
-    python -m tinynnclr.lab.bench.process ours|torch WIDTH THREADS      prints the peak in MB python
-    -m tinynnclr.lab.bench.process start THREADS                 one training step of the main job
+    python -m tinynnclr.lab.bench.process ours|torch WIDTH THREADS      prints the peak in MB
+    python -m tinynnclr.lab.bench.process start THREADS                 makes one training step
 """
 import ctypes
 import os
@@ -18,27 +17,23 @@ STEPS = 6
 
 
 def run(*arguments: str, **environment: str) -> tuple[float, str]:
-    """(seconds, output) of this module in a process of its own. Raises RuntimeError with its last
-    line if it fails.
-    """
+    """(seconds, output) of this module in a new process; RuntimeError with its last line."""
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "tinynnclr.lab.bench.process", *arguments],
-                          capture_output=True, env={**os.environ, **environment}, encoding="utf-8",
-                          errors="replace")
-    if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1])
-    return time.perf_counter() - started, done.stdout
+    process = subprocess.run([sys.executable, "-m", "tinynnclr.lab.bench.process", *arguments],
+                             capture_output=True, env={**os.environ, **environment},
+                             encoding="utf-8", errors="replace")
+    if process.returncode:
+        raise RuntimeError((process.stderr.strip().splitlines() or ["no message"])[-1])
+    return time.perf_counter() - started, process.stdout
 
 
 def peak_memory(side: str, width: int) -> float:
-    """MB that a process holds at most while it makes a few steps."""
+    """Peak memory in MB of a process that makes a few steps; side: "ours" or "torch"."""
     return float(run(side, str(width), str(kernels.get_num_threads()))[1])
 
 
 def start(cold: bool) -> float:
-    """Seconds from starting Python to the end of the first step of `tinynnclr train`; cold: nothing
-    compiled yet.
-    """
+    """Seconds from starting Python to the end of the first step; cold: nothing is compiled yet."""
     threads = str(kernels.get_num_threads())
     if not cold:
         run("start", threads)
@@ -89,13 +84,13 @@ def _main(side: str, *arguments: str) -> None:
 
 
 def _peak_mb():
-    """Linux counts in getrusage what the parent held when it forked, so there the process's own
-    status is read.
+    """Peak memory of this process in MB.
+
+    On Linux it is read from /proc, as getrusage includes the memory of the parent at the fork.
     """
     if sys.platform == "win32":
-        # PROCESS_MEMORY_COUNTERS: its size in bytes, the peak, seven others
+        # PROCESS_MEMORY_COUNTERS: its size in bytes, the peak, seven others; -1 is this process
         counters = (ctypes.c_size_t * 9)(72)
-        # -1 is this process
         ctypes.windll.kernel32.K32GetProcessMemoryInfo(ctypes.c_void_p(-1), counters, 72)
         return counters[1] / 2**20
     status = Path("/proc/self/status")

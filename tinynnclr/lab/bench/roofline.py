@@ -1,6 +1,4 @@
-"""The roofline: how fast each kernel runs, against what memory and arithmetic allow at its
-intensity.
-"""
+"""The roofline: the speed of each kernel beside the limit of memory and arithmetic."""
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from ...storage.atomic import write_whole
 from ..plots.style import own_style
 
 MARK = "tinynnclr bench"  # in the metadata of the PNG
-# colours: Okabe and Ito
+# markers and colours (Okabe and Ito)
 MARKS = {"matmul": ("o", "#0072B2"), "conv forward": ("s", "#D55E00"),
          "conv grad_input": ("^", "#009E73"), "conv grad_weight": ("v", "#CC79A7"),
          "search": ("D", "#E69F00")}

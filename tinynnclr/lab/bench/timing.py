@@ -1,24 +1,21 @@
-"""Time several ways of doing the same thing, taking turns, so that a slow minute of the machine is
-slow for all.
-"""
+"""Time several functions in turns, so that a slow phase of the machine affects all of them."""
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-# seconds before each turn: OpenMP's threads spin for a while after their work is done,
+# Seconds before each turn: the threads of OpenMP keep a core busy for a while after their work, and
+# those of OpenBLAS for 0.1 s.
 PAUSE, LONG_PAUSE = 0.05, 0.2
-# and OpenBLAS's for 0.1 s, in which ours would have one core less
-WARM = 0.2  # seconds of calls before those that count: a core wakes, and its clock rises
+WARM = 0.2  # seconds of calls that do not count, while the core's clock rises
 SHORTEST = 0.04  # seconds of calls that count, at least
 BUDGET = 10.0  # seconds for all turns of one side, about
 
 
 def compare(sides: dict[str, Callable[[], object]], repetitions: int = 15,
-            clock: Callable[[], float] = time.perf_counter, pause: float = PAUSE) -> dict[str, np.ndarray]:
-    """Seconds per call of each side, one number a turn; every side has called three times before
-    its first turn.
-    """
+            clock: Callable[[], float] = time.perf_counter,
+            pause: float = PAUSE) -> dict[str, np.ndarray]:
+    """Seconds per call of each side, one number a turn; three calls come before the first turn."""
     slowest = 0.0
     for call in sides.values():
         call()
@@ -46,6 +43,6 @@ def _average(call, shortest, clock):
 
 
 def spread(seconds: np.ndarray) -> float:
-    """How far the turns lie apart: the range of their middle half over their median."""
+    """Interquartile range of the turns over their median."""
     low, middle, high = np.quantile(seconds, [0.25, 0.5, 0.75])
     return float((high - low) / middle)

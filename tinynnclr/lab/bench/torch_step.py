@@ -1,6 +1,4 @@
-"""The same step in PyTorch, as a careful user would write it: channels last, in-place ReLU,
-multi-tensor SGD.
-"""
+"""The same step in PyTorch as a careful user writes it: channels last, in-place ReLU."""
 from collections.abc import Callable
 
 import numpy as np
@@ -37,7 +35,7 @@ class Network(nn.Module):
 
 
 def load_weights(network: Network, method: Method) -> None:
-    """Copy the weights of our method, whose parameters come in the same order."""
+    """Copy the weights of our method; its parameters have the same order."""
     with torch.no_grad():
         for theirs, ours in zip(network.parameters(), method.parameters(), strict=True):
             a = torch.from_numpy(ours.data)
@@ -46,7 +44,7 @@ def load_weights(network: Network, method: Method) -> None:
 
 def make_step(width: int, batch: int = BATCH, compiled: bool = False,
               method: Method | None = None) -> Callable[[], float]:
-    """A function that makes one step and returns its loss; `compiled`: through torch.compile."""
+    """A function that makes one step and returns its loss; compiled: by torch.compile."""
     torch.set_num_threads(get_num_threads())
     network = Network(width)
     if method is not None:
