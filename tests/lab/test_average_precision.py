@@ -1,6 +1,4 @@
-"""Average precision: worked out by hand, and as pycocotools has it on the same random things; PCK
-by hand.
-"""
+"""Average precision by hand, and compared with pycocotools on random detections."""
 import contextlib
 import io
 
@@ -10,7 +8,7 @@ from one_line import fails
 
 from tinynnclr.lab.detection.average_precision import OVERLAPS, Marks, average_precision, box_overlap, mask_overlap
 
-FAR = [60.0, 60, 62, 62]
+LEFT, RIGHT, FAR = [0.0, 0, 9, 9], [20.0, 20, 29, 29], [60.0, 60, 62, 62]
 
 
 def marks(boxes, scenes=None, labels=None, scores=None):
@@ -25,16 +23,20 @@ def ap(true, found, classes=1):
     return average_precision(true, found, box_overlap, classes)
 
 
+def filled(boxes, size):
+    """(n, size, size) bool masks of boxes of whole pixels."""
+    rows, columns = np.mgrid[:size, :size]
+    return np.array([(x0 <= columns) & (columns < x1) & (y0 <= rows) & (rows < y1)
+                     for x0, y0, x1, y1 in boxes])
+
+
 # ---------------------------------------------------------------- overlaps
 
 
-def test_boxes_overlap_by_their_areas():
+def test_overlaps_by_hand():
     a = np.array([[0, 0, 10, 10], [0, 0, 0, 0]])
     b = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [10, 0, 20, 10], [2, 2, 4, 4], [0, 0, 0, 0]])
     np.testing.assert_allclose(box_overlap(a, b), [[1, 50 / 150, 0, 4 / 100, 0], [0, 0, 0, 0, 0]])
-
-
-def test_masks_overlap_by_their_pixels():
     a, b = np.zeros((2, 4, 4), bool), np.zeros((2, 4, 4), bool)
     a[0, :2], b[0, 1:3], b[1, 0, 0] = True, True, True
     np.testing.assert_allclose(mask_overlap(a, b), [[4 / 12, 1 / 8], [0, 0]])
@@ -42,41 +44,25 @@ def test_masks_overlap_by_their_pixels():
 
 def test_a_box_and_its_mask_agree(rng):
     boxes = np.sort(rng.integers(0, 12, (9, 2, 2)), axis=1).reshape(9, 4)
-    rows, columns = np.mgrid[:12, :12]
-    masks = np.array([(x0 <= columns) & (columns < x1) & (y0 <= rows) & (rows < y1) for x0, y0, x1,
-                      y1 in boxes])
+    masks = filled(boxes, 12)
     np.testing.assert_allclose(box_overlap(boxes, boxes), mask_overlap(masks, masks), atol=1e-12)
 
 
 # ---------------------------------------------------------------- by hand
 
 
-def test_all_found_exactly_is_one_and_nothing_found_is_zero():
-    true = marks([[0, 0, 9, 9], [20, 20, 29, 29]])
-    assert (ap(true, marks(true.shapes, scores=[0.2, 0.9])) == 1).all()
-    assert (ap(true, marks([], scores=[])) == 0).all()
-
-
-def test_a_class_of_which_there_is_nothing_does_not_count():
-    found = ap(marks([FAR], labels=[1]), marks([FAR, FAR], labels=[1, 2], scores=[1, 1]), 3)
-    assert np.isnan(found[:, [0, 2]]).all()
-    assert (found[:, 1] == 1).all()
-
-
-def test_one_of_two_found_after_a_wrong_one():
-    """Precision 1/2 up to recall 1/2: 51 of 101 recalls read 1/2, the others 0."""
-    true = marks([[0, 0, 9, 9], [20, 20, 29, 29]])
-    found = ap(true, marks([FAR, true.shapes[0]], scores=[0.9, 0.5]))
-    np.testing.assert_allclose(found, 0.5 * 51 / 101)
-
-
-def test_precision_never_rises_again():
-    """Right, wrong, right, of 2 things: precision 1, 1/2, 2/3 reads as 1 up to recall 1/2 and 2/3
-    beyond.
-    """
-    true = marks([[0, 0, 9, 9], [20, 20, 29, 29]])
-    found = ap(true, marks([true.shapes[0], FAR, true.shapes[1]], scores=[0.9, 0.8, 0.7]))
-    np.testing.assert_allclose(found, (51 + 50 * 2 / 3) / 101)
+@pytest.mark.parametrize(("true", "found", "scores", "wanted"), [
+    ([LEFT, RIGHT], [LEFT, RIGHT], [0.2, 0.9], 1),
+    ([LEFT, RIGHT], [], [], 0),
+    # precision 1/2 up to recall 1/2: 51 of 101 recalls read 1/2, the others 0
+    ([LEFT, RIGHT], [FAR, LEFT], [0.9, 0.5], 0.5 * 51 / 101),
+    # precision 1, 1/2, 2/3 reads as 1 up to recall 1/2 and 2/3 beyond
+    ([LEFT, RIGHT], [LEFT, FAR, RIGHT], [0.9, 0.8, 0.7], (51 + 50 * 2 / 3) / 101),
+    # a thing is found once: the second detection is wrong
+    ([LEFT], [LEFT, LEFT], [0.9, 0.8], 1),
+    ([LEFT, RIGHT], [LEFT, LEFT, RIGHT], [0.9, 0.8, 0.7], (51 + 50 * 2 / 3) / 101)])
+def test_by_hand(true, found, scores, wanted):
+    np.testing.assert_allclose(ap(marks(true), marks(found, scores=scores)), wanted)
 
 
 def test_an_overlap_counts_up_to_its_size():
@@ -85,18 +71,12 @@ def test_an_overlap_counts_up_to_its_size():
     np.testing.assert_array_equal(found[:, 0], OVERLAPS < 0.72)
 
 
-def test_a_thing_is_found_once_in_its_own_picture_and_class():
-    true = marks([[0, 0, 9, 9]])
-    twice = ap(true, marks([[0, 0, 9, 9], [0, 0, 9, 9]], scores=[0.9, 0.8]))
-    assert (twice == 1).all()  # the second is wrong, but nothing is left to be found
-    two = ap(marks([[0, 0, 9, 9], [30, 30, 39, 39]]), marks([[0, 0, 9, 9]] * 2 + [[30, 30, 39, 39]],
-                                                           scores=[0.9, 0.8, 0.7]))
-    np.testing.assert_allclose(two, (51 + 50 * 2 / 3) / 101)
-    assert (ap(true, marks([[0, 0, 9, 9]], scenes=[1], scores=[1])) == 0).all()
-    assert (ap(true, marks([[0, 0, 9, 9]], labels=[1], scores=[1]), 2)[:, 0] == 0).all()
-
-
-def test_found_things_need_scores():
+def test_image_and_class_must_agree_and_a_class_without_marks_does_not_count():
+    assert (ap(marks([LEFT]), marks([LEFT], scenes=[1], scores=[1])) == 0).all()
+    assert (ap(marks([LEFT]), marks([LEFT], labels=[1], scores=[1]), 2)[:, 0] == 0).all()
+    found = ap(marks([FAR], labels=[1]), marks([FAR, FAR], labels=[1, 2], scores=[1, 1]), 3)
+    assert np.isnan(found[:, [0, 2]]).all()
+    assert (found[:, 1] == 1).all()
     with fails(ValueError, "found", "score"):
         ap(marks([FAR]), marks([FAR]))
 
@@ -105,9 +85,7 @@ def test_found_things_need_scores():
 
 
 def scene_of_things(rng, scenes=12, classes=3, size=40):
-    """True things, and found ones: near a true one, or anywhere and less sure; few scores, so that
-    there are ties.
-    """
+    """True marks, and detections near them or anywhere; few different scores, so there are ties."""
     def boxes(n):
         corners = np.stack([rng.integers(0, size - 16, (n, 2)), np.zeros((n, 2), int)], 1)
         corners[:, 1] = corners[:, 0] + rng.integers(5, 16, (n, 2))
@@ -128,9 +106,7 @@ def scene_of_things(rng, scenes=12, classes=3, size=40):
 
 
 def as_masks(marks, rng, size=40):
-    rows, columns = np.mgrid[:size, :size]
-    masks = np.array([(x0 <= columns) & (columns < x1) & (y0 <= rows) & (rows < y1) for x0, y0, x1,
-                      y1 in marks.shapes])
+    masks = filled(marks.shapes, size)
     masks &= rng.random(masks.shape) < 0.97
     masks[np.arange(len(masks)), marks.shapes[:, 1].astype(int).clip(0),
           marks.shapes[:, 0].astype(int).clip(0)] = True
@@ -139,8 +115,8 @@ def as_masks(marks, rng, size=40):
 
 def by_pycocotools(true, found, kind, classes):
     """(10, classes) of COCOeval: x, y, w, h for boxes, run lengths for masks."""
-    coco, evaluate, mask = (pytest.importorskip(f"pycocotools.{name}") for name
-                            in ("coco", "cocoeval", "mask"))
+    coco, cocoeval, mask = (pytest.importorskip(f"pycocotools.{name}")
+                            for name in ("coco", "cocoeval", "mask"))
 
     def entry(i, marks):
         shape = marks.shapes[i]
@@ -157,16 +133,16 @@ def by_pycocotools(true, found, kind, classes):
     with contextlib.redirect_stdout(io.StringIO()):
         truth = coco.COCO()
         truth.dataset = {"images": [{"id": i, "height": 40, "width": 40} for i in range(12)],
-                         "info": {}, "categories": [{"id": c + 1, "name": str(c)} for c
-                                                    in range(classes)],
+                         "info": {},
+                         "categories": [{"id": c + 1, "name": str(c)} for c in range(classes)],
                          "annotations": [entry(i, true) for i in range(len(true.scenes))]}
         truth.createIndex()
         results = truth.loadRes([entry(i, found) for i in range(len(found.scenes))])
-        judge = evaluate.COCOeval(truth, results, kind)
-        judge.evaluate()
-        judge.accumulate()
+        evaluation = cocoeval.COCOeval(truth, results, kind)
+        evaluation.evaluate()
+        evaluation.accumulate()
     # (overlaps, recalls, classes), things of any size, 100 of them
-    precision = judge.eval["precision"][:, :, :, 0, 2]
+    precision = evaluation.eval["precision"][:, :, :, 0, 2]
     return np.where(precision[:, 0] < 0, np.nan, precision.mean(1))
 
 

@@ -1,6 +1,4 @@
-"""Fine-tuning: a copy is trained, for as many steps as asked, and the same again gives the same
-bytes.
-"""
+"""Fine-tuning trains a copy, for about as many steps as asked, with reproducible bytes."""
 import numpy as np
 import pytest
 from one_line import fails
@@ -15,7 +13,7 @@ from tinynnclr.metrics.linear_probe import linear_accuracy
 from tinynnclr.models.encode import encode
 
 
-def colourful(n, seed):
+def colourful(n, seed=0):
     """Four classes with a colour each, and noise."""
     rng = np.random.default_rng(seed)
     colours = np.array([[220, 60, 60], [60, 220, 60], [60, 60, 220], [180, 180, 60]])
@@ -31,70 +29,52 @@ def state(module):
     return {name: array.tobytes() for name, array in module.state_dict().items()}
 
 
-def steps_of(monkeypatch, data, steps):
-    """(batch, epochs, optimiser's steps) of a fine-tuning."""
-    seen = []
-    train_run = finetune.train_run
+def test_a_copy_is_trained_and_the_seed_decides():
+    train, config = colourful(40), small_config(weight_decay=0.01)
+    encoder = encoder_of(config)
+    before, images = state(encoder), train.images.copy()
+    first, again, other = (fine_tune(config, encoder, train, seed, 6) for seed in (0, 0, 1))
+    assert state(encoder) == before
+    assert encoder.training
+    np.testing.assert_array_equal(train.images, images)
+    after = state(first.encoder)
+    assert all(after[name] != before[name] for name in before)  # also the running statistics
+    assert state(first) == state(again) != state(other)
+
+
+def test_the_views_that_it_gets(monkeypatch):
+    """Crops and flips unless asked otherwise, whatever the run's own were."""
+    calls = []
+    monkeypatch.setattr(finetune, "train_run",
+                        lambda run, data, views, **_: calls.append((run.config, views)))
+    train, config = colourful(20), small_config(augmentation="byol")
+    for options in ((), (5, "byol")):
+        fine_tune(config, encoder_of(config), train, 0, *options)
+    assert [(c.augmentation, views) for c, views in calls] == [
+        (name, augmentation_pair(name)) for name in ("crop-only", "byol")]
+    for c, _ in calls:
+        assert (c.method, c.optimizer, c.lr) == ("supervised", "sgd", finetune.RATE)
+
+
+@pytest.mark.parametrize(("images", "steps", "expected"), [
+    (40, 8, (16, 4, 8)), (40, 7, (16, 4, 8)), (12, 5, (12, 5, 5)), (80, 1, (16, 1, 5))])
+def test_how_many_steps(images, steps, expected, monkeypatch):
+    """(batch, epochs, steps): whole epochs, at least one; a batch never larger than the set."""
+    train_run, counts = finetune.train_run, []
 
     def watched(run, *given, **named):
         train_run(run, *given, **named)
-        seen.append((run.config.batch_size, run.config.epochs, run.optimizer.steps.max()))
+        counts.append((run.config.batch_size, run.config.epochs, run.optimizer.steps.max()))
 
-    with monkeypatch.context() as patch:
-        patch.setattr(finetune, "train_run", watched)
-        config = small_config()
-        fine_tune(config, encoder_of(config), data, 0, steps)
-    return seen
-
-
-def test_a_copy_is_trained():
-    train, config = colourful(40, 0), small_config(weight_decay=0.01)
-    encoder = encoder_of(config)
-    before, images = state(encoder), train.images.copy()
-    classifier = fine_tune(config, encoder, train, 0, 6)
-    assert state(encoder) == before
-    np.testing.assert_array_equal(train.images, images)
-    after = state(classifier.encoder)
-    moved = [name for name in after if after[name] != before[name]]
-    assert moved == list(after)  # every weight and every running statistic
-    assert encoder.training
-
-
-def test_the_same_again_and_another_seed():
-    train, config = colourful(40, 0), small_config()
-    encoder = encoder_of(config)
-    first, again, other = (state(fine_tune(config, encoder, train, seed, 6)) for seed in (0, 0, 1))
-    assert first == again
-    assert first != other
-
-
-def test_the_views_that_it_sees(monkeypatch):
-    """Crops and flips unless told otherwise, whatever the run's own were."""
-    seen = []
-    monkeypatch.setattr(finetune, "train_run", lambda run, data, views,
-                        **_: seen.append((run.config, views)))
-    train, config = colourful(20, 0), small_config(augmentation="byol")
-    for given in ((), (5, "byol")):
-        fine_tune(config, encoder_of(config), train, 0, *given)
-    assert [(c.augmentation, views) for c, views in seen] == [
-        (name, augmentation_pair(name)) for name in ("crop-only", "byol")]
-    assert {(c.method, c.optimizer, c.lr) for c, _ in seen} == {("supervised", "sgd",
-                                                                 finetune.RATE)}
-
-
-def test_how_many_steps(monkeypatch):
-    """About as many as asked for, in whole epochs; a batch never larger than the set, and at least
-    one epoch.
-    """
     monkeypatch.setattr(finetune, "BATCH", 16)
-    assert steps_of(monkeypatch, colourful(40, 0), 8) == [(16, 4, 8)]
-    assert steps_of(monkeypatch, colourful(40, 0), 7) == [(16, 4, 8)]
-    assert steps_of(monkeypatch, colourful(12, 0), 5) == [(12, 5, 5)]
-    assert steps_of(monkeypatch, colourful(80, 0), 1) == [(16, 1, 5)]
+    monkeypatch.setattr(finetune, "train_run", watched)
+    config = small_config()
+    fine_tune(config, encoder_of(config), colourful(images), 0, steps)
+    assert counts == [expected]
 
 
-def test_it_learns_what_the_frozen_encoder_cannot_tell():
-    """Checks of one pixel against checks of two: random features hardly tell them, trained ones do.
+def test_it_learns_what_a_probe_of_the_frozen_encoder_does_not():
+    """Checks of one pixel against checks of two: random features hardly separate them.
 
     (Whole images: a crop would make large checks of small ones.)
     """
@@ -115,23 +95,22 @@ def test_it_learns_what_the_frozen_encoder_cannot_tell():
 
 
 def test_accuracy_by_hand():
-    """Logits are the features: the larger one is the class."""
+    """The bias alone decides: every image is assigned to class 1."""
     data = random_data(6, classes=2)
-    encoder = encoder_of(small_config())
-    classifier = Supervised(encoder, small_config(), np.random.default_rng(0), data)
+    classifier = Supervised(encoder_of(small_config()), small_config(), np.random.default_rng(0),
+                            data)
     classifier.head.weight.data[...] = 0
     classifier.head.bias.data[...] = (0.1, 0.2)
-    assert accuracy(classifier, data) == 0.5  # everything is called 1, half of the labels are
+    assert accuracy(classifier, data) == 0.5
     assert accuracy(classifier, Dataset(data.images, np.ones(6, np.int64), data.class_names)) == 1
 
 
 def test_one_image_is_too_few():
-    data = random_data(1)
     with fails(ValueError, "batch_size: expected at least 2, got 1"):
-        fine_tune(small_config(), encoder_of(small_config()), data, 0)
+        fine_tune(small_config(), encoder_of(small_config()), random_data(1), 0)
 
 
 @pytest.mark.parametrize("encoder", ["resnet8", "vit"])
 def test_other_encoders(encoder):
-    train, config = colourful(24, 0), small_config(encoder=encoder, view_size=16)
+    train, config = colourful(24), small_config(encoder=encoder, view_size=16)
     assert 0 <= accuracy(fine_tune(config, encoder_of(config), train, 0, 2), train) <= 1
