@@ -13,7 +13,7 @@ from places import ROOT
 from tinynnclr.cli import commands as cli
 from tinynnclr.lab.bench.report import summary
 from tinynnclr.lab.sweep.collect import table
-from tinynnclr.lab.sweep.report import markdown
+from tinynnclr.lab.sweep.comparison import markdown
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.S)

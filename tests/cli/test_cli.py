@@ -268,8 +268,8 @@ def test_files_that_no_run_wrote_are_left_alone(here, capsys):
         assert (RUN / name).read_text(encoding="utf-8") == "my notes"
         (RUN / name).write_bytes(before)
     Path("c").mkdir()
-    Path("c/floors.json").write_text("my floor plan", encoding="utf-8")
+    Path("c/baselines.json").write_text("my floor plan", encoding="utf-8")
     status, _, err = run(capsys, "compare", *TRAIN[1:], "--methods", "nnclr", "--seeds", "1",
                          "--out", "c")
-    assert (status, Path("c/floors.json").read_text(encoding="utf-8")) == (2, "my floor plan")
+    assert (status, Path("c/baselines.json").read_text(encoding="utf-8")) == (2, "my floor plan")
     assert "did not write the existing file" in err

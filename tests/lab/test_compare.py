@@ -1,7 +1,4 @@
-"""`tinynnclr compare` as a user meets it: all it leaves, stopped and gone on with, and one line for
-every mistake.
-"""
-import csv
+"""`tinynnclr compare` on the command line: its files, interrupts and resumes, one-line errors."""
 import json
 import os
 import shlex
@@ -15,11 +12,12 @@ from command_line import TRAIN, files, fitting, run, write_pictures
 
 from tinynnclr import kernels
 from tinynnclr.cli.commands import main
-from tinynnclr.lab.sweep import baseline_cache as floor_cache
-from tinynnclr.lab.sweep import comparison
-from tinynnclr.lab.sweep.comparison import OUTPUTS, duration
+from tinynnclr.lab.sweep import baseline_cache, jobs
+from tinynnclr.lab.sweep.comparison import OUTPUTS
+from tinynnclr.lab.sweep.jobs import duration
 from tinynnclr.methods import METHODS
 from tinynnclr.storage import checkpoint
+from tinynnclr.storage.text_tables import read_csv
 from tinynnclr.train import loop, run_dir
 
 # the data set, and what makes a run take a part of a second
@@ -64,20 +62,18 @@ def trained(monkeypatch):
 
 
 def rows(out=OUT):
-    with open(out / "compare.csv", newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return read_csv(out / "compare.csv")
 
 
 def timeless(out=OUT):
-    """compare.csv without the columns of times, and the two tables' columns that tell none."""
-    table = [line.split("|")[:-2] for line in (out
-                                               / "compare.md").read_text(
-            encoding="utf-8").splitlines() if line.startswith("| ")]
+    """compare.csv and the tables of compare.md without their columns of times."""
+    page = (out / "compare.md").read_text(encoding="utf-8")
+    table = [line.split("|")[:-2] for line in page.splitlines() if line.startswith("| ")]
     return [[v for k, v in row.items() if k not in CLOCK] for row in rows(out)], table
 
 
 def test_what_it_leaves(here):
-    assert sorted(os.listdir(OUT)) == sorted([*OUTPUTS, "floors.json", *FOLDERS])
+    assert sorted(os.listdir(OUT)) == sorted([*OUTPUTS, "baselines.json", *FOLDERS])
     assert all(sorted(os.listdir(OUT / name)) == ["checkpoint.npz", "metrics.csv", "result.json"]
                for name in FOLDERS)
     results = {name: json.loads((OUT / name / "result.json").read_bytes()) for name in FOLDERS}
@@ -87,9 +83,10 @@ def test_what_it_leaves(here):
                                                             in ARMS]
     for row, item in zip(table, listed, strict=True):
         result = results[f"{row['arm'].replace(':', '-').replace('=', '_')}-{row['seed']}"]
-        for key in ("method", "dataset", "encoder", "seed", "epochs", "steps", "knn", "linear",
-                    *CLOCK):
+        for key in ("method", "dataset", "encoder", "seed"):
             assert row[key] == str(result[key])
+        for key in ("epochs", "steps", "knn", "linear", *CLOCK):
+            assert float(row[key]) == pytest.approx(result[key], rel=1e-5)
         assert item["arm"] == row["arm"]
         assert {k: v for k, v in item.items() if k in result and k != "config"} == {
             k: v for k, v in result.items() if k != "config"}
@@ -112,7 +109,7 @@ def test_the_page(here):
     shown = {line.split("|")[1].strip(): float(line.split("|")[4].split("%")[0]) for line in lines}
     assert [shown[arm] for arm in ARMS] == [pytest.approx(mean, abs=0.05) for mean in means]
     assert list(shown.values()) == sorted(shown.values(), reverse=True)
-    assert "*raw pixels* (floor)" in shown
+    assert "*raw pixels* (baseline)" in shown
     assert "kNN against nnclr, seed by seed" in page
     assert "--seeds 2 --dataset folder:pictures" in page
     assert str(here) not in page
@@ -153,12 +150,12 @@ def test_more_arms_and_seeds(here, capsys, trained, count):
     assert "elsewhere" not in (OUT / "compare.md").read_text(encoding="utf-8")
 
 
-def test_floors_are_judged_once(here, capsys, monkeypatch):
+def test_baselines_are_computed_once(here, capsys, monkeypatch):
     calls = []
     for name in ("judge_pixels", "judge_encoder"):
-        judge = getattr(floor_cache, name)
-        monkeypatch.setattr(floor_cache, name, lambda *a, judge=judge,
-                            name=name: calls.append(name) or judge(*a))
+        compute = getattr(baseline_cache, name)
+        monkeypatch.setattr(baseline_cache, name, lambda *arguments, compute=compute,
+                            name=name: calls.append(name) or compute(*arguments))
     assert run(capsys, *COMPARE, "--out", "new")[0] == 0
     assert sorted(calls) == ["judge_encoder", "judge_encoder", "judge_pixels"]  # two seeds
     shutil.rmtree("new/simclr-1")
@@ -166,7 +163,7 @@ def test_floors_are_judged_once(here, capsys, monkeypatch):
     assert len(calls) == 3
 
 
-# ---------------------------------------------------------------- stopped, and gone on with
+# ---------------------------------------------------------------- stopped and resumed
 
 
 def stops(monkeypatch, where, name, count):
@@ -184,12 +181,12 @@ def stops(monkeypatch, where, name, count):
 
 STOPS = {"after the second run": (run_dir, "train_into", 3, 2, ""),
          "inside the second run": (loop, "health", 8 + 6, 1, ", 6 steps of simclr:lr=0.1, seed 0, are saved"),
-         "while the second is judged": (comparison, "evaluate_into", 2, 1,
+         "while the second is evaluated": (jobs, "evaluate_into", 2, 1,
                                         ", 8 steps of simclr:lr=0.1, seed 0, are saved")}
 
 
 @pytest.mark.parametrize("name", STOPS)
-def test_stopped_and_gone_on_with(name, here, capsys, monkeypatch, trained):
+def test_stopped_and_resumed(name, here, capsys, monkeypatch, trained):
     *where, done, more = STOPS[name]
     with monkeypatch.context() as patch:
         stops(patch, *where)
@@ -200,17 +197,17 @@ def test_stopped_and_gone_on_with(name, here, capsys, monkeypatch, trained):
     assert "; about " in out.splitlines()[-1]
     assert len(rows(Path("new"))) == done
     assert f"So far: {done} of 6 runs." in Path("new/compare.md").read_text(encoding="utf-8")
-    told = shlex.split(err.splitlines()[-1])
-    assert told[0] == "tinynnclr"
+    command = shlex.split(err.splitlines()[-1])
+    assert command[0] == "tinynnclr"
     del trained[:]
-    status, out, err = run(capsys, *told[1:])
+    status, out, err = run(capsys, *command[1:])
     assert status == 0
     assert f"{done} of them done before" in out.splitlines()[0]
     assert len(trained) == 6 - done
     assert timeless(Path("new")) == timeless()
 
 
-def test_judged_before_it_was_through(here, capsys, trained):
+def test_evaluated_before_the_end_of_training(here, capsys, trained):
     """`tinynnclr evaluate` after an interrupt leaves a result.json that is not the last; lost
     metrics come back.
     """
@@ -239,12 +236,12 @@ def test_an_arm_that_diverges(here, capsys):
                            "--out", "wild")
     assert (status, os.listdir("wild/simclr-0")) == (1, ["checkpoint.npz"])
     assert "compare.md" not in out
-    assert sorted(os.listdir("wild")) == ["floors.json", "simclr-0"]
+    assert sorted(os.listdir("wild")) == ["baselines.json", "simclr-0"]
     # no step was saved
     assert run(capsys, *COMPARE, "--methods", "simclr", "--seeds", "1", "--out", "wild")[0] == 0
 
 
-def test_a_methods_own_defaults_and_whose_knob_wins(here, capsys):
+def test_defaults_of_the_method_flags_and_options_of_the_arm(here, capsys):
     flags = ["--methods", "nnclr,moco,moco:temperature=0.3", "--warmup", "0.2", "--seeds", "5,",
              "--out", "new"]
     assert run(capsys, "compare", *OPTIONS, *flags)[0] == 0
@@ -270,7 +267,7 @@ MISTAKES = {"unknown method": (["--methods", "nnclr,simclear"], "got 'simclear',
                                                       "expected above 0"),
             "bad choice": (["--methods", "moco:anneal=liner"], "expected one of none, linear",
                            "did you mean linear?"),
-            "a option of all": (["--methods", "nnclr:seed=3"], "seed is the same for all arms"),
+            "an option of all": (["--methods", "nnclr:seed=3"], "seed is the same for all arms"),
             "the same twice": (["--methods", "nnclr,nnclr:top_k=1"], "nnclr and nnclr:top_k=1 are "
                                "the same run"), "no seeds": (["--seeds", "0"],
                                                              "--seeds: expected a count",

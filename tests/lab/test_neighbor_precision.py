@@ -1,6 +1,4 @@
-"""Verdicts and the oracle, by hand-made numbers: what held, what did not, what could not be seen,
-where friends help.
-"""
+"""Verdicts on claims, and where neighbours begin to help, from numbers made by hand."""
 import numpy as np
 import pytest
 from small import random_data, small_config
@@ -13,13 +11,13 @@ from tinynnclr.train.run import Run
 
 
 @pytest.mark.parametrize(("numbers", "sign", "words"),
-                         [((4.0, 5.0, 6.0), 1, ("it held here", "+5.0 ± 2.5 points, 3 seeds",
-                                                "less than about 2.5 points could not")),
-                          ((-4.0, -5.0, -6.0), 1, ("the other way round", "-5.0 ± 2.5")),
-                          ((1.0, -1.0, 0.5), 1, ("neither borne out nor refuted", "+0.2 ± 2.6")),
-                          ((1.0, -1.0, 0.5), 0, ("as the paper has it, as far as can be seen",)),
-                          ((4.0, 5.0, 6.0), 0, ("not so here",)),
-                          ((4.0,), 1, ("one seed, which tells nothing",)),
+                         [((4.0, 5.0, 6.0), 1, ("confirmed here", "+5.0 ± 2.5 points, 3 seeds",
+                                                "below about 2.5 points are not detectable")),
+                          ((-4.0, -5.0, -6.0), 1, ("the opposite was measured", "-5.0 ± 2.5")),
+                          ((1.0, -1.0, 0.5), 1, ("neither confirmed nor refuted", "+0.2 ± 2.6")),
+                          ((1.0, -1.0, 0.5), 0, ("consistent with the paper",)),
+                          ((4.0, 5.0, 6.0), 0, ("not confirmed here",)),
+                          ((4.0,), 1, ("one seed, which is too few",)),
                           ((), 1, ("not measured",)),])
 def test_a_verdict(numbers, sign, words):
     said = verdict(difference("a", "b", "A beats B", sign), numbers)
@@ -61,8 +59,8 @@ def test_the_answer_tells_the_numbers():
         cells["nnclr, from the start", seed] = {"knn": 0.68 + 0.01 * seed,
                                                 "mean neighbor_accuracy": 0.3}
     said = answer(cells, {})
-    assert "A random image of the drawn class helps from about 50% of them being right (95 % interval 50% to 50" in said
-    assert "at 100% it is worth +5.0 ± 0.0 points" in said
+    assert "A random image of the drawn class helps from a precision of about 50% on (95 % interval 50% to 50" in said
+    assert "at 100% it gains +5.0 ± 0.0 points" in said
     assert "nnclr, from the start 30%, -2.0 ± 0.0 points" in said
     assert gains(cells)["oracle 0.25"][0] == 0.25
 
@@ -76,8 +74,8 @@ def test_what_is_lent_is_told_but_not_foretold():
             cells[f"oracle {a:g}", seed] = {"knn": 0.6 + 0.05 * a, "mean neighbor_accuracy": a}
     said = answer(cells, {"elsewhere: nnclr, from the start": (0.4, [3.0, 3.1, 2.9])})
     assert "elsewhere: nnclr, from the start 40%, +3.0 ± 0.2 points" in said
-    assert said.endswith("1 whose gain or loss is larger than its interval, 1 do as the curve of "
-                         "'oracle' foretells.")
+    assert said.endswith("1 whose gain or loss is larger than its interval, 1 have the sign that "
+                         "the curve of 'oracle' predicts.")
 
 
 @pytest.mark.parametrize("agreement", [0.0, 0.3, 1.0])
@@ -115,8 +113,8 @@ def test_the_dials_neighbours_are_constants_of_the_queue():
 
 @pytest.mark.parametrize(("gain", "words"),
                          [(-2, "the 1 whose gain or loss is larger than its "
-                           "interval, 1 do as the curve of 'oracle' foretells."),
-                          (2, "0 do as the curve of 'oracle' foretells; nnclr, from the start do "
+                           "interval, 1 have the sign that the curve of 'oracle' predicts."),
+                          (2, "0 have the sign that the curve of 'oracle' predicts; nnclr, from the start do "
                            "not"), (0, "No real run's gain or loss is larger than its interval"),])
 def test_the_answer_says_whether_real_runs_do_as_the_dial_foretells(gain, words):
     cells = {}

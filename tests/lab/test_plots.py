@@ -16,7 +16,7 @@ from small import random_data, small_config
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.lab.plots import run as plots
-from tinynnclr.lab.plots.comparison import draw_comparison
+from tinynnclr.lab.plots.dots import draw_arms
 from tinynnclr.lab.plots.finding import draw_finding
 from tinynnclr.lab.plots.run import draw_curves, draw_embedding, draw_neighbors, draw_views
 from tinynnclr.lab.plots.run_folder import draw_into
@@ -261,7 +261,7 @@ def test_the_readers_own_settings_change_no_picture(rng, out):
     image = pictures(rng, 1)
     for draw in (lambda: draw_neighbors([np.zeros((1, 1), int)], image, [0], ["$a$"], out,
                                         title="a_b", note="a_b"),
-                 lambda: draw_comparison([("nnclr", [0.5, 0.6])], [("raw pixels", 0.2)], out),
+                 lambda: draw_arms({"nnclr": [0.5, 0.6]}, {"raw pixels": 0.2}, out),
                  lambda: draw_finding(finding, out, "a_b")):
         plain = draw().read_bytes()
         with matplotlib.rc_context(THEIRS):

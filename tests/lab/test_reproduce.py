@@ -1,25 +1,25 @@
-"""`tinynnclr reproduce`: every table at a tiny budget, from shared runs; stopped and gone on with;
-mistakes.
-"""
-import csv
+"""`tinynnclr reproduce`: every table at a tiny budget, shared runs, interrupts, and mistakes."""
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import run
-from one_line import fails
 from places import ROOT
 
-from tinynnclr.lab.paper_tables import BUDGETS, command, parse_tables, reproduce, tables_of
+from tinynnclr.lab.paper_tables import BUDGETS, parse_tables, reproduce, tables_of
 from tinynnclr.lab.paper_tables.neighbor_precision import OFFS, REAL, STYLES, gains
-from tinynnclr.lab.paper_tables.page import CEILING, floors, read_cells
-from tinynnclr.lab.paper_tables.store import evenly, key
+from tinynnclr.lab.paper_tables.runs import key
 from tinynnclr.lab.plots.style import DPI
+from tinynnclr.lab.sweep.arms import Arm
+from tinynnclr.lab.sweep.jobs import evenly
+from tinynnclr.lab.sweep.report import UPPER_BOUND, read_runs
 from tinynnclr.methods import NNCLR, make_config
 from tinynnclr.methods.registry import suited
 from tinynnclr.metrics.confidence import mean_and_interval
 from tinynnclr.storage.messages import shell_words
+from tinynnclr.storage.text_tables import read_csv
 from tinynnclr.train import run_dir
 
 TABLES = tables_of("tiny")
@@ -45,10 +45,6 @@ def _short(monkeypatch):
         monkeypatch.setattr(f"tinynnclr.lab.protocols.transfer_sets.{name}", 200)
 
 
-def lines_of(path):
-    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-
-
 QUICK = ("queue-size", "ring")  # the other tables are made with --all
 
 
@@ -59,12 +55,12 @@ def test_each_table(name, runs, tmp_path):
     assert [path.name for path in paths] == [f"{name}-tiny.{ending}" for ending
                                              in ("csv", "md", "png")]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)
-    lines = lines_of(paths[0])
+    lines = read_csv(paths[0])
     table = TABLES[name]
     arms = {arm.name for arm in table.arms}
-    assert {line["arm"] for line in lines} - {CEILING} == arms - {CEILING}
+    assert {line["arm"] for line in lines} - {UPPER_BOUND} == arms - {UPPER_BOUND}
     assert {line["seed"] for line in lines} == {"0", "1"}
-    assert all(line["machine"] and line["version"] and line["date"] for line in lines)
+    assert all(line["machine"] and line["version"] and line["collected"] for line in lines)
     page = paths[1].read_text(encoding="utf-8")
     assert table.question in page
     assert shell_words("tinynnclr", "reproduce", name, "--budget", "tiny", "--seeds", "0,1") in page
@@ -79,11 +75,11 @@ def test_each_table(name, runs, tmp_path):
     assert height > 200
 
 
-def test_each_arm_is_judged_on_its_own_data(runs, tmp_path):
+def test_each_arm_is_evaluated_on_its_own_data(runs, tmp_path):
     """Raw pixels do not depend on the seed, but on the set: as many kinds of them as there are
     sets.
     """
-    lines = lines_of(make("neighbor-precision", runs, tmp_path, seeds=(0,))[0])
+    lines = read_csv(make("neighbor-precision", runs, tmp_path, seeds=(0,))[0])
     pixels = {line["arm"]: (line["pixels knn"], line["pixels linear"]) for line in lines}
     sets = {arm: OFFS[off].get("dataset", "toybox") for arm,
             (off, _) in REAL.items() if arm in pixels}
@@ -91,47 +87,24 @@ def test_each_arm_is_judged_on_its_own_data(runs, tmp_path):
     assert len({(sets[arm], pixels[arm]) for arm in sets}) == 1 + len(STYLES)
 
 
-def test_real_runs_of_another_budget_are_lent(runs, tmp_path):
-    """Those published at the budget small, in the words and the picture of the budget tiny; none of
-    its dial.
-    """
+def test_real_runs_of_another_budget_are_shown(runs, tmp_path):
+    """The page and the picture at the budget tiny show those of the budget small, but no oracle."""
     alone, picture = (path.read_bytes() for path in make("neighbor-precision", runs, tmp_path,
                                                          seeds=(0,))[1:])
     assert b"toybox: " not in alone
-    lent = tmp_path / "neighbor-precision-small.csv"
-    lent.write_bytes((ROOT / "results" / "reproduce" / lent.name).read_bytes())
+    stored = tmp_path / "neighbor-precision-small.csv"
+    stored.write_bytes((ROOT / "results" / "reproduce" / stored.name).read_bytes())
     _, page, picture_with_them = make("neighbor-precision", runs, tmp_path, seeds=(0,))
-    real, half = mean_and_interval(gains(read_cells(lent))["nnclr, from the start"][1])
+    real, half = mean_and_interval(gains(read_runs(stored))["nnclr, from the start"][1])
     assert f"toybox: nnclr, from the start 30%, {real:+.1f} ± {half:.1f} points" in page.read_text(
             encoding="utf-8")
-    assert "toybox: dial" not in page.read_text(encoding="utf-8")
+    assert "toybox: oracle" not in page.read_text(encoding="utf-8")
     assert picture_with_them.read_bytes() != picture
-
-
-@pytest.mark.parametrize("text", ["arm\nx\n", "arm,seed,knn\na,one,0.5\n",
-                                  "arm,seed,knn\na,0,half\n", "\0\n\0\n"])
-def test_what_is_lent_may_be_damaged(text, runs, tmp_path):
-    (tmp_path / "neighbor-precision-small.csv").write_text(text, encoding="utf-8")
-    with fails(ValueError, "neighbor-precision-small.csv: expected the runs of a table",
-               "make it anew"):
-        make("neighbor-precision", runs, tmp_path, seeds=(0,))
-
-
-def test_another_encoder_has_a_floor_of_its_own():
-    """Arms share their random weights, seed by seed; those of another network are told apart."""
-    def cell(random):
-        return {"pixels knn": 0.3, "pixels linear": 0.2, "random knn": random,
-                "random linear": random + 0.1}
-
-    cells = {("a", 0): cell(0.4), ("b", 0): cell(0.4), ("vit", 0): cell(0.1), ("a", 1): cell(0.5),
-             ("vit", 1): cell(0.2)}
-    assert {name: knn for name, (knn, _) in floors(cells).items()} == {
-        "raw pixels": [0.3, 0.3], "random weights": [0.4, 0.5], "random weights of vit": [0.1, 0.2]}
 
 
 def test_the_mean_in_the_page_is_that_of_the_lines(runs, tmp_path):
     csv_path, md_path, _ = make("predictor", runs, tmp_path)
-    lines = [line for line in lines_of(csv_path) if line["arm"] == "without"]
+    lines = [line for line in read_csv(csv_path) if line["arm"] == "without"]
     values = [float(line["knn"]) for line in lines]
     found = re.search(r"^\| without \| 2 \| ([\d.]+) % ± ([\d.]+) \|",
                       md_path.read_text(encoding="utf-8"), re.M)
@@ -148,7 +121,7 @@ def test_other_epochs_than_the_budget_s(tmp_path, capsys):
     page = (out / "predictor-tiny.md").read_text(encoding="utf-8")
     assert "1 epoch, " in page
     assert "tinynnclr reproduce predictor --budget tiny --seeds 0 --epochs 1" in page
-    assert {line["steps"] for line in lines_of(out / "predictor-tiny.csv")} == {"10"}
+    assert {line["steps"] for line in read_csv(out / "predictor-tiny.csv")} == {"10"}
 
 
 def test_runs_are_shared_and_found_again(runs, tmp_path, monkeypatch):
@@ -166,12 +139,16 @@ def test_runs_are_shared_and_found_again(runs, tmp_path, monkeypatch):
     assert len(trained) == len(TABLES["predictor"].arms) + 1
 
 
-def test_stopped_and_gone_on_with(tmp_path, monkeypatch):
-    """Ctrl-C after the third epoch of the table; the same call goes on from there and makes the
-    same files.
-    """
-    whole = [path.read_bytes() for path in make("predictor", tmp_path / "a", tmp_path / "whole",
-                                                (0,))]
+def timeless(paths):
+    """The files without times: the rows of the CSV file, and the bytes of page and picture."""
+    rows = [{name: value for name, value in row.items()
+             if name not in ("seconds", "views_per_second")} for row in read_csv(paths[0])]
+    return [rows, *(path.read_bytes() for path in paths[1:])]
+
+
+def test_stopped_and_resumed(tmp_path, monkeypatch, capsys):
+    """Ctrl-C after three epochs of the table; the same call continues and makes the same files."""
+    whole = timeless(make("predictor", tmp_path / "a", tmp_path / "whole", (0,)))
     real, saves = run_dir.Run.save, []
 
     def save(self, path):
@@ -181,30 +158,30 @@ def test_stopped_and_gone_on_with(tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(run_dir.Run, "save", save)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit) as end:
         make("predictor", tmp_path / "b", tmp_path / "stopped", (0,))
+    assert end.value.code == 130
+    assert "stopped; 1 of 5 runs are done, 10 steps of without, seed 0, are saved. Resume with:\n" \
+        "  tinynnclr reproduce predictor --budget tiny --seeds 0" in capsys.readouterr().err
     assert not (tmp_path / "stopped").exists()
-    steps = saves[:]
-    monkeypatch.setattr(run_dir.Run, "save", lambda self,
-                        path: (real(self, path), saves.append(self.step)))
-    again = [path.read_bytes() for path in make("predictor", tmp_path / "b", tmp_path / "stopped",
-                                                (0,))]
-    assert again == whole
+    before = len(saves)
+    monkeypatch.setattr(run_dir.Run, "save", lambda self, path: (real(self, path),
+                                                                 saves.append(self.step)))
+    assert timeless(make("predictor", tmp_path / "b", tmp_path / "stopped", (0,))) == whole
     # the second run's second epoch: neither its first nor the first run again
-    assert saves[len(steps)] == 20
+    assert saves[before] == 20
 
 
-def test_a_run_that_diverges_is_told_and_left_out(runs, tmp_path, monkeypatch, capsys):
-    table = TABLES["predictor"]
-    wild = command.Arm("without", {"method": "nnclr", "lr": 1e30})
-    arms = [wild if arm.name == "without" else arm for arm in table.arms]
-    spoiled = command.Table(**{**vars(table), "arms": arms})
+def test_a_run_that_diverges_is_reported_and_left_out(runs, tmp_path, capsys):
+    arms = [Arm("without", {"method": "nnclr", "lr": 1e30}) if arm.name == "without" else arm
+            for arm in TABLES["predictor"].arms]
     with np.errstate(all="ignore"):
-        _, md, _ = reproduce(spoiled, "tiny", [0, 1], {"threads": 1}, tmp_path, runs)
-    page = md.read_text(encoding="utf-8")
-    assert "without, seed 0 failed: step" in page
+        paths = reproduce(replace(TABLES["predictor"], arms=arms), "tiny", [0, 1], {"threads": 1},
+                          tmp_path, runs)
+    page = paths[1].read_text(encoding="utf-8")
+    assert "Failed: without, seed 0: step" in page
     assert "A predictor helps NNCLR: not measured." in page
-    assert "the loss is not finite" in capsys.readouterr().err
+    assert "failed: step 2, epoch 1: the loss is not finite" in capsys.readouterr().out
 
 
 def test_a_key_is_all_that_changes_a_result():
@@ -222,7 +199,7 @@ def test_small_tables_hold_what_was_asked_for():
                           "predictor", "momentum", "temperature", "batch-size", "embedding-size",
                           "ring", "soft-neighbors", "deepcluster", "neighbor-precision"}
     for table in SMALL.values():
-        shared = {**BUDGETS["small"].options, **table.options}
+        shared = BUDGETS["small"].options
         options = [make_config({**suited(shared, arm.options["method"]), **arm.options}) for arm
                    in table.arms]
         assert len({key(config) for config in options}) == len(table.arms)
@@ -258,8 +235,9 @@ def test_the_command_and_its_help(tmp_path, monkeypatch, capsys):
     status, out, _ = run(capsys, "reproduce", "predictor", "--budget", "tiny", "--seeds", "1",
                          "--out", "t")
     assert status == 0
-    assert out.split() == [str(Path("t", f"predictor-tiny.{ending}")) for ending
-                           in ("csv", "md", "png")]
+    assert out.split()[-3:] == [str(Path("t", f"predictor-tiny.{ending}")) for ending
+                                in ("csv", "md", "png")]
+    assert out.startswith("[1/5] with a predictor, seed 0: kNN ")
     status, out, _ = run(capsys, "reproduce", "--help")
     assert all(table.question in out for table in SMALL.values())
     assert [table.name for table in parse_tables("all", "small")] == list(SMALL)

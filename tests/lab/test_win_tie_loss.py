@@ -4,7 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from tinynnclr.lab.sweep.win_tie_loss import read_rows, win_table, wins
+from tinynnclr.lab.sweep.collect import read_rows
+from tinynnclr.lab.sweep.win_tie_loss import win_table, wins
 
 
 def rows(encoder, to, numbers, how="frozen"):
@@ -65,7 +66,7 @@ def test_the_table_by_hand():
         "| fine-tuned | c | 1 | 0 | 1 | 0-1-0 | 1-0-0 |  |"]
 
 
-def test_one_arm_has_nobody_to_beat():
+def test_one_arm_cannot_be_compared():
     with pytest.raises(ValueError, match="win_table: expected at least two arms, got a$"):
         win_table(A + rows("raw pixels", "one", [0.1]))
 

@@ -15,8 +15,8 @@ from tinynnclr.cli import commands as cli
 from tinynnclr.lab.bench import drawn
 from tinynnclr.lab.export import export_run, exported
 from tinynnclr.lab.registry import evaluate_into
-from tinynnclr.lab.sweep import comparison as compare
 from tinynnclr.lab.sweep.collect import collect
+from tinynnclr.lab.sweep.comparison import OUTPUTS
 from tinynnclr.storage import atomic as disk
 from tinynnclr.storage.atomic import rows_with, write_text
 from tinynnclr.storage.folder_lock import lock_folder
@@ -130,7 +130,7 @@ def test_a_protocol_and_a_comparison_replace_no_file_of_others(tmp_path):
     (tmp_path / "compare.csv").write_text("mine", encoding="utf-8")
     (tmp_path / "compare.json").write_text('{"arm": 1}', encoding="utf-8")
     with fails(ValueError, "compare.json: this command did not write the existing file"):
-        disk.expect_ours([tmp_path / name for name in compare.OUTPUTS], rows_with("arm"), "--out ")
+        disk.expect_ours([tmp_path / name for name in OUTPUTS], rows_with("arm"), "--out ")
 
 
 # ---------------------------------------------------------------- held open by another program
@@ -272,7 +272,7 @@ def test_results_of_other_data_are_not_collected(tmp_path):
     for name, data in (("a", DATA), ("b", DATA), ("c", (DATA[0], random_data(20, seed=2)))):
         (tmp_path / name).mkdir()
         run.data = Run(small_config(), *data).data
-        result = {"dataset": "toybox", "method": "simclr", "config": {}, "data": run.data}
+        result = {"dataset": "toybox", "config": {"method": "simclr"}, "data": run.data}
         (tmp_path / name / "result.json").write_text(json.dumps(result), encoding="utf-8")
     assert len(collect([tmp_path / "a", tmp_path / "b"])) == 2
     with fails(ValueError, "c and .*a: the data are not those", r"test images \(still 20"):

@@ -22,7 +22,7 @@ from tinynnclr import evaluate
 from tinynnclr.cli import commands as cli
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.lab.plots import run_folder
-from tinynnclr.lab.sweep import comparison as compare
+from tinynnclr.lab.sweep.comparison import Comparison
 from tinynnclr.storage import checkpoint
 from tinynnclr.train.run import Run
 
@@ -194,21 +194,21 @@ def difference(before, after):
 
 @pytest.fixture
 def undrawn(monkeypatch):
-    """compare without its picture, and without training: of each run, only its floors are looked
-    up.
-    """
-    import tinynnclr.lab.plots.comparison
+    """compare without its picture, and without training: only the baselines are looked up."""
+    import tinynnclr.lab.plots.dots
 
-    def run_next(self, data, floors):
-        job = self.left.pop(0)
-        floors.of(job.config, Run(job.config, data[0]).method.encoder)
+    def run_next(self, baselines):
+        job = self.left[0]
+        data = self.data.of(job.config)
+        baselines.of(job.config, Run(job.config, data[0]).method.encoder, data)
+        self.failed[job] = "not trained"
         return ""
 
-    monkeypatch.setattr(tinynnclr.lab.plots.comparison, "draw_comparison", lambda *_, **__: None)
-    monkeypatch.setattr(compare.Comparison, "run_next", run_next)
+    monkeypatch.setattr(tinynnclr.lab.plots.dots, "draw_arms", lambda *_, **__: None)
+    monkeypatch.setattr(Comparison, "run_next", run_next)
 
 
-@pytest.mark.parametrize("name", ["result.json", "metrics.csv", "checkpoint.npz", "floors.json"])
+@pytest.mark.parametrize("name", ["result.json", "metrics.csv", "checkpoint.npz", "baselines.json"])
 def test_compare(here, undrawn, capsys, count, record_property, name):
     """A damaged file of a run is refused, or the comparison says what an independent reading of the
     file says.
@@ -216,13 +216,13 @@ def test_compare(here, undrawn, capsys, count, record_property, name):
     rng, faults = np.random.default_rng(3), Faults()
     path, = (here / "c").rglob(name)
     good = path.read_bytes()
-    for n in range(count(8, 25, 100) if name == "floors.json" else count(40, 130, 500)):
+    for n in range(count(8, 25, 100) if name == "baselines.json" else count(40, 130, 500)):
         if name.endswith("json") and n % 2:
             path.write_text(json.dumps(mutate_json(json.loads(good), rng)), encoding="utf-8")
         else:
             path.write_bytes(mutate(good, OTHER, rng))
         # which are not looked at while there is a result
-        if name in ("checkpoint.npz", "floors.json"):
+        if name in ("checkpoint.npz", "baselines.json"):
             for result in (here / "c").rglob("result.json"):
                 result.unlink()
         status, wrong = broken(capsys, COMPARE)

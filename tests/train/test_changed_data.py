@@ -17,9 +17,8 @@ from tinynnclr.cli.commands import main
 from tinynnclr.datasets.dataset import changes, digests
 from tinynnclr.evaluate import read_result
 from tinynnclr.lab.export import export_run
-from tinynnclr.lab.paper_tables.store import Store
-from tinynnclr.lab.sweep.baseline_cache import FloorCache
-from tinynnclr.lab.sweep.comparison import begun, finished
+from tinynnclr.lab.sweep.baseline_cache import BaselineCache
+from tinynnclr.lab.sweep.jobs import Job, Sweep, finished, steps_saved
 from tinynnclr.methods import METHODS, make_config
 from tinynnclr.storage import checkpoint
 from tinynnclr.train import run_dir
@@ -120,32 +119,32 @@ def test_every_command_stops(here, capsys):
                                                                  b in before.items() if p.exists()}
 
 
-def test_a_stored_run_of_a_table(here):
+def test_a_stored_run_of_a_sweep(here):
     config = make_config(checkpoint.load("c/simclr-0/checkpoint.npz")[1]["config"])
-    store, data = Store(here), run_dir.load_data(config)
-    job = store.job("simclr", config)
-    shutil.copytree("c/simclr-0", job.folder)
-    store._data[config.dataset, config.train_size] = data
-    assert store.measured(job, lambda steps: None)["knn"] >= 0
-    assert store.steps_done(job) == store.steps(config)
-    store._data[config.dataset, config.train_size] = data[0], other(data[1], "labels")
-    for look in (lambda: store.measured(job, lambda steps: None), lambda: store.steps_done(job),
-                 lambda: finished(job, store.data(config)), lambda: begun(job, store.data(config))):
+    data, job = run_dir.load_data(config), Job("simclr", config, here / "c/simclr-0")
+    sweep = Sweep([job], here, "")
+    sweep.data.loaded[config.dataset, config.train_size] = data
+    assert sweep.check()
+    assert sweep.left == []
+    assert steps_saved(job, data) == sweep.results[0]["steps"]
+    changed = data[0], other(data[1], "labels")
+    sweep.data.loaded[config.dataset, config.train_size] = changed
+    for read in (sweep.check, lambda: finished(job, changed), lambda: steps_saved(job, changed)):
         with fails(ValueError, "the data are not those of this run: test labels"):
-            look()
+            read()
 
 
 def test_a_run_that_finished_meanwhile_is_taken(here, capsys, monkeypatch):
-    """Another process trains it while this one judges its floors: it is not trained over."""
+    """Another process trains it while this one computes its baselines: it is not trained again."""
     os.rename("c", "other")
-    of = FloorCache.of
+    of = BaselineCache.of
 
-    def slow(self, config, encoder):
-        found = of(self, config, encoder)
+    def slow(self, *arguments):
+        baselines = of(self, *arguments)
         shutil.copytree("other/simclr-0", "c/simclr-0")
-        return found
+        return baselines
 
-    monkeypatch.setattr(FloorCache, "of", slow)
+    monkeypatch.setattr(BaselineCache, "of", slow)
     monkeypatch.setattr(run_dir, "train_into", lambda *_: pytest.fail("it was trained again"))
     status, out, _ = run(capsys, *COMMANDS["compare"])
     assert status == 0
@@ -282,7 +281,7 @@ def test_a_train_size_that_the_arrays_contradict(method, tmp_path, monkeypatch):
         run_dir.restore(tmp_path)
 
 
-@pytest.mark.parametrize("encoder", ["tiny_cnn", "resnet8", "vit"])
+@pytest.mark.parametrize("encoder", ["tiny_cnn", "resnet8", "vit_token"])
 @pytest.mark.parametrize("method", METHODS)
 def test_no_honest_run_is_too_large(method, encoder):
     """A network draws no more numbers than it stores."""

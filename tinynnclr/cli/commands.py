@@ -155,12 +155,8 @@ def run_reproduce(options: argparse.Namespace) -> None:
     given = {name: value for name in ("data_dir", "threads", "epochs")
              if (value := getattr(options, name)) is not None}
     for one in chosen:
-        try:
-            for path in reproduce(one, options.budget, seeds, given, options.out):
-                print(path, flush=True)
-        except KeyboardInterrupt:
-            print("\nstopped; what is trained is saved. The same command goes on", file=sys.stderr)
-            raise SystemExit(130) from None
+        for path in reproduce(one, options.budget, seeds, given, options.out):
+            print(path, flush=True)
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

@@ -1,4 +1,6 @@
-"""Normalisation: over the batch, of each row, of each channel of an image."""
+"""Normalisation: over the batch, of each row (layer_norm, l2_normalize), of each channel of an
+image (detrend).
+"""
 import numpy as np
 
 from .. import distributed, kernels
@@ -6,7 +8,8 @@ from ..tensor import once, op
 
 
 def _statistics(x, running_mean, running_var, training, momentum):
-    """Mean and variance to normalise x with, over all ranks; in training, updates the running ones.
+    """Mean and variance to normalise x with, in training those of all ranks; the running ones move
+    towards them.
     """
     if x.ndim == 0:
         raise ValueError("batch_norm: expected at least one axis, got a single number")
@@ -29,25 +32,26 @@ def _statistics(x, running_mean, running_var, training, momentum):
                              "training=False, got None")
         # copies: a batch in training would change them in place
         return np.array(running_mean), np.array(running_var)
-    mean, var = _over_ranks(*kernels.moments(x))
+    mean, var = _whole(*kernels.moments(x))
     if running_mean is not None:
         running_mean += momentum * (mean - running_mean)
         running_var += momentum * (var * (count / (count - 1)) - running_var)
     return mean, var
 
 
-def _over_ranks(mean, var):
-    """Mean and variance of the whole batch from this rank's share: var + mean^2 is the mean square.
+def _whole(mean, var):
+    """From those of its own equal share, mean and variance of the whole batch: var + mean^2 is the
+    mean square.
     """
     if distributed.size() == 1:
         return mean, var
-    local = mean.astype(np.float64)
-    first, second = distributed.all_reduce_mean(np.stack([local, var + local * local]))
+    own = mean.astype(np.float64)
+    first, second = distributed.all_reduce_mean(np.stack([own, var + own * own]))
     return first.astype(mean.dtype), np.maximum(second - first * first, 0).astype(var.dtype)
 
 
-def _rank_arguments():
-    """Extra kernel arguments when training on several ranks."""
+def _told():
+    """What the kernel is told of other ranks: nothing where there are none."""
     return {"average": distributed.all_reduce_mean} if distributed.size() > 1 else {}
 
 
@@ -56,13 +60,15 @@ def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training
                eps=1e-5, relu=False):
     """(x - mean) / sqrt(var + eps) * weight + bias over the last axis, then max(., 0) if relu.
 
-    In training, mean and (biased) var are the batch's, over all ranks, and the running statistics,
-    where given, move towards them in place by `momentum` (the variance's unbiased, as torch does);
-    otherwise the running statistics are used. Source: Ioffe & Szegedy 2015, algorithm 1.
+    In training, mean and (biased) var are the batch's, and the running statistics, where given,
+    move towards them in place by `momentum` (the variance's unbiased, as torch does); otherwise the
+    running statistics are used. Of several ranks each has a share of the batch, and the statistics,
+    and x's gradient through them, are those of the whole. Source: Ioffe & Szegedy 2015, algorithm
+    1.
     """
     mean, var = _statistics(x, running_mean, running_var, training, momentum)
     grads = once(lambda g: kernels.normalize_grad(g, x, weight, bias, mean, var, eps, relu,
-                                                  not training, **_rank_arguments()))
+                                                  not training, **_told()))
     return kernels.normalize(x, weight, bias, mean, var, eps, relu), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])
 
@@ -70,29 +76,31 @@ def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training
 @op
 def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_var=None,
                       training=True, momentum=0.1, eps=1e-5, stride=1, padding=0):
-    """conv2d(batch_norm(x, weight, bias, relu=True), filters), filters (kh, kw, c, f), in one op.
+    """conv2d(batch_norm(x, weight, bias, relu=True), filters): x (n, h, w, c), filters (kh, kw, c,
+    f).
 
-    The convolution normalises x (n, h, w, c) as it reads it, forward and backward: the array
-    between the two is never written. That saves two passes over memory, and an array that backward
-    would have to keep.
+    What lies between the two is never written: the convolution normalises x as it reads it, forward
+    and backward. That saves two passes over memory, and the array that backward would have to keep.
     """
     mean, var = _statistics(x, running_mean, running_var, training, momentum)
     affine = kernels.coefficients(x, weight, bias, mean, var, eps)
+    x_shape, w_shape = x.shape, filters.shape
 
     @once
     def grads(g):
-        between = kernels.conv2d_grad_input(g, filters, x.shape, stride, padding)
+        between = kernels.conv2d_grad_input(g, filters, x_shape, stride, padding)
         return kernels.normalize_grad(between, x, weight, bias, mean, var, eps, True, not training,
-                                      overwrite=True, **_rank_arguments())
+                                      overwrite=True, **_told())
 
     return kernels.conv2d(x, filters, stride, padding, affine), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2],
-        lambda g: kernels.conv2d_grad_weight(g, x, filters.shape, stride, padding, affine))
+        lambda g: kernels.conv2d_grad_weight(g, x, w_shape, stride, padding, affine))
 
 
 @op
 def layer_norm(x, weight, bias, *, eps=1e-5):
-    """(x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) var of each row (last axis).
+    """(x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) var of each row, the last
+    axis.
 
     Source: Ba et al. 2016 (arXiv 1607.06450), eq. 4.
     """
@@ -105,7 +113,7 @@ def layer_norm(x, weight, bias, *, eps=1e-5):
 def l2_normalize(x, *, eps=1e-12):
     """Each row (last axis) divided by its length, or by eps where it is shorter than that.
 
-    d(x/|x|) = (g - y <g, y>) / |x|: only the part of g at right angles to y passes.
+    d(x/|x|) = (g - y <g, y>) / |x|: only what is at right angles to y turns it.
     """
     if x.ndim == 0:
         raise ValueError("l2_normalize: expected rows along the last axis, got a single number")
@@ -120,10 +128,11 @@ def l2_normalize(x, *, eps=1e-12):
 
 @op
 def detrend(x, *, eps=1e-4):
-    """Each channel of images (n, h, w, c) minus its best-fitting plane, over the rest's deviation.
+    """Each channel of each image x (n, h, w, c) less the plane that fits it best, divided by the
+    spread of the rest.
 
-    The deviation is sqrt(mean square + eps). The result does not depend on brightness, colour cast
-    or a slope of light.
+    The spread is sqrt(mean square + eps). What remains knows no brightness, no colour cast and no
+    slope of light.
     """
     y, scale = kernels.detrend(x, eps)
     return y, (lambda g: kernels.detrend_grad(g, y, scale),)

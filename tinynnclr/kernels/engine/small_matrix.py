@@ -1,4 +1,5 @@
-"""Sums and differences of stretches of memory, in vectors: the small matrices of Winograd.
+"""Sums and differences of whole stretches of memory, in vectors: the small fixed matrices of fast
+convolutions.
 
 `linear(matrix)` makes a function for one matrix of numbers that are mostly 0, 1 and -1:
 
@@ -23,7 +24,9 @@ _I64 = ir.IntType(64)
 
 
 def linear(matrix: Sequence[Sequence[float]], add: Sequence[int] = ()) -> Callable:
-    """An intrinsic that multiplies stretches of numbers by `matrix` (outputs x inputs)."""
+    """An intrinsic that multiplies stretches of numbers by `matrix` (rows: outputs, columns:
+    inputs).
+    """
 
     @intrinsic
     def apply(typing, out, outs, x, ins, count, times, out_steps, in_steps):

@@ -1,4 +1,6 @@
-"""The processor that the kernels are compiled for; results may differ in their last bits."""
+"""Which processor the kernels are compiled for. Results may differ in their last bits between
+processors.
+"""
 import platform
 
 from llvmlite import binding
@@ -12,7 +14,8 @@ _ARITHMETIC = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "neon", "s
 
 
 def target() -> str:
-    """The instruction set: architecture, LLVM's name of the processor, features, vectors, tiles.
+    """The instruction set of the kernels: architecture, LLVM's name of the processor, features,
+    vectors and tiles.
 
     Two runs with the same seed give the same bytes where this text is the same; otherwise their
     rounding may differ.

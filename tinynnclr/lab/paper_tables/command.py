@@ -1,190 +1,166 @@
-"""Make a table: find or train its runs, judge them, and leave CSV, Markdown and a picture:
-`tinynnclr reproduce`.
-"""
-import sys
+"""`tinynnclr reproduce`: make a table from its runs, which are trained if they are missing."""
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
-from ... import kernels
 from ...config import Config
-from ...evaluate import protocol as judging
-from ...methods.registry import USUAL, make_config, suited
+from ...methods.registry import suited
 from ...storage.atomic import expect_ours, write_text
 from ...storage.messages import nearest, shell_words
+from ...storage.text_tables import csv_text
 from ...train import run_dir
-from ...train.run import Run
-from ..sweep.comparison import Job
-from .neighbor_precision import FRIENDS, answer, elsewhere
-from .page import CEILING, csv_text, markdown, paired_rows
-from .store import Store
-from .table import Arm, Cells, Table
+from ..protocols.context import Row
+from ..provenance import stamp
+from ..sweep.arms import Arm
+from ..sweep.jobs import Sweep, plan
+from ..sweep.report import UPPER_BOUND, csv_rows, page, protocol_text, runs_of
+from .neighbor_precision import NAME, answer, stored_gains
+from .page import draw, mean_accuracies, parts
+from .runs import key, nmi_with_classes, protocol_result
+from .table import Table
 from .tables import tables
 
 
 class Budget(NamedTuple):
-    """How much a table may cost: options for all runs, and how many test images judge them (None:
-    all).
-    """
+    """How much a table may cost: options of all runs, and the number of test images (None: all)."""
 
     meaning: str
     options: dict[str, Any]
     tests: int | None = None
 
 
-BUDGETS = {"small": Budget("toybox, 5,000 images, 8 epochs: minutes",
-                           {"dataset": "toybox", "train_size": 5000, "queue_size": 1024,
-                            "epochs": 8}), "medium": Budget("CIFAR-10, 15 epochs: a night",
-                                                            {"dataset": "cifar10",
-                                                             "augmentation": "simclr",
-                                                             "detrend": False, "epochs": 15}),
-           "tiny": Budget("a smoke test of seconds, whose numbers mean nothing",
-                          {"dataset": "toybox", "train_size": 320, "queue_size": 64, "epochs": 2,
-                           "width": 2, "batch_size": 32, "dim": 8, "projector_hidden": 16,
-                           "predictor_hidden": 12, "bank_negatives": 64, "pca": 8, "clusters": 10,
-                           "view_size": 16}, 200),}
-
-
-def images_of(budget: Budget) -> int:
-    """How many training images a budget's runs see."""
-    return budget.options.get("train_size", 50_000)
-
-
-def shortened(budget: Budget, epochs: int | None) -> Budget:
-    """The budget with so many epochs instead of its own; None leaves it."""
-    return budget if epochs is None else budget._replace(options={**budget.options,
-                                                                  "epochs": epochs})
+BUDGETS = {
+    "small": Budget("toybox, 5,000 images, 8 epochs: minutes",
+                    {"dataset": "toybox", "train_size": 5000, "queue_size": 1024, "epochs": 8}),
+    "medium": Budget("CIFAR-10, 15 epochs: a night",
+                     {"dataset": "cifar10", "augmentation": "simclr", "detrend": False,
+                      "epochs": 15}),
+    "tiny": Budget("a test that takes seconds; its numbers mean nothing",
+                   {"dataset": "toybox", "train_size": 320, "queue_size": 64, "epochs": 2,
+                    "width": 2, "batch_size": 32, "dim": 8, "projector_hidden": 16,
+                    "predictor_hidden": 12, "bank_negatives": 64, "pca": 8, "clusters": 10,
+                    "view_size": 16}, 200)}
 
 
 def tables_of(budget: str) -> dict[str, Table]:
     """The tables at a budget."""
     options = BUDGETS[budget].options
-    return tables(images_of(BUDGETS[budget]), options.get("batch_size", Config.batch_size),
+    return tables(options.get("train_size", 50_000), options.get("batch_size", Config.batch_size),
                   options["dataset"])
 
 
 def parse_tables(text: str, budget: str) -> list[Table]:
-    """The tables that a command names, with commas between, or all. Raises ValueError for an
-    unknown one.
-    """
+    """The tables in "linear,top-k"; "all" is every one. Raises ValueError for an unknown name."""
     known = tables_of(budget)
     names = [word.strip() for word in text.split(",")]
     for name in names:
         if name not in known and name != "all":
             raise ValueError(f"TABLE: expected all or some of {', '.join(known)}; got "
                              f"{name!r}{nearest(name, known)}")
-    return [known[name] for name in dict.fromkeys(n for word in names for n
+    return [known[name] for name in dict.fromkeys(name for word in names for name
                                                   in (known if word == "all" else [word]))]
 
 
-def plan(table: Table, budget: Budget, seeds: list[int], given: dict[str, Any],
-         store: Store) -> list[Job]:
-    """Every arm with the first seed, then with the next: a table that is stopped is a fair one,
-    too.
-    """
-    arms = [*table.arms]
-    if not any(arm.name == CEILING for arm in arms):
-        arms.append(Arm(CEILING, {"method": "supervised"}))
-    jobs = []
-    for i, seed in enumerate(seeds):
-        for arm in arms:
-            if arm.seeds is None or i < arm.seeds:
-                shared = suited({**given, **budget.options, **table.options}, arm.options["method"])
-                config = make_config({**shared, **arm.options, "seed": seed})
-                jobs.append(store.job(arm.name, config))
-    return jobs
-
-
-def reproduce(table: Table, budget: str, seeds: list[int], given: dict[str, Any], out: Path,
+def reproduce(table: Table, budget: str, seeds: Sequence[int], given: dict[str, Any], out: Path,
               runs: Path | None = None) -> list[Path]:
-    """Make one table into the folder out; its runs go to out/runs, or to `runs`. Returns the files
-    made.
+    """Make a table in the folder out, from runs in `runs` (out/runs); returns the files' paths.
 
-    Goes on where it was stopped. Raises ValueError for a mistake, KeyboardInterrupt after Ctrl-C,
-    when all is saved.
+    given: "epochs", "threads" and "data_dir" for all runs. Raises ValueError for a mistake; on
+    Ctrl-C, SystemExit(130): the same call resumes.
     """
-    expect_free(out, table.name, budget)
-    setting = shortened(BUDGETS[budget], given.get("epochs"))
-    kernels.set_num_threads(given.get("threads") or kernels.get_num_threads())
-    store = Store(runs or out / "runs", setting.tests)
-    store.data(make_config(suited({**given, **setting.options}, USUAL)))
-    run_dir.open_dir(store.folder)
-    jobs = plan(table, setting, seeds, given, store)
-    for job in {job.arm: job for job in jobs}.values():
-        Run(job.config, store.data(job.config)[0])  # a mistake shows now
-    cells: dict[tuple[str, int], dict[str, float]] = {}
-    rows: list[dict] = []
-    failed: list[str] = []
-    done = [store.steps_done(job) for job in jobs]
-    with tqdm(total=sum(store.steps(job.config) for job in jobs), initial=sum(done), unit="step",
-              disable=None, desc=table.name, dynamic_ncols=True, smoothing=0.02) as bar:
-        for i, job in enumerate(jobs):
-            bar.set_postfix_str(f"run {i + 1} of {len(jobs)}: {job}")
-            try:
-                cells[job.arm, job.config.seed] = store.measured(job, bar.update)
-                if table.protocol and job.arm in {arm.name for arm in table.arms}:
-                    rows += [{"arm": job.arm, "seed": str(job.config.seed), **row} for row
-                             in store.finding(job, table.protocol, job.arm == table.arms[0].name)]
-            except FloatingPointError as error:
-                failed.append(f"{job} failed: {' '.join(str(error).split())}.")
-                tqdm.write(failed[-1], file=sys.stderr)
-    if table.protocol:
-        cells = paired_rows(rows, table.focus)
-    return write(table, budget, cells, rows, store, jobs, failed, out, seeds)
-
-
-def expect_free(out: Path, name: str, budget: str) -> None:
-    """Raise ValueError if a file that this command did not write would be overwritten."""
-    expect_ours([out / f"{name}-{budget}.{ending}" for ending in ("csv", "md", "png")],
-                lambda path: path.read_text(encoding="utf-8").startswith("table,budget,"),
-                "--out ")
-
-
-def write(table: Table, budget: str, cells: Cells, rows: list[dict], store: Store, jobs: list[Job],
-          failed: list[str], out: Path, seeds: list[int]) -> list[Path]:
-    """TABLE-BUDGET.csv, .md and .png in the folder out."""
-    # matplotlib takes a second to import
-    from .picture import draw_findings, draw_friends, draw_table
-
-    config = jobs[0].config
-    images = len(store.data(config)[0])
-    title = (f"{config.dataset}, {images} training images, {config.encoder} of width "
-             f"{config.width}, {config.epochs} epoch{'s' * (config.epochs > 1)}, {len(seeds)} "
-             f"seeds (budget {budget})")
-    command = ["tinynnclr", "reproduce", table.name, "--budget", budget, "--seeds",
-               ",".join(map(str, seeds))]
-    if config.epochs != BUDGETS[budget].options["epochs"]:
-        command += ["--epochs", str(config.epochs)]
-    if "toybox" not in config.dataset or table.protocol == "transfer":
-        command += ["--data-dir", "DIR"]
-    whole = [job for job in jobs if (job.arm, job.config.seed) in cells]
-    if not whole:
-        raise ValueError(f"{table.name}: no run came through: {' '.join(failed)}")
-    rules = store.rules(whole[0], table.protocol) if table.protocol else _rules(config, store)
-    steps = {job.arm: store.steps(job.config) for job in jobs}
+    base = out / f"{table.name}-{budget}"
+    expect_free(base)
+    folder = runs or out / "runs"
+    options = {**BUDGETS[budget].options, **given}
+    arms = [*table.arms]
+    if not any(arm.name == UPPER_BOUND for arm in arms):
+        arms.append(Arm(UPPER_BOUND, {"method": "supervised"}))
+    options = {name: value for name, value in options.items()
+               if any(name in suited(options, arm.options["method"]) for arm in arms)}
+    jobs = plan(arms, seeds, options, lambda _, config: folder / key(config))
+    resume = shell_words(*command_line(table, budget, seeds, given), "--out", out)
+    sweep = Sweep(jobs, folder, resume, BUDGETS[budget].tests)
+    sweep.check()
+    run_dir.open_dir(folder)
+    with sweep.resumable():
+        sweep.train()
+        if not sweep.done:
+            raise ValueError(f"{table.name}: no run was completed: {' '.join(sweep.notes())}")
+        results, rows, method = measure(table, sweep)
     run_dir.open_dir(out)
-    expect_free(out, table.name, budget)
-    base, lent, notes = out / f"{table.name}-{budget}", {}, failed
-    if table.name == FRIENDS:
-        lent = elsewhere({str(other.options["dataset"]): out / f"{table.name}-{name}.csv"
-                          for name, other in BUDGETS.items() if name not in (budget, "tiny")})
-        notes = [answer(cells, lent), *failed]
-    write_text(base.with_suffix(".csv"), csv_text(table, cells, rows, budget, steps))
-    page = markdown(table, cells, rows, title, rules, shell_words(*command), notes)
-    write_text(base.with_suffix(".md"), page)
-    path = base.with_suffix(".png")
+    expect_free(base)
+    published = {**given, "data_dir": "DIR"}
+    if "toybox" in jobs[0].config.dataset and table.protocol != "transfer":
+        del published["data_dir"]
+    published.pop("threads", None)
+    command = shell_words(*command_line(table, budget, seeds, published))
+    return write(table, budget, sweep, results, rows, method, command, base)
+
+
+def measure(table: Table, sweep: Sweep) -> tuple[list[dict], list[Row], str]:
+    """(results, rows of the table's protocol, how they were measured) of the runs that are done."""
     if table.protocol:
-        draw_findings(table, rows, path, title)
-    elif table.name == FRIENDS:
-        draw_friends(table, cells, lent, path, title)
-    else:
-        draw_table(table, cells, path, title, images)
+        rows: list[Row] = []
+        names = {arm.name for arm in table.arms}
+        jobs = [job for job in sweep.jobs if job in sweep.done and job.arm in names]
+        for job in jobs:
+            result = protocol_result(job, sweep.data.of(job.config), table.protocol,
+                                     baselines=job.arm == table.arms[0].name)
+            rows += [{"arm": job.arm, "seed": str(job.config.seed), **row}
+                     for row in result["rows"]]
+        return sweep.results, rows, result["description"]
+    if "nmi with classes" in table.measures:
+        for job, result in sweep.done.items():
+            if job.config.method == "deepcluster":
+                nmi = nmi_with_classes(job, sweep.data.of(job.config))
+                result["over_epochs"]["nmi with classes"] = nmi
+    return sweep.results, [], protocol_text(sweep.results[0]["protocol"])
+
+
+def write(table: Table, budget: str, sweep: Sweep, results: list[dict], rows: list[Row],
+          method: str, command: str, base: Path) -> list[Path]:
+    """TABLE-BUDGET.csv, .md and .png of what was measured."""
+    config = sweep.jobs[0].config
+    images = len(sweep.data.of(config)[0])
+    runs = mean_accuracies(rows, table.focus) if rows else runs_of(results)
+    elsewhere, notes = {}, sweep.notes()
+    if table.name == NAME:
+        others = {name: str(other.options["dataset"]) for name, other in BUDGETS.items()
+                  if name not in (budget, "tiny")}
+        elsewhere = stored_gains({dataset: base.with_name(f"{NAME}-{name}.csv")
+                                  for name, dataset in others.items()})
+        notes = [answer(runs, elsewhere), *notes]
+    lines = [{**row, **stamp()} for row in rows] if rows else csv_rows(results)
+    write_text(base.with_suffix(".csv"),
+               csv_text([{"table": table.name, "budget": budget, **line} for line in lines]))
+    title = describe(config, images, len({job.config.seed for job in sweep.jobs}), budget)
+    write_text(base.with_suffix(".md"),
+               page(f"{table.name}: {table.question}",
+                    [title, *parts(table, runs, rows), *notes], method, stamp(), command))
+    draw(table, runs, rows, elsewhere, base.with_suffix(".png"), title, images)
     return [base.with_suffix(ending) for ending in (".csv", ".md", ".png")]
 
 
-def _rules(config, store):
-    rules = judging(config, *store.data(config))
-    return (f"Features: {rules['features']}, fitted on {rules['fitted_on']}, measured on "
-            f"{rules['measured_on']}; {rules['selection']}. kNN: {rules['knn']}. Linear: "
-            f"{rules['linear']}. Chance: {rules['chance']:.1%}.")
+def describe(config: Config, images: int, seeds: int, budget: str) -> str:
+    """Data, encoder, length and seeds, in a line."""
+    return (f"{config.dataset}, {images} training images, {config.encoder} of width "
+            f"{config.width}, {config.epochs} epoch{'' if config.epochs == 1 else 's'}, {seeds} "
+            f"seeds (budget {budget})")
+
+
+def command_line(table: Table, budget: str, seeds: Sequence[int],
+                 given: dict[str, Any]) -> list[str]:
+    """The words of the command that makes a table."""
+    words = ["tinynnclr", "reproduce", table.name, "--budget", budget, "--seeds",
+             ",".join(map(str, seeds))]
+    for name, value in given.items():
+        if value != BUDGETS[budget].options.get(name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return words
+
+
+def expect_free(base: Path) -> None:
+    """Raise ValueError if a file that this command did not write would be overwritten."""
+    expect_ours([base.with_suffix(ending) for ending in (".csv", ".md", ".png")],
+                lambda path: path.read_text(encoding="utf-8").startswith("table,budget,"),
+                "--out ")

@@ -1,5 +1,6 @@
-"""When do friends help? A oracle sets how often the positive is of the same class; real runs lie
-somewhere on it.
+"""Table neighbor-precision: what neighbours gain, and how often they are of the same class.
+
+An oracle sets how often the positive has the anchor's class; real runs lie somewhere on its curve.
 """
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,95 +9,89 @@ from typing import Any
 import numpy as np
 
 from ...metrics.confidence import mean_and_interval
-from .page import CEILING, read_cells
-from .table import Arm, Cells, Contrast, Table
+from ..sweep.arms import Arm
+from ..sweep.report import UPPER_BOUND, Runs, format_points, of_arm, read_runs
+from .table import Contrast, Table, difference
 
-FRIENDS = "neighbor-precision"
-# the shares that the labels see to, where any image of the class will do, and where it is the
-# nearest one
+NAME = "neighbor-precision"
+AGREEMENT = "mean neighbor_accuracy"
+# the oracle's precisions: a random image of the drawn class, and the nearest one of that class
 ORACLES = {"oracle": (0.0, 0.25, 0.5, 0.75, 1.0), "oracle, nearest": (0.0, 0.5, 1.0)}
-STYLES = "fog", "sketch"  # easier than the toybox's day: pixels alone tell more
-SEEDS = 3, None  # of most, and of what the claims are about: as many as are asked for
-# arm: its neighbours' label agreement, and what it gains, a number a seed
+STYLES = "fog", "sketch"  # styles of the toybox that are easier: pixels alone say more
+FEW = 3  # seeds of most arms; the arms of the claims have as many as are asked for
+# arm: how often its neighbours are of the same class, and what it gains, one number for each seed
 Gains = dict[str, tuple[float, list[float]]]
 OFF = "off"
 OFFS: dict[str, dict[str, Any]] = {  # runs without neighbours, and their options
     OFF: {}, "off, crops only": {"augmentation": "crop-only"},
     **{f"off, {style}": {"dataset": f"toybox-{style}"} for style in STYLES}}
-# real runs: what each is compared with, and its options beside those
-REAL: dict[str, tuple[str, dict[str, Any]]] = {"nnclr, from the start": (OFF,
-                                                                         {"neighbors_after": 0.0}),
-                                               "nnclr, from half-way": (OFF,
-                                                                        {"neighbors_after": 0.5}),
-                                               "nnclr, from 80 %": (OFF, {"neighbors_after": 0.8}),
-                                               "nnclr, crops only": ("off, crops only",
-                                                                     {"neighbors_after": 0.0}),
-                                               **{f"nnclr, {style}": (f"off, {style}",
-                                                                      {"neighbors_after": 0.0})
-                                                  for style in STYLES}}
+# real runs: the run without neighbours that each is compared with, and `neighbors_after`
+REAL: dict[str, tuple[str, float]] = {
+    "nnclr, from the start": (OFF, 0.0), "nnclr, from half-way": (OFF, 0.5),
+    "nnclr, from 80 %": (OFF, 0.8), "nnclr, crops only": ("off, crops only", 0.0),
+    **{f"nnclr, {style}": (f"off, {style}", 0.0) for style in STYLES}}
 
 
 def _arms():
-    arms = [Arm(name, {"method": "nnclr", "neighbors": False, **options}, seeds=SEEDS[name == OFF])
-            for name, options in OFFS.items()]
-    arms += [Arm(f"{kind} {a:g}", {"method": "oracle_nnclr", "oracle_precision": a,
-                                   "oracle_nearest": kind.endswith("nearest"),
-                                   "neighbors_after": 0.0}, a, kind, SEEDS[a in (0, 1)]) for kind,
-             oracle in ORACLES.items() for a in oracle]
-    arms += [Arm(name, {"method": "nnclr", **OFFS[off], **options},
-                 seeds=SEEDS[name == "nnclr, from the start"]) for name,
-             (off, options) in REAL.items()]
-    return [*arms, Arm(CEILING, {"method": "supervised"}, seeds=1)]
+    for name, options in OFFS.items():
+        yield Arm(name, {"method": "nnclr", "neighbors": False, **options},
+                  seeds=None if name == OFF else FEW)
+    for kind, precisions in ORACLES.items():
+        for precision in precisions:
+            yield Arm(f"{kind} {precision:g}",
+                      {"method": "oracle_nnclr", "oracle_precision": precision,
+                       "oracle_nearest": kind.endswith("nearest"), "neighbors_after": 0.0},
+                      precision, kind, None if precision in (0, 1) else FEW)
+    for name, (off, after) in REAL.items():
+        yield Arm(name, {"method": "nnclr", **OFFS[off], "neighbors_after": after},
+                  seeds=None if name == "nnclr, from the start" else FEW)
+    yield Arm(UPPER_BOUND, {"method": "supervised"}, seeds=1)
 
 
-def _gain(arm, off):
-    return Contrast(f"{arm} against {off}", (arm, off), lambda of: of(arm) - of(off))
+def _gain(arm: str, off: str) -> Contrast:
+    return difference(arm, off, f"{arm} against {off}")
 
 
-def friends(dataset: str) -> Table:
-    """The table: the toybox has easier styles beside it; photographs have crops only, of which toys
-    tell too little.
-    """
+def neighbor_precision(dataset: str) -> Table:
+    """The table: with the toybox's easier styles, or for photographs with crops only."""
     left_out = "crops only" if dataset == "toybox" else STYLES
-    return Table(FRIENDS, "How often must a neighbour be right before it helps?",
+    return Table(NAME, "How often must a neighbour be right before it helps?",
                  [arm for arm in _arms() if not arm.name.endswith(left_out)],
                  [_gain("oracle 1", OFF), _gain("oracle, nearest 1", OFF),
                   _gain("nnclr, from the start", OFF), _gain("nnclr, from half-way", OFF)],
                  axis="share of neighbours of the anchor's class",
-                 measures=("knn", "linear", "mean neighbor_accuracy"),
-                 note="The oracle chooses the positive by the labels; 'mean neighbor_accuracy' is "
-                 "over the epochs in which neighbours were used. With crops only, and on the "
-                 "toybox in other styles (fog, sketch), real ones are used from the start, as "
-                 "those of the oracle are. No paper has this table.")
+                 measures=("knn", "linear", AGREEMENT),
+                 note=f"The oracle chooses the positive by the labels; '{AGREEMENT}' is over the "
+                 "epochs in which neighbours were used. With crops only, and on the toybox in "
+                 "other styles (fog, sketch), neighbours are used from the start, as those of the "
+                 "oracle are. No paper has this table.")
 
 
-def gains(cells: Cells, measure: str = "knn") -> Gains:
-    """{arm: (label agreement, gain over no neighbours in points, a number a seed)} of dials and
-    real runs.
-    """
-    pairs = {f"{kind} {a:g}": OFF for kind, oracle in ORACLES.items() for a in oracle}
+def gains(runs: Runs, measure: str = "knn") -> Gains:
+    """{arm: (neighbour accuracy, points above no neighbours for each seed)} of oracles and real
+    runs."""
+    pairs = {f"{kind} {precision:g}": OFF for kind, precisions in ORACLES.items()
+             for precision in precisions}
     pairs |= {name: off for name, (off, _) in REAL.items()}
-    found = {}
+    arm_gains = {}
     for arm, off in pairs.items():
-        numbers = _gain(arm, off).by_seed(cells, measure)
-        agreed = [cells[a, seed]["mean neighbor_accuracy"] for a, seed in cells
-                  if a == arm and "mean neighbor_accuracy" in cells[a, seed]]
-        if numbers and agreed:
-            found[arm] = float(np.mean(agreed)), numbers
-    return found
+        points = _gain(arm, off).by_seed(runs, measure)
+        accuracies = of_arm(runs, arm, AGREEMENT)
+        if points and accuracies:
+            arm_gains[arm] = float(np.mean(accuracies)), points
+    return arm_gains
 
 
-def elsewhere(paths: Mapping[str, Path]) -> Gains:
-    """The real runs of this table made on other data, {data set: its CSV}, in words that name the
-    data set.
-    """
+def stored_gains(paths: Mapping[str, Path]) -> Gains:
+    """The gains of real runs on other data, {data set: its CSV file}, named after the data set."""
     return {f"{dataset}: {arm}": gain for dataset, path in paths.items() if path.exists()
-            for arm, gain in gains(read_cells(path)).items() if not arm.startswith("oracle")}
+            for arm, gain in gains(read_runs(path)).items() if not arm.startswith("oracle")}
 
 
 def crossing(curve: Mapping[float, Sequence[float]]) -> float | None:
-    """The first agreement, going up, from which the mean gain stays above 0, linear between dials;
-    None: nowhere.
+    """The first precision from which the mean gain stays above 0, by linear interpolation.
+
+    curve: {precision: gains}. None if the last mean is not above 0.
     """
     xs = sorted(curve)
     means = [float(np.mean(curve[x])) for x in xs]
@@ -110,81 +105,83 @@ def crossing(curve: Mapping[float, Sequence[float]]) -> float | None:
 
 def crossing_interval(curve: Mapping[float, Sequence[float]], rng: np.random.Generator,
                       draws: int = 2000) -> tuple[float, float] | None:
-    """95 % interval of `crossing` by drawing seeds anew; None with one seed, or where more than 2.5
-    % never cross.
+    """95 % interval of `crossing` by a bootstrap over seeds.
+
+    None with one seed, or if more than 2.5 % of the draws never cross.
     """
     count = min(len(numbers) for numbers in curve.values())
     if count < 2:
         return None
-    found = []
+    crossings = []
     for _ in range(draws):
         chosen = rng.integers(0, count, count)
         at = crossing({x: [numbers[i] for i in chosen] for x, numbers in curve.items()})
-        found.append(np.inf if at is None else at)
-    low, high = np.quantile(found, (0.025, 0.975), method="nearest")
+        crossings.append(np.inf if at is None else at)
+    low, high = np.quantile(crossings, (0.025, 0.975), method="nearest")
     return None if np.isinf(high) else (float(low), float(high))
 
 
-def answer(cells: Cells, lent: Gains) -> str:
-    """In words, from the numbers alone: where neighbours begin to help, and where real runs, also
-    those lent, lie.
+def answer(runs: Runs, elsewhere: Gains) -> str:
+    """The answer in words: where neighbours begin to help, and what real runs gain.
+
+    elsewhere: gains of real runs on other data.
     """
-    found = gains(cells)
-    said, zeros = [], {}
-    for kind, oracle in ORACLES.items():
-        curve = {a: found[f"{kind} {a:g}"][1] for a in oracle if f"{kind} {a:g}" in found}
+    arm_gains = gains(runs)
+    sentences, crossings = [], {}
+    for kind, precisions in ORACLES.items():
+        curve = {x: arm_gains[f"{kind} {x:g}"][1] for x in precisions
+                 if f"{kind} {x:g}" in arm_gains}
         if len(curve) > 1:
-            zeros[kind] = crossing(curve)
-            said.append(_where(kind, curve, zeros[kind]))
-    if not said:
-        return "Not enough of the oracle was measured."
-    real = {arm: (agreed, *mean_and_interval(numbers)) for arm,
-            (agreed, numbers) in {**found, **lent}.items() if not arm.startswith("oracle")}
-    told = [f"{arm} {agreed:.0%}, {_points(mean, half)} points" for arm,
-            (agreed, mean, half) in real.items()]
-    # a oracle foretells of its own data
-    own = {arm: numbers for arm, numbers in real.items() if arm not in lent}
-    last = list(zeros)[-1]  # real runs take the nearest, too
-    return (f"{' '.join(said)} Real runs, how often their neighbours agree and what they gain over "
-            f"none: {'; '.join(told) or 'none measured'}. {_foretold(last, zeros[last], own)}")
+            crossings[kind] = crossing(curve)
+            sentences.append(_describe_curve(kind, curve, crossings[kind]))
+    if not sentences:
+        return "Too little of the oracle was measured."
+    real = {arm: gain for arm, gain in {**arm_gains, **elsewhere}.items()
+            if not arm.startswith("oracle")}
+    shown = [f"{arm} {accuracy:.0%}, {format_points(points)} points"
+             for arm, (accuracy, points) in real.items()]
+    # an oracle predicts only runs on its own data
+    here = {arm: gain for arm, gain in real.items() if arm not in elsewhere}
+    last = list(crossings)[-1]  # real runs take the nearest, too
+    return (f"{' '.join(sentences)} Real runs, how often their neighbours are of the same class "
+            f"and what they gain over no neighbours: {'; '.join(shown) or 'none measured'}. "
+            f"{_describe_predictions(last, crossings[last], here)}")
 
 
-def _where(kind, curve, at):
-    """Where one curve crosses zero, and what it comes to at its end."""
-    best, limit = mean_and_interval(curve[max(curve)])
-    name = "The nearest of the drawn class" if kind.endswith(
-            "nearest") else "A random image of the drawn class"
+def _describe_curve(kind, curve, at):
+    """Where a curve crosses zero, and its last gain."""
+    name = "The nearest image" if kind.endswith("nearest") else "A random image"
+    name += " of the drawn class"
     if at is None:
-        said = f"{name} helps nowhere on the oracle" + ("" if _sure(best, limit)
-                                                        else ", as far as can be seen")
+        clear = "" if _clear(curve[max(curve)]) else ", as far as these seeds can tell"
+        sentence = f"{name} helps at no precision of the oracle{clear}"
     else:
         interval = crossing_interval(curve, np.random.default_rng(0))
-        between = "no 95 % interval: too few seeds, or too many drawn anew find no such point"
+        within = "no 95 % interval: too few seeds, or too many draws without such a point"
         if interval:
-            between = f"95 % interval {interval[0]:.0%} to {interval[1]:.0%}"
-        said = (f"{name} helps from about {at:.0%} of them being right ({between})" if at
-                > min(curve)
-                else f"{name} helps on all of the oracle, even at {at:.0%} ({between})")
-    return f"{said}; at {max(curve):.0%} it is worth {_points(best, limit)} points."
+            within = f"95 % interval {interval[0]:.0%} to {interval[1]:.0%}"
+        start = f"from a precision of about {at:.0%} on" if at > min(curve) else \
+            f"at every precision of the oracle, even at {at:.0%}"
+        sentence = f"{name} helps {start} ({within})"
+    return f"{sentence}; at {max(curve):.0%} it gains {format_points(curve[max(curve)])} points."
 
 
-def _foretold(kind, at, real):
-    """Does the side of a curve's zero on which a real run lies tell the sign of its gain?"""
-    clear = {arm: (agreed, mean) for arm, (agreed, mean, half) in real.items() if _sure(mean, half)}
+def _describe_predictions(kind, at, real):
+    """How many real runs gain or lose as their side of a curve's zero predicts."""
+    clear = {arm: (accuracy, np.mean(points)) for arm, (accuracy, points) in real.items()
+             if _clear(points)}
     if not clear:
-        return "No real run's gain or loss is larger than its interval: why one loses cannot be seen here."
+        return ("No real run's gain or loss is larger than its interval, so these runs cannot show "
+                "why one loses.")
     zero = np.inf if at is None else at
-    right = [arm for arm, (agreed, mean) in clear.items() if (agreed >= zero) == (mean > 0)]
-    wrong = [arm for arm in clear if arm not in right]
-    said = (f"Of the {len(clear)} whose gain or loss is larger than its interval, {len(right)} do "
-            f"as the curve of '{kind}' foretells")
-    return said + (f"; {', '.join(wrong)} do not, so agreement alone does not explain them."
-                   if wrong else ".")
+    wrong = [arm for arm, (accuracy, mean) in clear.items() if (accuracy >= zero) != (mean > 0)]
+    sentence = (f"Of the {len(clear)} whose gain or loss is larger than its interval, "
+                f"{len(clear) - len(wrong)} have the sign that the curve of '{kind}' predicts")
+    return sentence + (f"; {', '.join(wrong)} do not, so precision alone does not explain them."
+                       if wrong else ".")
 
 
-def _sure(mean, half):
+def _clear(points):
+    """Whether a mean differs from 0 by more than its interval."""
+    mean, half = mean_and_interval(points)
     return half is not None and abs(mean) > half
-
-
-def _points(mean, half):
-    return f"{mean + 0.0:+.1f}" + ("" if half is None else f" ± {half:.1f}")

@@ -1,158 +1,132 @@
-"""A table as CSV, a line a run, and as a Markdown page: means, intervals, the paper's numbers,
-verdicts, provenance.
-"""
-import csv
-import datetime
-import io
-import os
-import platform
-from collections.abc import Mapping, Sequence
+"""A table as CSV, as a Markdown page and as a picture."""
 from pathlib import Path
 
-from ... import __version__
-from ...metrics.confidence import format_percent
-from ..protocols.context import grouped
-from ..protocols.context import table as finding_table
+from ...metrics.confidence import mean_and_interval
+from ...storage.text_tables import markdown_table
+from ..protocols.context import Row, grouped
+from ..protocols.context import table as protocol_table
+from ..sweep.report import UPPER_BOUND, Runs, baseline_numbers, of_arm, result_rows, table_heads
 from ..sweep.win_tie_loss import win_table
-from .table import Cells, Table, verdict
+from .neighbor_precision import NAME, ORACLES, STYLES, Gains, gains
+from .runs import evaluated, rows_by_arm
+from .table import Table, verdict
 
-FLOORS = (("raw pixels", "pixels"), ("random weights", "random"))
-CEILING = "supervised"
-# columns that measure nothing
-WORDS = {"table", "budget", "arm", "seed", "steps", "version", "date", "machine"}
-
-
-def csv_text(table: Table, cells: Cells, rows: Sequence[dict], budget: str,
-             steps: dict[str, int]) -> str:
-    """A line for each run and, of a protocol, for each of its rows; with machine, date and version.
-    """
-    text = io.StringIO(newline="")
-    where = {"version": __version__, "date": datetime.date.today().isoformat(),
-             "machine": machine()}
-    if table.protocol:
-        lines = [{"table": table.name, "budget": budget, **row, **where} for row in rows]
-    else:
-        lines = [{"table": table.name, "budget": budget, "arm": arm, "seed": seed,
-                  "steps": steps[arm], **{k: f"{v:.6g}" for k, v in cells[arm, seed].items()},
-                  **where} for arm, seed in cells]
-    writer = csv.DictWriter(text, list(dict.fromkeys(key for line in lines for key in line)),
-                            restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+WINS = ("On how many sets each is best; against another: won-tied-lost, tied where 0 is inside the "
+        "interval of their difference, seed by seed.")
+REAL_MARKERS = {"half-way": "^", "80 %": "D", "crops only": "p", "fog": "P", "sketch": "X"}
 
 
-def read_cells(path: Path) -> dict[tuple[str, int], dict[str, float]]:
-    """The runs in what `csv_text` made, without a protocol. Raises ValueError for another file."""
-    try:
-        lines = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-        return {(line["arm"], int(line["seed"])): {k: float(v) for k,
-                                                   v in line.items() if k not in WORDS and v}
-                for line in lines}
-    except (KeyError, ValueError, TypeError, csv.Error):
-        raise ValueError(f"{path}: expected the runs of a table, as `tinynnclr reproduce` writes "
-                         "them; remove it, or make it anew") from None
-
-
-def markdown(table: Table, cells: Cells, rows: Sequence[dict], title: str, rules: str, command: str,
-             notes: Sequence[str] = ()) -> str:
-    """The page of a table; `rows` are a protocol's, with the words "arm" and "seed" before their
-    own.
-    """
-    lines = [f"# {table.name}: {table.question}", "", title, ""]
-    if table.protocol:
-        lines += [finding_table([{k: v for k, v in row.items() if k != "seed"} for row in rows])]
+def parts(table: Table, runs: Runs, rows: list[Row]) -> list[str]:
+    """The table, its claims with their outcomes, and the paper's numbers; rows: a protocol's."""
+    if rows:
+        by_arm = rows_by_arm(rows)
+        texts = [protocol_table(by_arm)]
         if "to" in rows[0]:
-            own = [{**row, "encoder": row["arm"]} for row in rows if judged(row)]
-            lines += ["", "On how many sets each is best; against another: won-tied-lost, tied "
-                      "where 0 is inside the interval of their difference, seed by seed.", "",
-                      win_table(own)]
+            texts += [WINS, win_table(by_arm)]
     else:
-        lines += measured(table, cells)
-    lines += [""] + ([table.note, ""] if table.note else [])
-    lines += [f"- {sentence}" for sentence in verdicts(table, cells)] + [""]
+        texts = [markdown_table(table_heads(table.measures), result_rows(runs, table.measures))]
+    if table.note:
+        texts.append(table.note)
+    texts.append("\n".join(f"- {sentence}" for sentence in verdicts(table, runs)))
     if table.paper:
-        lines += [f"The paper's numbers ({table.paper.source}):", "", "| | |", "|---|---|"]
-        lines += [f"| {name} | {value} |" for name, value in table.paper.rows] + [""]
-    for note in notes:
-        lines += [note, ""]
-    lines += [f"Mean over seeds ± half of its 95 % interval (Student's t). {rules}", "",
-              f"Machine: {machine()}; tinynnclr {__version__}, {datetime.date.today().isoformat()}:", "", "```",
-              command, "```", ""]
-    return "\n".join(lines)
+        texts += [f"The paper's numbers ({table.paper.source}):",
+                  markdown_table(["", ""], table.paper.rows)]
+    return texts
 
 
-def verdicts(table: Table, cells: Cells) -> list[str]:
+def verdicts(table: Table, runs: Runs) -> list[str]:
     """A sentence for each of the table's claims, by its first measure."""
-    return [verdict(contrast, contrast.by_seed(cells, table.measures[0])) for contrast
-            in table.contrasts]
+    return [verdict(contrast, contrast.by_seed(runs, table.measures[0]))
+            for contrast in table.contrasts]
 
 
-def machine() -> str:
-    """The kind of machine, without its name."""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+def mean_accuracies(rows: list[Row], focus: dict[str, str]) -> Runs:
+    """{(arm, seed): {"accuracy": mean over the arm's rows that have the words of focus}}."""
+    runs = {}
+    chosen = [row for row in rows
+              if evaluated(row) and all(row[key] == word for key, word in focus.items())]
+    for arm, seed in dict.fromkeys((row["arm"], row["seed"]) for row in chosen):
+        groups = grouped(rows_by_arm([row for row in chosen
+                                      if (row["arm"], row["seed"]) == (arm, seed)]))
+        values = [value for measures in groups.values() for value in measures["accuracy"]]
+        runs[str(arm), int(seed)] = {"accuracy": sum(values) / len(values)}
+    return runs
 
 
-def measured(table: Table, cells: Cells) -> list[str]:
-    """The lines of the Markdown table: floors, arms, the ceiling."""
-    arms = list(dict.fromkeys(arm for arm, _ in cells))
-    lines = ["| arm | seeds | " + " | ".join(table.measures) + " |",
-             "|---|---|" + "---|" * len(table.measures)]
-    for name, (knn, linear) in floors(cells).items():
-        lines.append(f"| *{name}* (floor) | {'' if name.startswith(FLOORS[0][0]) else len(knn)} | "
-                     f"{format_percent(knn)} | {format_percent(linear)} |" + " |" * (len(table.measures) - 2))
-    for arm in arms:
-        own = [cell for (name, _), cell in cells.items() if name == arm]
-        columns = [[cell[m] for cell in own if m in cell] for m in table.measures]
-        shown = f"*{arm}* (ceiling)" if arm == CEILING else arm
-        lines.append(f"| {shown} | {len(own)} | " + " | ".join(_cell(m, numbers) for m,
-                                                               numbers
-                                                               in zip(table.measures, columns,
-                                                                      strict=True)) + " |")
-    return lines
+def draw(table: Table, runs: Runs, rows: list[Row], elsewhere: Gains, path: Path, title: str,
+         images: int) -> Path:
+    """The picture of a table: its rows, its axis, or neighbour accuracy against gain."""
+    # matplotlib takes a second to import
+    from ..plots.dots import draw_arms
+    from ..plots.finding import draw_rows
+
+    if rows:
+        return draw_rows(rows_by_arm(rows), path, title, headline=table.question)
+    if table.name == NAME:
+        return draw_gains({**gains(runs), **elsewhere}, path, title, table.question)
+    if table.axis:
+        return draw_axis(table, runs, path, title, images)
+    arms = dict.fromkeys(arm for arm, _ in runs if arm != UPPER_BOUND)
+    return draw_arms({arm: of_arm(runs, arm, "knn") for arm in arms}, levels(runs), path,
+                     title=title, headline=table.question)
 
 
-def floors(cells: Cells) -> dict[str, tuple[list[float], list[float]]]:
-    """{name: (kNN, linear), a number each seed}. Other encoders' random weights have a line of
-    their own.
-    """
-    found: dict[str, dict[int, tuple[float, float]]] = {}
-    for label, prefix in FLOORS:
-        for arm in dict.fromkeys(arm for arm, _ in cells):
-            own = {seed: (cell[f"{prefix} knn"], cell[f"{prefix} linear"]) for (name, seed),
-                   cell in cells.items() if name == arm and f"{prefix} knn" in cell}
-            same = [name for name, group in found.items() if name.startswith(label)
-                    and all(group.get(seed, pair) == pair for seed, pair in own.items())]
-            if own and not same:
-                same = [f"{label} of {arm}" if label in found else label]
-            for name in same[:1]:
-                found.setdefault(name, {}).update(own)
-    return {name: ([a for a, _ in group.values()], [b for _, b in group.values()]) for name,
-            group in found.items()}
+def levels(runs: Runs) -> dict[str, float]:
+    """{name: mean kNN} of the baselines, those of most arms, and of the upper bound."""
+    means = {name: mean_and_interval(values)[0] for name, values in baseline_numbers(runs).items()}
+    if bound := of_arm(runs, UPPER_BOUND, "knn"):
+        means[UPPER_BOUND] = mean_and_interval(bound)[0]
+    return means
 
 
-def _cell(measure, numbers):
-    if not numbers:
-        return ""
-    return f"{sum(numbers) / len(numbers):.2f} nats" if measure == "entropy" else format_percent(numbers)
+def draw_axis(table: Table, runs: Runs, path: Path, title: str, images: int) -> Path:
+    """kNN and the table's other measures over its axis, in percent; a line for each group."""
+    from ..plots.lines import Line, draw_lines
+    from ..plots.style import COLOURS, GREY, MARKERS
+
+    xs = {arm.name: arm.x for arm in table.arms
+          if arm.x is not None and of_arm(runs, arm.name, "knn")}
+    groups = {arm.name: arm.group for arm in table.arms if arm.name in xs}
+    lines = {}
+    for i, group in enumerate(dict.fromkeys(groups.values())):
+        for j, measure in enumerate(m for m in table.measures if m != "linear"):
+            points = [(x, [100 * value for value in of_arm(runs, arm, measure)])
+                      for arm, x in xs.items()
+                      if groups[arm] == group and of_arm(runs, arm, measure)]
+            if points:
+                fmt = MARKERS[i] + ("-", ":", "--")[j]
+                name = "kNN" if measure == "knn" else measure.replace("_", " ")
+                lines[f"{group}, {name}"] = Line(points, fmt, COLOURS[2 if j else i], j > 0)
+    ticks = sorted(set(xs.values()))
+    if table.expected:
+        name, formula = table.expected
+        lines[name] = Line([(x, [100 * formula(x, images)]) for x in ticks], "-", GREY)
+    return draw_lines(lines, path, title=title, headline=table.question, xlabel=table.axis,
+                      ylabel="percent", logarithmic=table.logarithmic, ticks=ticks,
+                      levels={name: 100 * value for name, value in levels(runs).items()})
 
 
-def judged(row: Mapping) -> bool:
-    """Whether a protocol's row is about the arm itself, not about a floor beside it."""
-    return row["encoder"] == row["arm"].partition(",")[0]
+def draw_gains(arm_gains: Gains, path: Path, title: str, headline: str) -> Path:
+    """Gain over no neighbours against their accuracy: oracles as curves, real runs as points."""
+    from ..plots.lines import Line, draw_lines
+    from ..plots.style import BLUE, COLOURS, INK, ORANGE
 
-
-def paired_rows(rows: Sequence[dict], focus: Mapping[str, str]) -> dict[tuple[str, int],
-                                                                        dict[str, float]]:
-    """A protocol's rows as cells: an (arm, seed)'s mean accuracy over its own rows that have the
-    words of focus.
-    """
-    own = [row for row in rows if judged(row) and all(row[key] == word for key,
-                                                      word in focus.items())]
-    found: dict[tuple[str, int], dict[str, float]] = {}
-    for arm, seed in dict.fromkeys((row["arm"], row["seed"]) for row in own):
-        group = grouped({k: v for k, v in row.items() if k not in ("seed", "arm")} for row in own
-                        if (row["arm"], row["seed"]) == (arm, seed))
-        values = [number for measures in group.values() for number in measures["accuracy"]]
-        found[arm, int(seed)] = {"accuracy": sum(values) / len(values)}
-    return found
+    lines = {}
+    for kind, precisions in ORACLES.items():
+        nearest = kind.endswith("nearest")
+        points = [arm_gains[f"{kind} {x:g}"] for x in precisions if f"{kind} {x:g}" in arm_gains]
+        name = f"oracle: {'the nearest' if nearest else 'a random'} image of a drawn class"
+        lines[name] = Line([(100 * x, numbers) for x, numbers in points],
+                           "D-" if nearest else "o--", COLOURS[2] if nearest else BLUE)
+    for arm, (accuracy, numbers) in arm_gains.items():
+        if not arm.startswith("oracle"):
+            marker = next((marker for ending, marker in REAL_MARKERS.items()
+                           if arm.endswith(ending)), "s")
+            # on other data, on another style, on the table's own data
+            colour = INK if ": " in arm else COLOURS[3] if arm.endswith(STYLES) else ORANGE
+            lines[f"real NNCLR, {arm.replace('nnclr, ', '')}"] = Line([(100 * accuracy, numbers)],
+                                                                      marker, colour)
+    return draw_lines({name: line for name, line in lines.items() if line.points}, path,
+                      title=title, headline=headline,
+                      xlabel="neighbours of the anchor's class, percent of those used",
+                      ylabel="kNN accuracy above no neighbours, points")

@@ -1,26 +1,24 @@
-"""The papers' tables at our scale. Their numbers are quoted from the papers, or from where others
-quote them.
-"""
+"""The papers' tables at our scale, as data; numbers are quoted from the papers or their readers."""
 from typing import Any
 
 from ...methods import METHODS
-from .neighbor_precision import friends
-from .table import Arm, Contrast, Paper, Table, difference
+from ..sweep.arms import Arm
+from .neighbor_precision import neighbor_precision
+from .table import Contrast, Paper, Table, difference
 
 NNCLR_PAPER = "NNCLR (arXiv 2104.14548), ResNet-50 on ImageNet, linear probe, top-1 %"
 OFF: dict[str, Any] = {"method": "nnclr", "neighbors": False}
 
 
-def sweep(option: str, values: tuple, method: str = "nnclr", group: str = "",
-          **others: Any) -> list[Arm]:
-    """An arm for each value of a option, named after it."""
+def sweep(option: str, values: tuple, method: str = "nnclr", group: str = "") -> list[Arm]:
+    """An arm for each value of an option, named after it."""
     label = f"{method}, " if group else ""
-    return [Arm(f"{label}{option} {value}", {"method": method, option: value, **others},
-                float(value), group or method) for value in values]
+    return [Arm(f"{label}{option} {value}", {"method": method, option: value}, float(value),
+                group or method) for value in values]
 
 
 def relative_drop(method: str, full: str, less: str) -> Contrast:
-    """SimCLR's share lost without colour augmentations, minus that of another method, in percent.
+    """The share of accuracy that SimCLR loses without colour augmentations, minus another method's.
     """
     return Contrast(f"SimCLR loses more of its accuracy than {method} when only crops are left",
                     ("simclr", "simclr, crops only", full, less),
@@ -29,8 +27,9 @@ def relative_drop(method: str, full: str, less: str) -> Contrast:
 
 
 def _linear():
+    # "random" is a baseline of every table
     arms = [Arm(name, {"method": name}) for name, method in METHODS.items()
-            if not method.experiment and name != "random"]  # which is a floor of every table
+            if not method.experiment and name != "random"]
     arms.insert(1, Arm("nnclr, neighbours off", OFF))
     return Table("linear", "How good are the methods' frozen features?", arms,
                  [difference("nnclr", "simclr"), difference("nnclr", "nnclr, neighbours off",
@@ -46,9 +45,10 @@ def _linear():
 
 def _crop_only():
     crops = {"augmentation": "crop-only"}
-    arms = [Arm(f"{name}{', crops only' * bool(more)}", {**options, **more})
-            for name, options in (("simclr", {"method": "simclr"}), ("nnclr", {"method": "nnclr"}),
-                                ("nnclr, neighbours off", OFF)) for more in ({}, crops)]
+    methods = {"simclr": {"method": "simclr"}, "nnclr": {"method": "nnclr"},
+               "nnclr, neighbours off": OFF}
+    arms = [arm for name, options in methods.items()
+            for arm in (Arm(name, options), Arm(f"{name}, crops only", {**options, **crops}))]
     return Table("crop-only", "Does NNCLR need colour augmentations less than SimCLR does?", arms,
                  [relative_drop("NNCLR", "nnclr", "nnclr, crops only"),
                   Contrast("Neighbours soften the drop",
@@ -149,11 +149,12 @@ def _ring():
                                                                           "anneal": "linear"}}
     arms = [Arm(f"{method}, {kind}", {"method": method, **options}) for method
             in ("instance_discrimination", "moco", "cmc") for kind, options in kinds.items()]
-    return Table("ring", "Are negatives from a ring around the anchor better than all of them?", arms,
-                 [difference(f"{method}, ring, annealed", f"{method}, all", f"An annealed ring helps {method}")
-                  for method in ("instance_discrimination", "moco", "cmc")],
-                 Paper((("ring against all", "2 to 5 points better"),), "Wu et al. 2021, conditional negative sampling "
-                       "(arXiv 2010.02037), abstract"))
+    return Table("ring", "Are negatives from a ring around the anchor better than all of them?",
+                 arms, [difference(f"{method}, ring, annealed", f"{method}, all",
+                                   f"An annealed ring helps {method}")
+                        for method in ("instance_discrimination", "moco", "cmc")],
+                 Paper((("ring against all", "2 to 5 points better"),), "Wu et al. 2021, "
+                       "conditional negative sampling (arXiv 2010.02037), abstract"))
 
 
 def _soft_neighbors():
@@ -195,7 +196,7 @@ def _protocol(name, question, words):
              "transfer": Paper((("NNCLR", "best on 8 of 12 sets"), ("CIFAR-10", "93.7"),
                                 ("CIFAR-100", "79.0")), "NNCLR (arXiv 2104.14548), ResNet-50 on "
                                "ImageNet")}
-    # as the papers judge
+    # as the papers evaluate
     focus = {"semi": {"labels": "1 %", "how": "fine-tuned"}, "transfer": {"how": "frozen"}}
     return Table(name, question, arms, [difference("nnclr", "simclr", words),
                                         difference("nnclr", "nnclr, neighbours off",
@@ -204,13 +205,13 @@ def _protocol(name, question, words):
 
 
 def tables(images: int, batch: int = 256, dataset: str = "toybox") -> dict[str, Table]:
-    """{name: table} for a training set, whose number of images bounds queues, batches and clusters.
+    """{name: table} for a training set; the number of images bounds queues, batches and clusters.
     """
-    found = [_linear(), _protocol("semi", "How far do few labels go?",
+    known = [_linear(), _protocol("semi", "How far do few labels go?",
                                   "NNCLR, fine-tuned on 1 % of the labels, beats SimCLR"),
              _protocol("transfer", "How well do the features serve other data?",
                        "NNCLR transfers better than SimCLR, frozen, over all sets"), _crop_only(),
              _queue_size(images, batch), _top_k(), _predictor(), _momentum(), _temperature(),
              _batch_size(images), _embedding_size(), _ring(), _soft_neighbors(),
-             _deepcluster(images), friends(dataset)]
-    return {table.name: table for table in found}
+             _deepcluster(images), neighbor_precision(dataset)]
+    return {table.name: table for table in known}

@@ -18,6 +18,8 @@ from ...storage.atomic import write_whole
 DPI, WIDTH, MARGIN = 130, 9.0, 0.12
 # blue, orange: Okabe and Ito
 INK, GREY, PALE, BLUE, ORANGE = "#222222", "#666666", "#CCCCCC", "#0072B2", "#D55E00"
+COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7")  # of series, also Okabe and Ito's
+MARKERS = "os^D"
 HALO = [withStroke(linewidth=3, foreground="white")]
 
 

@@ -10,6 +10,7 @@ from ...datasets.dataset import Dataset
 from ...metrics.confidence import format_percent
 from ...models import Encoder
 from ...models.encode import encode, pixels
+from ...storage.text_tables import markdown_table
 
 Row = dict[str, str | float]
 
@@ -85,10 +86,7 @@ def table(rows: Iterable[Row]) -> str:
     groups = grouped(rows)
     heads = [key for key, _ in next(iter(groups))]
     measures = list(dict.fromkeys(key for numbers in groups.values() for key in numbers))
-    lines = ["| " + " | ".join([*heads, *measures]) + " |",
-             "|" + "---|" * (len(heads) + len(measures))]
-    for pairs, numbers in groups.items():
-        cells = [word for _, word in pairs]
-        cells += [format_percent(numbers[m]) if m in numbers else "" for m in measures]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    lines = [[*(word for _, word in pairs),
+              *(format_percent(numbers[m]) if m in numbers else "" for m in measures)]
+             for pairs, numbers in groups.items()]
+    return markdown_table([*heads, *measures], lines)

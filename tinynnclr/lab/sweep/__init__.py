@@ -1,1 +1,1 @@
-"""Arms x seeds: plan the runs, train and judge what is missing, and report."""
+"""Arms x seeds: plan the runs, train and evaluate what is missing, and report."""

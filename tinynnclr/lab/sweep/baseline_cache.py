@@ -1,9 +1,8 @@
-"""The floors of many runs: each is worked out once and kept in a file, for raw pixels alone take
-seconds to judge.
-"""
+"""The baselines of many runs, in one file: each is computed once, because it takes seconds."""
 import contextlib
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,50 +16,49 @@ from ...nn import Module
 from ...storage.atomic import HeldOpen, expect_ours, write_text
 from ...storage.validate import ACCURACIES, expect
 
+Accuracies = dict[str, float]
 
-class FloorCache:
-    """kNN and linear probe of raw pixels and of random weights, as `evaluate.judge_floors` has
-    them.
 
-    A key ends in a digest of all that the numbers depend on, so that other data never meet old
-    floors: images, labels and the judge's options, and for random weights what they make of the
-    first test images.
+class BaselineCache:
+    """kNN and linear probe of raw pixels and of random weights, stored in the file `path`.
+
+    A key ends in a digest of everything that the accuracies depend on: images, labels, options of
+    the evaluation, and for random weights the features of the first test images.
     """
 
-    def __init__(self, path: Path, config: Config, data: tuple[Dataset, Dataset]):
-        self.path, self.config, self.data = path, config, data
-        judge = f"{__version__} {config.knn_k} {config.knn_temperature} {config.probe_strength}"
-        self.digest = digest(judge.encode(), *(array for part in data for array
-                                               in (part.images, part.labels)))
+    def __init__(self, path: Path):
+        self.path = path
         expect_ours([path], lambda path: '"raw pixels, ' in path.read_text(encoding="utf-8"),
                     "--out ")
         try:
-            self.known = json.loads(path.read_text(encoding="utf-8"))
-            expect(self.known, dict.fromkeys(self.known, ACCURACIES), path.name)
-        except (FileNotFoundError, ValueError, TypeError, RecursionError):  # damaged: judged again
-            self.known = {}
+            self.stored = json.loads(path.read_text(encoding="utf-8"))
+            expect(self.stored, dict.fromkeys(self.stored, ACCURACIES), path.name)
+        except (FileNotFoundError, ValueError, TypeError, RecursionError):  # damaged: start anew
+            self.stored = {}
 
-    def of(self, config: Config, encoder: Module) -> dict[str, dict[str, float]]:
-        """{"pixels", "random"} of a run that has not begun: its encoder is still at its random
-        weights.
-        """
-        seen = digest(self.digest.encode(), encode(encoder, self.data[1].images[:64]))
+    def of(self, config: Config, encoder: Module,
+           data: tuple[Dataset, Dataset]) -> dict[str, Accuracies]:
+        """{"pixels", "random"} for a run before its first step: its encoder has random weights."""
+        options = f"{__version__} {config.knn_k} {config.knn_temperature} {config.probe_strength}"
+        data_digest = digest(options.encode(), *(array for part in data for array
+                                                 in (part.images, part.labels)))
+        weights_digest = digest(data_digest.encode(), encode(encoder, data[1].images[:64]))
         name = f"random weights, {config.encoder}, width {config.width}, seed {config.seed}"
-        return {"pixels": self._look_up(f"raw pixels, {self.digest}",
-                                        lambda: judge_pixels(self.config, *self.data)),
-                "random": self._look_up(f"{name}, {seen}",
-                                        lambda: judge_encoder(self.config, encoder, *self.data))}
+        return {"pixels": self._look_up(f"raw pixels, {data_digest}",
+                                        lambda: judge_pixels(config, *data)),
+                "random": self._look_up(f"{name}, {weights_digest}",
+                                        lambda: judge_encoder(config, encoder, *data))}
 
-    def _look_up(self, key, judge):
-        if key not in self.known:
-            self.known[key] = judge()
-            with contextlib.suppress(HeldOpen):  # it is a cache: the next run writes it
-                write_text(self.path, json.dumps(self.known, indent=1) + "\n")
-        return self.known[key]
+    def _look_up(self, key: str, compute: Callable[[], Accuracies]) -> Accuracies:
+        if key not in self.stored:
+            self.stored[key] = compute()
+            with contextlib.suppress(HeldOpen):  # the next run writes the file
+                write_text(self.path, json.dumps(self.stored, indent=1) + "\n")
+        return self.stored[key]
 
 
 def digest(*parts: bytes | np.ndarray) -> str:
-    """Sixteen digits that tell whether any of it has changed."""
+    """Sixteen hexadecimal digits of the parts' SHA-256."""
     sha = hashlib.sha256()
     for part in parts:
         sha.update(np.ascontiguousarray(part).data if isinstance(part, np.ndarray) else part)

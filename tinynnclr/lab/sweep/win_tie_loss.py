@@ -1,24 +1,18 @@
-"""Wins and losses of several arms over several sets, from the rows that `transfer` or `fewshot`
-found with each.
-"""
-import json
+"""Wins, ties and losses of arms over several data sets: rows of `transfer` or `fewshot`."""
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from ...metrics.confidence import mean_and_interval
+from ...storage.text_tables import markdown_table
 from ..protocols.context import Row
-from .collect import arm
-
-FLOORS = ("random weights", "raw pixels")
+from .report import BASELINES
 
 
 def wins(a: Iterable[Row], b: Iterable[Row]) -> tuple[int, int, int]:
-    """(won, tied, lost) by rows a against rows b, over their common sets (the words "to" and
-    "how").
+    """(won, tied, lost) by rows a against rows b, over the sets ("to" and "how") of both.
 
     Tied: 0 is within the 95 % interval of the mean difference, seed by seed: the i-th row of a set
-    in a and in b must be the same seed's. A single seed knows no interval, and is tied only when
-    equal. Raises ValueError where a set has fewer rows in a than in b, or more.
+    has the same seed in a and in b. A single seed has no interval, and is tied only when equal.
+    Raises ValueError if a set has not as many rows in a as in b.
     """
     left, right = _accuracies(a), _accuracies(b)
     signs = [_compare(left[key], right[key], key) for key in left if key in right]
@@ -26,70 +20,43 @@ def wins(a: Iterable[Row], b: Iterable[Row]) -> tuple[int, int, int]:
 
 
 def win_table(rows: Sequence[Row]) -> str:
-    """Markdown: for each way and arm (the word "encoder"; floors left out), on how many sets it is
-    best, alone or tied.
+    """Markdown: for each way ("how") and arm ("encoder"), on how many sets the arm is best.
 
-    Best alone: it wins against every other arm; tied for best: it loses to none. Beside it,
-    won-tied-lost against each. Only sets that all arms share count. Raises ValueError for fewer
-    than two arms.
+    Best alone: it wins against every other arm; tied for best: it loses to none. Then won-tied-lost
+    against each. Only sets of all arms count; baselines do not. Raises ValueError for fewer than
+    two arms.
     """
-    rows = [row for row in rows if row["encoder"] not in FLOORS]
+    rows = [row for row in rows if row["encoder"] not in BASELINES]
     arms = [str(name) for name in dict.fromkeys(row["encoder"] for row in rows)]
     if len(arms) < 2:
         raise ValueError(f"win_table: expected at least two arms, got {', '.join(arms) or 'none'}")
-    lines = ["| how | encoder | sets | best alone | tied for best | "
-             + " | ".join(f"against {a}" for a in arms) + " |", "|" + "---|" * (5 + len(arms))]
+    lines = []
     for how in dict.fromkeys(row["how"] for row in rows):
-        own = {a: [row for row in rows if row["encoder"] == a and row["how"] == how] for a in arms}
-        numbers = {a: _accuracies(own[a]) for a in arms}
-        common = set.intersection(*map(set, numbers.values()))
-        for one in arms:
-            others = [a for a in arms if a != one]
-            worst = [min(_compare(numbers[one][key], numbers[a][key], key) for a in others) for key
-                     in common]
-            against = ["" if a == one else "-".join(map(str, wins(own[one], own[a]))) for a in arms]
-            lines.append(f"| {how} | {one} | {len(common)} | {worst.count(1)} | {worst.count(0)} | "
-                         + " | ".join(against) + " |")
-    return "\n".join(lines)
-
-
-def read_rows(folders: Iterable[Path], name: str = "transfer") -> list[Row]:
-    """The rows in FOLDER/NAME.json of several runs, the judged encoder under its arm's name, sorted
-    by seed.
-
-    Raises FileNotFoundError where a run was not judged so, ValueError where the arms' seeds are not
-    the same.
-    """
-    found = [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for folder
-             in folders]
-    found.sort(key=lambda result: result["config"]["seed"])
-    seeds: dict[str, list[int]] = {}
-    rows = []
-    for result in found:
-        config = result["config"]
-        renamed = arm({"method": config["method"], "config": config})
-        seeds.setdefault(renamed, []).append(config["seed"])
-        rows += [{**row,
-                  "encoder": renamed if row["encoder"] == config["method"] else row["encoder"]}
-                 for row in result["rows"]]
-    first = next(iter(seeds))
-    for other, own in seeds.items():
-        if own != seeds[first] or len(set(own)) < len(own):
-            raise ValueError(f"expected the same seeds of every arm, once each; got {seeds[first]} "
-                             f"of {first} and {own} of {other}")
-    return rows
+        arm_rows = {arm: [row for row in rows if row["encoder"] == arm and row["how"] == how]
+                    for arm in arms}
+        accuracies = {arm: _accuracies(arm_rows[arm]) for arm in arms}
+        common = set.intersection(*map(set, accuracies.values()))
+        for arm in arms:
+            worst = [min(_compare(accuracies[arm][key], accuracies[other][key], key)
+                         for other in arms if other != arm) for key in common]
+            against = ["" if other == arm
+                       else "-".join(map(str, wins(arm_rows[arm], arm_rows[other])))
+                       for other in arms]
+            lines.append([how, arm, len(common), worst.count(1), worst.count(0), *against])
+    return markdown_table(["how", "encoder", "sets", "best alone", "tied for best",
+                           *(f"against {arm}" for arm in arms)], lines)
 
 
 def _accuracies(rows):
-    """{(to, how): accuracies, a seed after the other}."""
-    found: dict[tuple, list[float]] = {}
+    """{(to, how): accuracies, one for each seed}."""
+    accuracies: dict[tuple, list[float]] = {}
     for row in rows:
-        found.setdefault((row["to"], row["how"]), []).append(float(row["accuracy"]))
-    return found
+        accuracies.setdefault((row["to"], row["how"]), []).append(float(row["accuracy"]))
+    return accuracies
 
 
 def _compare(a, b, key):
-    """1 where a is better, -1 where b is, 0 for a tie."""
+    """1 if a is better, -1 if b is, 0 for a tie."""
     if len(a) != len(b):
         raise ValueError(f"{', '.join(key)}: expected as many seeds of each arm, got {len(a)} and "
                          f"{len(b)}")
