@@ -1,6 +1,4 @@
-"""Checks that every kernel must pass: nothing outside is read or written, and threads change no
-byte.
-"""
+"""Checks that every kernel must pass: nothing outside, any layout, any number of threads."""
 import contextlib
 import math
 import sys
@@ -20,8 +18,7 @@ def surround(array):
 
 
 class _GuardedNumpy:
-    """NumPy, except that new arrays lie in the middle of larger ones whose border nobody may touch.
-    """
+    """NumPy, except that new arrays lie in the middle of larger ones whose border must stay."""
 
     def __init__(self):
         self.made = []
@@ -64,20 +61,42 @@ def guarded(monkeypatch, kernel):
             np.testing.assert_array_equal(whole[border], before[border])
 
 
+def _tuple(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def nothing_outside(monkeypatch, kernel, compute, *arrays):
+    """compute(*arrays) reads and writes nothing outside its arguments and its results."""
+    wanted = _tuple(compute(*arrays))
+    insides, wholes = zip(*map(surround, arrays), strict=True)
+    before = [whole.copy() for whole in wholes]
+    with guarded(monkeypatch, kernel):
+        got = _tuple(compute(*insides))
+    for one, other in zip((*got, *wholes), (*wanted, *before), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def same_bytes(threads, compute):
     """compute() gives the same arrays, byte for byte, with 1, 2, 3 and 7 threads."""
     results = []
     for n in (1, 2, 3, 7):
         threads(n)
-        result = compute()
-        results.append([a.tobytes() for a in (result if isinstance(result, tuple) else (result,))])
+        results.append([a.tobytes() for a in _tuple(compute())])
     assert all(result == results[0] for result in results)
 
 
+def any_layout(compute, *arrays):
+    """compute gives the same bytes for arrays of any layout, and leaves them as they are."""
+    for given in zip(*map(views, arrays), strict=True):
+        copies = [np.array(a) for a in given]
+        for got, wanted in zip(_tuple(compute(*given)), _tuple(compute(*copies)), strict=True):
+            assert got.tobytes() == wanted.tobytes()
+        for array, copy in zip(given, copies, strict=True):
+            np.testing.assert_array_equal(array, copy)
+
+
 def views(array):
-    """Arrays of this shape in many layouts: transposed, strided, reversed, repeated; with --all
-    read-only, too.
-    """
+    """Arrays of this shape, transposed, strided, reversed, repeated; with --all read-only."""
     yield np.asfortranarray(array)
     wide = np.zeros([2 * size for size in array.shape], array.dtype)
     every_second = wide[tuple(slice(None, None, 2) for _ in array.shape)]

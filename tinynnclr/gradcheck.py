@@ -1,6 +1,4 @@
-"""Is a gradient right? Compare it with the slope that the function itself shows when its input
-moves a little.
-"""
+"""Checks a gradient: it must agree with the slope of the function, by finite differences."""
 from collections.abc import Callable
 
 import numpy as np
@@ -23,10 +21,10 @@ def gradcheck(fn: Callable, *arrays: np.ndarray, rng: np.random.Generator | None
               eps: float = 1e-6, tolerance: float = 1e-6, directions: int = 3) -> None:
     """Check the gradient of fn(*Tensors) -> Tensor with respect to every input, in float64.
 
-    The output is weighed with a *random* cotangent: under .sum() a softmax or a batch norm whose
-    backward returns zeros would pass. For each input the slope along a few random directions must
-    agree with the gradient to `tolerance`, relative to their size or absolute; else AssertionError
-    names the input and its worst element.
+    The output is multiplied by a *random* cotangent and summed: a plain sum of a softmax or a batch
+    norm is constant, so a backward of zeros would pass. For each input the slope along a few random
+    directions must agree with the gradient to `tolerance`, relative to their size or absolute;
+    otherwise AssertionError names the input and its worst element.
     """
     if directions < 1:
         raise ValueError(f"gradcheck: directions: expected at least 1, got {directions}")
@@ -41,9 +39,9 @@ def gradcheck(fn: Callable, *arrays: np.ndarray, rng: np.random.Generator | None
         raise AssertionError(str(error)) from None
     for which, (array, leaf) in enumerate(zip(arrays, leaves, strict=True)):
         if leaf.grad is None or leaf.grad.shape != array.shape:
-            came = None if leaf.grad is None else leaf.grad.shape
+            got_shape = None if leaf.grad is None else leaf.grad.shape
             raise AssertionError(f"input {which}: expected a gradient of shape {array.shape}, got "
-                                 f"{came}")
+                                 f"{got_shape}")
         for _ in range(directions):
             direction = rng.standard_normal(array.shape)
             wanted = _slope(fn, arrays, which, direction, cotangent, eps)

@@ -1,5 +1,4 @@
-"""Reverse-mode differentiation: a Tensor is an array that remembers, through its node, how it came
-to be.
+"""Reverse-mode differentiation: a Tensor is an array that knows, through its node, how it was made.
 
 An op is a plain function of arrays that returns its value and, for each array, one *vjp*: the
 function that turns g = dL/d(value) into dL/d(that array). `op` lifts it to Tensors. An ndarray is a
@@ -24,32 +23,31 @@ __all__ = ["OPS", "Node", "Tensor", "backward", "no_grad", "once", "op", "real",
            "watch"]
 
 creation = itertools.count()
-# a stack, its top first; one per thread or asyncio task
+# stacks, their tops first, one for each thread or asyncio task
 recording = ContextVar("recording", default=(True,))
 watching = ContextVar("watching", default=(False,))
 _adding = threading.Lock()  # threads may share leaves
+# every op by its name; tests/autograd/test_ops.py has a gradient check for each
+OPS: dict[str, Callable] = {}
 
 
 class Node:
-    """What backward needs of one value: its op's name, the nodes and shapes of its inputs, and a
-    vjp for each.
+    """What backward needs of a value: its op's name, its inputs' nodes and shapes, a vjp for each.
     """
 
     __slots__ = ("name", "parents", "vjps", "shapes", "order", "grad", "__weakref__")
 
     def __init__(self, name, parents=(), vjps=(), shapes=None):
-        self.name, self.parents, self.vjps, self.shapes, self.grad = name, parents, vjps, shapes, None
-        # a leaf gets a new one when its array changes, see Tensor.changed
-        self.order = next(creation)
+        self.name, self.parents, self.vjps, self.shapes = name, parents, vjps, shapes
+        self.grad = None
+        self.order = next(creation)  # a leaf gets a new one when its array changes
 
     def __reduce__(self):
-        raise TypeError("Node: a graph cannot be copied or pickled; copy or pickle the Tensor "
-                        "instead")
+        raise TypeError("Node: a graph cannot be copied or pickled; copy or pickle the Tensor")
 
 
 class _Switch(contextlib.ContextDecorator):
-    """Puts a value on top of a stack inside a `with` block, or inside every call of a function that
-    it decorates.
+    """Puts a value on a stack inside a `with` block, or during every call of a decorated function.
     """
 
     def __init__(self, stack, value):
@@ -62,16 +60,15 @@ class _Switch(contextlib.ContextDecorator):
         self.stack.set(self.stack.get()[1:] or self.stack.get())
 
     def __call__(self, fn):
-        if inspect.isgeneratorfunction(fn) or inspect.iscoroutinefunction(
-                fn) or inspect.isasyncgenfunction(fn):
+        if any(late(fn) for late in (inspect.isgeneratorfunction, inspect.iscoroutinefunction,
+                                     inspect.isasyncgenfunction)):
             raise TypeError(f"{fn.__name__}: its body would run after the decorated call; put a "
                             "`with` block inside it")
         return super().__call__(fn)
 
 
 def no_grad() -> _Switch:
-    """In `with no_grad():`, or in a function decorated by @no_grad(), this thread records no nodes
-    and saves no arrays.
+    """Inside `with no_grad():` or a function under @no_grad(), this thread records no nodes.
 
     Other threads and asyncio tasks are not affected. Do not yield from a generator inside the
     block.
@@ -80,15 +77,12 @@ def no_grad() -> _Switch:
 
 
 def watch() -> _Switch:
-    """As `no_grad`, but there an op whose value or gradient is not finite raises FloatingPointError
-    with its name.
-    """
+    """As `no_grad`, but an op with a non-finite value or gradient raises FloatingPointError."""
     return _Switch(watching, True)
 
 
 def _reachable(root):
-    """All nodes below root, and root. Raises RuntimeError if the graph was used already or an input
-    has changed.
+    """All nodes below root, and root; RuntimeError if the graph was used or an input has changed.
     """
     seen, stack = {root}, [root]
     while stack:
@@ -96,99 +90,89 @@ def _reachable(root):
         if node.vjps is None:
             raise RuntimeError(f"backward: the graph behind {node.name} was walked already; run "
                                "the forward pass again")
-        for parent in node.parents:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-            if parent is not None and parent.order > node.order:
+        for parent in filter(None, node.parents):
+            if parent.order > node.order:
                 raise RuntimeError(f"backward: an input of {node.name} changed after the forward "
                                    "pass, for example in an optimiser's step; run the forward pass "
                                    "again")
+            if parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
     return seen
 
 
+def _check_gradient(name, i, d, dtype, shape):
+    """An error unless the vjp of input i returned a (finite) array of the input's shape and type.
+    """
+    is_array = isinstance(d, np.ndarray | np.generic)
+    if not is_array or d.dtype != dtype or shape not in (None, d.shape):
+        got = f"{d.shape} {d.dtype}" if is_array else type(d).__name__
+        raise TypeError(f"{name}: the vjp of input {i}: expected shape {shape} {dtype}, got {got}")
+    if watching.get()[0] and not np.isfinite(d).all():
+        raise FloatingPointError(f"{name}: the first gradient that is not finite, shape {d.shape}")
+
+
 def backward(root: Node, g: np.ndarray) -> None:
-    """Add dL/d(leaf) to the grad of every leaf below root, given g = dL/d(root); frees the graph as
-    it goes.
+    """Add dL/d(leaf) to the grad of every leaf below root, given g = dL/d(root); frees the graph.
 
     Raises RuntimeError if the graph was used already or a leaf has changed since, TypeError if a
     vjp does not return an array of its input's shape and type.
     """
     grads: dict[Node, Any] = {root: g}
-    # An input is always older than its output, so newest first is an order in which every g is
-    # complete.
+    # an input is older than its output, so newest first is an order in which each g is complete
     for node in sorted(_reachable(root), key=lambda n: n.order, reverse=True):
         g = grads.pop(node)
         if not node.parents:  # a leaf owns its gradient, never another array's memory
             with _adding:
                 node.grad = np.array(g if node.grad is None else node.grad + g, order="C")
             continue
-        # None: a node that no op made
-        shapes = getattr(node, "shapes", None) or [None] * len(node.parents)
+        shapes = node.shapes or [None] * len(node.parents)  # None: a node that no op made
         for i, (parent, vjp, shape) in enumerate(zip(node.parents, node.vjps, shapes, strict=True)):
             if parent is not None:
                 d = vjp(g)
-                if not isinstance(d,
-                                  np.ndarray
-                                  | np.generic) or d.dtype != g.dtype or shape not in (None,
-                                                                                       d.shape):
-                    got = f"{d.shape} {d.dtype}" if isinstance(d,
-                                                               np.ndarray
-                                                               | np.generic) else type(d).__name__
-                    raise TypeError(f"{node.name}: the vjp of input {i}: expected shape {shape} "
-                                    f"{g.dtype}, got {got}")
-                if watching.get()[0] and not np.isfinite(d).all():
-                    raise FloatingPointError(f"{node.name}: the first gradient that is not finite, "
-                                             f"shape {d.shape}")
+                _check_gradient(node.name, i, d, g.dtype, shape)
                 grads[parent] = grads[parent] + d if parent in grads else d
         node.parents, node.vjps = (), None
 
 
-# every op by its name; tests/autograd/test_ops.py has a gradient check for each
-OPS: dict[str, Callable] = {}
-
 def real(name: str, value: Any) -> np.ndarray:
-    """value as an array; TypeError unless it holds real numbers: no text, None, complex, dates,
-    Tensors or masks.
-    """
-    if not isinstance(value,
-                      Tensor
-                      | np.ma.MaskedArray) and (array := np.asarray(value)).dtype.kind in "biuf":
-        return array
+    """value as an array; TypeError unless it holds real numbers (no Tensor or masked array)."""
+    if not isinstance(value, Tensor | np.ma.MaskedArray):
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            return array
     kind = f"{value.dtype} " if isinstance(value, np.ndarray) else ""
     raise TypeError(f"{name}: expected real numbers, got {kind}{type(value).__name__}")
 
 
 def _arrays(name, args):
-    """The arguments as arrays of one float type; Python numbers take the type of the arrays beside
-    them.
-    """
+    """The arguments as arrays of one float type; Python numbers take the type of the arrays."""
     arrays = [a.data if isinstance(a, Tensor) else a for a in args]
     for a in arrays:
-        if not isinstance(a, np.ndarray | np.generic | int | float) or isinstance(a, np.ma.MaskedArray):
+        if (not isinstance(a, np.ndarray | np.generic | int | float)
+                or isinstance(a, np.ma.MaskedArray)):
             raise TypeError(f"{name}: expected Tensors, arrays or real numbers, got "
                             f"{type(a).__name__}")
-    types = {a.dtype for a in arrays if isinstance(a, np.ndarray | np.generic)}
-    if len(types) != 1 or not types <= {np.dtype(np.float32), np.dtype(np.float64)}:
+    dtypes = {a.dtype for a in arrays if isinstance(a, np.ndarray | np.generic)}
+    if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
         raise TypeError(f"{name}: expected float32 or float64 arrays of one type, got "
-                        f"{', '.join(sorted(map(str, types))) or 'none'}")
-    dtype = types.pop()
+                        f"{', '.join(sorted(map(str, dtypes))) or 'none'}")
+    dtype = dtypes.pop()
     return [np.asarray(a, dtype) for a in arrays], dtype
 
 
 def op(fn: Callable) -> Callable:
-    """Lift fn(*arrays, **static) -> (value, one vjp per array) to Tensors, and register it under
-    its name.
+    """Lift fn(*arrays, **static) -> (value, one vjp per array) to Tensors and add it to OPS.
 
     Positional arguments are differentiable, keyword-only ones are not. A vjp must return an array
     of its input's shape and type. Raises TypeError for mixed float types or a value of another type
-    than the inputs, ValueError where the number of vjps is not the number of inputs, or if another
-    function already has this name.
+    than the inputs, ValueError for a wrong number of vjps or a name that another function has.
     """
-    name, place = fn.__name__, (fn.__module__, fn.__qualname__)
+    name = fn.__name__
     if name == "<lambda>":
         raise ValueError("op: expected a function with a name, got a lambda; define it with def")
-    if name in OPS and (OPS[name].__module__, OPS[name].__qualname__) != place:
+    if name in OPS and ((OPS[name].__module__, OPS[name].__qualname__)
+                        != (fn.__module__, fn.__qualname__)):
         raise ValueError(f"op: the name {name} is taken by {OPS[name].__module__}; rename your "
                          "function")
 
@@ -205,10 +189,9 @@ def op(fn: Callable) -> Callable:
                                      f"{value.shape}")
         out = Tensor(value)
         parents = tuple(a.node if isinstance(a, Tensor) else None for a in args)
-        if any(p is not None for p in parents) and recording.get()[0]:
-            out.node = Node(name, parents, tuple(v if p else None for p,
-                                                 v in zip(parents, vjps, strict=True)),
-                            tuple(a.shape for a in arrays))
+        if any(parents) and recording.get()[0]:
+            used = tuple(vjp if parent else None for parent, vjp in zip(parents, vjps, strict=True))
+            out.node = Node(name, parents, used, tuple(a.shape for a in arrays))
         return out
 
     OPS[name] = lifted
@@ -216,9 +199,7 @@ def op(fn: Callable) -> Callable:
 
 
 def once(grads: Callable) -> Callable:
-    """For vjps that come out of the same work: grads(g), remembered for the g that it was last
-    worked out for.
-    """
+    """For vjps that share their work: grads(g), computed once for each g."""
     saved: dict[str, Any] = {}
 
     def remembering(g):
@@ -230,9 +211,7 @@ def once(grads: Callable) -> Callable:
 
 
 def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Broadcasting copies forward, so it sums backward: add g up over the axes along which `shape`
-    was stretched.
-    """
+    """Broadcasting copies forward, so it sums backward: g summed to `shape`."""
     g = g.sum(axis=tuple(range(g.ndim - len(shape)))) if g.ndim > len(shape) else g
     stretched = tuple(i for i, size in enumerate(shape) if size == 1 and g.shape[i] != 1)
     return g.sum(axis=stretched, keepdims=True) if stretched else g
@@ -245,11 +224,11 @@ class Tensor:
     may stand beside a Tensor in any operator.
 
     Ops keep the arrays of the forward pass, not copies. Do not change an array in place before
-    backward: the gradients would be wrong. For a leaf with requires_grad, an optimiser's step notes
-    the change, and so does `w.data -= step`: backward raises RuntimeError. After any other change
-    of it, such as `w.data[0] = 1`, call `changed`. Changes of constants, results, masks, labels and
-    indices, and through a shallow copy, which shares the array, are not noticed. Pickle and `copy`
-    keep data and requires_grad, not the graph; `copy` refuses what an op made.
+    backward: the gradients would be wrong. For a leaf with requires_grad, an optimiser's step and
+    `w.data -= step` note the change, and backward raises RuntimeError. After any other change of a
+    leaf, such as `w.data[0] = 1`, call `changed`. Changes of other arrays are not noticed. Pickle
+    and `copy` keep data and requires_grad, not the graph; `copy` refuses the result of an op. A
+    shallow copy shares the array.
     """
 
     __slots__ = ("_data", "node")
@@ -288,11 +267,10 @@ class Tensor:
     @data.setter
     def data(self, value):
         array = real("Tensor", value)
-        # `data += step` assigns the array that it changed
-        if array is getattr(self, "_data", None):
+        if array is getattr(self, "_data", None):  # `data += step` assigns the array it changed
             self.changed()
-        kept = isinstance(value, np.ndarray | np.generic) and array.dtype in (np.float32,
-                                                                              np.float64)
+        is_float = array.dtype in (np.float32, np.float64)
+        kept = is_float and isinstance(value, np.ndarray | np.generic)
         self._data = array if kept else array.astype(np.float32)
 
     @property
@@ -312,9 +290,7 @@ class Tensor:
 
     @property
     def grad(self) -> np.ndarray | None:
-        """dL/d(self) after backward, for a leaf made with requires_grad; may be set to None or an
-        array like data.
-        """
+        """dL/d(self) after backward, for a leaf with requires_grad; None or an array like data."""
         return self.node.grad if self.node else None
 
     @grad.setter
@@ -345,26 +321,26 @@ class Tensor:
         return len(self.data)
 
     def __repr__(self):
-        return f"Tensor({self.data!r}{f', op={self.node.name}' if self.node else ''})"
+        made_by = f", op={self.node.name}" if self.node else ""
+        return f"Tensor({self.data!r}{made_by})"
 
     def numpy(self) -> np.ndarray:
-        """The array itself: a constant, wherever it goes next."""
+        """The array itself, a constant for every op."""
         return self.data
 
     def item(self) -> float:
         return self.data.item()
 
     def backward(self, g: np.ndarray | None = None) -> None:
-        """Fill in the grad of every leaf, with g = dL/d(self); g may be left out where self is a
-        single number.
-        """
+        """Fill in the grad of every leaf, with g = dL/d(self); a single number needs no g."""
         if self.node is None:
             raise RuntimeError("backward: this Tensor depends on no leaf with requires_grad")
         if g is None and self.data.size != 1:
             raise RuntimeError(f"backward: expected a single number or a g of shape {self.shape}, "
                                "got no g")
-        g = np.ones_like(self.data) if g is None else real("backward: g", g).astype(self.dtype,
-                                                                                    copy=False)
+        if g is None:
+            g = np.ones_like(self.data)
+        g = real("backward: g", g).astype(self.dtype, copy=False)
         if g.shape != self.shape:
             raise ValueError(f"backward: g: expected shape {self.shape}, got {g.shape}")
         backward(self.node, g)

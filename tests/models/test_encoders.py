@@ -127,32 +127,27 @@ def twin_of(name, width, channels, torch):
             return x + self.mlp(self.norm2(x))
 
     class VisionTransformer(nn.Module):
-        def __init__(self, d, pool):
+        def __init__(self, d):
             super().__init__()
             self.patches = nn.Conv2d(channels, d, 4, 4, bias=False)
-            if pool == "token":
-                self.token = nn.Parameter(torch.zeros(1, 1, d))
             self.blocks = nn.Sequential(*(Transformer(d) for _ in range(4)))
-            self.norm, self.pool = nn.LayerNorm(d), pool
+            self.norm = nn.LayerNorm(d)
 
         def forward(self, x):
             x = self.patches(x)
             _, d, rows, columns = x.shape
             x = x.flatten(2).transpose(1, 2) + torch.from_numpy(positions(rows, columns, d))
-            if self.pool == "token":
-                return self.norm(self.blocks(torch.cat([self.token.expand(len(x), 1, d), x], 1)))[:,
-                                                                                                  0]
             return self.norm(self.blocks(x)).mean(1)
 
-    if name.startswith("vit"):
-        return VisionTransformer(4 * width, "token" if name == "vit_token" else "mean")
+    if name == "vit":
+        return VisionTransformer(4 * width)
     if name == "fine_cnn":
         sizes = [(channels, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2),
                  (4 * width, 8 * width, 1)]
         layers = [[nn.Conv2d(a, b, 3, s, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()] for a, b,
                   s in sizes]
         return nn.Sequential(*sum(layers, []), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    blocks, w = {"resnet8": 1, "resnet14": 2, "resnet20": 3}[name], width
+    blocks, w = {"resnet8": 1, "resnet20": 3}[name], width
     sizes = [(w, w, 1), *[(w, w, 1)] * (blocks - 1), (w, 2 * w, 2),
              *[(2 * w, 2 * w, 1)] * (blocks - 1), (2 * w, 4 * w, 2),
              *[(4 * w, 4 * w, 1)] * (blocks - 1)]
@@ -228,9 +223,9 @@ def test_an_encoder_s_own_defaults():
     config = make_config({"encoder": "vit"})
     assert (config.optimizer, config.weight_decay) == ("adamw", 0.05)
     assert make_config({"encoder": "vit", "optimizer": "sgd"}).optimizer == "sgd"
-    assert make_config({"encoder": "vit_token", "method": "moco"}).to_dict() == {
-        **make_config({"method": "moco"}).to_dict(), **ViT.defaults, "encoder": "vit_token"}
-    assert make_config({"encoder": "resnet14"}) == NNCLR.Config(encoder="resnet14")
+    assert make_config({"encoder": "vit", "method": "moco"}).to_dict() == {
+        **make_config({"method": "moco"}).to_dict(), **ViT.defaults, "encoder": "vit"}
+    assert make_config({"encoder": "resnet20"}) == NNCLR.Config(encoder="resnet20")
     assert isinstance(make_encoder(config, np.random.default_rng(0)), ViT)
     for name in ENCODERS:
         data = random_data(32)

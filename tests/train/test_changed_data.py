@@ -281,7 +281,7 @@ def test_a_train_size_that_the_arrays_contradict(method, tmp_path, monkeypatch):
         run_dir.restore(tmp_path)
 
 
-@pytest.mark.parametrize("encoder", ["tiny_cnn", "resnet8", "vit_token"])
+@pytest.mark.parametrize("encoder", ["tiny_cnn", "resnet8", "vit"])
 @pytest.mark.parametrize("method", METHODS)
 def test_no_honest_run_is_too_large(method, encoder):
     """A network draws no more numbers than it stores."""

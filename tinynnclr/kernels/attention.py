@@ -1,11 +1,10 @@
-"""Attention: every token asks all tokens of its image, and takes the mean of their values, weighed
-by the answers.
+"""Attention: each token's query is compared with all keys of its image and averages their values.
 """
 import math
 
 import numpy as np
 
-from .engine.checks import expect_arrays, is_whole, plain_numbers
+from .engine.checks import FLOATS, expect_arrays, is_whole, plain_numbers
 from .engine.compile import jit
 from .engine.exp import exp
 from .engine.parallel import parallel
@@ -36,9 +35,7 @@ def attention_naive(q, k, v, heads):
 
 
 def attention_grad_naive(g, q, k, v, p, heads):
-    """(dq, dk, dv), from the chain rule: through the mean of values, the softmax, the product of
-    queries and keys.
-    """
+    """(dq, dk, dv) by the chain rule through the mean of values, the softmax and q k^T."""
     g, q, k, v = (_split(x, heads) for x in (g, q, k, v))
     dp = g @ v.swapaxes(-1, -2)
     ds = p * (dp - (p * dp).sum(-1, keepdims=True)) / math.sqrt(q.shape[-1])
@@ -48,9 +45,7 @@ def attention_grad_naive(g, q, k, v, p, heads):
 @jit
 def _product(a, a_base, a_off, a_step, steps, b, b_base, b_row, b_column, columns, panels, c,
              c_base, c_off):
-    """C = A B on flat arrays: row i of A starts at a_base + a_off[i], row i of C at c_base +
-    c_off[i].
-    """
+    """C = A B on flat arrays; row i of A starts at a_base + a_off[i], of C at c_base + c_off[i]."""
     pack(b, b_base, b_row, b_column, steps, columns, panels)
     contract(a, a_base, a_off, 1, 0, 1, 0, steps, a_step, panels, 0, panel_width(a), steps, c,
              c_base, c_off, columns, False)
@@ -65,8 +60,8 @@ def _scratch(array, t, d):
 
 @jit
 def _exponentials(numbers):
-    """Of all rows at once: they are short, and what is left over beside whole vectors would cost as
-    much again.
+    """Of all rows at once: they are short, and their ends beside whole vectors would double the
+    time.
     """
     for j in range(len(numbers)):
         numbers[j] = exp(numbers[j])
@@ -74,9 +69,7 @@ def _exponentials(numbers):
 
 @jit(fastmath=REORDER)
 def _softmax(scores, scale):
-    """Each row becomes e^(scale * score) / sum, the largest score taken out first; NaN fills its
-    whole row.
-    """
+    """Each row becomes e^(scale * score) / sum, without overflow; NaN fills its whole row."""
     for i in range(len(scores)):
         row = scores[i]
         largest = row[0]
@@ -96,8 +89,7 @@ def _softmax(scores, scale):
 
 @jit(fastmath=REORDER)
 def _softmax_grad(p, d, scale):
-    """d, the gradient of the softmax p, becomes that of the scores: scale * p * (d - sum(p * d)),
-    row by row.
+    """d, the softmax's gradient, becomes that of the scores: scale * p * (d - sum(p * d)) per row.
     """
     for i in range(len(p)):
         row, out, along = p[i], d[i], p.dtype.type(0)
@@ -109,8 +101,9 @@ def _softmax_grad(p, d, scale):
 
 @jit
 def _attention(start, stop, q, k, v, heads, t, d, scale, y, p):
-    """q, k, v, y: flat (n, t, heads, d); p (n * heads, t, t). Heads start to stop, counted over all
-    images.
+    """Heads start to stop, counted over all images; q, k, v, y: flat (n, t, heads, d).
+
+    p is (n * heads, t, t).
     """
     width, panels = heads * d, _scratch(q, t, d)
     rows, across = np.arange(t) * width, np.arange(t) * t
@@ -129,24 +122,21 @@ def _attention_grad(start, stop, g, q, k, v, p, heads, t, d, scale, dq, dk, dv):
     for item in range(start, stop):
         base = item // heads * t * width + item % heads * d
         flat = p[item].reshape(-1)
-        _product(flat, 0, down, t, t, g, base, width, 1, d, panels, dv, base, rows)  # p^T g
-        # g v^T
+        # p^T g, g v^T, then ds k and ds^T q
+        _product(flat, 0, down, t, t, g, base, width, 1, d, panels, dv, base, rows)
         _product(g, base, rows, 1, d, v, base, 1, width, t, panels, ds.reshape(-1), 0, across)
         _softmax_grad(p[item], ds, scale)
-        # ds k
         _product(ds.reshape(-1), 0, across, 1, t, k, base, width, 1, d, panels, dq, base, rows)
-        # ds^T q
         _product(ds.reshape(-1), 0, down, t, t, q, base, width, 1, d, panels, dk, base, rows)
 
 
 def _check(q, k, v, heads):
     expect_arrays("attention", q=q, k=k, v=v)
-    if q.ndim != 3 or not q.shape == k.shape == v.shape or not is_whole(heads,
-                                                                        1) or q.shape[
-            2] % heads or 0 in q.shape[1:]:
+    if (q.ndim != 3 or not q.shape == k.shape == v.shape or not is_whole(heads, 1)
+            or q.shape[2] % heads or 0 in q.shape[1:]):
         raise ValueError("attention: expected q, k, v of one shape (n, t, heads * d), got "
                          f"{q.shape}, {k.shape}, {v.shape} for {heads} heads")
-    if not q.dtype == k.dtype == v.dtype or q.dtype not in (np.float32, np.float64):
+    if not q.dtype == k.dtype == v.dtype or q.dtype not in FLOATS:
         raise ValueError(f"attention: expected three float32 or float64 arrays, got {q.dtype}, "
                          f"{k.dtype}, {v.dtype}")
 
@@ -156,13 +146,13 @@ def _flat(*arrays):
 
 
 @plain_numbers
-def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, heads: int = 1) -> tuple[np.ndarray,
-                                                                                    np.ndarray]:
+def attention(q: np.ndarray, k: np.ndarray, v: np.ndarray,
+              heads: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """(y, p): y = p v with p = softmax(q k^T / sqrt(d)), for each image and each head by itself.
 
-    q, k, v, y (n, t, heads * d): head h has columns h * d to (h + 1) * d, which are read and
-    written where they lie. p (n, heads, t, t), a row for each token that asks. Raises ValueError
-    where shapes do not fit. Source: Vaswani et al. 2017, eq. 1.
+    q, k, v, y (n, t, heads * d): head h has columns h * d to (h + 1) * d, without a copy. p (n,
+    heads, t, t) has a row for each query. Raises ValueError where shapes do not fit. Source:
+    Vaswani et al. 2017, eq. 1.
     """
     _check(q, k, v, heads)
     n, t, d = *q.shape[:2], q.shape[2] // heads

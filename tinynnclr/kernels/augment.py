@@ -1,10 +1,8 @@
-"""Views of images: crop, flip, colour jitter, gray, blur and solarise, all while one image sits in
-the first cache.
+"""Views of images: crop, flip, colour jitter, gray, blur and solarise, one image at a time.
 
 The random draws happen elsewhere (datasets/views.py): a row of `params` says exactly what to do to
 one image, so this is a pure function. An image is cut and stretched onto three planes (red, green,
-blue), then every step sweeps over the planes with SIMD, for which no loop over pixels holds a
-branch.
+blue), then every step is a loop over the planes without branches, so it runs in vectors.
 """
 import colorsys
 import itertools
@@ -15,22 +13,20 @@ from numba import njit
 
 from .engine.checks import as_array, is_whole, plain_numbers
 from .engine.compile import jit
-from .engine.parallel import parallel as share_out
+from .engine.parallel import parallel as run_parallel
 
 COLUMNS = ("crop_y", "crop_x", "crop_h", "crop_w",  # pixels, real numbers: the box is not rounded
            "flip", "order",                         # 1 mirrors left and right; row of ORDERS
            "brightness", "contrast", "saturation",  # factors, 1 changes nothing
-           "hue", "gray",                           # turns of the colour circle, 0 for none; 1 drops the colour
-           "sigma",                                 # of the Gaussian blur in pixels of the view, 0 for none
+           "hue", "gray",                           # turns of the colour circle; 1 drops the colour
+           "sigma",                                 # of the Gaussian blur in pixels, 0 for none
            "solarize")                              # pixels >= this are inverted; 2 reaches none
 (CROP_Y, CROP_X, CROP_H, CROP_W, FLIP, ORDER, BRIGHTNESS, CONTRAST, SATURATION, HUE, GRAY, SIGMA,
  SOLARIZE) = range(len(COLUMNS))
-# (24, 5)
 ORDERS = np.array([(*four, GRAY) for four in itertools.permutations(range(BRIGHTNESS, GRAY))],
-                  np.int64)
+                  np.int64)  # (24, 5)
 
-# float32 by name: a bare 1 or 0.5 beside a float32 would make Numba compute the whole loop in
-# float64.
+# float32 by name: with a bare 1 or 0.5, Numba would compute a whole loop in float64
 ZERO, TINY, ONE, TWO, FOUR, SIX, WHITE = (np.float32(v) for v in (0, 1e-20, 1, 2, 4, 6, 255))
 LUMA_R, LUMA_G, LUMA_B = (np.float32(v) for v in (0.299, 0.587, 0.114))  # ITU-R BT.601
 _piece = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -38,8 +34,7 @@ _piece = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=Tru
 
 @plain_numbers
 def identity_params(n: int, height: int, width: int) -> np.ndarray:
-    """(n, 13) float32 rows that change nothing: at size = height = width the view is exactly images
-    / 255.
+    """(n, 13) float32 rows that change nothing: with size = height = width, views are images / 255.
     """
     params = np.zeros((n, len(COLUMNS)), np.float32)
     params[:, [CROP_H, CROP_W]] = height, width
@@ -51,23 +46,21 @@ def identity_params(n: int, height: int, width: int) -> np.ndarray:
 @plain_numbers
 def augment(images: np.ndarray, indices: np.ndarray, params: np.ndarray, size: int, *,
             parallel: bool = True) -> np.ndarray:
-    """Views (b, size, size, 3) float32 in [0, 1] of images[indices]: row i is made as params[i]
-    says.
+    """Views (b, size, size, 3) float32 in [0, 1] of images[indices], row i made as params[i] says.
 
     images (n, h, w, 3) uint8, indices (b,) integers in [0, n), params (b, 13) float32 with the
     columns COLUMNS, which are also the order of the steps. Same bytes for any number of threads;
     parallel=False works on the calling thread alone and without the GIL. Bilinear without
     antialiasing: a view smaller than its crop may alias. Jitter as in torchvision (clipped after
-    each step). Raises ValueError, one line, for a wrong shape, dtype or range.
+    each step). Raises ValueError for a wrong shape, dtype or range.
     """
     indices, params, size = _checked(images, indices, params, size)
     n, h, w, _ = images.shape
     rows = images.reshape(n, h, 3 * w)
-    # of this view only: read-only and writable images then share one compiled kernel
-    rows.flags.writeable = False
+    rows.flags.writeable = False  # read-only and writable images share one compiled kernel
     out = np.empty((len(indices), size, size, 3), np.float32)
     if parallel:
-        share_out(_augment, len(out), rows, indices, params, out)
+        run_parallel(_augment, len(out), rows, indices, params, out)
     else:
         _augment(0, len(out), rows, indices, params, out)
     return out
@@ -75,7 +68,7 @@ def augment(images: np.ndarray, indices: np.ndarray, params: np.ndarray, size: i
 
 def augment_naive(images: np.ndarray, indices: np.ndarray, params: np.ndarray,
                   size: int) -> np.ndarray:
-    """What `augment` computes, the obvious way and in float64: the oracle of its tests."""
+    """What `augment` computes, in float64, step by step."""
     views = np.empty((len(indices), size, size, 3))
     for i, p in enumerate(params.astype(np.float64)):
         view = _crop_naive(images[indices[i]] / 255, p, size)
@@ -103,9 +96,7 @@ def augment_naive(images: np.ndarray, indices: np.ndarray, params: np.ndarray,
 
 
 def _crop_naive(image, p, size):
-    """Bilinear samples of the box at the centres of a size x size grid, clamped inside the box and
-    the image.
-    """
+    """Bilinear samples at the centres of a size x size grid, clamped to the box and the image."""
     h, w, _ = image.shape
     view = np.empty((size, size, 3))
     for y, x in itertools.product(range(size), repeat=2):
@@ -130,16 +121,12 @@ def _blur_naive(view, sigma):
 
 @jit
 def _augment(start, stop, rows, indices, params, out):
-    """Views start..stop. All room to work in is made here, once: allocating in the pieces would
-    double compile time.
+    """Views start..stop. All scratch arrays are made here: in the pieces they double compile time.
     """
     size = out.shape[1]
-    # red, green and blue, and three more for the blur
-    planes = np.empty((6, size, size), np.float32)
-    # weights and sums along one side of an image
-    lines = np.empty((3, max(size, rows.shape[2])), np.float32)
-    # the source rows above and below, and columns left and right, of a pixel
-    taps = np.empty((4, size), np.uint32)
+    planes = np.empty((6, size, size), np.float32)  # red, green and blue; three for the blur
+    lines = np.empty((3, max(size, rows.shape[2])), np.float32)  # weights and sums along a side
+    taps = np.empty((4, size), np.uint32)  # a pixel's source rows, above and below, and columns
     for i in range(start, stop):
         _view(rows[indices[i]], params[i], planes, lines, taps, out[i])
 
@@ -170,15 +157,13 @@ def _view(image, p, planes, lines, taps, out):
 
 @_piece
 def _crop(image, p, planes, lines, taps):
-    """Cut the box of p out of image (h, 3 w) and stretch it onto the planes: first along y, then
-    along x.
+    """Cut the box of p out of image (h, 3 w) and stretch it onto the planes, along y, then along x.
     """
     size, width = taps.shape[1], image.shape[1] // 3
     for axis in range(2):
         side = width if axis else len(image)
-        start, length, last = np.float64(p[CROP_Y + axis]), np.float64(p[CROP_H
-                                                                         + axis]), np.float64(side
-                                                                                              - 1)
+        start, length = np.float64(p[CROP_Y + axis]), np.float64(p[CROP_H + axis])
+        last = np.float64(side - 1)
         for i in range(size):
             centre = size - i - 0.5 if axis == 1 and p[FLIP] != ZERO else i + 0.5
             inside = centre * length / size - 0.5  # float64: a position must not lose its fraction
@@ -208,9 +193,7 @@ def _clip(v):
 
 @_piece
 def _blend(planes, factor, own, same):
-    """x -> clip(factor x + own luma(pixel) + same): brightness, contrast, saturation and gray are
-    all of this form.
-    """
+    """x -> clip(factor x + own luma(pixel) + same): brightness, contrast, saturation, gray."""
     size = planes.shape[1]
     for y in range(size):
         for x in range(size):
@@ -223,17 +206,15 @@ def _blend(planes, factor, own, same):
 
 @_piece
 def _mean_luma(planes, lines):
-    """Mean of the gray image. One sum per column: independent, so SIMD may add them, and always in
-    the same order.
+    """Mean of the gray image, with one sum per column, so that vectors add them in a fixed order.
     """
     size = planes.shape[1]
     for x in range(size):
         lines[0, x] = ZERO
     for y in range(size):
         for x in range(size):
-            lines[0, x] += LUMA_R * planes[0, y, x] + LUMA_G * planes[1, y, x] + LUMA_B * planes[2,
-                                                                                                 y,
-                                                                                                 x]
+            r, g, b = planes[0, y, x], planes[1, y, x], planes[2, y, x]
+            lines[0, x] += LUMA_R * r + LUMA_G * g + LUMA_B * b
     total = ZERO
     for x in range(size):
         total += lines[0, x]
@@ -242,12 +223,10 @@ def _mean_luma(planes, lines):
 
 @_piece
 def _hue(planes, shift):
-    """Turn the hue by shift sixths of a circle, 0 <= shift <= 6, keeping value V = max and chroma C
-    = max - min.
+    """Turn the hue by shift sixths of a circle, 0 <= shift <= 6; V = maximum, C = V - minimum.
 
-    Red, green and blue sit at hue 0, 2 and 4 on a circle of 6. RGB -> HSV -> RGB without the table
-    of six cases: a channel is V - C clip(d - 1, 0, 1), d the distance on that circle from the hue
-    to the channel's own place.
+    Red, green and blue are at hue 0, 2 and 4 on a circle of 6. A channel is V - C clip(d - 1, 0,
+    1), d the distance on that circle from the hue to the channel's own place.
     """
     size = planes.shape[1]
     for y in range(size):
@@ -278,8 +257,7 @@ def _channel(value, chroma, distance):
 
 @_piece
 def _blur(planes, lines, sigma):
-    """Gaussian blur, along y and written transposed: done twice, from planes 0-2 to 3-5 and back,
-    it blurs both ways.
+    """Gaussian blur along y, written transposed: from planes 0-2 to 3-5 and back, along both axes.
 
     The radius is ceil(2 sigma), at most 5 % of the side (SimCLR) but at least 1; borders are
     clamped.
@@ -306,14 +284,12 @@ def _blur(planes, lines, sigma):
 
 
 def _checked(images, indices, params, size):
-    """The arguments as the kernel wants them, or a ValueError: past this point nothing can read
-    outside an array.
+    """The arguments as the kernel wants them, or a ValueError: the kernel itself checks no index.
     """
-    if not isinstance(images,
-                      np.ndarray) or images.dtype != np.uint8 or images.ndim != 4 or images.shape[
-            3] != 3 or 0 in images.shape[1:] or not images.flags.c_contiguous:
-        got = f"{images.dtype} {images.shape}" if isinstance(images,
-                                                             np.ndarray) else type(images).__name__
+    is_array = isinstance(images, np.ndarray)
+    if (not is_array or images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3
+            or 0 in images.shape[1:] or not images.flags.c_contiguous):
+        got = f"{images.dtype} {images.shape}" if is_array else type(images).__name__
         raise ValueError("images: expected C-contiguous uint8 (n, h, w, 3) with h, w >= 1, got "
                          f"{got}")
     n, h, w, _ = images.shape
@@ -333,8 +309,8 @@ def _checked(images, indices, params, size):
         i, c = bad[0]
         raise ValueError(f"params: expected {COLUMNS[c]} in [{low[c]:g}, {high[c]:g}], got "
                          f"{params[i, c]:g} in row {i}")
-    over = (params[:, [CROP_Y, CROP_X]] + params[:, [CROP_H, CROP_W]] > np.array([h, w], float)
-            * (1 + 1e-5)).any(1)
+    ends = params[:, [CROP_Y, CROP_X]] + params[:, [CROP_H, CROP_W]]
+    over = (ends > np.array([h, w], float) * (1 + 1e-5)).any(1)
     if over.any():
         raise ValueError(f"params: expected crops inside the {h} x {w} image, got (y, x, h, w) = "
                          f"{params[over][0, :4]}")

@@ -1,26 +1,22 @@
-"""RGB to CIE Lab: lightness in one number, colour in two, so that the two say different things of
-the same picture.
-"""
+"""RGB to CIE Lab: lightness in one number, colour in two."""
 import math
 
 import numpy as np
 
-from .engine.checks import expect_arrays
+from .engine.checks import FLOATS, expect_arrays
 from .engine.compile import jit
 from .engine.parallel import parallel
 
-# Linear sRGB to XYZ under the white D65 (IEC 61966-2-1), each row divided by the white's own X, Y,
-# Z.
+# linear sRGB to XYZ under the white D65 (IEC 61966-2-1), each row divided by the white's X, Y, Z
 WHITE = np.array([0.95047, 1.0, 1.08883])
 TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
                    [0.0193339, 0.1191920, 0.9503041]]) / WHITE[:, None]
-# where the cube root gives way to a line, and how steep it is (CIE 2004)
+# below EPSILON a line of slope KAPPA replaces the cube root (CIE 2004)
 EPSILON, KAPPA = 216 / 24389, 24389 / 27
 
 
 def rgb_to_lab_naive(rgb):
-    """rgb (..., 3) in [0, 1] -> L in 0 to 100, a and b in about -110 to 110, in the steps of the
-    standard.
+    """rgb (..., 3) in [0, 1] -> L in 0 to 100, a and b in about -110 to 110, as the standard says.
     """
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((np.maximum(rgb, 0) + 0.055) / 1.055) ** 2.4)
     xyz = linear @ TO_XYZ.T.astype(rgb.dtype)
@@ -43,13 +39,12 @@ def _rgb_to_lab(start, stop, rgb, to_xyz, out):
 
 
 def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
-    """rgb (..., 3), float, in [0, 1] -> Lab (..., 3) of the same type: L 0 to 100, a and b about
-    -110 to 110.
+    """rgb (..., 3) float in [0, 1] -> Lab (..., 3): L in 0 to 100, a and b in about -110 to 110.
 
     sRGB under the white D65. Raises ValueError for another last axis or type.
     """
     expect_arrays("rgb_to_lab", rgb=rgb)
-    if rgb.shape[-1:] != (3,) or rgb.dtype not in (np.float32, np.float64):
+    if rgb.shape[-1:] != (3,) or rgb.dtype not in FLOATS:
         raise ValueError(f"rgb_to_lab: expected float32 or float64 (..., 3), got {rgb.dtype} "
                          f"{rgb.shape}")
     flat = np.ascontiguousarray(rgb).reshape(-1, 3)

@@ -1,18 +1,17 @@
-"""Convolution and its two gradients: the matrix product of `simd.contract`, with patches read
-straight from the image.
+"""Convolution and its two gradients: products by `simd.contract` with patches of the image.
 
 Output pixel (i, j) is a patch of the padded image, kh stretches of kw*c numbers, times the weight
-seen as a matrix (kh*kw*c, f). A table says where each patch starts, so no patch is ever copied. The
-gradient for the weight is the transposed product, a sum over pixels. The gradient for the input is
-again a convolution, of the output's gradient with the weight turned around; with stride s the input
-pixels fall into s*s phases, each of which meets its own taps. Images of few channels take another
-way: all gradients of a patch at once, then added where the patch lies. Layout: images (n, h, w, c),
-weights (kh, kw, c, f), as in every file of this package.
+seen as a matrix (kh*kw*c, f). A table of offsets says where each patch starts, so no patch is
+copied. The gradient for the weight is the transposed product, a sum over pixels. The gradient for
+the input is a convolution of the output's gradient with the flipped weight; with stride s the input
+pixels fall into s*s phases, each with its own taps. Images of few channels instead compute all
+gradients of a patch at once and add them where the patch lies. Layout: images (n, h, w, c), weights
+(kh, kw, c, f), as in every file of this package.
 """
 import numpy as np
 
 from .engine import winograd
-from .engine.checks import FLOATS, expect_arrays, expect_floats, expect_sizes, is_whole, plain_numbers
+from .engine.checks import FLOATS, expect_arrays, expect_floats, expect_like, expect_sizes, is_whole, plain_numbers
 from .engine.compile import jit
 from .engine.load_row import load_row
 from .engine.parallel import parallel
@@ -24,49 +23,45 @@ PARTIAL_SUMS = 8
 
 
 def conv2d_naive(x, weight, stride=1, padding=0):
-    """y[n, i, j, f] = sum over r, s, c of x[n, i*stride + r - padding, j*stride + s - padding, c]
-    weight[r, s, c, f]
+    """y[n, i, j, f] = sum of x[n, i*stride + r - padding, j*stride + s - padding, c] w[r, s, c, f].
     """
-    (n, h, w, c), (kh, kw, _, f) = x.shape, weight.shape
+    (n, h, w, _), (kh, kw, _, f) = x.shape, weight.shape
     ho, wo = (h + 2 * padding - kh) // stride + 1, (w + 2 * padding - kw) // stride + 1
     y = np.zeros((n, ho, wo, f), x.dtype)
+    for output, tap, pixel in _products(y.shape, x.shape, weight.shape, stride, padding):
+        y[output] += x[pixel] * weight[tap]
+    return y
+
+
+def _products(y_shape, x_shape, weight_shape, stride, padding):
+    """The indices (into y, into the weight, into x) of each product of a convolution."""
+    (n, ho, wo, f), (_, h, w, c), (kh, kw, _, _) = y_shape, x_shape, weight_shape
     for i, j, r, s in np.ndindex(ho, wo, kh, kw):
         row, column = i * stride + r - padding, j * stride + s - padding
         if 0 <= row < h and 0 <= column < w:
             for image, channel, out in np.ndindex(n, c, f):
-                y[image, i, j, out] += x[image, row, column, channel] * weight[r, s, channel, out]
-    return y
+                yield (image, i, j, out), (r, s, channel, out), (image, row, column, channel)
 
 
 def conv2d_grad_input_naive(g, weight, input_shape, stride=1, padding=0):
-    """Each product of the forward pass, sent back to the pixel it came from."""
-    (n, h, w, c), (kh, kw, _, f) = input_shape, weight.shape
+    """Each product of the forward pass, added to its pixel."""
     dx = np.zeros(input_shape, g.dtype)
-    for i, j, r, s in np.ndindex(g.shape[1], g.shape[2], kh, kw):
-        row, column = i * stride + r - padding, j * stride + s - padding
-        if 0 <= row < h and 0 <= column < w:
-            for image, channel, out in np.ndindex(n, c, f):
-                dx[image, row, column, channel] += g[image, i, j, out] * weight[r, s, channel, out]
+    for output, tap, pixel in _products(g.shape, input_shape, weight.shape, stride, padding):
+        dx[pixel] += g[output] * weight[tap]
     return dx
 
 
 def conv2d_grad_weight_naive(g, x, weight_shape, stride=1, padding=0):
-    """Each product of the forward pass, sent back to the weight it came from."""
-    (n, h, w, c), (kh, kw, _, f) = x.shape, weight_shape
+    """Each product of the forward pass, added to its weight."""
     dw = np.zeros(weight_shape, g.dtype)
-    for i, j, r, s in np.ndindex(g.shape[1], g.shape[2], kh, kw):
-        row, column = i * stride + r - padding, j * stride + s - padding
-        if 0 <= row < h and 0 <= column < w:
-            for image, channel, out in np.ndindex(n, c, f):
-                dw[r, s, channel, out] += g[image, i, j, out] * x[image, row, column, channel]
+    for output, tap, pixel in _products(g.shape, x.shape, weight_shape, stride, padding):
+        dw[tap] += g[output] * x[pixel]
     return dw
 
 
 @jit
 def _pad(x, image, h, row, top, left_numbers, padded_row, scale, shift, out):
-    """Load one image, rows of `row` numbers, into the middle of a larger one whose border is zero
-    already.
-    """
+    """Load an image, rows of `row` numbers, into the middle of a larger one with a zero border."""
     for i in range(h):
         load_row(x, (image * h + i) * row, row, scale, shift, out,
                  (top + i) * padded_row + left_numbers)
@@ -75,8 +70,9 @@ def _pad(x, image, h, row, top, left_numbers, padded_row, scale, shift, out):
 @jit
 def _convolve(start, stop, x, scale, shift, h, w, c, top, left, hp, wp, panels, phases, a_off, y,
               y_image, c_off, columns):
-    """Images start to stop: pad, then one product for each phase (first row, last row, kh, kw,
-    first panel number).
+    """Images start to stop: pad, then one product for each phase.
+
+    A phase is (first row, last row, kh, kw, where its panels start).
     """
     padded = np.zeros(hp * wp * c, x.dtype)
     nr = panel_width(x)
@@ -90,8 +86,7 @@ def _convolve(start, stop, x, scale, shift, h, w, c, top, left, hp, wp, panels, 
 
 @jit
 def _scatter(start, stop, g, ho, wo, f, panels, kh, kw, c, stride, padding, hp, wp, dx, h, w):
-    """Images start to stop, of few channels: each output pixel's patch of gradients in one row,
-    then added in place.
+    """Images start to stop, of few channels: a row of each patch's gradients, then added in place.
     """
     taps, row = kh * kw * c, kw * c
     patches, padded = np.empty(ho * wo * taps, g.dtype), np.empty(hp * wp * c, g.dtype)
@@ -115,8 +110,7 @@ def _scatter(start, stop, g, ho, wo, f, panels, kh, kw, c, stride, padding, hp, 
 @jit
 def _grad_weight(start, stop, parts, n, x, scale, shift, h, w, c, padding, hp, wp, stride, g, ho,
                  wo, f, a_off, dw, c_off):
-    """Part p of dw sums over images p*n//parts to (p+1)*n//parts: a row per number of a patch, a
-    sum over pixels.
+    """Part p of dw sums over images p*n//parts to (p+1)*n//parts: one row per number of a patch.
 
     Small images are taken several at a time and large ones in stripes, so that a visit to dw sums
     KC to 4 KC pixels.
@@ -170,17 +164,18 @@ def _output_size(name, x_shape, weight_shape, stride, padding):
     return (h + 2 * padding - kh) // stride + 1, (w + 2 * padding - kw) // stride + 1
 
 
+def _flat(x):
+    return np.ascontiguousarray(x).reshape(-1)
+
+
 def _panels(matrices):
-    """Pack matrices (k, f) one behind the other; returns the packed numbers and where each matrix
-    begins.
-    """
+    """Pack matrices (k, f) one after the other; returns the panels and where each matrix begins."""
     nr = panel_width(matrices[0])
     sizes = [len(m) * (-(-m.shape[1] // nr) * nr) for m in matrices]
     starts = np.cumsum([0, *sizes], dtype=np.int64)
     packed = np.empty(starts[-1], matrices[0].dtype)
     for matrix, start, stop in zip(matrices, starts, starts[1:], strict=False):
-        pack(np.ascontiguousarray(matrix).reshape(-1), 0, matrix.shape[1], 1, *matrix.shape,
-             packed[start:stop])
+        pack(_flat(matrix), 0, matrix.shape[1], 1, *matrix.shape, packed[start:stop])
     return packed, starts[:-1]
 
 
@@ -210,8 +205,7 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
 
     ho = (h + 2 padding - kh)//stride + 1, and so wo. float32 or float64; zeros are padded on all
     four sides. affine = (scale, shift), each (c,): convolve max(x * scale + shift, 0) instead of x,
-    worked out as x is read and never written. Raises ValueError for shapes and types that do not
-    fit.
+    computed as x is read. Raises ValueError for shapes and types that do not fit.
     """
     _check("conv2d", stride, padding, x=x, weight=weight)
     ho, wo = _output_size("conv2d", x.shape, weight.shape, stride, padding)
@@ -224,25 +218,48 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
     hp, wp = h + 2 * padding, w + 2 * padding
     panels, _ = _panels([weight.reshape(kh * kw * c, f)])
     phases = np.array([[0, ho * wo, kh, kw, 0]], np.int64)
-    parallel(_convolve, n, np.ascontiguousarray(x).reshape(-1), *_per_row("conv2d", x, affine), h,
-             w, c, padding, padding, hp, wp, panels, phases,
-             _grid(ho, wo, stride * wp * c, stride * c), y.reshape(-1), ho * wo * f,
-             _grid(1, ho * wo, 0, f), f)
+    parallel(_convolve, n, _flat(x), *_per_row("conv2d", x, affine), h, w, c, padding, padding, hp,
+             wp, panels, phases, _grid(ho, wo, stride * wp * c, stride * c), y.reshape(-1),
+             ho * wo * f, _grid(1, ho * wo, 0, f), f)
     return y
+
+
+def _phases(weight, ho, wo, input_shape, stride, padding):
+    """The convolution of each phase of input pixels with the padded gradient of the output.
+
+    Returns the taps of each phase as matrices, their (first row, last row, kh, kw) for `_convolve`,
+    the offsets of their rows in the gradient and in dx, and (top, left, height, width) of padding.
+    """
+    (_, h, w, c), (kh, kw, _, f) = input_shape, weight.shape
+    top, left, slack = kh - 1, kw - 1, (padding + stride - 1) // stride
+    hp, wp = top + max(ho, slack - (-h // stride)), left + max(wo, slack - (-w // stride))
+    matrices, phases, a_off, c_off, rows = [], [], [], [], 0
+    for y0, x0 in np.ndindex(min(stride, h), min(stride, w)):
+        r0, s0 = (y0 + padding) % stride, (x0 + padding) % stride
+        taps = weight[r0::stride, s0::stride][::-1, ::-1]  # that meet a pixel of the phase, flipped
+        th, tw = taps.shape[:2]
+        if th * tw == 0:
+            continue
+        first_row = top + (y0 + padding - r0) // stride - (th - 1)
+        first_column = left + (x0 + padding - s0) // stride - (tw - 1)
+        pixels = len(range(y0, h, stride)), len(range(x0, w, stride))
+        matrices.append(taps.transpose(0, 1, 3, 2).reshape(th * tw * f, c))
+        a_off.append(_grid(*pixels, wp * f, f) + (first_row * wp + first_column) * f)
+        c_off.append(_grid(*pixels, stride * w * c, stride * c) + (y0 * w + x0) * c)
+        phases.append([rows, rows + len(a_off[-1]), th, tw])
+        rows += len(a_off[-1])
+    return matrices, phases, a_off, c_off, (top, left, hp, wp)
 
 
 @plain_numbers
 def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int, ...],
                       stride: int = 1, padding: int = 0) -> np.ndarray:
-    """dL/dx, shape `input_shape` (n, h, w, c), from g = dL/dy (n, ho, wo, f) and weight (kh, kw, c,
-    f).
-    """
+    """dL/dx, of shape input_shape (n, h, w, c), from g = dL/dy and weight (kh, kw, c, f)."""
     _check("conv2d_grad_input", stride, padding, g=g, weight=weight)
     expect_sizes("conv2d_grad_input", "input_shape", input_shape)
     ho, wo = _output_size("conv2d_grad_input", input_shape, weight.shape, stride, padding)
     (n, h, w, c), (kh, kw, _, f) = input_shape, weight.shape
-    if g.shape != (n, ho, wo, f):
-        raise ValueError(f"conv2d_grad_input: g: expected shape {(n, ho, wo, f)}, got {g.shape}")
+    expect_like("conv2d_grad_input", (n, ho, wo, f), g.dtype, g=g)
     if n * c * f == 0:
         return np.zeros(input_shape, g.dtype)
     if winograd.worth(weight.shape, stride, padding, (ho, wo)):
@@ -252,54 +269,30 @@ def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int,
     if 2 * -(-taps // lanes) <= kh * kw * -(-c // lanes):
         dx = np.empty(input_shape, g.dtype)
         panels, _ = _panels([weight.reshape(taps, f).T])
-        parallel(_scatter, n, np.ascontiguousarray(g).reshape(-1), ho, wo, f, panels, kh, kw, c,
-                 stride, padding, h + 2 * padding, w + 2 * padding, dx.reshape(-1), h, w)
+        parallel(_scatter, n, _flat(g), ho, wo, f, panels, kh, kw, c, stride, padding,
+                 h + 2 * padding, w + 2 * padding, dx.reshape(-1), h, w)
         return dx
-    # border enough for the patches of any phase
-    top, left, slack = kh - 1, kw - 1, (padding + stride - 1) // stride
-    hp, wp = top + max(ho, slack - (-h // stride)), left + max(wo, slack - (-w // stride))
-    matrices, phases, a_off, c_off, rows = [], [], [], [], 0
-    for y0 in range(min(stride, h)):
-        for x0 in range(min(stride, w)):
-            r0, s0 = (y0 + padding) % stride, (x0 + padding) % stride
-            # those that ever meet a pixel of this phase, turned
-            taps = weight[r0::stride, s0::stride][::-1, ::-1]
-            th, tw = taps.shape[:2]
-            if th * tw == 0:
-                continue
-            first_row = top + (y0 + padding - r0) // stride - (th - 1)
-            first_column = left + (x0 + padding - s0) // stride - (tw - 1)
-            pixels = len(range(y0, h, stride)), len(range(x0, w, stride))
-            matrices.append(taps.transpose(0, 1, 3, 2).reshape(th * tw * f, c))
-            a_off.append(_grid(*pixels, wp * f, f) + (first_row * wp + first_column) * f)
-            c_off.append(_grid(*pixels, stride * w * c, stride * c) + (y0 * w + x0) * c)
-            phases.append([rows, rows + len(a_off[-1]), th, tw])
-            rows += len(a_off[-1])
-    if rows == 0:
-        return np.zeros(input_shape, g.dtype)
+    matrices, phases, a_off, c_off, place = _phases(weight, ho, wo, input_shape, stride, padding)
+    rows = phases[-1][1] if phases else 0
     dx = np.empty(input_shape, g.dtype) if rows == h * w else np.zeros(input_shape, g.dtype)
-    panels, starts = _panels(matrices)
-    parallel(_convolve, n, np.ascontiguousarray(g).reshape(-1), *_per_row("", g, None), ho, wo, f,
-             top, left, hp, wp, panels, np.column_stack([np.array(phases, np.int64), starts]),
-             np.concatenate(a_off), dx.reshape(-1), h * w * c, np.concatenate(c_off), c)
+    if rows:
+        panels, starts = _panels(matrices)
+        parallel(_convolve, n, _flat(g), *_per_row("", g, None), ho, wo, f, *place, panels,
+                 np.column_stack([np.array(phases, np.int64), starts]), np.concatenate(a_off),
+                 dx.reshape(-1), h * w * c, np.concatenate(c_off), c)
     return dx
 
 
 @plain_numbers
 def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ...], stride: int = 1,
-                       padding: int = 0, affine: tuple[np.ndarray,
-                                                       np.ndarray] | None = None) -> np.ndarray:
-    """dL/dweight, shape `weight_shape` (kh, kw, c, f), from g = dL/dy (n, ho, wo, f) and x (n, h,
-    w, c).
-
-    affine: as in the forward pass.
-    """
+                       padding: int = 0,
+                       affine: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+    """dL/dweight, of shape weight_shape (kh, kw, c, f), from g = dL/dy and x; affine as forward."""
     _check("conv2d_grad_weight", stride, padding, g=g, x=x)
     expect_sizes("conv2d_grad_weight", "weight_shape", weight_shape)
     ho, wo = _output_size("conv2d_grad_weight", x.shape, weight_shape, stride, padding)
     (n, h, w, c), (kh, kw, _, f) = x.shape, weight_shape
-    if g.shape != (n, ho, wo, f):
-        raise ValueError(f"conv2d_grad_weight: g: expected shape {(n, ho, wo, f)}, got {g.shape}")
+    expect_like("conv2d_grad_weight", (n, ho, wo, f), g.dtype, g=g)
     if n * c * f == 0:
         return np.zeros(weight_shape, g.dtype)
     if winograd.worth(weight_shape, stride, padding, (ho, wo)):
@@ -307,8 +300,7 @@ def conv2d_grad_weight(g: np.ndarray, x: np.ndarray, weight_shape: tuple[int, ..
     hp, wp = h + 2 * padding, w + 2 * padding
     parts = min(PARTIAL_SUMS, n)
     dw = np.empty((parts, kh * kw * c, f), g.dtype)
-    parallel(_grad_weight, parts, parts, n, np.ascontiguousarray(x).reshape(-1),
-             *_per_row("conv2d_grad_weight", x, affine), h, w, c, padding, hp, wp, stride,
-             np.ascontiguousarray(g).reshape(-1), ho, wo, f, _grid(kh, kw * c, wp * c, 1),
+    parallel(_grad_weight, parts, parts, n, _flat(x), *_per_row("conv2d_grad_weight", x, affine),
+             h, w, c, padding, hp, wp, stride, _flat(g), ho, wo, f, _grid(kh, kw * c, wp * c, 1),
              dw.reshape(-1), _grid(1, kh * kw * c, 0, f))
     return dw.sum(axis=0).reshape(weight_shape)

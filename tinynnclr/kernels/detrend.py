@@ -1,6 +1,4 @@
-"""Take the light away: the plane that fits a colour channel best, then its spread; an image at a
-time, in cache.
-"""
+"""Subtract the best-fitting plane of each colour channel and divide by what remains, per image."""
 import numpy as np
 
 from .engine.checks import expect_eps, expect_floats, expect_like, plain_numbers
@@ -9,8 +7,7 @@ from .engine.parallel import parallel
 
 
 def detrend_naive(x, eps=1e-4):
-    """Least squares for each channel of each image x (n, h, w, c), what is left divided by sqrt(its
-    mean square).
+    """Least squares for each channel of images x (n, h, w, c), the rest over its root mean square.
     """
     n, h, w, c = x.shape
     rows, columns = np.mgrid[:h, :w]
@@ -25,10 +22,10 @@ def detrend_naive(x, eps=1e-4):
 
 @jit
 def _remove_planes(image, channels, out, level, slope):
-    """out = image (h, w * channels) less its planes; level, slope (w * channels,): scratch.
+    """out = image (h, w * channels) minus its planes; level, slope (w * channels,): scratch.
 
-    About the middle of the image the constant and the two slopes are at right angles: three sums
-    give all three.
+    About the middle of the image the constant and the two slopes are orthogonal: three sums give
+    all three.
     """
     h, w = len(image), len(level) // channels
     number = image.dtype.type
@@ -39,9 +36,8 @@ def _remove_planes(image, channels, out, level, slope):
         for j in range(len(level)):
             level[j] += row[j]
             slope[j] += at * row[j]
-    size, spread_y, spread_x = number(h * w), number(w * h * (h * h - 1) / 12), number(h * w
-                                                                                       * (w * w - 1)
-                                                                                       / 12)
+    size = number(h * w)
+    spread_y, spread_x = number(w * h * (h * h - 1) / 12), number(h * w * (w * w - 1) / 12)
     for c in range(channels):
         total, along_y, along_x = number(0), number(0), number(0)
         for j in range(c, len(level), channels):
@@ -61,8 +57,7 @@ def _remove_planes(image, channels, out, level, slope):
 
 @jit
 def _mean_product(a, b, channels, columns, means):
-    """columns (w * channels,): in each the mean over its whole channel of a * b, both (h, w *
-    channels).
+    """columns (w * channels,) = mean of a * b over each column's channel; a, b (h, w * channels).
     """
     columns[:] = 0
     for i in range(len(a)):
@@ -78,10 +73,10 @@ def _mean_product(a, b, channels, columns, means):
 
 @jit
 def _detrend(start, stop, x, eps, y, scale):
-    """x, y (n, h, w * channels); scale (n, w * channels): what each column was multiplied with."""
+    """x, y (n, h, w * channels); scale (n, channels): the factor of each channel."""
     channels, columns = scale.shape[1], x.shape[2]
-    level, slope, means = np.empty(columns, x.dtype), np.empty(columns, x.dtype), np.empty(channels,
-                                                                                           x.dtype)
+    level, slope = np.empty(columns, x.dtype), np.empty(columns, x.dtype)
+    means = np.empty(channels, x.dtype)
     for n in range(start, stop):
         _remove_planes(x[n], channels, y[n], level, slope)
         _mean_product(y[n], y[n], channels, level, means)
@@ -95,12 +90,10 @@ def _detrend(start, stop, x, eps, y, scale):
 
 @jit
 def _detrend_grad(start, stop, g, y, scale, dx):
-    """dx = scale * (g less its planes - y * mean(g * y)); all (n, h, w * channels) but scale (n,
-    channels).
-    """
+    """dx = scale * (g minus its planes - y * mean(g * y)), all (n, h, w * channels) but scale."""
     channels, columns = scale.shape[1], g.shape[2]
-    level, slope, means = np.empty(columns, g.dtype), np.empty(columns, g.dtype), np.empty(channels,
-                                                                                           g.dtype)
+    level, slope = np.empty(columns, g.dtype), np.empty(columns, g.dtype)
+    means = np.empty(channels, g.dtype)
     for n in range(start, stop):
         _remove_planes(g[n], channels, dx[n], level, slope)
         _mean_product(g[n], y[n], channels, level, means)
@@ -119,11 +112,10 @@ def _rows(x):
 
 @plain_numbers
 def detrend(x: np.ndarray, eps: float = 1e-4) -> tuple[np.ndarray, np.ndarray]:
-    """(y, scale): each channel of each image x (n, h, w, c) less the plane that fits it best, times
-    scale (n, c).
+    """(y, scale): each channel of x (n, h, w, c) minus its best-fitting plane, times scale (n, c).
 
-    scale = 1 / sqrt(mean square of what the plane leaves + eps), so a channel with nothing left
-    stays near 0. Raises ValueError unless x has four axes, with at least one pixel and one channel.
+    scale = 1 / sqrt(mean square of the rest + eps), so a channel with no rest stays near 0. Raises
+    ValueError unless x has four axes, with at least one pixel and one channel.
     """
     expect_floats("detrend", x=x)
     expect_eps("detrend", eps)
@@ -138,7 +130,7 @@ def detrend(x: np.ndarray, eps: float = 1e-4) -> tuple[np.ndarray, np.ndarray]:
 def detrend_grad(g: np.ndarray, y: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """dL/dx of `detrend`, from g = dL/dy and what it returned.
 
-    Taking planes away is a projection P, its own transpose, and P y = y: dx = scale * (P g - y *
+    Removing planes is a projection P, its own transpose, and P y = y: dx = scale * (P g - y *
     mean(g * y)).
     """
     expect_floats("detrend_grad", g=g)

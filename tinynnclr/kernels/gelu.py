@@ -1,4 +1,4 @@
-"""GELU: each number times the share of a normal distribution that lies below it."""
+"""GELU: each number times the part of a normal distribution that lies below it."""
 import math
 
 import numpy as np
@@ -16,16 +16,14 @@ ERF = tuple(map(np.float32, (0.3275911, 0.254829592, -0.284496736, 1.421413741, 
 
 
 def gelu_naive(a):
-    """(y, slope) with y = a Phi(a) and slope = Phi(a) + a phi(a); Phi(a) = (1 + erf(a / sqrt 2)) /
-    2, phi = Phi'.
-    """
+    """(y, slope): y = a Phi(a), slope = Phi(a) + a phi(a), Phi(a) = (1 + erf(a / sqrt 2)) / 2."""
     below = np.array([(1 + math.erf(v / math.sqrt(2))) / 2 for v in a.ravel()],
                      a.dtype).reshape(a.shape)
     return a * below, below + a * np.exp(-a * a / 2) / math.sqrt(2 * math.pi)
 
 
 def _normal(a):
-    """(Phi(a), phi(a)), to be called by the kernel. Of float32 to 1e-7.
+    """(Phi(a), phi(a)) in a kernel. Of float32 to 1e-7.
 
     The library's erf takes ten times as long as the rest together, so float32 has erf by five
     powers of t = 1 / (1 + 0.3275911 |z|) and e^(-z^2), which phi needs anyway: Abramowitz & Stegun

@@ -1,18 +1,21 @@
-"""k-means: rows in k groups, each about its own mean. Who is nearest is the neighbour search's
-work.
-"""
+"""k-means: rows in k groups, each around its mean; `nearest` finds each row's group."""
 import numpy as np
 
-from .engine.checks import expect_arrays, expect_floats, expect_indices, expect_whole, is_whole, plain_numbers
+from .engine.checks import (
+    expect_arrays,
+    expect_floats,
+    expect_indices,
+    expect_whole,
+    is_whole,
+    plain_numbers,
+)
 from .engine.compile import jit
 from .engine.parallel import parallel
 from .nearest import nearest
 
 
 def kmeans_naive(x, k, steps, rng):
-    """Every row measured against every centroid; the same start, repair and end as `kmeans`, in
-    float64.
-    """
+    """Every row against every centroid; the same start, repair and end as `kmeans`, in float64."""
     x = x.astype(np.float64)
     centroids, inertias = x[rng.choice(len(x), k, replace=False)], []
     for _ in range(steps):
@@ -42,7 +45,7 @@ def cluster_sums_naive(x, assignment, k):
 
 @jit
 def _cluster_sums(start, stop, x, assignment, sums):
-    """Columns start to stop of sums (k, d): a column is one thread's, and its rows come in order.
+    """Columns start to stop of sums (k, d): a column belongs to one thread, its rows come in order.
     """
     for i in range(len(x)):
         row, total = x[i], sums[assignment[i]]
@@ -52,8 +55,7 @@ def _cluster_sums(start, stop, x, assignment, sums):
 
 @plain_numbers
 def cluster_sums(x: np.ndarray, assignment: np.ndarray, k: int) -> np.ndarray:
-    """(k, d) float64: the sum of the rows of x (n, d) in each cluster; assignment (n,) integers in
-    0 to k - 1.
+    """(k, d) float64: the sum of the rows of x (n, d) in each cluster; assignment (n,), 0 to k - 1.
 
     Raises ValueError for others. The same bytes for any number of threads.
     """
@@ -85,10 +87,9 @@ def _distances_to(x, centroids, assignment):
 
 
 def _fill_empty(x, centroids, assignment, distances):
-    """Give each centroid that is nobody's nearest the row farthest from its own centroid; all in
-    place.
+    """Move each centroid without rows to the row farthest from its own centroid; all in place.
 
-    Whoever is nearer to it there comes along. Distances only fall, so the inertia does; and of k
+    Rows that are nearer to it there join it. Distances only fall, so the inertia does; and of k
     different rows, one is not at its centroid while a cluster is empty. (faiss splits the largest
     cluster instead: there the inertia may rise, for a centroid that has rows is moved.)
     """
@@ -100,23 +101,20 @@ def _fill_empty(x, centroids, assignment, distances):
         c = empty[0]
         centroids[c] = x[farthest]
         here = _distances_to(x, centroids, np.full(len(x), c, np.int64))
-        # ties go to the lowest index
-        comes = (here < distances) | ((here == distances) & (c < assignment))
-        assignment[comes], distances[comes] = c, here[comes]
+        joins = (here < distances) | ((here == distances) & (c < assignment))  # lowest index first
+        assignment[joins], distances[joins] = c, here[joins]
 
 
 @plain_numbers
-def kmeans(x: np.ndarray, k: int, steps: int, rng: np.random.Generator) -> tuple[np.ndarray,
-                                                                                 np.ndarray,
-                                                                                 list[float]]:
-    """Lloyd's algorithm on rows x (n, d): (centroids (k, d), assignment (n,) int64, inertia of each
-    step).
+def kmeans(x: np.ndarray, k: int, steps: int,
+           rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Lloyd's algorithm on rows x (n, d): centroids (k, d), assignment (n,), inertia of each step.
 
     A step gives each row its nearest centroid, then moves each centroid to the mean of its rows.
     The inertia is the sum of |x - its centroid|^2, less in each step than before: it ends after
     `steps`, or where it would not be. The start is k random rows. No cluster stays empty unless
-    fewer than k rows differ. Raises ValueError for what does not fit, FloatingPointError for NaN.
-    Source: Lloyd 1982, "Least squares quantization in PCM".
+    fewer than k rows differ. The assignment is int64. Raises ValueError for what does not fit,
+    FloatingPointError for NaN. Source: Lloyd 1982, "Least squares quantization in PCM".
     """
     expect_arrays("kmeans", x=x)
     if x.ndim != 2 or x.dtype not in (np.float32, np.float64):
@@ -130,8 +128,7 @@ def kmeans(x: np.ndarray, k: int, steps: int, rng: np.random.Generator) -> tuple
         raise FloatingPointError(f"kmeans: row {finite.argmin()} of x holds NaN or infinity")
     x = np.ascontiguousarray(x)
     center = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
-    # the clusters do not care where 0 is; products of numbers far from it lose digits
-    x = x - center
+    x = x - center  # products of numbers far from 0 lose digits
     queries = np.concatenate([x, np.ones((len(x), 1), x.dtype)], axis=1)
     centroids = x[rng.choice(len(x), k, replace=False)]
     inertias: list[float] = []

@@ -1,4 +1,4 @@
-"""Each row divided by its length, there and back."""
+"""Each row divided by its length, and the gradient."""
 import math
 
 import numpy as np
@@ -41,8 +41,7 @@ def _l2_normalize_grad(start, stop, g, y, lengths, eps, dx):
 
 @plain_numbers
 def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndarray]:
-    """(y, lengths): rows of x (n, d) divided by their lengths (n,), or by eps where they are
-    shorter than that.
+    """(y, lengths): rows of x (n, d) divided by their lengths (n,), or by eps if that is larger.
 
     Raises ValueError for other arrays than float32 or float64 with two axes.
     """
@@ -59,9 +58,7 @@ def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndar
 @plain_numbers
 def l2_normalize_grad(g: np.ndarray, y: np.ndarray, lengths: np.ndarray,
                       eps: float = 1e-12) -> np.ndarray:
-    """dx = (g - y <g, y>) / length: only what is at right angles to a row turns it. Below eps, a
-    row is only scaled.
-    """
+    """dx = (g - y <g, y>) / length; below eps, a row is only scaled."""
     expect_floats("l2_normalize_grad", y=y)
     expect_eps("l2_normalize_grad", eps)
     if y.ndim != 2:

@@ -7,8 +7,7 @@ from .engine.checks import expect_eps, expect_floats, expect_like, plain_numbers
 from .engine.compile import jit
 from .engine.parallel import parallel
 
-# partial sums over rows, however many threads there are, so that their bytes do not depend on them
-PARTS = 64
+PARTS = 64  # partial sums for any number of threads, so their bytes do not depend on it
 
 
 def layer_norm_naive(x, weight, bias, eps=1e-5):
@@ -18,9 +17,7 @@ def layer_norm_naive(x, weight, bias, eps=1e-5):
 
 
 def layer_norm_grad_naive(g, x, weight, eps=1e-5):
-    """(dx, dweight, dbias): dx = (u - mean(u) - xhat mean(u xhat)) / std, with u = g weight, xhat
-    the normalised x.
-    """
+    """(dx, dweight, dbias): dx = (u - mean(u) - xhat mean(u xhat)) / std with u = g weight."""
     std = np.sqrt(x.var(axis=-1, keepdims=True) + eps)
     xhat, u = (x - x.mean(axis=-1, keepdims=True)) / std, g * weight
     dx = (u - u.mean(axis=-1, keepdims=True) - xhat * (u * xhat).mean(axis=-1, keepdims=True)) / std
@@ -75,11 +72,10 @@ def _expect_rows(name, x):
 @plain_numbers
 def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray,
                eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(y, means, scales): y = (x - mean) * scale * weight + bias for x (..., d), scale = 1 /
-    sqrt(var + eps).
+    """(y, means, scales): y = (x - mean) * scale * weight + bias with scale = 1 / sqrt(var + eps).
 
-    means and scales (rows,) are for the way back. Raises ValueError unless weight and bias are
-    (d,), d >= 1.
+    x and y are (..., d); means and scales (rows,) are for the gradient. Raises ValueError unless
+    weight and bias are (d,), d >= 1.
     """
     _expect_rows("layer_norm", x)
     expect_floats("layer_norm", weight=weight, bias=bias)
@@ -89,8 +85,8 @@ def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray,
             raise ValueError(f"layer_norm: {name}: expected shape {x.shape[-1:]} for x {x.shape}, "
                              f"got {array.shape}")
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-    y, means, scales = np.empty_like(rows), np.empty(len(rows), x.dtype), np.empty(len(rows),
-                                                                                   x.dtype)
+    y = np.empty_like(rows)
+    means, scales = (np.empty(len(rows), x.dtype) for _ in range(2))
     parallel(_layer_norm, len(rows), rows, *map(np.ascontiguousarray, (weight, bias)),
              x.dtype.type(eps), y, means, scales, grain=64)
     return y.reshape(x.shape), means, scales

@@ -1,10 +1,8 @@
-"""Matrix product: cut C into blocks, pack a block of B into panels, let the micro-kernel do the
-rest.
-"""
+"""Matrix product: cut C into blocks, pack a block of B into panels, call the micro-kernel."""
 import numpy as np
 
 from .engine.cache import SECOND, THIRD
-from .engine.checks import expect_arrays
+from .engine.checks import FLOATS, expect_arrays
 from .engine.compile import jit
 from .engine.parallel import get_num_threads, parallel
 from .engine.simd import KC, MR, contract, copy, pack, panel_width
@@ -13,16 +11,14 @@ from .engine.simd import KC, MR, contract, copy, pack, panel_width
 # sixteenth of the third.
 ROWS = max(120, SECOND // 2 // (4 * KC) // MR * MR)
 COLUMNS = min(max(1024, THIRD // 16 // (4 * KC) // 64 * 64), 4096)
-PAD = 16  # so that the rows of A do not meet in the same few places of the first
-# columns up to which rows of A are read where they lie: a copy would not be used often enough
-DIRECT = 128
-SMALL = 1 << 21  # multiplications of a piece, at least: waking a thread for fewer is not worth it
-TASKS = 4  # blocks of C per thread, at least, where C is large enough
+PAD = 16  # so that the rows of A do not share a few places of the first-level cache
+DIRECT = 128  # columns up to which A is read in place: a copy would not be used often enough
+SMALL = 1 << 21  # least multiplications of a piece: fewer are not worth waking a thread
+TASKS = 4  # least blocks of C per thread, where C is large enough
 
 
 def matmul_naive(a, b):
-    """The three loops of the definition, C[i, j] = sum_k A[i, k] B[k, j]; the oracle of `matmul`.
-    """
+    """The definition, C[i, j] = sum_k A[i, k] B[k, j], in three loops."""
     (m, steps), n = a.shape, b.shape[1]
     c = np.zeros((m, n), a.dtype)
     for i in range(m):
@@ -34,8 +30,9 @@ def matmul_naive(a, b):
 
 @jit
 def _pack(start, stop, b, b_step, b_column, steps, n, panels):
-    """Panels start to stop of B, for each KC of its rows; those of rows k0 to k0 + k begin at k0 *
-    width + j0 * k.
+    """Pack panels start to stop of B, KC rows at a time.
+
+    Those of rows k0 to k0 + k begin at k0 * width + j0 * k.
     """
     nr = panel_width(b)
     width, left = -(-n // nr) * nr, start * nr
@@ -47,8 +44,7 @@ def _pack(start, stop, b, b_step, b_column, steps, n, panels):
 
 @jit
 def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, columns, bias, floor, c):
-    """Blocks start to stop of C, `height` rows and `columns` columns each, one row of blocks after
-    the other.
+    """Blocks start to stop of C, of `height` rows and `columns` columns, in row-major order.
 
     bias (n,) or empty is added to a block, which is then cut off below floor, while it is still in
     the cache.
@@ -57,8 +53,7 @@ def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, column
     across, width, deepest = -(-n // columns), -(-n // nr) * nr, min(KC, steps)
     direct = a_step == 1 and n <= DIRECT
     pitch = deepest + PAD
-    # the block's rows of A, close together
-    strip = np.empty(0 if direct else height * pitch, a.dtype)
+    strip = np.empty(0 if direct else height * pitch, a.dtype)  # the block's rows of A
     a_off, c_off = np.empty(height, np.intp), np.empty(height, np.intp)
     for i in range(height):
         a_off[i], c_off[i] = i * (a_row if direct else pitch), i * n
@@ -95,8 +90,7 @@ def _multiply_items(start, stop, a, a_row, a_step, b, b_step, b_column, m, steps
 
 
 def _blocks(m, n, nr, threads):
-    """Height and width of a block of C: whole tiles, of much the same size, several for each
-    thread.
+    """Height and width of a block of C: whole tiles, of nearly equal size, several for each thread.
     """
     if threads == 1:
         return min(ROWS, -(-m // MR) * MR), min(COLUMNS, -(-n // nr) * nr)
@@ -106,51 +100,47 @@ def _blocks(m, n, nr, threads):
     return -(-m // (down * MR)) * MR, -(-n // (across * nr)) * nr
 
 
-def _flat_items(x):
-    """`_flat` for a batch of matrices (items, rows, columns)."""
-    if x.transpose(0, 2, 1).flags.c_contiguous and not x.flags.c_contiguous:
-        return x.transpose(0, 2, 1).reshape(-1), 1, x.shape[1]
-    return np.ascontiguousarray(x).reshape(-1), x.shape[2], 1
-
-
 def _flat(x):
-    """(numbers in memory order, step to the next row, step to the next column); a transposed view
-    is not copied.
+    """(numbers in memory order, step to the next row, step to the next column) of a matrix.
+
+    A batch (items, rows, columns) has the steps of each of its matrices. A transposed view is not
+    copied.
     """
-    if x.flags.c_contiguous:
-        return x.reshape(-1), x.shape[1], 1
-    if x.flags.f_contiguous:
-        return x.T.reshape(-1), 1, x.shape[0]
-    return np.ascontiguousarray(x).reshape(-1), x.shape[1], 1
+    transposed = x.swapaxes(-1, -2)
+    if transposed.flags.c_contiguous and not x.flags.c_contiguous:
+        return transposed.reshape(-1), 1, x.shape[-2]
+    return np.ascontiguousarray(x).reshape(-1), x.shape[-1], 1
+
+
+def _check(a, b, bias, relu):
+    """ValueError for arguments that are no product."""
+    expect_arrays("matmul", a=a, b=b, **({} if bias is None else {"bias": bias}))
+    if (a.ndim not in (2, 3) or a.ndim != b.ndim or a.shape[-1] != b.shape[-2]
+            or a.shape[:-2] != b.shape[:-2]):
+        raise ValueError("matmul: expected (m, k) and (k, n), or (items, m, k) and (items, k, n), "
+                         f"got {a.shape} and {b.shape}")
+    if a.dtype != b.dtype or a.dtype not in FLOATS:
+        raise ValueError(f"matmul: expected two float32 or two float64 arrays, got {a.dtype} and "
+                         f"{b.dtype}")
+    if relu and bias is None:
+        raise ValueError("matmul: relu: expected a bias to add before it, got none")
+    n = b.shape[-1]
+    if bias is not None and (a.ndim != 2 or bias.shape != (n,) or bias.dtype != a.dtype):
+        raise ValueError(f"matmul: bias: expected {a.dtype} ({n},) for two matrices, got "
+                         f"{bias.dtype} {bias.shape} for {a.shape} and {b.shape}")
 
 
 def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None,
            relu: bool = False) -> np.ndarray:
-    """C = A B for A (m, k) and B (k, n), or for each of a batch, A (items, m, k) and B (items, k,
-    n).
+    """C = A B for A (m, k) and B (k, n), or for each pair of a batch (items, m, k), (items, k, n).
 
     bias (n,), with two matrices only, is added to each row of C, and with relu C is then max(C, 0).
-    All float32 or all float64; A and B may be transposed views, which are read as they lie. The
-    same bytes for any number of threads. Raises ValueError for other dtypes, dimensions or shapes
-    that do not fit.
+    All float32 or all float64; transposed views are not copied. The same bytes for any number of
+    threads. Raises ValueError for other dtypes, dimensions or shapes that do not fit.
     """
-    expect_arrays("matmul", a=a, b=b, **({} if bias is None else {"bias": bias}))
-    if a.ndim not in (2,
-                      3) or a.ndim != b.ndim or a.shape[-1] != b.shape[
-            -2] or a.shape[:-2] != b.shape[:-2]:
-        raise ValueError("matmul: expected (m, k) and (k, n), or (items, m, k) and (items, k, n), "
-                         f"got {a.shape} and {b.shape}")
-    if a.dtype != b.dtype or a.dtype not in (np.float32, np.float64):
-        raise ValueError(f"matmul: expected two float32 or two float64 arrays, got {a.dtype} and "
-                         f"{b.dtype}")
+    _check(a, b, bias, relu)
     (m, steps), n = a.shape[-2:], b.shape[-1]
-    if relu and bias is None:
-        raise ValueError("matmul: relu: expected a bias to add before it, got none")
-    if bias is None:
-        bias = np.empty(0, a.dtype)
-    elif a.ndim != 2 or bias.shape != (n,) or bias.dtype != a.dtype:
-        raise ValueError(f"matmul: bias: expected {a.dtype} ({n},) for two matrices, got "
-                         f"{bias.dtype} {bias.shape} for {a.shape} and {b.shape}")
+    bias = np.empty(0, a.dtype) if bias is None else bias
     c = np.empty((*a.shape[:-1], n), a.dtype)
     if a.size == 0 or b.size == 0:
         c[...] = (np.maximum(bias, 0) if relu else bias) if len(bias) else 0
@@ -168,6 +158,5 @@ def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None,
         for i in range(len(a)):
             c[i] = matmul(a[i], b[i])
     else:
-        parallel(_multiply_items, len(a), *_flat_items(a), *_flat_items(b), m, steps, n,
-                 c.reshape(-1))
+        parallel(_multiply_items, len(a), *_flat(a), *_flat(b), m, steps, n, c.reshape(-1))
     return c

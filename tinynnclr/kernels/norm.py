@@ -1,10 +1,8 @@
-"""Batch normalisation over the last axis, fused with ReLU: two passes over memory forward, two
-backward.
+"""Batch normalisation over the last axis, with ReLU: two passes over memory each way.
 
-Before a convolution the second forward pass is gone: the convolution normalises as it reads
-(`conv2d(affine=)`). The first, the moments, could hide in the epilogue of the convolution before.
-It would not pay: it is 2 % of a training step (7 of 340 ms at width 32), and the epilogue would
-have to do the same sums, without an origin to take them from.
+Before a convolution the second forward pass is not needed: the convolution normalises as it reads
+(`conv2d(affine=)`). The first, the moments, could be part of the convolution before, but is only 2
+% of a training step (7 of 340 ms at width 32).
 """
 from collections.abc import Callable
 
@@ -14,14 +12,13 @@ from .engine.checks import expect_eps, expect_floats, expect_like, plain_numbers
 from .engine.compile import jit
 from .engine.parallel import parallel
 
-# partial sums, however many threads there are, so that their bytes do not depend on them
-PARTS = 64
+PARTS = 64  # partial sums for any number of threads, so their bytes do not depend on it
 LANE = 256  # short rows are taken several at a time, so that the inner loop is about this long
 
 
 def batch_norm_naive(x, weight, bias, eps=1e-5, relu=False):
-    """y = (x - mean) / sqrt(var + eps) * weight + bias, mean and var over all axes but the last;
-    then max(y, 0).
+    """(x - mean) / sqrt(var + eps) * weight + bias, mean and var over all but the last axis, then
+    ReLU.
     """
     axes = tuple(range(x.ndim - 1))
     y = (x - x.mean(axes)) / np.sqrt(x.var(axes) + eps) * weight + bias
@@ -29,9 +26,7 @@ def batch_norm_naive(x, weight, bias, eps=1e-5, relu=False):
 
 
 def batch_norm_grad_naive(g, x, weight, bias, eps=1e-5, relu=False):
-    """(dx, dweight, dbias), from the chain rule through mean and var, one term for each way x
-    reaches y.
-    """
+    """(dx, dweight, dbias) by the chain rule, one term for each path from x to y."""
     axes, m = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
     centred, std = x - x.mean(axes), np.sqrt(x.var(axes) + eps)
     xhat = centred / std
@@ -84,8 +79,7 @@ def _gradient_sums(start, stop, g, x, scale, shift, floor, mean, sums):
 def _grad_input(start, stop, g, x, scale, shift, floor, slope, level, dx, in_place):
     """dx = scale * g - slope * x - level, with g = 0 where the output was not above the floor.
 
-    in_place: dx is g, which saves a pass, for what is written and not in cache has to be read
-    first.
+    in_place: dx is g, which saves a pass over memory.
     """
     for row in range(start, stop):
         values, out = x[row], dx[row]
@@ -107,8 +101,7 @@ def _wide_rows(x):
 
 
 def _add_parts(kernel, rows, repeat, arrays):
-    """Run a summing kernel over its parts and add up parts and repeats: (2, channels) in float64.
-    """
+    """Run a summing kernel over its parts and add up parts and repeats: (2, channels), float64."""
     width = rows.shape[1]
     sums = np.zeros((min(PARTS, len(rows)), 2, width), rows.dtype)
     parallel(kernel, len(sums), *arrays, sums)
@@ -118,8 +111,7 @@ def _add_parts(kernel, rows, repeat, arrays):
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and (biased) variance over all axes but the last, each (c,) in x's type; x is not empty.
 
-    The sums are taken of x minus its first row, so a large common offset does not swallow the
-    variance.
+    The sums are of x minus its first row, so a large common offset does not cancel the variance.
     """
     expect_floats("moments", x=x)
     if x.ndim == 0 or x.size == 0:
@@ -134,9 +126,7 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @plain_numbers
 def coefficients(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray,
                  var: np.ndarray, eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
-    """(scale, shift), each (c,): normalising x (..., c) is x * scale + shift; worked out in
-    float64.
-    """
+    """(scale, shift), each (c,) float64: normalising x (..., c) is x * scale + shift."""
     expect_floats("normalize", x=x, weight=weight, bias=bias, mean=mean, var=var)
     expect_eps("normalize", eps)
     if x.shape[-1:] in ((), (0,)):
@@ -156,14 +146,13 @@ def _floor(x, relu):
 @plain_numbers
 def normalize(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndarray,
               var: np.ndarray, eps: float = 1e-5, relu: bool = False) -> np.ndarray:
-    """y = (x - mean) / sqrt(var + eps) * weight + bias over the last axis, then max(y, 0) if relu,
-    in one pass.
+    """y = (x - mean) / sqrt(var + eps) * weight + bias over the last axis, then max(y, 0) if relu.
 
     weight, bias, mean and var are (c,), where x is (..., c). Raises ValueError where one is not.
     """
-    found = coefficients(x, weight, bias, mean, var, eps)
+    affine = coefficients(x, weight, bias, mean, var, eps)
     rows, repeat = _wide_rows(x)
-    scale, shift = (np.tile(v, repeat).astype(x.dtype) for v in found)
+    scale, shift = (np.tile(v, repeat).astype(x.dtype) for v in affine)
     y = np.empty_like(rows)
     parallel(_scale_shift, len(rows), rows, scale, shift, _floor(x, relu), y, grain=64)
     return y.reshape(x.shape)
@@ -173,33 +162,33 @@ def normalize(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, mean: np.ndar
 def normalize_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.ndarray,
                    mean: np.ndarray, var: np.ndarray, eps: float = 1e-5, relu: bool = False,
                    constant_stats: bool = False, overwrite: bool = False,
-                   average: Callable = lambda sums: sums) -> tuple[np.ndarray, np.ndarray,
-                                                                   np.ndarray]:
-    """(dx, dweight, dbias) of `normalize`, where mean and var are those of x, or constants if
-    constant_stats.
+                   average: Callable = lambda sums: sums,
+                   ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(dx, dweight, dbias) of `normalize`; mean and var are x's, or constants if constant_stats.
 
     dx = weight/std * (g - mean(g) - xhat * mean(g * xhat)), the two means being 0 for constant
     statistics. With overwrite, dx takes the place of g where g is in C order and may be written.
-    Where x is one of several shares of a batch, mean and var are those of all, and `average` makes
-    of a share's two sums their mean over all shares.
+    Where x is one of several shards of a batch, mean and var are those of the batch, and `average`
+    replaces a shard's two sums by their mean over all shards.
     """
     scale, shift = coefficients(x, weight, bias, mean, var, eps)
     expect_like("normalize_grad", x.shape, x.dtype, g=g)
     rows, repeat = _wide_rows(x)
     cotangents = np.ascontiguousarray(g).reshape(rows.shape)
-    tiled = [np.tile(v, repeat).astype(x.dtype) for v in (scale, shift, mean)]
-    arguments = (cotangents, rows, tiled[0], tiled[1], _floor(x, relu))
-    # the parameters' gradients are this share's
-    own = _add_parts(_gradient_sums, rows, repeat, (*arguments, tiled[2]))
-    g_sum, gx_sum = own if constant_stats else average(own)
+
+    def tiled(*vectors):
+        return [np.tile(v, repeat).astype(x.dtype) for v in vectors]
+
+    arguments = (cotangents, rows, *tiled(scale, shift), _floor(x, relu))
+    # the parameters' gradients are this shard's
+    local = _add_parts(_gradient_sums, rows, repeat, (*arguments, *tiled(mean)))
+    g_sum, gx_sum = local if constant_stats else average(local)
     inverse_variance = 1 / (var.astype(np.float64) + eps)
     count = np.inf if constant_stats else x.size / x.shape[-1]
     slope = scale * gx_sum * inverse_variance / count
     level = scale * g_sum / count - slope * mean
     overwrite = overwrite and cotangents.flags.writeable
     dx = cotangents if overwrite else np.empty_like(rows)
-    parallel(_grad_input, len(rows), *arguments, *(np.tile(v, repeat).astype(x.dtype) for v
-                                                   in (slope, level)), dx, overwrite, grain=64)
-    return dx.reshape(x.shape), (own[1]
-                                 * np.sqrt(inverse_variance)).astype(x.dtype), own[0].astype(
-            x.dtype)
+    parallel(_grad_input, len(rows), *arguments, *tiled(slope, level), dx, overwrite, grain=64)
+    dweight = (local[1] * np.sqrt(inverse_variance)).astype(x.dtype)
+    return dx.reshape(x.shape), dweight, local[0].astype(x.dtype)

@@ -1,7 +1,6 @@
-"""The optimisers' updates, each in one pass over weight, gradient and memory, in place.
+"""The optimisers' updates, each in one pass over weight, gradient and state, in place.
 
-All arrays are flat and of one type; `lr` and the other numbers are Python's. The formulas are those
-of nn/optim.py.
+All arrays are flat and of one type; `lr` and the other numbers are Python's.
 """
 import itertools
 import math
@@ -12,7 +11,7 @@ from .engine.checks import expect_floats, expect_numbers, is_whole, plain_number
 from .engine.compile import jit
 from .engine.parallel import parallel
 
-GRAIN = 1 << 14  # numbers that a piece has at least: a smaller one is not worth a thread
+GRAIN = 1 << 14  # least numbers of a piece: fewer are not worth a thread
 
 
 def sgd_naive(weight, grad, velocity, lr, momentum, decay, nesterov):
@@ -30,8 +29,8 @@ def lars_naive(weight, grad, velocity, lr, momentum, decay, trust):
 
 def adamw_naive(weight, grad, mean, square, lr, betas, eps, decay, steps):
     """(new weight, new mean, new square); steps counts this one."""
-    mean, square = mean + (1 - betas[0]) * (grad - mean), square + (1 - betas[1]) * (grad * grad
-                                                                                     - square)
+    mean = mean + (1 - betas[0]) * (grad - mean)
+    square = square + (1 - betas[1]) * (grad * grad - square)
     m, v = mean / (1 - betas[0] ** steps), square / (1 - betas[1] ** steps)
     return weight - lr * (m / (np.sqrt(v) + eps) + decay * weight), mean, square
 
@@ -63,11 +62,9 @@ def _adamw(start, stop, weight, grad, mean, square, lr, b1, b2, eps, decay, mean
 
 
 def _update(kernel, weight, arrays, numbers, *flags):
-    """Run a kernel over flat views; raises ValueError where an array does not fit or a view would
-    be a copy.
-    """
-    expect_floats("update", weight=weight, **{f"array {i + 1}": array for i,
-                                              array in enumerate(arrays)})
+    """Run a kernel over flat views; ValueError where an array does not fit or would be copied."""
+    expect_floats("update", weight=weight,
+                  **{f"array {i + 1}": array for i, array in enumerate(arrays)})
     for array in arrays:
         if array.shape != weight.shape or array.dtype != weight.dtype:
             raise ValueError(f"update: expected {weight.dtype} {weight.shape}, got {array.dtype} "
@@ -80,8 +77,8 @@ def _update(kernel, weight, arrays, numbers, *flags):
         if not array.flags.writeable:
             raise ValueError("update: expected weights and memory that can be written, got a "
                              "read-only array")
-    if any(np.may_share_memory(a, b) for a, b in itertools.combinations((weight, *memory, grad),
-                                                                        2)):
+    pairs = itertools.combinations((weight, *memory, grad), 2)
+    if any(np.may_share_memory(a, b) for a, b in pairs):
         raise ValueError("update: expected a weight, gradient and state that share no memory, got "
                          "two that do")
     parallel(kernel, weight.size, weight.reshape(-1), np.ascontiguousarray(grad).reshape(-1),
@@ -92,9 +89,7 @@ def _update(kernel, weight, arrays, numbers, *flags):
 @plain_numbers
 def sgd(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, momentum: float,
         decay: float, nesterov: bool) -> None:
-    """d = grad + decay * w;  v = momentum * v + d;  w -= lr * (d + momentum * v if nesterov else
-    v).
-    """
+    """d = grad + decay * w;  v = momentum * v + d;  w -= lr * (d + momentum * v or, plain, v)."""
     expect_numbers("sgd", lr=lr, momentum=momentum, decay=decay)
     _update(_sgd, weight, (grad, velocity), (lr, momentum, decay), nesterov)
 
@@ -110,8 +105,9 @@ def lars(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, 
 @plain_numbers
 def adamw(weight: np.ndarray, grad: np.ndarray, mean: np.ndarray, square: np.ndarray, lr: float,
           betas: tuple[float, float], eps: float, decay: float, steps: int) -> None:
-    """m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w), ^ =
-    bias-corrected.
+    """m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w).
+
+    m^ and v^ are the means after bias correction: m / (1 - beta1^steps), v / (1 - beta2^steps).
     """
     b1, b2 = betas
     expect_numbers("adamw", lr=lr, beta1=b1, beta2=b2, eps=eps, decay=decay)

@@ -1,36 +1,26 @@
-"""Max and average pooling over windows of an image, and their gradients."""
+"""Max pooling over windows of an image, the mean over all its pixels, and their gradients."""
 import numpy as np
 
-from .engine.checks import expect_arrays, expect_floats, expect_indices, expect_sizes, is_whole, plain_numbers
+from .engine.checks import expect_floats, expect_indices, expect_sizes, is_whole, plain_numbers
 from .engine.compile import jit
 from .engine.parallel import parallel
 
 
 def max_pool2d_naive(x, size, stride=None, padding=0):
     """The largest number of each window of the image, padded with -inf."""
-    return _pool_naive(x, size, stride or size, padding, -np.inf, np.max)
-
-
-def avg_pool2d_naive(x, size, stride=None, padding=0):
-    """The mean of each window of the image, padded with zeros that count."""
-    return _pool_naive(x, size, stride or size, padding, 0, np.mean)
-
-
-def _pool_naive(x, size, stride, padding, border, reduce):
-    x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)), constant_values=border)
+    border, stride = (padding, padding), stride or size
+    x = np.pad(x, ((0, 0), border, border, (0, 0)), constant_values=-np.inf)
     n, h, w, c = x.shape
     y = np.empty((n, (h - size) // stride + 1, (w - size) // stride + 1, c), x.dtype)
     for i, j in np.ndindex(y.shape[1], y.shape[2]):
-        y[:, i, j] = reduce(x[:, i * stride:i * stride + size, j * stride:j * stride + size],
-                            axis=(1, 2))
+        window = x[:, i * stride:i * stride + size, j * stride:j * stride + size]
+        y[:, i, j] = window.max(axis=(1, 2))
     return y
 
 
 @jit
 def _max_pool(start, stop, x, size, stride, padding, y, where):
-    """where (n, ho, wo, c): the pixel row*w + column that won each window, the first of equals; NaN
-    wins.
-    """
+    """where (n, ho, wo, c): the pixel row*w + column of each maximum, first of equals; NaN wins."""
     _, h, w, channels = x.shape
     for n in range(start, stop):
         for i in range(y.shape[1]):
@@ -54,34 +44,6 @@ def _max_pool_grad(start, stop, g, where, dx):
                 for c in range(g.shape[3]):
                     pixel = where[n, i, j, c]
                     dx[n, pixel // w, pixel % w, c] += g[n, i, j, c]
-
-
-@jit
-def _avg_pool(start, stop, x, size, stride, padding, y):
-    _, h, w, channels = x.shape
-    share = y.dtype.type(1.0 / (size * size))
-    for n in range(start, stop):
-        for i in range(y.shape[1]):
-            for j in range(y.shape[2]):
-                for row in range(max(i * stride - padding, 0), min(i * stride - padding + size, h)):
-                    for column in range(max(j * stride - padding, 0),
-                                        min(j * stride - padding + size, w)):
-                        for c in range(channels):
-                            y[n, i, j, c] += x[n, row, column, c] * share
-
-
-@jit
-def _avg_pool_grad(start, stop, g, size, stride, padding, dx):
-    _, h, w, channels = dx.shape
-    share = dx.dtype.type(1.0 / (size * size))
-    for n in range(start, stop):
-        for i in range(g.shape[1]):
-            for j in range(g.shape[2]):
-                for row in range(max(i * stride - padding, 0), min(i * stride - padding + size, h)):
-                    for column in range(max(j * stride - padding, 0),
-                                        min(j * stride - padding + size, w)):
-                        for c in range(channels):
-                            dx[n, row, column, c] += g[n, i, j, c] * share
 
 
 def global_avg_pool_naive(x):
@@ -113,31 +75,27 @@ def _global_avg_pool_grad(start, stop, g, dx):
                 dx[n, pixel, c] = g[n, c] * share
 
 
-def _output_shape(name, shape, dtype, size, stride, padding):
-    stride = size if stride is None else stride
-    if len(shape) != 4 or dtype not in (np.float32, np.float64):
-        raise ValueError(f"{name}: x: expected 4 axes of float32 or float64, got {shape} {dtype}")
-    n, h, w, c = shape
-    if not all(is_whole(v, least, 1 << 15) for v, least in ((size, 1), (stride, 1), (padding, 0))) \
-            or 2 * padding > size or not 1 <= min(h, w) >= size - 2 * padding:
-        raise ValueError(f"{name}: windows of {size}, stride {stride}, padding {padding} do not "
-                         f"fit a {h} x {w} image (padding at most half a window)")
-    return n, (h + 2 * padding - size) // stride + 1, (w + 2 * padding - size) // stride + 1, c
-
-
 @plain_numbers
 def max_pool2d(x: np.ndarray, size: int, stride: int | None = None,
                padding: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Windows of x (n, h, w, c): (largest (n, ho, wo, c), the pixel row*w + column it came from,
-    int64).
+    """Windows of x (n, h, w, c): (largest (n, ho, wo, c), its pixel row*w + column in int64).
 
     ho = (h + 2 padding - size)//stride + 1, stride = size unless given. Raises ValueError where
     windows do not fit.
     """
-    expect_arrays("max_pool2d", x=x)
-    shape = _output_shape("max_pool2d", x.shape, x.dtype, size, stride, padding)
-    y, where = np.empty(shape, x.dtype), np.full(shape, -1, np.int64)
-    parallel(_max_pool, len(x), np.ascontiguousarray(x), size, stride or size, padding, y, where)
+    expect_floats("max_pool2d", x=x)
+    stride = size if stride is None else stride
+    if x.ndim != 4:
+        raise ValueError(f"max_pool2d: x: expected 4 axes, got shape {x.shape}")
+    n, h, w, c = x.shape
+    limits = ((size, 1), (stride, 1), (padding, 0))
+    if (not all(is_whole(value, least, 1 << 15) for value, least in limits)
+            or 2 * padding > size or not 1 <= min(h, w) >= size - 2 * padding):
+        raise ValueError(f"max_pool2d: windows of {size}, stride {stride}, padding {padding} do "
+                         f"not fit a {h} x {w} image (padding at most half a window)")
+    ho, wo = ((side + 2 * padding - size) // stride + 1 for side in (h, w))
+    y, where = np.empty((n, ho, wo, c), x.dtype), np.full((n, ho, wo, c), -1, np.int64)
+    parallel(_max_pool, n, np.ascontiguousarray(x), size, stride, padding, y, where)
     return y, where
 
 
@@ -155,29 +113,6 @@ def max_pool2d_grad(g: np.ndarray, where: np.ndarray, input_shape: tuple[int, ..
     return dx
 
 
-@plain_numbers
-def avg_pool2d(x: np.ndarray, size: int, stride: int | None = None, padding: int = 0) -> np.ndarray:
-    """Mean of each window of x (n, h, w, c), zeros of the padding included: (n, ho, wo, c)."""
-    expect_arrays("avg_pool2d", x=x)
-    y = np.zeros(_output_shape("avg_pool2d", x.shape, x.dtype, size, stride, padding), x.dtype)
-    parallel(_avg_pool, len(x), np.ascontiguousarray(x), size, stride or size, padding, y)
-    return y
-
-
-@plain_numbers
-def avg_pool2d_grad(g: np.ndarray, input_shape: tuple[int, ...], size: int,
-                    stride: int | None = None, padding: int = 0) -> np.ndarray:
-    """dL/dx: each window's gradient (n, ho, wo, c) is shared out evenly over its pixels."""
-    expect_arrays("avg_pool2d_grad", g=g)
-    expect_sizes("avg_pool2d_grad", "input_shape", input_shape)
-    shape = _output_shape("avg_pool2d_grad", tuple(input_shape), g.dtype, size, stride, padding)
-    if g.shape != shape:
-        raise ValueError(f"avg_pool2d_grad: g: expected shape {shape}, got {g.shape}")
-    dx = np.zeros(input_shape, g.dtype)
-    parallel(_avg_pool_grad, len(g), np.ascontiguousarray(g), size, stride or size, padding, dx)
-    return dx
-
-
 def global_avg_pool(x: np.ndarray) -> np.ndarray:
     """(n, h, w, c) -> (n, c), the mean over all pixels. Raises ValueError where there are none."""
     expect_floats("global_avg_pool", x=x)
@@ -192,7 +127,7 @@ def global_avg_pool(x: np.ndarray) -> np.ndarray:
 
 @plain_numbers
 def global_avg_pool_grad(g: np.ndarray, input_shape: tuple[int, ...]) -> np.ndarray:
-    """dL/dx (n, h, w, c): every pixel gets its share of g (n, c)."""
+    """dL/dx (n, h, w, c): every pixel gets an equal part of g (n, c)."""
     expect_floats("global_avg_pool_grad", g=g)
     expect_sizes("global_avg_pool_grad", "input_shape", input_shape)
     n, h, w, c = input_shape

@@ -1,18 +1,22 @@
-"""RoIAlign: a box of a feature map as a small grid of its own, read between the pixels and not
-rounded to them.
+"""RoIAlign: a box of a feature map as a small grid, read between pixels instead of rounded to them.
 """
 import numpy as np
 from numba import njit
 
-from .engine.checks import expect_arrays, expect_floats, expect_indices, expect_sizes, expect_whole, plain_numbers
+from .engine.checks import (
+    expect_arrays,
+    expect_floats,
+    expect_indices,
+    expect_sizes,
+    expect_whole,
+    plain_numbers,
+)
 from .engine.compile import jit
 from .engine.parallel import parallel
 
 
 def roi_align_naive(x, boxes, image, size, samples):
-    """Bin by bin, sample by sample, each a weighed sum over all pixels of the map: a tent of width
-    2 around it.
-    """
+    """Each sample of each bin is a weighted sum over all pixels: a tent of width 2 around it."""
     n, h, w, c = x.shape
     out = np.zeros((len(boxes), size, size, c), x.dtype)
     for r, (x0, y0, x1, y1) in enumerate(boxes):
@@ -28,8 +32,7 @@ def roi_align_naive(x, boxes, image, size, samples):
 
 @njit(nogil=True, inline="always")
 def _between(at, length):
-    """(first pixel, second pixel, share of the second) for a place, or a negative first pixel: too
-    far outside.
+    """(first pixel, second pixel, weight of the second) for a place; too far outside: first is -1.
     """
     if not -1.0 <= at <= length:  # NaN is nowhere
         return -1, -1, 0.0
@@ -55,8 +58,8 @@ def _roi_align(start, stop, x, boxes, image, samples, out):
                                                   w)
                         if y0 < 0 or x0 < 0:
                             continue
-                        v, u, share = x.dtype.type(down), x.dtype.type(across), one / x.dtype.type(
-                                samples * samples)
+                        v, u = x.dtype.type(down), x.dtype.type(across)
+                        share = one / x.dtype.type(samples * samples)
                         for c in range(channels):
                             top = picture[y0, x0, c] * (one - u) + picture[y0, x1, c] * u
                             bottom = picture[y1, x0, c] * (one - u) + picture[y1, x1, c] * u
@@ -65,9 +68,7 @@ def _roi_align(start, stop, x, boxes, image, samples, out):
 
 @jit
 def _roi_align_grad(start, stop, g, boxes, order, first, samples, dx):
-    """A map is one iteration's own; order: the boxes by map, those of map n from first[n] to
-    first[n + 1].
-    """
+    """One map at a time; the boxes of map n are order[first[n]:first[n + 1]]."""
     _, h, w, channels = dx.shape
     size, one = g.shape[1], g.dtype.type(1)
     for n in range(start, stop):
@@ -86,8 +87,8 @@ def _roi_align_grad(start, stop, g, boxes, order, first, samples, dx):
                             v, u = g.dtype.type(down), g.dtype.type(across)
                             share = one / g.dtype.type(samples * samples)
                             for c in range(channels):
-                                top, bottom = g[r, i, j, c] * share * (one - v), g[r, i, j,
-                                                                                   c] * share * v
+                                top = g[r, i, j, c] * share * (one - v)
+                                bottom = g[r, i, j, c] * share * v
                                 dx[n, y0, x0, c] += top * (one - u)
                                 dx[n, y0, x1, c] += top * u
                                 dx[n, y1, x0, c] += bottom * (one - u)
@@ -112,13 +113,12 @@ def _checked(kernel, shape, boxes, image, size, samples):
 @plain_numbers
 def roi_align(x: np.ndarray, boxes: np.ndarray, image: np.ndarray, size: int,
               samples: int = 2) -> np.ndarray:
-    """Boxes (r, 4) of maps x (n, h, w, c) -> (r, size, size, c): the mean of samples x samples
-    places in each bin.
+    """Boxes (r, 4) of maps x (n, h, w, c) -> (r, size, size, c), samples x samples places per bin.
 
-    Box r is x0, y0, x1, y1 in map `image[r]`, whose pixel (x, y) lies at (x, y) itself. A place up
-    to one pixel outside the outermost ones reads the nearest, one further out reads 0. Raises
-    ValueError where shapes do not fit. Source: He et al. 2017 (Mask R-CNN, arXiv 1703.06870),
-    section 3.
+    Box r is x0, y0, x1, y1 in map `image[r]`, whose pixel (x, y) lies at (x, y) itself; a bin is
+    the mean of its places. A place up to one pixel outside the outermost ones reads the nearest,
+    one further out reads 0. Raises ValueError where shapes do not fit. Source: He et al. 2017 (Mask
+    R-CNN, arXiv 1703.06870), section 3.
     """
     expect_floats("roi_align", x=x)
     boxes, image = _checked("roi_align", x.shape, boxes, image, size, samples)
@@ -130,8 +130,7 @@ def roi_align(x: np.ndarray, boxes: np.ndarray, image: np.ndarray, size: int,
 @plain_numbers
 def roi_align_grad(g: np.ndarray, boxes: np.ndarray, image: np.ndarray,
                    input_shape: tuple[int, ...], samples: int = 2) -> np.ndarray:
-    """dL/dx: every place gives its share of g (r, size, size, c) back to the four pixels that it
-    was read from.
+    """dL/dx: every place adds its part of g (r, size, size, c) to the four pixels it was read from.
     """
     expect_floats("roi_align_grad", g=g)
     boxes, image = _checked("roi_align_grad", input_shape, boxes, image,

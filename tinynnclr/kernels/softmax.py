@@ -1,6 +1,4 @@
-"""Softmax cross-entropy of rows of logits, a row at a time: no matrix of probabilities is ever
-kept.
-"""
+"""Softmax cross-entropy of rows of logits, a row at a time, without a matrix of probabilities."""
 import math
 
 import numpy as np
@@ -11,8 +9,7 @@ from .engine.parallel import parallel
 
 
 def cross_entropy_naive(logits, labels):
-    """-log(exp(logits[i, labels[i]]) / sum_j exp(logits[i, j])), row by row; the largest logit is
-    taken out first.
+    """-log(exp(logits[i, labels[i]]) / sum_j exp(logits[i, j])) for each row i, without overflow.
     """
     losses = np.empty(len(logits), logits.dtype)
     for i, label in enumerate(labels):
@@ -54,21 +51,20 @@ def _checked(name, logits, labels):
     if labels.size and labels.dtype.kind not in "iu":
         raise ValueError(f"{name}: labels: expected integers, got {labels.dtype}")
     if labels.shape != (n,) or labels.size and not 0 <= labels.min() <= labels.max() < classes:
+        values = f", {labels.min()} to {labels.max()}" if labels.size else ""
         raise ValueError(f"{name}: expected {n} labels in 0 to {classes - 1}, got shape "
-                         f"{labels.shape}" + (f", {labels.min()} to {labels.max()}" if labels.size
-                                              else ""))
+                         f"{labels.shape}{values}")
     return np.ascontiguousarray(labels, np.int64)
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """losses[i] = log_sums[i] - logits[i, labels[i]] and log_sums[i] = log sum_j exp(logits[i, j]),
-    each (n,).
+    """losses[i] = log_sums[i] - logits[i, labels[i]], log_sums[i] = log sum_j exp(logits[i, j]).
 
     logits (n, classes) float32 or float64, -inf for a class that is no candidate; labels (n,)
-    integers. Raises ValueError for others, and for a label that is no class.
+    integers; both results (n,). Raises ValueError for others, and for a label that is no class.
     """
     labels = _checked("cross_entropy", logits, labels)
-    losses, log_sums = np.empty(len(logits), logits.dtype), np.empty(len(logits), logits.dtype)
+    losses, log_sums = (np.empty(len(logits), logits.dtype) for _ in range(2))
     parallel(_cross_entropy, len(logits), np.ascontiguousarray(logits), labels, losses, log_sums,
              grain=16)
     return losses, log_sums

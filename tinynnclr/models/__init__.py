@@ -12,25 +12,20 @@ from .split import LabEncoder
 from .tiny_cnn import TinyCNN
 from .vit import ViT
 
-# (width, rng, detrend, channels); a new encoder adds its line here
-ENCODERS: dict[str, Callable[..., Encoder]] = {"tiny_cnn": TinyCNN,
-                                               "fine_cnn": partial(TinyCNN, last_stride=1),
-                                               "resnet8": partial(ResNet, blocks=1),
-                                               "resnet14": partial(ResNet, blocks=2),
-                                               "resnet20": partial(ResNet, blocks=3), "vit": ViT,
-                                               "vit_token": partial(ViT, pool="token"),}
+# each takes (width, rng, detrend, channels)
+ENCODERS: dict[str, Callable[..., Encoder]] = {
+    "tiny_cnn": TinyCNN, "fine_cnn": partial(TinyCNN, last_stride=1),
+    "resnet8": partial(ResNet, blocks=1), "resnet20": partial(ResNet, blocks=3), "vit": ViT}
 
 
 def make_encoder(config: Any, rng: np.random.Generator, channels: int = 3,
                  width: int | None = None) -> Encoder:
-    """The encoder that a configuration names, at random weights, for images of so many channels."""
+    """The encoder that a configuration names, with random weights, for so many channels."""
     return ENCODERS[config.encoder](width or config.width, rng, config.detrend, channels)
 
 
 def encoder_defaults(name: str) -> dict[str, Any]:
-    """The options of Config that an encoder sets otherwise, unless they are given; {} for a name
-    that is none.
-    """
+    """The options of Config for which an encoder has its own default; {} for an unknown name."""
     kind = ENCODERS.get(name)
     return getattr(getattr(kind, "func", kind), "defaults", {})  # a partial's func
 

@@ -1,4 +1,4 @@
-"""What every encoder is: a Module that turns images into features, and says how many."""
+"""The base class of encoders: Modules that turn images into features."""
 from typing import Any, ClassVar
 
 from ..nn import Module
@@ -8,5 +8,4 @@ class Encoder(Module):
     """Images x (n, h, w, 3), float32 in [0, 1] -> features h (n, `features`)."""
 
     features: int
-    # options of Config that this encoder sets otherwise, unless they are given
-    defaults: ClassVar[dict[str, Any]] = {}
+    defaults: ClassVar[dict[str, Any]] = {}  # options of Config with another default here

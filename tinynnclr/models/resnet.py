@@ -1,4 +1,4 @@
-"""ResNet for small images: blocks of two convolutions that learn what to add to what came in."""
+"""ResNet for small images: blocks of two convolutions that learn what to add to their input."""
 import numpy as np
 
 from .. import ops
@@ -10,8 +10,8 @@ from .encoder import Encoder
 class Block(Module):
     """relu(x + conv(relu(conv(x)))), each convolution with its batch norm.
 
-    Where the size changes, so does x: by a 1 x 1 convolution with the stride, and a batch norm
-    ("option B").
+    Where the size changes, x passes a 1 x 1 convolution with the stride and a batch norm ("option
+    B").
     """
 
     @plain_numbers
@@ -27,12 +27,11 @@ class Block(Module):
 
 
 class ResNet(Encoder):
-    """Images x (n, h, w, channels) -> features h (n, 4 * width), through 6 k + 2 layers for k
-    blocks a stage.
+    """Images x (n, h, w, channels) -> features h (n, 4 * width), in 6 `blocks` + 2 layers.
 
     conv channels -> w, then three stages of w, 2w and 4w channels, the second and third at half the
-    size of the one before, then the mean over all pixels. With width 16, k = 3 is the paper's
-    ResNet-20 for CIFAR-10. With `detrend`, the light is taken away first. Source: He et al. 2015
+    size of the one before, then the mean over all pixels. With width 16, 3 blocks a stage are the
+    paper's ResNet-20 for CIFAR-10. With `detrend`, nn.Detrend comes first. Source: He et al. 2015
     (arXiv 1512.03385), section 4.2.
     """
 

@@ -1,6 +1,4 @@
-"""Two encoders that see different senses of the same picture: one its lightness, the other its
-colours.
-"""
+"""Two encoders for the two halves of an image's Lab form: its lightness and its colours."""
 import numpy as np
 
 from .. import kernels, ops
@@ -9,8 +7,7 @@ from .encoder import Encoder
 
 
 class LabEncoder(Encoder):
-    """Images x (n, h, w, 3) -> features h (n, d + e): those of L (n, d), then those of a and b (n,
-    e).
+    """Images x (n, h, w, 3) -> features h (n, d + e): those of L (n, d), those of a and b (n, e).
 
     `lightness` takes images of one channel, `colors` of two. Source: CMC (arXiv 1906.05849),
     section 4.
@@ -21,9 +18,7 @@ class LabEncoder(Encoder):
         self.features = lightness.features + colors.features
 
     def halves(self, x: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Features of the lightness (n, d) and of the colours (n, e); Lab divided by 100, so that
-        it is of size 1.
-        """
+        """Features of the lightness (n, d) and of the colours (n, e), read from Lab / 100."""
         lab = kernels.rgb_to_lab(x) * x.dtype.type(0.01)
         return (self.lightness(np.ascontiguousarray(lab[..., :1])),
                 self.colors(np.ascontiguousarray(lab[..., 1:])))

@@ -1,5 +1,4 @@
-"""The default encoder: four 3 x 3 convolutions, each with batch norm and ReLU, then the mean over
-all pixels.
+"""The default encoder: four 3 x 3 convolutions with batch norm and ReLU, then the mean over pixels.
 """
 import numpy as np
 
@@ -13,21 +12,20 @@ class TinyCNN(Encoder):
 
     conv channels -> w, w -> 2w /2, 2w -> 4w /2, 4w -> 8w /2, so a 32 x 32 image ends as 4 x 4
     pixels of 8w channels. With last_stride 1 (`fine_cnn`) it ends as 8 x 8: for views of 16 pixels,
-    of which 2 x 2 would be left. With `detrend`, the light is taken away first (nn.Detrend).
+    which would end as 2 x 2. With `detrend`, nn.Detrend comes first.
     """
 
     @plain_numbers
     def __init__(self, width: int, rng: np.random.Generator, detrend: bool = True,
                  channels: int = 3, last_stride: int = 2):
         layers: list[Module] = [Detrend()] if detrend else []
-        for inputs, outputs, stride in ((channels, width, 1), (width, 2 * width, 2),
-                                        (2 * width, 4 * width, 2),
-                                        (4 * width, 8 * width, last_stride)):
+        sizes = (channels, width, 2 * width, 4 * width, 8 * width)
+        for inputs, outputs, stride in zip(sizes, sizes[1:], (1, 2, 2, last_stride), strict=False):
             layers += [Conv2d(inputs, outputs, 3, rng, stride=stride, padding=1),
                        BatchNorm(outputs, relu=True)]
         self.body = Sequential(*layers, GlobalAvgPool())
-        # pixels from one place of the last map to the next
-        self.features, self.stride = 8 * width, 4 * last_stride
+        self.features = 8 * width
+        self.stride = 4 * last_stride  # pixels of the image between two of the last map
 
     def forward(self, x):
         return self.body(x)

@@ -1,6 +1,4 @@
-"""The layers of a small network: images are (n, h, w, c), features (n, d); weights end in the
-number they produce.
-"""
+"""Layers of a small network: images (n, h, w, c), features (n, d), weights (inputs, outputs)."""
 import numpy as np
 
 from .. import ops
@@ -11,10 +9,9 @@ from .module import Module
 
 
 class Linear(Module):
-    """x (..., in_features) -> x @ weight + bias (..., out_features), then ReLU if relu=True (the
-    same kernel does it).
+    """x (..., in_features) -> x @ weight + bias (..., out_features), then ReLU if relu=True.
 
-    No bias where a BatchNorm follows; ReLU needs one.
+    One kernel does all of it. No bias where a BatchNorm follows; ReLU needs one.
     """
 
     @plain_numbers
@@ -35,9 +32,7 @@ class Linear(Module):
 
 
 class Conv2d(Module):
-    """x (n, h, w, in_channels) -> (n, ho, wo, out_channels), with zeros around; no bias: a
-    BatchNorm follows.
-    """
+    """x (n, h, w, in_channels) -> (n, ho, wo, out_channels), zero-padded; without a bias."""
 
     @plain_numbers
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int,
@@ -51,8 +46,7 @@ class Conv2d(Module):
 
 
 class BatchNorm(Module):
-    """Batch normalisation over the last axis, followed by ReLU if relu=True (one kernel does both).
-    """
+    """Batch normalisation over the last axis, followed by ReLU if relu=True (in one kernel)."""
 
     @plain_numbers
     def __init__(self, features: int, relu: bool = False, momentum: float = 0.1, eps: float = 1e-5):
@@ -70,18 +64,16 @@ class BatchNorm(Module):
         return ops.batch_norm(x, self.weight, self.bias, relu=self.relu, **self._settings())
 
     def forward_into(self, conv: Conv2d, x):
-        """conv(self(x)) with ReLU between, in one op: what lies between is never written to memory.
-        """
+        """conv(self(x)) with ReLU between, in one op that never writes the array between."""
         return ops.batch_norm_conv2d(x, self.weight, self.bias, conv.weight, stride=conv.stride,
                                      padding=conv.padding, **self._settings())
 
 
 class Detrend(Module):
-    """Take the light away: subtract from each channel of each image (n, h, w, c) the plane that
-    fits it best, then divide by the spread of what is left (by 0.01 where it is less).
+    """Subtract each channel's best-fitting plane and divide by the deviation of what remains.
 
-    What remains knows no brightness, no colour cast, no haze and no light that falls in from one
-    side.
+    Images (n, h, w, c); a deviation below 0.01 counts as 0.01. The result does not depend on
+    brightness, colour cast, haze or light that falls in from one side.
     """
 
     def forward(self, x):
@@ -89,23 +81,21 @@ class Detrend(Module):
 
 
 class ReLU(Module):
-    """max(x, 0), number by number."""
+    """max(x, 0), elementwise."""
 
     def forward(self, x):
         return ops.relu(x)
 
 
 class GELU(Module):
-    """x Phi(x), number by number: a ReLU without its corner."""
+    """x Phi(x), elementwise: a smooth ReLU."""
 
     def forward(self, x):
         return ops.gelu(x)
 
 
 class LayerNorm(Module):
-    """Each row (the last axis) to mean 0 and variance 1, then scaled and shifted; the same in
-    training and judging.
-    """
+    """Each row (last axis) to mean 0 and variance 1, then scaled and shifted."""
 
     @plain_numbers
     def __init__(self, features: int, eps: float = 1e-5):
@@ -118,8 +108,7 @@ class LayerNorm(Module):
 
 
 class MultiHeadAttention(Module):
-    """Tokens x (n, t, d) -> (n, t, d): `heads` attentions side by side, each on its own d / heads
-    numbers.
+    """Tokens x (n, t, d) -> (n, t, d): `heads` attentions side by side, each on d / heads numbers.
 
     Raises ValueError unless heads divide d. Source: Vaswani et al. 2017 (arXiv 1706.03762), section
     3.2.2.
@@ -136,28 +125,6 @@ class MultiHeadAttention(Module):
 
     def forward(self, x):
         return self.out(ops.attention(self.query(x), self.key(x), self.value(x), heads=self.heads))
-
-
-class MaxPool2d(Module):
-    """x (n, h, w, c) -> (n, ho, wo, c): the largest number of each window; stride = size unless
-    given.
-    """
-
-    def __init__(self, size: int, stride: int | None = None, padding: int = 0):
-        self.size, self.stride, self.padding = size, stride, padding
-
-    def forward(self, x):
-        return ops.max_pool2d(x, size=self.size, stride=self.stride, padding=self.padding)
-
-
-class AvgPool2d(Module):
-    """x (n, h, w, c) -> (n, ho, wo, c): the mean of each window; stride = size unless given."""
-
-    def __init__(self, size: int, stride: int | None = None, padding: int = 0):
-        self.size, self.stride, self.padding = size, stride, padding
-
-    def forward(self, x):
-        return ops.avg_pool2d(x, size=self.size, stride=self.stride, padding=self.padding)
 
 
 class GlobalAvgPool(Module):
@@ -177,8 +144,8 @@ class Sequential(Module):
         layers = list(self.layers)
         while layers:
             layer = layers.pop(0)
-            if isinstance(layer, BatchNorm) and layer.relu and layers and isinstance(layers[0],
-                                                                                     Conv2d):
+            before_conv = bool(layers) and isinstance(layers[0], Conv2d)
+            if isinstance(layer, BatchNorm) and layer.relu and before_conv:
                 x = layer.forward_into(layers.pop(0), x)
             else:
                 x = layer(x)

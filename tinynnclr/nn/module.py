@@ -1,5 +1,4 @@
-"""A Module is an object whose attributes are its parts; one walk over them finds parameters,
-buffers and children.
+"""A Module's attributes are its parts; one walk over them finds parameters, buffers and children.
 """
 from collections import deque
 from collections.abc import Iterator
@@ -46,17 +45,16 @@ class Module:
 
     def modules(self) -> Iterator["Module"]:
         """This module and every one below it, each once."""
-        found = {id(value): value for _, value, _, _ in _walk(self, "", "", self,
-                                                              ()) if isinstance(value, Module)}
-        yield from found.values()
+        yield from {id(value): value for _, value, _, _ in _walk(self, "", "", self, ())
+                    if isinstance(value, Module)}.values()
 
     def named_weights(self) -> dict[str, Tensor]:
         """All parameters and frozen weights, each once, by its first name."""
-        found: dict[int, tuple[str, Tensor]] = {}
+        weights: dict[int, tuple[str, Tensor]] = {}
         for name, value, _, _ in self._entries():
             if isinstance(value, Tensor):
-                found.setdefault(id(value), (name, value))
-        return dict(found.values())
+                weights.setdefault(id(value), (name, value))
+        return dict(weights.values())
 
     def named_parameters(self) -> dict[str, Tensor]:
         return {name: value for name, value in self.named_weights().items() if value.requires_grad}
@@ -85,13 +83,11 @@ class Module:
                 for name, value, _, _ in self._entries()}
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
-        """Put copies of the arrays in place. Raises KeyError or ValueError where names, shapes or
-        types differ.
+        """Copy the arrays in; KeyError or ValueError where names, shapes or types differ.
 
         Tied weights stay tied: ValueError if one weight would get two values.
         """
-        entries = {name: (value, attribute, owner) for name, value, attribute,
-                   owner in self._entries()}
+        entries = {name: entry for name, *entry in self._entries()}
         missing, unknown = entries.keys() - state.keys(), state.keys() - entries.keys()
         if missing or unknown:
             raise KeyError(f"state_dict: missing {sorted(missing) or 'nothing'}, "
@@ -117,20 +113,17 @@ class Module:
 
 
 def _walk(value, name, attribute, owner, path):
-    """(dotted name, value, attribute, owner) of each Module, weight and buffer in value; cycles are
-    not followed.
-    """
-    if isinstance(value, set | frozenset | deque) and any(isinstance(part,
-                                                                     Tensor | Module) for part
-                                                          in value):
+    """(dotted name, value, attribute, owner) of each Module, weight and buffer; cycles end it."""
+    if (isinstance(value, set | frozenset | deque)
+            and any(isinstance(part, Tensor | Module) for part in value)):
         raise TypeError(f"{name}: expected weights and children in a list, tuple or dict, got a "
                         f"{type(value).__name__}")
     if (isinstance(value, Module) or isinstance(value, Tensor) and value.is_leaf
             or isinstance(value, np.ndarray) and isinstance(owner, Module)):
         yield name, value, attribute, owner
-    if isinstance(value,
-                  Module | dict | list | tuple) and all(value is not above for above in path):
+    is_container = isinstance(value, Module | dict | list | tuple)
+    if is_container and all(value is not above for above in path):
         parts = vars(value) if isinstance(value, Module) else value
         for key, part in parts.items() if isinstance(parts, dict) else enumerate(parts):
-            yield from _walk(part, f"{name}.{key}" if name else str(key), key, value,
-                             (*path, value))
+            part_name = f"{name}.{key}" if name else str(key)
+            yield from _walk(part, part_name, key, value, (*path, value))

@@ -1,7 +1,6 @@
-"""Optimisers: each changes parameters in place, from their gradients and a little memory of its
-own.
+"""Optimisers: each changes parameters in place, from their gradients and some state of its own.
 
-Weight decay leaves biases and the scales and shifts of norms alone: everything with one axis. `lr`
+Weight decay leaves out biases and the scales and shifts of norms: everything with one axis. `lr`
 may be set before every step, by a schedule. A parameter whose grad is None is left as it is; AdamW
 corrects each parameter's means by its own number of steps.
 """
@@ -9,13 +8,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..kernels import optim as update
+from ..kernels import optim
 from ..tensor import Tensor
 
 
 class Optimizer:
-    """The base of SGD, LARS and AdamW: the parameters, each with its number of steps and named
-    arrays of state.
+    """The base of SGD, LARS and AdamW: parameters with their step counts and named state arrays.
 
     A parameter that is given twice counts once. Raises TypeError or ValueError for a parameter that
     is not a leaf Tensor. Copy or pickle an optimiser together with its module, as one tuple: alone,
@@ -32,14 +30,14 @@ class Optimizer:
                                 f"{type(p).__name__}")
             if not p.is_leaf:
                 raise ValueError("optimiser: expected leaf Tensors, got the result of an op")
-        places = [p.data.__array_interface__["data"][0] for p in self.parameters if p.data.size]
-        if len(set(places)) < len(places):
+        addresses = [p.data.__array_interface__["data"][0] for p in self.parameters if p.data.size]
+        if len(set(addresses)) < len(addresses):
             raise ValueError("optimiser: two Tensors share one array, which would be updated "
                              "twice; use one Tensor in both places")
-        self.lr, self.weight_decay, self.steps = lr, weight_decay, np.zeros(len(self.parameters),
-                                                                            np.int64)
-        self.arrays = {name: [np.zeros_like(p.data) for p in self.parameters] for name
-                       in self.memory}
+        self.lr, self.weight_decay = lr, weight_decay
+        self.steps = np.zeros(len(self.parameters), np.int64)
+        self.arrays = {name: [np.zeros_like(p.data) for p in self.parameters]
+                       for name in self.memory}
 
     def step(self) -> None:
         """One update from the gradients that `backward` left."""
@@ -52,8 +50,7 @@ class Optimizer:
                 p.changed()
 
     def forget(self, parameters: Iterable[Tensor]) -> None:
-        """Clear the state and the step counts of these parameters, for example after they were
-        drawn again.
+        """Clear the state and step counts of these parameters, for example after drawing them anew.
         """
         renewed = {id(p) for p in parameters}
         for i, p in enumerate(self.parameters):
@@ -68,32 +65,35 @@ class Optimizer:
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        state = {f"{name}.{i}": a.copy() for name, arrays in self.arrays.items() for i,
-                 a in enumerate(arrays)}
-        return {**state, "steps": self.steps.copy()}
+        return {**{name: array.copy() for name, array in self._named_arrays()},
+                "steps": self.steps.copy()}
+
+    def _named_arrays(self):
+        for name, arrays in self.arrays.items():
+            for i, array in enumerate(arrays):
+                yield f"{name}.{i}", array
 
     def load_state_dict(self, state: dict[str, np.ndarray]) -> None:
         if state.keys() != self.state_dict().keys():
             raise KeyError(f"optimiser: expected {sorted(self.state_dict())}, got {sorted(state)}")
-        for name, arrays in self.arrays.items():  # all are checked before one is changed
-            for i, a in enumerate(arrays):
-                new = state[f"{name}.{i}"]
-                if (new.shape, new.dtype) != (a.shape, a.dtype):
-                    raise ValueError(f"optimiser: {name}.{i}: expected {a.dtype} {a.shape}, "
-                                     f"got {new.dtype} {new.shape}")
+        for name, array in self._named_arrays():  # all are checked before one is changed
+            new = state[name]
+            if (new.shape, new.dtype) != (array.shape, array.dtype):
+                raise ValueError(f"optimiser: {name}: expected {array.dtype} {array.shape}, "
+                                 f"got {new.dtype} {new.shape}")
         steps = state["steps"]
         if steps.shape != self.steps.shape or steps.dtype != np.int64 or (steps < 0).any():
             raise ValueError(f"optimiser: steps: expected {len(self.steps)} whole numbers of at "
                              f"least 0, got {steps.dtype} {steps.shape}")
-        for name, arrays in self.arrays.items():
-            for i, a in enumerate(arrays):
-                a[...] = state[f"{name}.{i}"]
+        for name, array in self._named_arrays():
+            array[...] = state[name]
         self.steps[...] = steps
 
 
 class SGD(Optimizer):
-    """d = grad + decay * w;  v = momentum * v + d;  w -= lr * (d + momentum * v if nesterov else
-    v).
+    """Stochastic gradient descent with momentum v and decay, on gradients g:
+
+    d = g + decay * w;  v = momentum * v + d;  w -= lr * (d + momentum * v if nesterov else v).
     """
 
     memory = ("velocity",)
@@ -104,7 +104,7 @@ class SGD(Optimizer):
         self.momentum, self.nesterov = momentum, nesterov
 
     def _update(self, p, grad, decay, steps, velocity):
-        update.sgd(p.data, grad, velocity, self.lr, self.momentum, decay, self.nesterov)
+        optim.sgd(p.data, grad, velocity, self.lr, self.momentum, decay, self.nesterov)
 
 
 class LARS(Optimizer):
@@ -128,15 +128,14 @@ class LARS(Optimizer):
             step_length = float(np.linalg.norm(grad + decay * p.data if decay else grad))
             if weight_length > 0 and step_length > 0:
                 trust = self.eta * weight_length / step_length
-        update.lars(p.data, grad, velocity, self.lr, self.momentum, decay, trust)
+        optim.lars(p.data, grad, velocity, self.lr, self.momentum, decay, trust)
 
 
 class AdamW(Optimizer):
-    """Adam with decay applied to the weights, not to the gradient (Loshchilov & Hutter 2019,
-    algorithm 2).
+    """Adam with decay of the weights, not of the gradient (Loshchilov & Hutter 2019, algorithm 2).
 
-    m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w), ^ =
-    bias-corrected.
+    m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w), where ^
+    is the bias correction.
     """
 
     memory = ("mean", "square")
@@ -148,4 +147,4 @@ class AdamW(Optimizer):
         self.betas, self.eps = betas, eps
 
     def _update(self, p, grad, decay, steps, mean, square):
-        update.adamw(p.data, grad, mean, square, self.lr, self.betas, self.eps, decay, steps)
+        optim.adamw(p.data, grad, mean, square, self.lr, self.betas, self.eps, decay, steps)

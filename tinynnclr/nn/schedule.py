@@ -1,4 +1,4 @@
-"""How the learning rate moves over a run."""
+"""How the learning rate changes during a run."""
 import math
 
 from ..kernels.engine.checks import plain_numbers
@@ -6,8 +6,7 @@ from ..kernels.engine.checks import plain_numbers
 
 @plain_numbers
 def warmup_cosine(step: int, total: int, warmup: int, base: float) -> float:
-    """The rate for step 0..total-1: a straight line up to `base` over `warmup` steps, then half a
-    cosine down to 0.
+    """The rate for step 0..total-1: linear up to `base` over `warmup` steps, half a cosine to 0.
 
     Source: Loshchilov & Hutter 2017, eq. 5, without restarts.
     """

@@ -5,8 +5,7 @@ from ..tensor import once, op
 
 @op
 def attention(q, k, v, *, heads=1):
-    """softmax(q k^T / sqrt(d)) v for q, k, v (n, t, heads * d): token i of t takes the mean of all
-    values, weighed.
+    """softmax(q k^T / sqrt(d)) v for q, k, v (n, t, heads * d): a weighted mean of the values.
 
     Head h reads and writes columns h * d to (h + 1) * d, by itself. Saves the softmax p (n, heads,
     t, t): dv = p^T g, and with ds = p * (g v^T - sum(p * g v^T)) / sqrt(d), row by row, dq = ds k

@@ -1,6 +1,4 @@
-"""Ops that work number by number; where two inputs meet, NumPy's broadcasting rules hold and are
-undone backward.
-"""
+"""Elementwise ops, with NumPy's broadcasting, which is undone backward."""
 import numpy as np
 
 from .. import kernels
@@ -51,8 +49,7 @@ def neg(a):
 
 @op
 def power(a, *, exponent):
-    """a ** exponent for a fixed number; da = g * exponent * a ** (exponent - 1), and 0 where the
-    exponent is 0.
+    """a ** exponent for a fixed number; da = g * exponent * a ** (exponent - 1), 0 for exponent 0.
     """
     exponent = _number("power: exponent", exponent)
     if exponent == 0:
@@ -75,9 +72,7 @@ def log(a):
 
 @op
 def log_sigmoid(a):
-    """log(1 / (1 + e^-a)), without overflow; da = g / (1 + e^a). Its value at -a is log(1 -
-    sigmoid(a)).
-    """
+    """log(1 / (1 + e^-a)), without overflow; da = g / (1 + e^a). At -a: log(1 - sigmoid(a))."""
     out = np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a)))
     return out, (lambda g: g * (1 - np.exp(out)),)
 
@@ -97,22 +92,18 @@ def relu(a):
 
 @op
 def gelu(a):
-    """a Phi(a), Phi being the normal distribution's; da = g (Phi(a) + a phi(a)), a slope worked out
-    on the way.
-    """
+    """a Phi(a), Phi of the normal distribution; da = g (Phi(a) + a phi(a)), computed forward."""
     out, slope = kernels.gelu(a)
     return out, (lambda g: g * slope,)
 
 
 @op
 def masked_fill(a, *, mask, value):
-    """`value` where the boolean mask is true, a elsewhere (they broadcast); filled places pass no
-    gradient.
-    """
+    """`value` where the boolean mask is true, else a (they broadcast); filled: no gradient."""
     mask, shape = as_array("masked_fill", "mask", mask), a.shape
     value = a.dtype.type(_number("masked_fill: value", value))
     if mask.dtype != bool:
         raise TypeError(f"masked_fill: mask: expected a boolean array, got {mask.dtype} "
                         f"{mask.shape}")
-    return np.where(mask, value, a), (lambda g: unbroadcast(np.where(mask, g.dtype.type(0), g),
-                                                            shape),)
+    return np.where(mask, value, a), (
+        lambda g: unbroadcast(np.where(mask, g.dtype.type(0), g), shape),)

@@ -20,13 +20,13 @@ def log_softmax(x):
 
 @op
 def cross_entropy(logits, *, labels):
-    """-mean over rows i of log softmax(logits[i])[labels[i]], for logits (n, classes) and integer
-    labels (n,).
+    """-mean over rows i of log softmax(logits[i])[labels[i]], logits (n, classes), labels (n,).
 
-    dlogits = (softmax - one-hot) / n: push the wrong classes down by what they took, pull the right
-    one up.
+    dlogits = (softmax - one-hot) / n: it lowers each wrong class by its probability and raises the
+    right one.
     """
-    labels, n = as_array("cross_entropy", "labels", labels), len(logits)
+    labels = as_array("cross_entropy", "labels", labels)
+    n = len(logits)
     if n == 0:
         raise ValueError("cross_entropy: expected at least one row of logits, got shape "
                          f"{logits.shape}")

@@ -1,6 +1,4 @@
-"""Normalisation: over the batch, of each row (layer_norm, l2_normalize), of each channel of an
-image (detrend).
-"""
+"""Normalisation: over the batch, of each row, of each channel of an image."""
 import numpy as np
 
 from .. import distributed, kernels
@@ -8,8 +6,7 @@ from ..tensor import once, op
 
 
 def _statistics(x, running_mean, running_var, training, momentum):
-    """Mean and variance to normalise x with, in training those of all ranks; the running ones move
-    towards them.
+    """Mean and variance to normalise x with, over all ranks; in training, updates the running ones.
     """
     if x.ndim == 0:
         raise ValueError("batch_norm: expected at least one axis, got a single number")
@@ -32,26 +29,25 @@ def _statistics(x, running_mean, running_var, training, momentum):
                              "training=False, got None")
         # copies: a batch in training would change them in place
         return np.array(running_mean), np.array(running_var)
-    mean, var = _whole(*kernels.moments(x))
+    mean, var = _over_ranks(*kernels.moments(x))
     if running_mean is not None:
         running_mean += momentum * (mean - running_mean)
         running_var += momentum * (var * (count / (count - 1)) - running_var)
     return mean, var
 
 
-def _whole(mean, var):
-    """From those of its own equal share, mean and variance of the whole batch: var + mean^2 is the
-    mean square.
+def _over_ranks(mean, var):
+    """Mean and variance of the whole batch from this rank's share: var + mean^2 is the mean square.
     """
     if distributed.size() == 1:
         return mean, var
-    own = mean.astype(np.float64)
-    first, second = distributed.all_reduce_mean(np.stack([own, var + own * own]))
+    local = mean.astype(np.float64)
+    first, second = distributed.all_reduce_mean(np.stack([local, var + local * local]))
     return first.astype(mean.dtype), np.maximum(second - first * first, 0).astype(var.dtype)
 
 
-def _told():
-    """What the kernel is told of other ranks: nothing where there are none."""
+def _rank_arguments():
+    """Extra kernel arguments when training on several ranks."""
     return {"average": distributed.all_reduce_mean} if distributed.size() > 1 else {}
 
 
@@ -60,15 +56,13 @@ def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training
                eps=1e-5, relu=False):
     """(x - mean) / sqrt(var + eps) * weight + bias over the last axis, then max(., 0) if relu.
 
-    In training, mean and (biased) var are the batch's, and the running statistics, where given,
-    move towards them in place by `momentum` (the variance's unbiased, as torch does); otherwise the
-    running statistics are used. Of several ranks each has a share of the batch, and the statistics,
-    and x's gradient through them, are those of the whole. Source: Ioffe & Szegedy 2015, algorithm
-    1.
+    In training, mean and (biased) var are the batch's, over all ranks, and the running statistics,
+    where given, move towards them in place by `momentum` (the variance's unbiased, as torch does);
+    otherwise the running statistics are used. Source: Ioffe & Szegedy 2015, algorithm 1.
     """
     mean, var = _statistics(x, running_mean, running_var, training, momentum)
     grads = once(lambda g: kernels.normalize_grad(g, x, weight, bias, mean, var, eps, relu,
-                                                  not training, **_told()))
+                                                  not training, **_rank_arguments()))
     return kernels.normalize(x, weight, bias, mean, var, eps, relu), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])
 
@@ -76,31 +70,29 @@ def batch_norm(x, weight, bias, *, running_mean=None, running_var=None, training
 @op
 def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_var=None,
                       training=True, momentum=0.1, eps=1e-5, stride=1, padding=0):
-    """conv2d(batch_norm(x, weight, bias, relu=True), filters): x (n, h, w, c), filters (kh, kw, c,
-    f).
+    """conv2d(batch_norm(x, weight, bias, relu=True), filters), filters (kh, kw, c, f), in one op.
 
-    What lies between the two is never written: the convolution normalises x as it reads it, forward
-    and backward. That saves two passes over memory, and the array that backward would have to keep.
+    The convolution normalises x (n, h, w, c) as it reads it, forward and backward: the array
+    between the two is never written. That saves two passes over memory, and an array that backward
+    would have to keep.
     """
     mean, var = _statistics(x, running_mean, running_var, training, momentum)
     affine = kernels.coefficients(x, weight, bias, mean, var, eps)
-    x_shape, w_shape = x.shape, filters.shape
 
     @once
     def grads(g):
-        between = kernels.conv2d_grad_input(g, filters, x_shape, stride, padding)
+        between = kernels.conv2d_grad_input(g, filters, x.shape, stride, padding)
         return kernels.normalize_grad(between, x, weight, bias, mean, var, eps, True, not training,
-                                      overwrite=True, **_told())
+                                      overwrite=True, **_rank_arguments())
 
     return kernels.conv2d(x, filters, stride, padding, affine), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2],
-        lambda g: kernels.conv2d_grad_weight(g, x, w_shape, stride, padding, affine))
+        lambda g: kernels.conv2d_grad_weight(g, x, filters.shape, stride, padding, affine))
 
 
 @op
 def layer_norm(x, weight, bias, *, eps=1e-5):
-    """(x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) var of each row, the last
-    axis.
+    """(x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) var of each row (last axis).
 
     Source: Ba et al. 2016 (arXiv 1607.06450), eq. 4.
     """
@@ -113,7 +105,7 @@ def layer_norm(x, weight, bias, *, eps=1e-5):
 def l2_normalize(x, *, eps=1e-12):
     """Each row (last axis) divided by its length, or by eps where it is shorter than that.
 
-    d(x/|x|) = (g - y <g, y>) / |x|: only what is at right angles to y turns it.
+    d(x/|x|) = (g - y <g, y>) / |x|: only the part of g at right angles to y passes.
     """
     if x.ndim == 0:
         raise ValueError("l2_normalize: expected rows along the last axis, got a single number")
@@ -128,11 +120,10 @@ def l2_normalize(x, *, eps=1e-12):
 
 @op
 def detrend(x, *, eps=1e-4):
-    """Each channel of each image x (n, h, w, c) less the plane that fits it best, divided by the
-    spread of the rest.
+    """Each channel of images (n, h, w, c) minus its best-fitting plane, over the rest's deviation.
 
-    The spread is sqrt(mean square + eps). What remains knows no brightness, no colour cast and no
-    slope of light.
+    The deviation is sqrt(mean square + eps). The result does not depend on brightness, colour cast
+    or a slope of light.
     """
     y, scale = kernels.detrend(x, eps)
     return y, (lambda g: kernels.detrend_grad(g, y, scale),)

@@ -1,11 +1,11 @@
-"""Ops that add numbers up along axes."""
+"""Sums and means along axes."""
 import numpy as np
 
 from ..tensor import op
 
 
 def _spread(g, shape, axis, keepdims):
-    """Copy g back along the axes that were summed away."""
+    """Copy g back along the axes that were summed."""
     if axis is not None and not keepdims:
         g = np.expand_dims(g, axis)
     return np.broadcast_to(g, shape)
@@ -15,8 +15,8 @@ def _spread(g, shape, axis, keepdims):
 def sum(a, *, axis=None, keepdims=False):  # noqa: A001 (torch's and NumPy's name)
     """Sum over the axes (all unless given); every number that was added gets all of g."""
     shape = a.shape
-    return np.asarray(a.sum(axis=axis, keepdims=keepdims)), (lambda g: _spread(g, shape, axis,
-                                                                               keepdims),)
+    out = np.asarray(a.sum(axis=axis, keepdims=keepdims))
+    return out, (lambda g: _spread(g, shape, axis, keepdims),)
 
 
 @op

@@ -1,6 +1,4 @@
-"""Boxes of feature maps as grids of one size (RoIAlign), so that a head sees every thing at the
-same scale.
-"""
+"""RoIAlign: boxes of feature maps as grids of one size."""
 from .. import kernels
 from ..tensor import op
 
@@ -9,8 +7,8 @@ from ..tensor import op
 def roi_align(x, *, boxes, image, size, samples=2):
     """Boxes (r, 4) of maps x (n, h, w, c) -> (r, size, size, c); see kernels.roi_align.
 
-    The value is linear in x, so backward is the transpose. The boxes are constants: no gradient
-    moves them.
+    The value is linear in x, so backward is the transpose. The boxes are constants: they get no
+    gradient.
     """
     shape = x.shape
     return kernels.roi_align(x, boxes, image, size, samples), (

@@ -1,4 +1,4 @@
-"""Ops that move numbers about without changing them; backward moves them back."""
+"""Ops that move numbers without changing them; backward moves them back."""
 import numpy as np
 
 from .. import distributed
@@ -15,18 +15,18 @@ def reshape(a, *, shape):
 @op
 def transpose(a, *, axes=None):
     """Axes in another order, reversed unless given: axis i of the result is axis axes[i] of a."""
-    # axes may count from the end
-    back = None if axes is None else tuple(np.argsort(np.arange(a.ndim)[list(axes)]))
-    return a.transpose(axes), (lambda g: g.transpose(back),)
+    inverse = None
+    if axes is not None:
+        inverse = tuple(np.argsort(np.arange(a.ndim)[list(axes)]))  # axes may count from the end
+    return a.transpose(axes), (lambda g: g.transpose(inverse),)
 
 
 @op
 def getitem(a, *, index):
-    """a[index], for slices, integers, masks and index arrays; numbers picked twice get both
-    gradients.
+    """a[index] for slices, integers, masks, index arrays; numbers picked twice get both gradients.
     """
-    if any(isinstance(part, np.ma.MaskedArray) for part
-           in (index if isinstance(index, tuple) else (index,))):
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
         raise TypeError("getitem: index: expected integers, slices or arrays, got MaskedArray")
     shape = a.shape
 
@@ -49,10 +49,8 @@ def concatenate(*arrays, axis=0):
 
 @op
 def all_gather(a):
-    """The rows of all ranks, rank after rank; alone, a itself. Source: SimCLR (arXiv 2002.05709),
-    section 2.2.
+    """The rows of all ranks, rank after rank; alone, a itself. Source: SimCLR, section 2.2.
 
-    Backward, a row collects what every rank's loss wants of it: a rank that took it as a negative
-    pushes it, too.
+    Backward, a row's gradient is the sum over all ranks' losses: each rank has it as a negative.
     """
     return distributed.all_gather(a), (distributed.reduce_scatter,)

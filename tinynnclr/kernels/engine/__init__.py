@@ -1,4 +1,2 @@
-"""What the kernels stand on: the micro-kernel, the thread pool, Winograd, argument checks. Skip it
-at first.
-"""
+"""The parts under the kernels, to skip at first: micro-kernel, thread pool, Winograd, checks."""
 from . import environment as environment  # first: it checks what Numba reads on import

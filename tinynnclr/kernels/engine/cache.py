@@ -1,15 +1,11 @@
-"""Sizes of the processor's caches. They decide how much of a matrix is worked on at a time, never
-what comes out.
-"""
+"""Sizes of the processor's caches, for the sizes of blocks; they do not change results."""
 from pathlib import Path
 
 LINUX = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
 def cache_bytes(level: int, otherwise: int, root: Path = LINUX) -> int:
-    """Bytes of the first core's data cache of this level, as Linux tells; `otherwise` where nobody
-    tells.
-    """
+    """Bytes of the first core's data cache of this level, from Linux; `otherwise` if unknown."""
     try:
         for entry in sorted(root.glob("index*")):
             kind, number, text = ((entry / name).read_text(encoding="ascii").strip()

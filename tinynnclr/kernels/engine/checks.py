@@ -1,8 +1,7 @@
-"""What public kernels ask of their arguments: compiled code checks nothing, and would read and
-write outside arrays.
+"""Checks of public kernels' arguments: compiled code would read and write outside arrays.
 
-Each `expect_` raises ValueError, one line that names kernel and argument, what was expected and
-what came.
+Each `expect_` raises ValueError, one line that names kernel, argument, what was expected and what
+came.
 """
 import functools
 from collections.abc import Callable, Sequence
@@ -17,18 +16,15 @@ LARGEST = 2**31 - 1  # of a number that counts or steps: larger ones could overf
 
 
 def plain(value: Any) -> Any:
-    """A number or truth value of NumPy as Python's, also in a tuple or a list; all else as it is.
-    """
-    if type(value) in (tuple, list) and any(isinstance(v,
-                                                       (np.generic, tuple, list)) for v in value):
+    """A NumPy number or truth value as Python's, also in a tuple or a list; all else as it is."""
+    nested = (np.generic, tuple, list)
+    if type(value) in (tuple, list) and any(isinstance(v, nested) for v in value):
         return type(value)(map(plain, value))
     return value.item() if isinstance(value, (np.integer, np.floating, np.bool_)) else value
 
 
 def plain_numbers(fn: F) -> F:
-    """Decorate fn to convert NumPy numbers in its arguments with `plain`: int8 arithmetic would
-    overflow at 127.
-    """
+    """Decorate fn to convert NumPy numbers among its arguments: int8 would overflow at 127."""
     @functools.wraps(fn)
     def given_plain(*args, **kwargs):
         return fn(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
@@ -37,13 +33,12 @@ def plain_numbers(fn: F) -> F:
 
 def is_whole(value: Any, least: int = 0, most: int = LARGEST) -> bool:
     """Whether it is an integer of Python or NumPy from least to most, and not True or False."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value,
-                                                                   bool) and bool(least <= value
-                                                                                  <= most)
+    return (isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+            and bool(least <= value <= most))
 
 
 def expect_whole(kernel: str, least: int, **numbers: Any) -> None:
-    """Integers that are at least so much."""
+    """Integers that are at least `least`."""
     for name, value in numbers.items():
         if not is_whole(value, least):
             raise ValueError(f"{kernel}: {name}: expected a whole number of at least {least}, got "
@@ -51,9 +46,7 @@ def expect_whole(kernel: str, least: int, **numbers: Any) -> None:
 
 
 def expect_numbers(kernel: str, **numbers: Any) -> None:
-    """Real numbers of Python or NumPy, NaN and infinity among them; no text, which NumPy would read
-    as a number.
-    """
+    """Real numbers of Python or NumPy, also NaN and infinity, but no text."""
     for name, value in numbers.items():
         if not isinstance(value, (int, float, np.integer, np.floating)):
             raise ValueError(f"{kernel}: {name}: expected a number, got {value!r}")
@@ -81,9 +74,7 @@ def as_array(kernel: str, name: str, value: Any) -> np.ndarray:
 
 
 def expect_floats(kernel: str, **arrays: Any) -> None:
-    """NumPy arrays of float32 or float64 in this machine's byte order, not necessarily all the
-    same.
-    """
+    """NumPy arrays of float32 or float64 in native byte order, not necessarily all the same."""
     expect_arrays(kernel, **arrays)
     for name, array in arrays.items():
         if array.dtype not in FLOATS:
@@ -102,9 +93,8 @@ def expect_like(kernel: str, shape: tuple[int, ...], dtype: np.dtype, **arrays: 
 
 def expect_sizes(kernel: str, name: str, shape: Sequence[int], axes: int = 4) -> None:
     """A shape of so many axes."""
-    if not isinstance(shape, (tuple,
-                              list)) or len(shape) != axes or not all(is_whole(size) for size
-                                                                      in shape):
+    if (not isinstance(shape, (tuple, list)) or len(shape) != axes
+            or not all(is_whole(size) for size in shape)):
         raise ValueError(f"{kernel}: {name}: expected {axes} whole numbers of at least 0, got "
                          f"{shape!r}")
 
@@ -117,6 +107,7 @@ def expect_indices(kernel: str, name: str, values: np.ndarray, shape: tuple[int,
         raise ValueError(f"{kernel}: {name}: expected integers of shape {shape}, got "
                          f"{values.dtype} {values.shape}")
     if values.size and not 0 <= values.min() <= values.max() < below:
-        raise ValueError(f"{kernel}: {name}: expected {f'0 to {below - 1}' if below else 'none'}, "
-                         f"got {values.min()} to {values.max()}")
+        allowed = f"0 to {below - 1}" if below else "none"
+        raise ValueError(f"{kernel}: {name}: expected {allowed}, got {values.min()} to "
+                         f"{values.max()}")
     return np.ascontiguousarray(values, np.int64)

@@ -1,5 +1,4 @@
-"""`jit` compiles a kernel and stores the machine code in the user's cache folder, so that only the
-first run waits.
+"""`jit` compiles a kernel and stores the machine code on disk, so that only the first run waits.
 
 Numba's own `cache=True` stores it beside the source, checks one source file only, and fails on a
 damaged cache file. Here a digest of the sources, the versions and the processor, which determine
@@ -37,8 +36,7 @@ _reported: list[str] = []
 
 
 def jit(function: Callable | None = None, **options: Any) -> Any:
-    """Decorate a kernel: compiled without the interpreter lock, with NumPy's division by zero, and
-    cached.
+    """Decorate a kernel: compiled without the interpreter lock, dividing by zero as NumPy, cached.
 
     `options` go to `numba.njit`. Unlike `njit(cache=True)`, it works where no folder can be
     written.
@@ -54,8 +52,8 @@ def _sources(folder: Path) -> str:
     """A digest of the Python files in a folder and the folders in it."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes()
-                      + b"\0")
+        name = path.relative_to(folder).as_posix().encode()
+        digest.update(name + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
@@ -65,8 +63,7 @@ _KERNELS = _sources(PACKAGE / "kernels")
 
 
 def _cache_root() -> Path | None:
-    """The folder tinynnclr in NUMBA_CACHE_DIR or the platform's cache folder; None if there is no
-    home folder.
+    """The folder tinynnclr in NUMBA_CACHE_DIR or the platform's cache folder; None without a home.
     """
     home = os.path.expanduser("~")
     if config.CACHE_DIR:
@@ -82,24 +79,24 @@ def _cache_root() -> Path | None:
 
 
 def _temporary_root() -> Path | None:
-    """A folder in the system's temporary folder; None if another user could have put files into it.
-    """
+    """A folder in the system's temporary folder; None if another user could write into it."""
     # Windows: the temporary folder is the user's own
     user = os.getuid() if hasattr(os, "getuid") else None
     folder = Path(tempfile.gettempdir(), "tinynnclr-kernels" + ("" if user is None else f"-{user}"))
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    safe = user is None or found.st_uid == user and not found.st_mode & 0o022
-    return folder if safe and stat.S_ISDIR(found.st_mode) else None
+    status = folder.lstat()
+    safe = user is None or status.st_uid == user and not status.st_mode & 0o022
+    return folder if safe and stat.S_ISDIR(status.st_mode) else None
 
 
 def _description(processor: tuple) -> str:
     """What the machine code depends on besides the sources."""
-    return "\n".join([f"{sys.implementation.cache_tag}{getattr(sys, 'abiflags', '')}, Numba "
-                      f"{numba.__version__}, llvmlite {llvmlite.__version__}, NumPy "
-                      f"{np.__version__}", *map(str, processor),
-                      *(f"{name}={getattr(config, name, None)}" for name in _SETTINGS), ""])
+    versions = (f"{sys.implementation.cache_tag}{getattr(sys, 'abiflags', '')}, "
+                f"Numba {numba.__version__}, llvmlite {llvmlite.__version__}, "
+                f"NumPy {np.__version__}")
+    settings = (f"{name}={getattr(config, name, None)}" for name in _SETTINGS)
+    return "\n".join([versions, *map(str, processor), *settings, ""])
 
 
 def _folder(root: Path, processor: tuple) -> Path:
@@ -107,21 +104,21 @@ def _folder(root: Path, processor: tuple) -> Path:
 
 
 def _open_folder(folder: Path, processor: tuple) -> None:
-    """Make the folder and mark it; a new folder replaces those of the same package with other
-    sources.
-    """
+    """Make and mark the folder; a new one replaces those of the same package with other sources."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = f"Compiled kernels of tinynnclr. You may delete this folder.\n{str(PACKAGE)!r}\n{_description(processor)}"
+    text = ("Compiled kernels of tinynnclr. You may delete this folder.\n"
+            f"{str(PACKAGE)!r}\n{_description(processor)}")
     if (folder / MARK).is_file():
         return
     (folder / MARK).write_text(text, encoding="utf-8")
     for other in folder.parent.iterdir():
         mark = other / MARK
         with contextlib.suppress(OSError, ValueError):
-            if other == folder or other.is_symlink() or not re.fullmatch("[0-9a-f]{32}",
-                                                                         other.name):
+            is_cache = not other.is_symlink() and re.fullmatch("[0-9a-f]{32}", other.name)
+            if other == folder or not is_cache:
                 continue
-            if mark.read_text(encoding="utf-8") == text or time.time() - mark.stat().st_mtime > UNUSED:
+            replaced = mark.read_text(encoding="utf-8") == text
+            if replaced or time.time() - mark.stat().st_mtime > UNUSED:
                 # processes that still use them compile again
                 for path in (*other.glob("*.nb[ic]*"), mark):
                     path.unlink()
@@ -185,9 +182,7 @@ class _Files(caching.IndexDataCacheFile):
 
 
 class KernelCache(caching.NullCache):
-    """The machine code of one kernel on disk. If a file is missing or damaged, the kernel is
-    compiled again.
-    """
+    """The machine code of one kernel on disk; a missing or damaged file is compiled again."""
 
     def __init__(self, function: Callable) -> None:
         code = function.__code__
@@ -235,6 +230,7 @@ class KernelCache(caching.NullCache):
                 reason = getattr(error, "strerror", None) or error
                 failures.append(f"cannot write to the cache folder {root or ''} ({reason})")
         if failures:
-            result = f"are stored in {root}" if len(failures) == 1 else "will be compiled again in the next run"
+            result = (f"are stored in {root}" if len(failures) == 1
+                      else "will be compiled again in the next run")
             _report(f"{failures[0]}: compiled kernels {result}; set NUMBA_CACHE_DIR to a writable "
                     "folder")

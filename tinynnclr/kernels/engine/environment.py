@@ -1,16 +1,13 @@
-"""Check Numba's environment variables before Numba is imported, as it would raise or exit for wrong
-values.
-"""
+"""Check Numba's environment variables before importing Numba, which would raise or exit."""
 import os
 import re
 
 MOST_THREADS = 1024  # more than any machine has cores; a system refuses to start too many
 
-WHOLE_NUMBERS = [f"NUMBA_{name}" for name in ("DISABLE_JIT", "LOOP_VECTORIZE", "SLP_VECTORIZE",
-                                              "FUNCTION_CACHE_SIZE", "DEBUG", "DEBUG_CACHE",
-                                              "DEBUGINFO", "BOUNDSCHECK", "DUMP_IR", "DUMP_LLVM",
-                                              "DUMP_ASSEMBLY", "DUMP_OPTIMIZED",
-                                              "DISABLE_INTEL_SVML", "FULL_TRACEBACKS")]
+WHOLE_NUMBERS = [f"NUMBA_{name}" for name in (
+    "DISABLE_JIT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "FUNCTION_CACHE_SIZE", "DEBUG",
+    "DEBUG_CACHE", "DEBUGINFO", "BOUNDSCHECK", "DUMP_IR", "DUMP_LLVM", "DUMP_ASSEMBLY",
+    "DUMP_OPTIMIZED", "DISABLE_INTEL_SVML", "FULL_TRACEBACKS")]
 
 
 def check(variables: "os._Environ[str] | dict[str, str]" = os.environ) -> None:

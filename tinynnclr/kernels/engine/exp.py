@@ -1,6 +1,4 @@
-"""e^x in plain arithmetic: no call to a library, so that the compiler works out a whole vector of
-them at a time.
-"""
+"""e^x without a call to a library, so that the compiler computes a whole vector at a time."""
 import math
 
 import numpy as np
@@ -8,8 +6,7 @@ from numba import types
 from numba.extending import overload
 
 LOG2_E = np.float32(1 / math.log(2))
-# of so few bits that a whole number times it is exact (Cody & Waite 1980)
-LN2_HIGH = np.float32(355 / 512)
+LN2_HIGH = np.float32(355 / 512)  # few bits: a whole number times it is exact (Cody & Waite 1980)
 LN2_LOW = np.float32(math.log(2) - 355 / 512)
 LOWEST = np.float32(-87)  # e^x is taken for 0 below
 HALF, ONE = np.float32(1 / 2), np.float32(1)
@@ -22,8 +19,7 @@ def exp_naive(x):
 
 
 def exp(x: float) -> float:
-    """e^x for x <= 0 or NaN, to be called by kernels; of float32 to 1e-7 of its size, and 0 below
-    e^-87.
+    """e^x for x <= 0 or NaN, inside kernels; of float32 to 1e-7 of its size, and 0 below e^-87.
 
     e^x = 2^n e^r with a whole number n and |r| <= ln(2) / 2, where eight terms of the series of e^r
     are enough. 2^n is made of its bits: a float32's exponent, plus 127, stands in front of its 23
@@ -39,8 +35,7 @@ def _exp(x):
 
 def _single(x):
     n = np.floor(x * LOG2_E + HALF)
-    # and so where x is NaN, which comes through r
-    n = n if n > np.float32(-126) else np.float32(-126)
+    n = n if n > np.float32(-126) else np.float32(-126)  # also for NaN, which r keeps
     r = (x - n * LN2_HIGH) - n * LN2_LOW
     series = ONE + r * (ONE + r * (HALF + r * (C3 + r * (C4 + r * (C5 + r * (C6 + r * C7))))))
     power = np.int32((np.int32(n) + 127) << 23).view(np.float32)

@@ -1,6 +1,4 @@
-"""A row of an image on its way into a convolution: as it lies, or normalised and cut off below zero
-as it is read.
-"""
+"""A row of an image on its way into a convolution: as it is, or normalised with ReLU."""
 
 from .compile import jit
 from .simd import copy
@@ -8,9 +6,7 @@ from .simd import copy
 
 @jit
 def load_row(x, start, length, scale, shift, out, at):
-    """out[at + k] = max(x[start + k] * scale[k] + shift[k], 0) for k < length; x itself where scale
-    is empty.
-    """
+    """out[at + k] = max(x[start + k] * scale[k] + shift[k], 0) for k < length; without scale, x."""
     if len(scale) == 0:
         copy(out, at, 1, x, start, 1, length)
         return

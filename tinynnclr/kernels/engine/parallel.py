@@ -1,12 +1,11 @@
-"""One thread pool for everything: a kernel is a serial loop over a range, and the range is shared
-out.
+"""One thread pool for everything: a kernel is a serial loop over a range, split among threads.
 
 A kernel is a Numba function `kernel(start, stop, *args)` that releases the interpreter lock
 (`nogil=True`) and writes only what belongs to its own start..stop, so the result is the same for
-any number of threads. Why not Numba's own `prange`? Measured on two cores: a parallel region
-compiles in 2 to 5 s and a serial kernel in 0.5 to 1 s, which decides how long a learner waits for
-the first step; and prange's default layer aborts the process when two threads launch at once. A
-launch costs about 20 us: idle workers spin for a millisecond before they go to sleep (spin.py).
+any number of threads. Numba's own `prange` is not used: a parallel region compiles in 2 to 5 s and
+a serial kernel in 0.5 to 1 s (on two cores), and prange's default layer aborts the process when two
+threads launch at once. A launch costs about 20 us: idle workers spin for a millisecond before they
+sleep (spin_wait.py).
 """
 import contextlib
 import ctypes
@@ -24,27 +23,22 @@ from .checks import is_whole, plain
 from .environment import MOST_THREADS
 from .spin_wait import GRACE, LOOKS, spin
 
-CHUNKS = 8  # pieces per thread, so that a core that is held up leaves its share to the others
+CHUNKS = 8  # pieces per thread, so that other threads take over the pieces of a slow core
 
-# all cores, or the environment variable of that name
-_num_threads = min(config.NUMBA_NUM_THREADS, MOST_THREADS)
+_num_threads = min(config.NUMBA_NUM_THREADS, MOST_THREADS)  # all cores unless NUMBA_NUM_THREADS
 _tasks: queue.SimpleQueue = queue.SimpleQueue()
 _workers: list[threading.Thread] = []
-# how often tasks were put out so far: what an idle worker looks at
-_launches = np.zeros(1, np.int64)
-_nobody = np.zeros(1, np.int64)  # a counter that nobody reads
+_launches = np.zeros(1, np.int64)  # the number of launches so far, which an idle worker reads
+_unread = np.zeros(1, np.int64)  # a counter that no thread reads
 
 
 def get_num_threads() -> int:
-    """How many threads the kernels use: all cores, NUMBA_NUM_THREADS, or what `set_num_threads`
-    said last.
-    """
+    """The kernels' threads: all cores, NUMBA_NUM_THREADS, or the last `set_num_threads`."""
     return _num_threads
 
 
 def set_num_threads(n: int) -> None:
-    """Use n threads from now on, for calls from any thread. Raises ValueError unless 1 <= n <=
-    MOST_THREADS.
+    """Use n threads from now on, for calls from any thread; ValueError unless in 1 to MOST_THREADS.
     """
     global _num_threads
     if not is_whole(n, 1, MOST_THREADS):
@@ -57,8 +51,7 @@ _asleep: set[int] = set()  # workers that have given up spinning
 
 
 def _take_a_core(taken):
-    """Note the calling thread's core; if another of the launch has it already, leave it for a free
-    one first.
+    """Note the calling thread's core; if another thread of the launch has it, move to a free one.
 
     Linux may wake a worker on the very core of the thread that woke it, and leave both there for
     seconds.
@@ -100,15 +93,14 @@ class _Launch:
             if not self.closed:
                 _take_a_core(self.cores)
                 self.run()
-        except BaseException as e:  # the caller raises it
-            error = e
+        except BaseException as raised:  # the caller raises it again
+            error = raised
         self.errors.append(error)
         self.wake.put(None)
         return self.done
 
     def close(self):
-        """Wait until no worker takes part, then return their errors and a KeyboardInterrupt of the
-        meantime.
+        """Wait until no worker takes part; return their errors, and a KeyboardInterrupt meanwhile.
         """
         interrupt = None
         while True:
@@ -120,15 +112,15 @@ class _Launch:
                 self.wake.get(timeout=0.2)  # Windows notices Ctrl-C only after a wait
             except queue.Empty:
                 pass
-            except KeyboardInterrupt as e:
-                interrupt = e
+            except KeyboardInterrupt as raised:
+                interrupt = raised
         # a late worker must not keep arrays alive
         errors, self.run, self.errors = self.errors, None, []
         return [interrupt, *errors]
 
 
 def _work():
-    done, me = _nobody, threading.get_ident()
+    done, me = _unread, threading.get_ident()
     while True:
         try:
             seen = _launches[0]
@@ -170,13 +162,13 @@ if hasattr(os, "register_at_fork"):
 
 
 def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
-    """Run kernel(start, stop, *args) over pieces of range(count), none much smaller than `grain`,
-    on all threads.
+    """Run kernel(start, stop, *args) over pieces of range(count), about `grain` or longer, on
+    threads.
     """
     count, grain = plain(count), plain(grain)
     pieces = min(CHUNKS * _num_threads, -(-count // grain))
     if pieces > _num_threads:
-        pieces -= pieces % _num_threads  # as many for each
+        pieces -= pieces % _num_threads  # the same number for each
     if _num_threads == 1 or pieces <= 1:
         if count > 0:
             kernel(0, count, *args)
@@ -197,12 +189,11 @@ def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
             _tasks.put(launch)
         _launches[0] += 1
         if _asleep and _linux is not None:
-            # where a worker wakes on our core, let it go first: it moves away at once
-            _linux.sched_yield()
+            _linux.sched_yield()  # a worker that wakes on this core moves to another at once
         run()
         launch.closed = True
-        spin(_nobody, launch.done, len(launch.entered), LOOKS, 0)
-    finally:  # an interrupt leaves only once nobody writes into our arrays any more
+        spin(_unread, launch.done, len(launch.entered), LOOKS, 0)
+    finally:  # an interrupt waits until no worker writes into the arrays
         errors = launch.close()
     for error in errors:
         if error is not None:

@@ -1,7 +1,4 @@
-"""The micro-kernel: one register tile of a matrix product, written as vectors of the host's own
-width.
-
-This is the one hard room of the house, so here is the idea before the code.
+"""The micro-kernel: one register tile of a matrix product, in vectors of the host's own width.
 
 A core can multiply and add two whole vectors (16 floats on AVX-512, 8 on AVX2, 4 on NEON) twice per
 clock tick, but it can fetch only about as many numbers from memory. A product C = A B therefore
@@ -11,10 +8,8 @@ A and NR of B and do MR * NR multiplications with them:
 
         B[k, 0:NR]              NR = 2 vectors
       +-----------+
-  A   | . . . . . |             acc[i, :] += A[i, k] * B[k, :]     one number of A, copied to all
-  lanes ("broadcast"),
-[i,k] | . . . . . |  MR rows    times a vector of B, added to a vector of C that never leaves its
-register
+  A   | . . . . . |             acc[i, :] += A[i, k] * B[k, :]: a number of A, copied to all lanes,
+[i,k] | . . . . . |  MR rows    times a vector of B, added to a vector of C in its register
       +-----------+
 
 The tile does not care where its numbers come from. Row i of A starts at `a_off[i]`, and its sum
@@ -77,9 +72,11 @@ A, A_OFF, B, C, C_OFF = 0, 2, 11, 14, 16  # where the arrays stand among the arg
 
 
 def _hide(builder, number):
-    """The same number, but LLVM no longer knows how it came to be: it would otherwise advance a
-    pointer for every row of A at every step, which takes more instructions than the loads
-    themselves."""
+    """The same number, but LLVM does not know how it was computed.
+
+    It would otherwise advance a pointer for every row of A at every step, which takes more
+    instructions than the loads themselves.
+    """
     return builder.asm(ir.FunctionType(number.type, [number.type]), "", "=r,0", [number], False)
 
 
@@ -222,9 +219,7 @@ def panel_width(array):
 
 @intrinsic
 def copy(typing, target, target_start, target_step, source, source_start, source_step, count):
-    """target[target_start + i*target_step] = source[source_start + i*source_step] for i < count,
-    unchecked.
-    """
+    """target[target_start + i*target_step] = source[source_start + i*source_step] for i < count."""
     signature = types.void(target, types.intp, types.intp, source, types.intp, types.intp,
                            types.intp)
 
@@ -247,9 +242,7 @@ def copy(typing, target, target_start, target_step, source, source_start, source
 
 @intrinsic
 def copy_row(typing, target, target_start, source, source_start):
-    """target[target_start:][:NR] = source[source_start:][:NR], unchecked: the vectors of one row of
-    a panel.
-    """
+    """target[target_start:][:NR] = source[source_start:][:NR], unchecked: one row of a panel."""
     signature = types.void(target, types.intp, source, types.intp)
 
     def codegen(context, builder, sig, args):
@@ -265,9 +258,7 @@ def copy_row(typing, target, target_start, source, source_start):
 
 @intrinsic
 def column_max(typing, scores, rows, top):
-    """top[j] = the largest of scores[i*NR + j] over i < rows, or -inf; a NaN is larger than
-    nothing.
-    """
+    """top[j] = the largest of scores[i*NR + j] over i < rows, or -inf; NaN is ignored."""
     signature = types.void(scores, types.intp, top)
 
     def codegen(context, builder, sig, args):
@@ -293,8 +284,7 @@ def column_max(typing, scores, rows, top):
 
 @jit
 def pack(b, start, k_step, j_step, steps, columns, out):
-    """Copy B[0:steps, 0:columns], with B[k, j] = b[start + k*k_step + j*j_step], into panels filled
-    up with zeros.
+    """Copy B[:steps, :columns], B[k, j] = b[start + k*k_step + j*j_step], into zero-filled panels.
 
     Panel q holds columns q*NR to (q+1)*NR, row after row: it starts at out[q*NR*steps].
     """
@@ -317,14 +307,12 @@ def pack(b, start, k_step, j_step, steps, columns, out):
 @jit
 def contract(a, a_base, a_off, blocks, block_stride, runs, run_stride, run_len, k_stride,
              b, b_start, b_pitch, b_step, c, c_base, c_off, columns, accumulate):
-    """C (+)= A B, tile by tile, on flat arrays of one float type; the caller has checked every
-    bound.
+    """C (+)= A B, tile by tile, on flat arrays of one float type; the caller checks every bound.
 
-    The sum runs over s = (block, run, k), in this order, for block < blocks, run < runs and k <
-    run_len. A[i, s] = a[a_base + a_off[i] + block*block_stride + run*run_stride + k*k_stride] B[s,
-    j] = b[b_start + s*b_pitch + j], columns from j0 on in the panel at b_start + j0*b_step; the
-    last panel must be
-              readable to the full width of a vector
+    The sum is over s = (block, run, k), in this order, block < blocks, run < runs, k < run_len.
+    A[i, s] = a[a_base + a_off[i] + block*block_stride + run*run_stride + k*k_stride]
+    B[s, j] = b[b_start + s*b_pitch + j], columns from j0 on in the panel at b_start + j0*b_step;
+              the last panel must be readable to the full width of a vector
     C[i, j] = c[c_base + c_off[i] + j], for j < columns
     """
     nr = panel_width(a)

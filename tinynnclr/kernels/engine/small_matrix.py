@@ -1,5 +1,4 @@
-"""Sums and differences of whole stretches of memory, in vectors: the small fixed matrices of fast
-convolutions.
+"""Sums and differences of stretches of memory, in vectors: the small matrices of Winograd.
 
 `linear(matrix)` makes a function for one matrix of numbers that are mostly 0, 1 and -1:
 
@@ -24,9 +23,7 @@ _I64 = ir.IntType(64)
 
 
 def linear(matrix: Sequence[Sequence[float]], add: Sequence[int] = ()) -> Callable:
-    """An intrinsic that multiplies stretches of numbers by `matrix` (rows: outputs, columns:
-    inputs).
-    """
+    """An intrinsic that multiplies stretches of numbers by `matrix` (outputs x inputs)."""
 
     @intrinsic
     def apply(typing, out, outs, x, ins, count, times, out_steps, in_steps):

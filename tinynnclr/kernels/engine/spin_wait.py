@@ -1,5 +1,4 @@
-"""Wait for another thread without falling asleep: look at a number in memory, again and again, for
-about a millisecond.
+"""Wait for another thread without sleeping: read a number in memory for about a millisecond.
 
 The operating system takes 50 to 100 us to wake a sleeping thread (measured on a virtual machine),
 as long as a whole small kernel. A thread that spins in compiled code sees a change at once, and
@@ -16,10 +15,8 @@ from numba.np.arrayobj import make_array
 
 from .compile import jit
 
-# about 1 ms at 25 ns a look; between two kernels of a training step Python needs less
-LOOKS = 40_000
-# looks more after the change: by then whoever made it has given the interpreter lock back
-GRACE = 300
+LOOKS = 40_000  # reads: 1 ms at 25 ns each; Python needs less between two kernels of a step
+GRACE = 300  # more reads after the change: by then its thread has released the interpreter lock
 
 # the last one: "yield"
 _PAUSE = {"x86_64": ("llvm.x86.sse2.pause", ()), "AMD64": ("llvm.x86.sse2.pause", ()),
@@ -49,7 +46,7 @@ def _add_one(typing, counter):
 
 @intrinsic
 def _pause(typing):
-    """Tell the core that we only wait, so that its other thread and its power go elsewhere."""
+    """Tell the core that this thread only waits, which saves power and helps its other thread."""
     def codegen(context, builder, signature, args):
         name, numbers = _PAUSE.get(platform.machine(), (None, ()))
         if name:
@@ -63,8 +60,7 @@ def _pause(typing):
 
 @jit
 def spin(announce: np.ndarray, counter: np.ndarray, target: int, looks: int, grace: int) -> bool:
-    """Add one to announce[0], then wait until counter[0] >= target: whether it was within so many
-    looks.
+    """Add one to announce[0], then read counter[0] up to `looks` times: whether it reached target.
     """
     _add_one(announce)
     for _ in range(looks):

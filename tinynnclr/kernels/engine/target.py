@@ -1,6 +1,4 @@
-"""Which processor the kernels are compiled for. Results may differ in their last bits between
-processors.
-"""
+"""The processor that the kernels are compiled for; results may differ in their last bits."""
 import platform
 
 from llvmlite import binding
@@ -14,8 +12,7 @@ _ARITHMETIC = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512vl", "neon", "s
 
 
 def target() -> str:
-    """The instruction set of the kernels: architecture, LLVM's name of the processor, features,
-    vectors and tiles.
+    """The instruction set: architecture, LLVM's name of the processor, features, vectors, tiles.
 
     Two runs with the same seed give the same bytes where this text is the same; otherwise their
     rounding may differ.

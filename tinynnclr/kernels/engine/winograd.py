@@ -23,7 +23,18 @@ from .cache import SECOND
 from .compile import jit
 from .parallel import parallel
 from .simd import KC, contract, pack, panel_width
-from .winograd_tiles import G1, G2, PIECES, PLANS, join, join_gradients, place, planes, split_gradients, split_images
+from .winograd_tiles import (
+    G1,
+    G2,
+    PIECES,
+    PLANS,
+    join,
+    join_gradients,
+    place,
+    planes,
+    split_gradients,
+    split_images,
+)
 
 BYTES = SECOND // 2  # of a block of tiles and its products
 LONG = 128  # tiles that a visit to the weight's gradient sums over
@@ -33,9 +44,7 @@ LEAST = {1: 32, 2: 64}
 
 def worth(weight_shape: tuple[int, ...], stride: int, padding: int,
           outputs: tuple[int, int]) -> bool:
-    """Whether a convolution with `outputs` = (ho, wo) saves at least a fifth of its multiplications
-    this way.
-    """
+    """Whether Winograd's way saves at least a fifth of the multiplications; outputs = (ho, wo)."""
     kh, kw, c, f = weight_shape
     if (kh, kw) != (3, 3) or padding != 1 or min(c, f) < LEAST.get(stride, np.inf):
         return False
@@ -54,10 +63,12 @@ def _multiply(a, a_pieces, v, starts, products, tiles, steps, columns, out):
     for p in range(len(products)):
         first, pieces = products[p]
         depth, width = (steps * pieces, columns) if a_pieces else (steps, columns * pieces)
-        a_base, a_pitch = place(tiles, first, p, pieces, steps) if a_pieces else place(tiles, p, p,
-                                                                                       1, steps)
-        c_base, c_pitch = place(tiles, p, p, 1, columns) if a_pieces else place(tiles, first, p,
-                                                                                pieces, columns)
+        if a_pieces:
+            a_base, a_pitch = place(tiles, first, p, pieces, steps)
+            c_base, c_pitch = place(tiles, p, p, 1, columns)
+        else:
+            a_base, a_pitch = place(tiles, p, p, 1, steps)
+            c_base, c_pitch = place(tiles, first, p, pieces, columns)
         for i in range(tiles):
             a_off[i], c_off[i] = i * a_pitch, i * c_pitch
         for k in range(0, depth, KC):
@@ -87,8 +98,8 @@ def _backward(start, stop, g, ho, wo, f, tall, wide, slots, products, v, starts,
               c):
     """Images start to stop, stride 2: dx = T' (A' g A x V') T."""
     width = max(4 * wide + 2, w + 2)
-    rows, columns = np.empty(max(2 * wo * f, 5 * w * c),
-                             g.dtype), np.zeros(5 * max(width * c, 2 * wide * f), g.dtype)
+    rows = np.empty(max(2 * wo * f, 5 * w * c), g.dtype)
+    columns = np.zeros(5 * max(width * c, 2 * wide * f), g.dtype)
     t, p = planes(strips * wide, slots, products, c, f, g)
     for strip in range(start * tall, stop * tall, strips):
         count = min(strips, stop * tall - strip)
@@ -105,8 +116,8 @@ def _grad_weight(start, stop, parts, total, x, scale, shift, h, w, c, tall, wide
     """Part i of dv (parts, pieces * c, f) sums over strips i*total//parts to (i+1)*total//parts."""
     patch, number = len(slots), x.dtype
     width = max(2 * stride * wide + 2, w + 2)
-    rows, columns = np.empty(max(patch * w * c, 2 * wo * f), number), np.zeros(patch * width * c,
-                                                                               number)
+    rows = np.empty(max(patch * w * c, 2 * wo * f), number)
+    columns = np.zeros(patch * width * c, number)
     g_columns = np.zeros(patch * 2 * wide * f, number)
     t, p = planes(strips * wide, slots, products, c, f, x)
     row_off = np.arange(4 * c)
@@ -130,8 +141,7 @@ def _grad_weight(start, stop, parts, total, x, scale, shift, h, w, c, tall, wide
 @jit
 def _transform_weight(start, stop, weight, matrix, slots, products, size, c, f, starts, back,
                       panels):
-    """Products start to stop of V = G w G', packed; back: of its transpose. weight (3, 3, c*f),
-    size = c*f.
+    """Products start to stop of V = G w G' (back: transposed), packed; weight (3, 3, size = c*f).
     """
     v = np.empty(4 * size, weight.dtype)
     for p in range(start, stop):
@@ -182,8 +192,8 @@ def _weights(weight, stride, back):
     c, f = weight.shape[2:]
     slots, products = PLANS[stride]
     nr = panel_width(weight)
-    sizes = [f * (-(-n * c // nr) * nr) if back else n * c * (-(-f // nr) * nr) for _,
-             n in products]
+    sizes = [f * (-(-n * c // nr) * nr) if back else n * c * (-(-f // nr) * nr)
+             for _, n in products]
     starts = np.cumsum([0, *sizes], dtype=np.int64)
     panels = np.empty(starts[-1], weight.dtype)
     matrix = np.array((G1, G2)[stride - 1], weight.dtype)
@@ -200,8 +210,9 @@ def _strips(total, stride, wide, c, f, itemsize):
 
 def conv2d(x: np.ndarray, weight: np.ndarray, stride: int,
            affine: Sequence[np.ndarray]) -> np.ndarray:
-    """`kernels.conv2d` of shapes that are `worth` it, unchecked, padding 1; affine per number of a
-    row, or empty.
+    """`kernels.conv2d` with padding 1, unchecked, of shapes that are `worth` it.
+
+    affine: scale and shift of each number of a row, or both empty.
     """
     (n, h, w, c), f = x.shape, weight.shape[3]
     ho, wo = -(-h // stride), -(-w // stride)
@@ -215,9 +226,7 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int,
 
 def conv2d_grad_input(g: np.ndarray, weight: np.ndarray, input_shape: tuple[int, ...],
                       stride: int) -> np.ndarray:
-    """`kernels.conv2d_grad_input` likewise; with stride 1 it is a convolution with the weight
-    turned around.
-    """
+    """`kernels.conv2d_grad_input` likewise; for stride 1 a convolution with the flipped weight."""
     if stride == 1:
         return conv2d(g, weight[::-1, ::-1].transpose(0, 1, 3, 2), 1, (np.empty(0, g.dtype),) * 2)
     (n, h, w, c), (_, ho, wo, f) = input_shape, g.shape

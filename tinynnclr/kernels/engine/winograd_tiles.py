@@ -1,5 +1,4 @@
-"""The sums and differences of Winograd's convolutions: images into tiles, products into images, and
-both backwards.
+"""Winograd's sums and differences: images into tiles, products into images, and both backwards.
 
 See winograd.py for the idea. A *strip* is one row of tiles of one image, `wide` tiles of 2 x 2
 outputs each. For each product of two rows or columns of A there is a *plane*: a matrix with a row
@@ -28,8 +27,11 @@ _t2_back_rows = linear(tuple(zip(*T2, strict=True)))
 
 
 def _plan(stride):
-    """slots (s, s, 4): of the number (a, b) of t, its product's first number, how many it has,
-    which it is, and which product; products (p, 2): first number and how many."""
+    """(slots (s, s, 4), products (p, 2)): how the numbers (a, b) of t are grouped into products.
+
+    A slot is (its product's first number, how many that has, which of them it is, which product),
+    a product (first number, how many).
+    """
     pieces = PIECES[stride]
     owner = np.repeat(np.arange(len(pieces), dtype=np.int64), pieces)
     nth = np.concatenate([np.arange(n, dtype=np.int64) for n in pieces])
@@ -49,17 +51,14 @@ PLANS = {stride: _plan(stride) for stride in PIECES}
 
 @jit
 def _pad(length):
-    """Numbers left free after a row: rows a power of two apart would meet in the same few places of
-    a cache.
+    """Numbers left free after a row: rows a power of two apart would share a few places of a cache.
     """
     return 16 if length % 64 == 0 else 0
 
 
 @jit
 def place(tiles, first, product, pieces, c):
-    """Where the plane of a product begins in t, and how far its tiles (of pieces * c numbers) are
-    apart.
-    """
+    """Where a product's plane begins in t, and how far apart its tiles (pieces * c numbers) are."""
     pad = _pad(c)
     return tiles * (first * c + product * pad), pieces * c + pad
 
@@ -68,15 +67,13 @@ def place(tiles, first, product, pieces, c):
 def planes(tiles, slots, products, c, f, like):
     """Room for t and for the products of so many tiles, a panel's width more than needed."""
     t = place(tiles, slots.shape[0] * slots.shape[1], len(products), 0, c)[0]
-    return (np.empty(t, like.dtype), np.empty(place(tiles, len(products), len(products), 0, f)[0]
-                                              + panel_width(like), like.dtype))
+    p = place(tiles, len(products), len(products), 0, f)[0] + panel_width(like)
+    return np.empty(t, like.dtype), np.empty(p, like.dtype)
 
 
 @jit
 def _fill_rows(x, scale, shift, image, row, h, length, count, rows):
-    """rows (count, length): rows `row` to `row` + count of an image, by `load_row`; zero where it
-    has none.
-    """
+    """rows (count, length): rows `row` to `row` + count of an image, zero where it has none."""
     for i in range(count):
         if 0 <= row + i < h:
             load_row(x, (image * h + row + i) * length, length, scale, shift, rows, i * length)
@@ -87,8 +84,7 @@ def _fill_rows(x, scale, shift, image, row, h, length, count, rows):
 @jit
 def split_images(x, scale, shift, strip, strips, h, w, c, tall, wide, stride, slots, rows, columns,
                  t):
-    """t = T d T' for strips of tiles: for each product a plane with a row (pieces, c) for each
-    tile.
+    """t = T d T' for strips of tiles: one plane per product, with a row (pieces, c) for each tile.
 
     rows (patch, w*c) and columns (patch, width, c), zero at its borders: scratch.
     """
@@ -147,9 +143,7 @@ def split_gradients(g, strip, strips, ho, wo, f, tall, wide, stride, rows, colum
 
 @jit
 def join(p, strip, strips, ho, wo, f, tall, wide, stride, edge, y):
-    """y = A P A' for strips of tiles; p is overwritten, edge (2, f): scratch for a column that y
-    does not have.
-    """
+    """y = A P A' for strips of tiles; overwrites p. edge (2, f): scratch for a column beyond y."""
     pitch = f + _pad(f)
     products, plane = 4 if stride == 1 else 3, strips * wide * pitch
     ins, outs = np.arange(products) * products * plane, np.arange(2) * products * plane
@@ -180,8 +174,7 @@ def join(p, strip, strips, ho, wo, f, tall, wide, stride, edge, y):
 
 @jit
 def join_gradients(t, strip, strips, h, w, c, tall, wide, slots, columns, rows, dx):
-    """dx = T' t T for strips of tiles of stride 2, whole images from the top; columns and rows as
-    in `split_images`.
+    """dx = T' t T for strips of stride-2 tiles, whole images; columns, rows as in `split_images`.
     """
     tiles, width = strips * wide, max(4 * wide + 2, w + 2)
     ins, outs, steps, step = np.empty((4, 5), np.int64)
