@@ -1,4 +1,4 @@
-"""What every data set is once it is loaded: images, labels and the names of the classes."""
+"""Dataset: images, labels and class names; digests that show whether data have changed; batches."""
 import hashlib
 import json
 from collections.abc import Iterator
@@ -13,9 +13,7 @@ from ..kernels.engine.checks import plain_numbers
 
 @dataclass(frozen=True)
 class Dataset:
-    """images (n, h, w, 3) uint8, labels (n,) int64 in [0, len(class_names)), class_names a tuple of
-    str.
-    """
+    """Images (n, h, w, 3) uint8 and labels (n,) int64, which are indices of class_names."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -35,71 +33,65 @@ class Dataset:
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """{"images", "labels", "class names"}: for each, the count and a digest of the bytes in
-        their order.
-        """
+        """The count and a digest of the bytes of "images", "labels" and "class names"."""
         names = np.array(json.dumps([str(name) for name in self.class_names]).encode())
-        return {name: f"{count} {_digest(array)}" for name, count, array in (
-            ("images", len(self), self.images), ("labels", len(self), self.labels.astype("<i8")),
-            ("class names", len(self.class_names), names))}
+        return {"images": f"{len(self)} {_digest(self.images)}",
+                "labels": f"{len(self)} {_digest(self.labels.astype('<i8'))}",
+                "class names": f"{len(self.class_names)} {_digest(names)}"}
 
     def __len__(self):
         return len(self.labels)
 
     def take(self, n: int) -> "Dataset":
-        """The first n images (all of them where n is larger)."""
+        """The first n images, or all if n is larger."""
         return Dataset(self.images[:n], self.labels[:n], self.class_names)
 
 
 def digests(train: Dataset, test: Dataset | None = None) -> dict[str, str]:
-    """The digests that a run stores: {"training images", "training labels", "class names", "test
-    images", ...}.
-    """
-    found = {name if name == "class names" else f"training {name}": text for name,
-             text in train.digests.items()}
+    """The digests that a run stores, named "training images", "class names", "test labels", ..."""
+    named = {name if name == "class names" else f"training {name}": digest
+             for name, digest in train.digests.items()}
     if test:
-        found |= {f"test {name}": test.digests[name] for name in ("images", "labels")}
-    return found
+        named |= {f"test {name}": test.digests[name] for name in ("images", "labels")}
+    return named
 
 
 def changes(before: dict[str, str], now: dict[str, str]) -> str:
-    """The digests that both have and that differ, as text; "" if they are all equal."""
-    found = []
+    """The names in both tables whose digests differ, as text; "" if there are none."""
+    changed = []
     for name in before:
         if before[name] != now.get(name, before[name]):
-            then, count = (str(digest).partition(" ")[0] for digest in (before[name], now[name]))
-            found.append(f"{name} ({then} then, {count} now)" if then != count else
-                         f"{name} (still {count}, but different ones or another order)")
-    return ", ".join(found)
+            old, new = (str(digest).partition(" ")[0] for digest in (before[name], now[name]))
+            changed.append(f"{name} ({old} then, {new} now)" if old != new else
+                           f"{name} (still {new}, but different ones or another order)")
+    return ", ".join(changed)
 
 
 def _digest(array):
     """A digest of the shape and the bytes."""
-    blake = hashlib.blake2b(repr(array.shape).encode(), digest_size=12)
-    blake.update(np.ascontiguousarray(array).data.cast("B") if array.size and array.ndim
-                 else array.tobytes())
-    return blake.hexdigest()
+    digest = hashlib.blake2b(repr(array.shape).encode(), digest_size=12)
+    # without a copy, which an array of no axes or no numbers needs
+    digest.update(np.ascontiguousarray(array).data.cast("B") if array.size and array.ndim
+                  else array.tobytes())
+    return digest.hexdigest()
 
 
 @plain_numbers
 def batches(order: np.ndarray, batch_size: int, first: int = 0) -> Iterator[np.ndarray]:
-    """The whole batches of an order of samples, from batch number `first` on; a short rest is left
-    out.
-    """
+    """The full batches of an order of samples, from batch number `first` on."""
     for start in range(first * batch_size, len(order) - batch_size + 1, batch_size):
         yield order[start:start + batch_size]
 
 
 def expect_same_data(where: Any, before: Any, now: dict[str, str]) -> None:
-    """Raise ValueError if the digests of a run's data (`datasets.dataset.digests`) have changed
-    since it began.
+    """Raise ValueError if the `digests` of a run's data differ from those that it stored.
 
-    before: the digests that the run stored; None, from an earlier version, is not compared.
+    before: the stored ones, or None to compare nothing.
     """
     if before is not None and not (isinstance(before, dict)
                                    and all(isinstance(v, str) for v in before.values())):
         raise ValueError(f"{where}: data: expected a table of digests, got {repr(before)[:60]}")
     changed = changes(before or {}, now)
     if changed:
-        raise ValueError(f"{where}: the data are not those of this run: {changed}; restore the "
-                         "data, or train a new run with another --out")
+        raise ValueError(f"{where}: the data are not those of this run: {changed}; restore the data, "
+                         "or train a new run with another --out")

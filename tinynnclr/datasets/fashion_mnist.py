@@ -1,6 +1,4 @@
-"""Fashion-MNIST from its IDX files: a big-endian header (magic number, then one size per axis),
-then raw bytes.
-"""
+"""Fashion-MNIST from its IDX files: a big-endian magic number, one size per axis, then bytes."""
 import gzip
 import math
 import struct
@@ -12,42 +10,38 @@ import numpy as np
 from ..storage.messages import shell_words
 from .dataset import Dataset
 
-FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k") for kind
-              in ("images-idx3", "labels-idx1"))
+FILES = tuple(f"{split}-{kind}-ubyte" for split in ("train", "t10k")
+              for kind in ("images-idx3", "labels-idx1"))
 CLASS_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
-               "Bag", "Ankle boot",)
-# where `apt install dataset-fashion-mnist` puts them
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-MAX_COUNT = 60_000
+               "Bag", "Ankle boot")
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
+MAX_COUNT = 60_000  # the most images of a file
 BORDER = 2  # 28 -> 32
 
 
 def load_fashion_mnist(data_dir: str | Path) -> tuple[Dataset, Dataset]:
-    """(train, test) of 60,000 and 10,000 images (n, 32, 32, 3), 10 classes; reads
-    data_dir/fashion-mnist or data_dir.
+    """(train, test) from data_dir/fashion-mnist or data_dir: 60,000 and 10,000 images, 10 classes.
 
-    The 28 x 28 gray images get a black border of 2 and three equal channels: every encoder and
-    kernel here is built for 32 x 32 colour, a side that halves evenly five times, and black
-    continues the background of these photographs. Raises FileNotFoundError where files are missing
-    and ValueError where one is damaged. Source: Xiao et al. 2017.
+    The 28 x 28 gray images get a black border of 2 pixels, which continues their background, and
+    three equal channels, because the encoders expect 32 x 32 colour images. Raises
+    FileNotFoundError if files are missing and ValueError if one is damaged. Source: Xiao et al.
+    2017.
     """
     paths = _find(Path(data_dir))
     return _split(*paths[:2]), _split(*paths[2:])
 
 
 def _find(data_dir):
-    """The four paths, gzipped or not, all from the first folder that holds them all."""
-    places = (data_dir / "fashion-mnist", data_dir, DEBIAN)
-    for folder in places:
+    """The four paths, gzipped or not, from the first folder that has them all."""
+    folders = (data_dir / "fashion-mnist", data_dir, DEBIAN)
+    for folder in folders:
         paths = [next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
                  for name in FILES]
         if all(paths):
             return paths
-    looked = ", ".join(map(str, places))
-    raise FileNotFoundError(
-        f"{', '.join(FILES)} (.gz): not found together in any of {looked}; "
-        f"`{shell_words('tinynnclr', 'download', 'fashion_mnist', '--data-dir', data_dir)}` fetches them"
-    )
+    command = shell_words("tinynnclr", "download", "fashion_mnist", "--data-dir", data_dir)
+    raise FileNotFoundError(f"{', '.join(FILES)} (.gz): not found together in any of "
+                            f"{', '.join(map(str, folders))}; `{command}` fetches them")
 
 
 def _split(image_path, label_path):
@@ -76,10 +70,10 @@ def _read_idx(path, item_shape):
             if magic != 0x0800 + axes:
                 raise ValueError(f"{path}: expected the magic number {0x0800 + axes}, got {magic}")
             if tuple(shape) != item_shape or not 1 <= count <= MAX_COUNT:
-                wanted = (f"1..{MAX_COUNT}", *item_shape)
-                raise ValueError(f"{path}: expected the sizes {wanted}, got {(count, *shape)}")
+                expected = (f"1..{MAX_COUNT}", *item_shape)
+                raise ValueError(f"{path}: expected the sizes {expected}, got {(count, *shape)}")
             size = count * math.prod(item_shape)
-            data = file.read(size + 1)  # the extra byte shows a file that goes on
+            data = file.read(size + 1)  # with an extra byte if the file is longer
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: damaged gzip file ({error})") from error
     if len(data) != size:

@@ -1,6 +1,4 @@
-"""Your own pictures: one sub-folder per class, every image cropped to its central square and
-resized.
-"""
+"""A folder of images, one sub-folder per class; each image is cropped to a square and resized."""
 import os
 import sys
 import warnings
@@ -15,7 +13,7 @@ from ..kernels.engine.checks import plain_numbers
 from .dataset import Dataset
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
-# Pillow opens no other format: it would start another program for PostScript, for example.
+# Pillow may open these only; for PostScript, for example, it would start another program
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 EIGHT_BIT = {"1", "L", "La", "LA", "P", "PA", "RGB", "RGBa", "RGBA", "CMYK", "YCbCr"}
 CONVERTIBLE = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".jfif", ".psd", ".tga", ".ico", ".svg",
@@ -26,56 +24,59 @@ CONVERT = "; convert such images to .png or .jpg"
 @plain_numbers
 def load_folder(path: str | Path, size: int = 32, test_fraction: float = 0.2,
                 seed: int = 0) -> tuple[Dataset, Dataset]:
-    """(train, test) of images (n, size, size, 3) from PATH/CLASS/IMAGE, classes sorted by name,
-    order shuffled.
+    """(train, test) of images (n, size, size, 3) from PATH/CLASS/IMAGE, in random order.
 
     If PATH contains train/ and test/ (or val/), these are the splits; otherwise test_fraction of
     each class is drawn for the test set by seed. Other files, hidden files and deeper folders are
-    skipped; one line on stderr counts them. Only the first frame of an image is read. Raises
+    skipped, and one line on stderr counts them. Only the first frame of an image is read. Raises
     FileNotFoundError or NotADirectoryError for the path, ValueError for an empty class, an image
-    that cannot be decoded, pixel values without a fixed range, or a bad argument.
+    that cannot be decoded, pixel values without a fixed range, or a wrong argument.
     """
     if size < 1:
         raise ValueError(f"size: expected at least 1, got {size}")
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction: expected a number between 0 and 1, got {test_fraction}")
-    name, path, rng = path, Path(os.path.expanduser(path)), np.random.default_rng(seed)
-    if not path.is_dir():
-        kind = NotADirectoryError if path.exists() else FileNotFoundError
-        raise kind(f"{path}: expected a folder with one sub-folder of images per class")
-    test_path = next((path / name for name in ("test", "val") if (path / name).is_dir()), None)
+    root, rng = Path(os.path.expanduser(path)), np.random.default_rng(seed)
+    if not root.is_dir():
+        kind = NotADirectoryError if root.exists() else FileNotFoundError
+        raise kind(f"{root}: expected a folder with one sub-folder of images per class")
+    test_root = next((root / name for name in ("test", "val") if (root / name).is_dir()), None)
     skipped: Counter[str] = Counter()
-    if test_path and (path / "train").is_dir():
-        train, test = _list_images(path / "train", skipped), _list_images(test_path, skipped)
-        strangers = sorted(test.keys() - train.keys())
-        if strangers:
-            raise ValueError(f"{test_path / strangers[0]}: expected a class that {path / 'train'} "
-                             "has too")
-        beside = [entry for entry in path.iterdir() if entry not in (path / "train", test_path)]
-        skipped[f"beside train and {test_path.name}"] += sum(_count(entry) for entry in beside)
+    if test_root and (root / "train").is_dir():
+        train, test = _list_splits(root / "train", test_root, skipped)
     else:
-        train, test = _draw_test(_list_images(path, skipped), path, test_fraction, rng)
+        train, test = _draw_test(_list_images(root, skipped), root, test_fraction, rng)
     if skipped.total():
-        print(f"folder:{name}: skipped {_summary(skipped)}", file=sys.stderr)
+        print(f"folder:{path}: skipped {_summary(skipped)}", file=sys.stderr)
     names = tuple(train)
     return _load(train, names, size, rng), _load(test, names, size, rng)
 
 
+def _list_splits(train_root, test_root, skipped):
+    """The images of two folders; counts files beside these folders in `skipped`, too."""
+    train, test = _list_images(train_root, skipped), _list_images(test_root, skipped)
+    unknown = sorted(test.keys() - train.keys())
+    if unknown:
+        raise ValueError(f"{test_root / unknown[0]}: expected a class that {train_root} has too")
+    skipped[f"beside train and {test_root.name}"] += sum(
+        _count(entry) for entry in train_root.parent.iterdir()
+        if entry not in (train_root, test_root))
+    return train, test
+
+
 def _list_images(path, skipped):
-    """{class name: its image paths}, both sorted by name; counts the skipped files by reason in
-    `skipped`.
-    """
+    """{class name: its image paths}, sorted by name; counts skipped files by reason in `skipped`."""
     classes, entries = {}, _sorted(path)
     for entry in entries:
         if entry.is_dir() and not entry.name.startswith("."):
-            # its bytes may not be text
+            # a name may have bytes that are not text
             name = os.fsencode(entry.name).decode(errors="backslashreplace")
-            classes[name], left_out = _list_class(entry)
+            classes[name], skipped_here = _list_class(entry)
             if not classes[name]:
-                found = f"; skipped {_summary(left_out)}" if left_out else ""
+                others = f"; skipped {_summary(skipped_here)}" if skipped_here else ""
                 raise ValueError(f"{entry}: expected images ({', '.join(sorted(SUFFIXES))}), got "
-                                 f"none{found}")
-            skipped += left_out
+                                 f"none{others}")
+            skipped += skipped_here
     if not classes:
         raise ValueError(f"{path}: expected one sub-folder of images per class, got no sub-folder")
     skipped["beside the class folders"] += sum(not entry.is_dir() for entry in entries)
@@ -83,31 +84,31 @@ def _list_images(path, skipped):
 
 
 def _list_class(folder):
-    """(image paths of one class, counts of the skipped files by reason)."""
-    images, left_out = [], Counter()
+    """The image paths of one class, and the counts of skipped files by reason."""
+    images, skipped = [], Counter()
     for entry in _sorted(folder):
         if entry.is_dir():
-            left_out["in deeper folders"] += _count(entry)
+            skipped["in deeper folders"] += _count(entry)
         elif entry.name.startswith("."):
-            left_out["hidden"] += 1
+            skipped["hidden"] += 1
         elif not entry.is_file():
-            left_out["no regular files"] += 1  # a broken link, a pipe
+            skipped["no regular files"] += 1  # a broken link, a pipe
         elif entry.suffix.lower() in SUFFIXES:
             images.append(entry)
         else:
-            left_out[entry.suffix.lower() if entry.suffix.isprintable() else ""] += 1
-    return images, +left_out
+            skipped[entry.suffix.lower() if entry.suffix.isprintable() else ""] += 1
+    return images, +skipped
 
 
 def _count(entry):
     """The number of files below a folder, without following links to folders; 1 for a file."""
-    return sum(len(files) for _, _,
-               files in os.walk(entry)) if entry.is_dir() and not entry.is_symlink() else 1
+    if not entry.is_dir() or entry.is_symlink():
+        return 1
+    return sum(len(files) for _, _, files in os.walk(entry))
 
 
 def _summary(skipped):
-    """"3 files: 2 .heic, 1 in deeper folders", the most frequent first, and how to convert images.
-    """
+    """Text such as "3 files: 2 .heic, 1 in deeper folders", and how to convert images."""
     total, counts = skipped.total(), (+skipped).most_common()
     parts = [f"{n} {reason or 'without a suffix'}" for reason, n in counts[:5]]
     if counts[5:]:
@@ -117,19 +118,17 @@ def _summary(skipped):
 
 
 def _sorted(path):
-    """The entries of a folder, sorted by name; paths sort differently on Windows."""
+    """The entries of a folder sorted by name; on Windows, paths would ignore upper case."""
     return sorted(path.iterdir(), key=lambda p: p.name)
 
 
 def _draw_test(classes, path, test_fraction, rng):
-    """Split every class by itself, so that train and test have the same mixture; each gets at least
-    one image.
-    """
+    """Split each class at random; train and test get at least one image of it."""
     train, test = {}, {}
     for name, images in classes.items():
         if len(images) < 2:
-            raise ValueError(f"{path / name}: expected at least 2 images, one to train and one to "
-                             "test, got 1")
+            raise ValueError(f"{path / name}: expected at least 2 images, one for training and one "
+                             "for the test, got 1")
         n_test = min(max(round(test_fraction * len(images)), 1), len(images) - 1)
         shuffled = [images[i] for i in rng.permutation(len(images))]
         test[name], train[name] = shuffled[:n_test], shuffled[n_test:]
@@ -137,10 +136,11 @@ def _draw_test(classes, path, test_fraction, rng):
 
 
 def _load(classes, names, size, rng):
+    """Decode the images {class name: paths} in random order."""
     pairs = [(file, names.index(name)) for name, files in classes.items() for file in files]
     pairs = [pairs[i] for i in rng.permutation(len(pairs))]
     images = np.empty((len(pairs), size, size, 3), np.uint8)
-    quiet = None if len(pairs) > 500 else True  # None: a bar only where stderr is a terminal
+    quiet = None if len(pairs) > 500 else True  # None: a bar only if stderr is a terminal
     for image, (file, _) in zip(images, tqdm(pairs, desc="reading images", unit="image",
                                              disable=quiet), strict=True):
         image[:] = _decode(file, size)
@@ -148,17 +148,15 @@ def _load(classes, names, size, rng):
 
 
 def _decode(file, size):
-    """One image file -> (size, size, 3) uint8: upright, on white, its central square, resized with
-    antialiasing.
-    """
+    """(size, size, 3) uint8: the central square of an image, upright, on white, antialiased."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a camera's broken EXIF, say
+            warnings.simplefilter("ignore")  # for example of a camera's broken EXIF
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as image:
                 image = _upright(image)
-        on_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"),
-                                         image).convert("RGB")
+        white = Image.new("RGBA", image.size, "white")
+        on_white = Image.alpha_composite(white, image).convert("RGB")
         return np.asarray(ImageOps.fit(on_white, (size, size), Image.Resampling.BICUBIC))
     except Exception as error:  # damaged files make Pillow raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -170,14 +168,16 @@ def _decode(file, size):
 
 
 def _upright(image):
-    """An opened image -> RGBA, rotated as its EXIF tag says. Raises ValueError for values without a
-    fixed range.
+    """An opened image as RGBA, rotated as its EXIF tag says.
+
+    Raises ValueError for values without a fixed range.
     """
     mode, key = image.mode, image.info.get("transparency")
-    # of TIFF: 258 is bits per sample, 262 is 0 if 0 is white, 339 is 2 if signed
-    tags = getattr(image, "tag_v2", {})
-    bits, white, signed = tags.get(258, (16,))[0], tags.get(262), 2 in tags.get(339, ())
-    layout = str(image.tile[0][3]) if image.tile else ""  # how the file stores the pixels
+    tags = getattr(image, "tag_v2", {})  # of TIFF
+    bits = tags.get(258, (16,))[0]  # per sample
+    inverted = tags.get(262) == 0
+    signed = 2 in tags.get(339, ())
+    layout = str(image.tile[0][3]) if image.tile else ""  # of the pixels in the file
     known = mode in EIGHT_BIT or mode.startswith("I;16") or mode == "I" and image.format == "PPM"
     if signed or not known:
         raise ValueError(f"the values of mode {mode}{', signed,' if signed else ''} have no fixed "
@@ -190,9 +190,12 @@ def _upright(image):
     if mode == "L" and key is not None:
         image.info["transparency"] = key * {"L;2": 85, "L;4": 17}.get(layout, 1)
     image = ImageOps.exif_transpose(image)
+    if mode in ("La", "RGBa"):
+        return image.convert(mode.upper()).convert("RGBA")
     if not mode.startswith("I"):
-        return (image.convert(mode.upper()) if mode in ("La", "RGBa") else image).convert("RGBA")
+        return image.convert("RGBA")
     values = np.asarray(image)  # 16-bit gray, which Pillow would clip at 255
     gray = (values >> (bits - 8)).astype(np.uint8)
     alpha = np.where(values == key, 0, 255).astype(np.uint8)
-    return Image.fromarray(np.stack([255 - gray if white == 0 else gray] * 3 + [alpha], axis=-1))
+    gray = 255 - gray if inverted else gray
+    return Image.fromarray(np.stack([gray, gray, gray, alpha], axis=-1))

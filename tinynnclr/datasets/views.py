@@ -1,9 +1,7 @@
-"""What a random view is: the options of the augmentation, the draws they stand for, and two views
-of a batch.
+"""Random views: the options of the augmentation, their random draws, and two views of a batch.
 
-The pixels are the business of kernels/augment.py. Here all draws of a batch are made at once, from
-a Generator that is passed in; each is made whether it is used or not, so turning one option leaves
-the draws of the others as they were.
+kernels/augment.py computes the pixels. All numbers of a batch are drawn here at once, whether they
+are used or not, so that changing one option does not change the draws of the others.
 """
 from dataclasses import dataclass, fields
 from typing import Any
@@ -14,36 +12,33 @@ from ..kernels.augment import COLUMNS, ORDERS, augment, identity_params
 from ..kernels.engine.checks import plain_numbers
 from .dataset import Dataset
 
-_PROBABILITIES = ("flip", "jitter", "gray", "blur", "solarize")
-_TRIES = 10  # as torchvision: so many boxes are drawn before the crop in the middle is taken
+# the highest value of each number, and the lowest and highest of each pair
+_HIGHEST = {**dict.fromkeys(("flip", "jitter", "gray", "blur", "solarize", "solarize_threshold"), 1),
+            **dict.fromkeys(("brightness", "contrast", "saturation"), 100), "hue": 0.5}
+_RANGES = {"crop_area": (0.0001, 1), "crop_aspect": (0.01, 100), "blur_sigma": (0.001, 1000)}
+_TRIES = 10  # boxes that are drawn before the crop in the middle is taken, as in torchvision
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The options of one random view; the defaults are SimCLR's for CIFAR but for the smallest
-    crop, 0.2 and not 0.08.
+    """The options of one random view; the defaults are SimCLR's for CIFAR, with larger crops.
 
-    Jitter factors are uniform in [max(0, 1 - s), 1 + s], the hue shift in [-s, s], s being the
-    strength.
+    Jitter factors are uniform in [max(0, 1 - s), 1 + s] for a strength s, the hue shift in [-s, s].
     """
 
-    # area of the crop as a share of the image; (1, 1): all of it
-    crop_area: tuple[float, float] = (0.2, 1.0)
+    crop_area: tuple[float, float] = (0.2, 1.0)  # of the crop, as a share of the image
     crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)  # width / height of the crop, log-uniform
-    flip: float = 0.5                                # probability of mirroring left and right
-    # probability of the four colour jitters, in a random order
-    jitter: float = 0.8
-    brightness: float = 0.4                          # strength: how far from 1 the factor may be
-    contrast: float = 0.4                            # strength
-    saturation: float = 0.4                          # strength
-    # strength, in turns of the colour circle, at most 0.5
-    hue: float = 0.1
-    gray: float = 0.2                                # probability of dropping the colour
-    blur: float = 0.0                                # probability of a Gaussian blur
-    # its standard deviation in pixels of the view, uniform
-    blur_sigma: tuple[float, float] = (0.1, 2.0)
-    solarize: float = 0.0                            # probability of inverting the bright pixels
-    solarize_threshold: float = 0.5                  # from this value on, in [0, 1]
+    flip: float = 0.5  # probability of mirroring left and right
+    jitter: float = 0.8  # probability of the four colour jitters, in a random order
+    brightness: float = 0.4  # strength
+    contrast: float = 0.4  # strength
+    saturation: float = 0.4  # strength
+    hue: float = 0.1  # strength, in turns of the colour circle, at most 0.5
+    gray: float = 0.2  # probability of dropping the colour
+    blur: float = 0.0  # probability of a Gaussian blur
+    blur_sigma: tuple[float, float] = (0.1, 2.0)  # its standard deviation in pixels, uniform
+    solarize: float = 0.0  # probability of inverting the bright pixels
+    solarize_threshold: float = 0.5  # the darkest of them, in [0, 1]
 
     def __post_init__(self):
         for field in fields(self):
@@ -54,23 +49,15 @@ class Augmentation:
                 raise ValueError(f"{field.name}: expected "
                                  f"{'a pair of numbers' if pair else 'a number'}, got {value!r}")
             if pair:
-                # a list, as JSON has it, becomes a tuple
-                object.__setattr__(self, field.name, tuple(value))
-        for name in (*_PROBABILITIES, "solarize_threshold"):
-            self._expect(name, 0 <= getattr(self, name) <= 1, "within [0, 1]")
-        for name in ("brightness", "contrast", "saturation"):
-            self._expect(name, 0 <= getattr(self, name) <= 100, "within [0, 100]")
-        self._expect("hue", 0 <= self.hue <= 0.5, "within [0, 0.5]")
-        self._expect("crop_area", 1e-4 <= self.crop_area[0] <= self.crop_area[1] <= 1,
-                     "0.0001 <= low <= high <= 1")
-        self._expect("crop_aspect", 0.01 <= self.crop_aspect[0] <= self.crop_aspect[1] <= 100,
-                     "0.01 <= low <= high <= 100")
-        self._expect("blur_sigma", 1e-3 <= self.blur_sigma[0] <= self.blur_sigma[1] <= 1000,
-                     "0.001 <= low <= high <= 1000")
-
-    def _expect(self, name, fine, expected):
-        if not fine:
-            raise ValueError(f"{name}: expected {expected}, got {getattr(self, name)!r}")
+                object.__setattr__(self, field.name, tuple(value))  # JSON has a list
+        for name, top in _HIGHEST.items():
+            if not 0 <= getattr(self, name) <= top:
+                raise ValueError(f"{name}: expected within [0, {top}], got {getattr(self, name)!r}")
+        for name, (least, most) in _RANGES.items():
+            low, high = getattr(self, name)
+            if not least <= low <= high <= most:
+                raise ValueError(f"{name}: expected {least} <= low <= high <= {most}, got "
+                                 f"{getattr(self, name)!r}")
 
 
 def _is_number(value):
@@ -80,14 +67,15 @@ def _is_number(value):
 _OFF: dict[str, Any] = {"flip": 0.0, "jitter": 0.0, "gray": 0.0}
 _BYOL: dict[str, Any] = {"crop_area": (0.08, 1.0), "saturation": 0.2}
 PRESETS = {
-    "simclr": Augmentation(),  # colour strength s = 0.5 and no blur: the CIFAR recipe of SimCLR (arXiv 2002.05709)
-    # for images whose colours say nothing of what they show, as in the toybox: all hues, and less of the cropping
+    # the CIFAR recipe of SimCLR (arXiv 2002.05709): colour strength 0.5 and no blur
+    "simclr": Augmentation(),
+    # for images whose colours do not depend on the class: all hues, and larger crops
     "toybox": Augmentation(crop_area=(0.35, 1.0), hue=0.5, gray=0.3),
     "crop-only": Augmentation(**_OFF),
     "flip-only": Augmentation(**{**_OFF, "flip": 0.5, "crop_area": (1.0, 1.0)}),
     "none": Augmentation(**_OFF, crop_area=(1.0, 1.0)),
-    # The asymmetric pair of BYOL (arXiv 2006.07733, table 6), which NNCLR took over. These are the paper's numbers, for
-    # 224 pixels; at 32 pixels most recipes drop the blur: dataclasses.replace(PRESETS["byol-1"], blur=0.0).
+    # The asymmetric pair of BYOL (arXiv 2006.07733, table 6) and NNCLR, for 224 pixels. At 32 pixels,
+    # most recipes drop the blur: dataclasses.replace(PRESETS["byol-1"], blur=0.0).
     "byol-1": Augmentation(**_BYOL, blur=1.0),
     "byol-2": Augmentation(**_BYOL, blur=0.1, solarize=0.2),
 }
@@ -98,10 +86,10 @@ def draw_params(augmentation: Augmentation, n: int, height: int, width: int,
                 rng: np.random.Generator) -> np.ndarray:
     """(n, 13) float32 rows for kernels.augment, one random view each of images height x width.
 
-    torchvision's draws, but for the box: it stays real-valued here instead of being rounded to
-    whole pixels.
+    The draws are torchvision's, but boxes are not rounded to whole pixels.
     """
-    a, params = augmentation, identity_params(n, height, width)
+    a = augmentation
+    params = identity_params(n, height, width)
     params[:, :4] = _crop_boxes(a, n, height, width, rng)
     column = dict(zip(COLUMNS, params.T, strict=True))  # views of params
     column["flip"][:] = rng.random(n) < a.flip
@@ -119,9 +107,7 @@ def draw_params(augmentation: Augmentation, n: int, height: int, width: int,
 
 
 def _crop_boxes(a, n, height, width, rng):
-    """(n, 4) boxes y, x, h, w: of ten draws of area and aspect the first that fits, else the widest
-    in the middle.
-    """
+    """(n, 4) boxes y, x, h, w: the first of ten draws that fits, else the widest in the middle."""
     area = height * width * rng.uniform(*a.crop_area, (n, _TRIES))
     aspect = np.exp(rng.uniform(*np.log(a.crop_aspect), (n, _TRIES)))
     place = rng.random((n, 2))
@@ -129,8 +115,8 @@ def _crop_boxes(a, n, height, width, rng):
         return np.array([0, 0, height, width])
     h, w = np.sqrt(area / aspect), np.sqrt(area * aspect)  # (n, tries)
     fits = (h <= height) & (w <= width)
-    first, rows = fits.argmax(1), np.arange(n)
-    h, w, fits = h[rows, first], w[rows, first], fits.any(1)
+    first = np.arange(n), fits.argmax(1)
+    h, w, fits = h[first], w[first], fits.any(1)
     widest = np.clip(width / height, *a.crop_aspect)
     h = np.where(fits, h, min(height, width / widest))
     w = np.where(fits, w, min(width, height * widest))
@@ -143,12 +129,11 @@ def two_views(images: np.ndarray, indices: np.ndarray,
               augmentations: Augmentation | tuple[Augmentation, Augmentation],
               rng: np.random.Generator, size: int | None = None, rows: slice = slice(None), *,
               parallel: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """x1, x2: two independent views, each (b, size, size, 3) float32 in [0, 1], of images[indices].
+    """Two independent views of images[indices], each (b, size, size, 3) float32 in [0, 1].
 
-    images (n, h, w, 3) uint8; one Augmentation serves both views, a pair gives each its own; size
-    None means h. Of the batch only `rows` are made, with the draws that they have in the whole.
-    parallel=False keeps to the calling thread and frees the GIL. Raises ValueError as
-    kernels.augment does.
+    images (n, h, w, 3) uint8; one Augmentation for both views, or a pair; size None means h. Only
+    `rows` of the batch are computed, with the same draws as in the whole batch. parallel=False uses
+    the calling thread only and releases the GIL. Raises ValueError as kernels.augment does.
     """
     pair = (augmentations,) * 2 if isinstance(augmentations, Augmentation) else augmentations
     if not (isinstance(pair, (tuple, list)) and len(pair) == 2
@@ -162,7 +147,7 @@ def two_views(images: np.ndarray, indices: np.ndarray,
             raise ValueError(f"{name}: expected {ndim} dimensions, got shape {np.shape(value)}")
     b, (_, height, width, _) = len(indices), np.shape(images)
     params = np.concatenate([draw_params(a, b, height, width, rng)[rows] for a in pair])
-    both = np.concatenate([indices[rows]] * 2)  # one launch makes the views of both
+    both = np.concatenate([indices[rows]] * 2)  # one launch of the kernel for both views
     views = augment(images, both, params, height if size is None else size, parallel=parallel)
     return views[:len(both) // 2], views[len(both) // 2:]
 
@@ -171,7 +156,7 @@ Views = Augmentation | tuple[Augmentation, Augmentation]  # one for both views, 
 
 
 def augmentation_pair(name: str) -> Views:
-    """The Augmentation (or the pair) that a preset's name stands for."""
+    """The Augmentation or the pair of a preset."""
     known: dict[str, Views] = {**PRESETS, "byol": (PRESETS["byol-1"], PRESETS["byol-2"])}
     if name not in known:
         raise ValueError(f"augmentation: expected one of {', '.join(known)}; got {name!r}")
@@ -179,9 +164,8 @@ def augmentation_pair(name: str) -> Views:
 
 
 def views_example(data: Dataset, augmentations: Views, count: int, columns: int) -> np.ndarray:
-    """(count, columns, h, w, 3) random views of the first images, for a picture; always the same.
-    """
+    """(count, columns, h, w, 3) random views of the first images, always the same, for a figure."""
     rng = np.random.default_rng(0)
-    views = [two_views(data.images, np.arange(count), augmentations, rng) for _
-             in range(columns // 2)]
+    views = [two_views(data.images, np.arange(count), augmentations, rng)
+             for _ in range(columns // 2)]
     return np.stack([v for pair in views for v in pair], axis=1)

@@ -1,19 +1,6 @@
 """Random colours of a scene: its ground, its thing and what is beside it."""
 import numpy as np
 
-from .codes import (
-    COLOURS,
-    COVER,
-    EXTRA_1,
-    EXTRA_2,
-    GLASS,
-    INK,
-    MAIN,
-    PALE,
-    SECOND,
-    THIRD,
-    TRIM,
-)
 from .parts import TURN, Dice
 
 GROUND_TONE = (0.86, 0.96)  # lightness of the ground
@@ -55,17 +42,17 @@ def draw_colours(dice: Dice) -> tuple[np.ndarray, np.ndarray]:
     ground = np.stack([vivid(base + k * 0.5 * GROUND_CONTRAST, ground_chroma, ground_hue + 0.5 * k)
                        for k in (1, -1, 0)], 1)
     body, chroma = base - dice(*THING_CONTRAST), dice(0.13, 0.2)
-    choice = {  # colour: lightness, chroma, hue
-        MAIN: (body, chroma, hue),
-        SECOND: (body - dice(-0.04, 0.12), chroma, hue + SPREAD),
-        THIRD: (dice(0.72, 0.84), chroma, hue - 0.8 * SPREAD),
-        TRIM: (dice(0.38, 0.52), 0.45 * chroma, hue + dice(-0.5, 0.5)),
-        PALE: (dice(0.93, 0.97), 0.025, hue + dice(-1, 1)),
-        GLASS: (dice(0.86, 0.92), 0.06, dice(0, TURN)),
-        INK: (dice(0.24, 0.32), 0.03, hue),
-        EXTRA_1: (base - dice(0.08, 0.3), chroma, hue + dice(0, TURN)),
-        EXTRA_2: (base - dice(0.08, 0.3), chroma, hue + dice(0, TURN)),
-        COVER: (base - dice(0.05, 0.2), 0.5 * chroma, ground_hue + dice(-0.6, 0.6)),
-    }
-    palette = np.stack([vivid(*choice[colour]) for colour in range(COLOURS)], 1)
+    choices = (  # lightness, chroma and hue of each colour, in the order of codes.py
+        (body, chroma, hue),  # MAIN
+        (body - dice(-0.04, 0.12), chroma, hue + SPREAD),  # SECOND
+        (dice(0.72, 0.84), chroma, hue - 0.8 * SPREAD),  # THIRD
+        (dice(0.38, 0.52), 0.45 * chroma, hue + dice(-0.5, 0.5)),  # TRIM
+        (dice(0.93, 0.97), 0.025, hue + dice(-1, 1)),  # PALE
+        (dice(0.86, 0.92), 0.06, dice(0, TURN)),  # GLASS
+        (dice(0.24, 0.32), 0.03, hue),  # INK
+        (base - dice(0.08, 0.3), chroma, hue + dice(0, TURN)),  # EXTRA_1
+        (base - dice(0.08, 0.3), chroma, hue + dice(0, TURN)),  # EXTRA_2
+        (base - dice(0.05, 0.2), 0.5 * chroma, ground_hue + dice(-0.6, 0.6)),  # COVER
+    )
+    palette = np.stack([vivid(*choice) for choice in choices], 1)
     return ground.astype(np.float32), palette.astype(np.float32)
