@@ -1,4 +1,4 @@
-"""CIFAR files written by hand, each pixel checked, and the same files gone wrong."""
+"""CIFAR's binary files: every pixel, and damaged files."""
 import numpy as np
 import pytest
 from data_files import CIFAR10_NAMES, cifar_record
@@ -9,15 +9,8 @@ from tinynnclr.datasets.cifar import load_cifar10, load_cifar100
 
 
 @pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
 def cifar10(tmp_path, rng):
-    """(data_dir, train images, test images): 2 records per training file, the label of record i
-    being i % 10.
-    """
+    """(data_dir, train images, test images); the label of image i is i % 10."""
     folder = tmp_path / "cifar-10-batches-bin"
     folder.mkdir()
     images = rng.integers(0, 256, (13, 32, 32, 3), dtype=np.uint8)
@@ -47,12 +40,11 @@ def test_cifar100_keeps_the_fine_label(tmp_path, rng):
     folder.mkdir()
     images = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     coarse_fine = [(19, 99), (4, 0), (7, 50)]
-    records = [cifar_record(labels, image) for labels, image in zip(coarse_fine, images,
-                                                                    strict=True)]
+    records = [cifar_record(*pair) for pair in zip(coarse_fine, images, strict=True)]
     (folder / "train.bin").write_bytes(records[0] + records[1])
     (folder / "test.bin").write_bytes(records[2])
-    (folder / "fine_label_names.txt").write_text("".join(f"thing_{i}\n" for i in range(100)),
-                                                 encoding="utf-8")
+    names = "".join(f"thing_{i}\n" for i in range(100))
+    (folder / "fine_label_names.txt").write_text(names, encoding="utf-8")
     train, test = load_cifar100(str(tmp_path))
     np.testing.assert_array_equal(train.images, images[:2])
     np.testing.assert_array_equal(test.images, images[2:])
@@ -64,42 +56,30 @@ def test_cifar100_keeps_the_fine_label(tmp_path, rng):
         load_cifar100(tmp_path)
 
 
-def test_cifar_missing_says_where_and_what_to_do(tmp_path):
-    with fails(FileNotFoundError, "cifar-10-batches-bin", "tinynnclr download cifar10 --data-dir",
-               tmp_path.name):
+def test_a_missing_file_is_named(tmp_path, cifar10):
+    (tmp_path / "cifar-10-batches-bin" / "data_batch_4.bin").unlink()
+    with fails(FileNotFoundError, tmp_path.name, "cifar-10-batches-bin", "data_batch_4.bin",
+               "tinynnclr download cifar10 --data-dir"):
         load_cifar10(tmp_path)
     with fails(FileNotFoundError, "cifar-100-binary", "tinynnclr download cifar100 --data-dir"):
         load_cifar100(tmp_path)
 
 
-def test_cifar_one_file_missing(cifar10):
-    (cifar10[0] / "cifar-10-batches-bin" / "data_batch_4.bin").unlink()
-    with fails(FileNotFoundError, "data_batch_4.bin", "tinynnclr download cifar10"):
+RECORD = bytes(3073)
+
+
+@pytest.mark.parametrize(("file", "content", "words"), [
+    *(("data_batch_2.bin", bytes(size), f"3073.*got {size} bytes")
+      for size in (0, 1, 3072, 2 * 3073 - 1, 2 * 3073 + 1)),
+    ("test_batch.bin", RECORD + b"\x0a" + bytes(3072), "0 to 9, got 10 in record 1"),
+    ("batches.meta.txt", b"\xff\xfe cat dog", "10 class names, got 3")])
+def test_a_damaged_file_is_named(cifar10, file, content, words):
+    (cifar10[0] / "cifar-10-batches-bin" / file).write_bytes(content)
+    with fails(ValueError, file, words):
         load_cifar10(cifar10[0])
 
 
-@pytest.mark.parametrize("size", [0, 1, 3072, 2 * 3073 - 1, 2 * 3073 + 1])
-def test_cifar_wrong_size(cifar10, size):
-    (cifar10[0] / "cifar-10-batches-bin" / "data_batch_2.bin").write_bytes(bytes(size))
-    with fails(ValueError, "data_batch_2.bin", "3073", f"got {size} bytes"):
-        load_cifar10(cifar10[0])
-
-
-def test_cifar_label_out_of_range(cifar10):
-    path = cifar10[0] / "cifar-10-batches-bin" / "test_batch.bin"
-    path.write_bytes(bytes(3073) + b"\x0a" + bytes(3072))
-    with fails(ValueError, "test_batch.bin", "0 to 9", "got 10 in record 1"):
-        load_cifar10(cifar10[0])
-
-
-def test_cifar_wrong_number_of_names(cifar10):
-    (cifar10[0] / "cifar-10-batches-bin" / "batches.meta.txt").write_bytes(b"\xff\xfe cat dog")
-    with fails(ValueError, "batches.meta.txt", "10 class names, got 3"):
-        load_cifar10(cifar10[0])
-
-
-def test_cifar_files_that_are_far_too_large(cifar10, monkeypatch):
-    """Their size is compared before they are read."""
+def test_files_that_are_far_too_large_are_not_read(cifar10, monkeypatch):
     monkeypatch.setattr(cifar, "MAX_COUNT", 1)
     with fails(ValueError, "data_batch_1.bin", "expected a multiple of 3073 bytes",
                "at most 1 records"):

@@ -16,46 +16,42 @@ TEST = TRAIN.take(5)
 
 
 @pytest.fixture(autouse=True)
-def asked(monkeypatch):
-    """What the loaders, all replaced, were asked for."""
-    asked = []
+def calls(monkeypatch):
+    """The calls of the loaders, which are all replaced."""
+    calls = []
 
     def replace(module, function):
-        def loader(*given, **options):
-            asked.append((function, *given, options))
+        def loader(*arguments, **options):
+            calls.append((function, *arguments, options))
             return TRAIN, TEST
 
         monkeypatch.setattr(module, function, loader)
 
-    for module, function in (
-        (cifar, "load_cifar10"),
-        (cifar, "load_cifar100"),
-        (fashion_mnist, "load_fashion_mnist"),
-        (folder, "load_folder"),
-    ):
+    fake_toybox = SimpleNamespace(load=None)
+    monkeypatch.setattr(datasets, "toybox", fake_toybox, raising=False)
+    for module, function in ((cifar, "load_cifar10"), (cifar, "load_cifar100"),
+                             (fashion_mnist, "load_fashion_mnist"), (folder, "load_folder"),
+                             (fake_toybox, "load")):
         replace(module, function)
-    toybox = SimpleNamespace(load=None)
-    replace(toybox, "load")
-    monkeypatch.setattr(datasets, "toybox", toybox, raising=False)
-    return asked
+    return calls
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100", "fashion_mnist"])
-def test_by_name(asked, name):
+def test_by_name(calls, name):
     assert datasets.load(name, "somewhere") == (TRAIN, TEST)
-    assert asked == [(f"load_{name}", "somewhere", {})]
+    assert calls == [(f"load_{name}", "somewhere", {})]
 
 
-def test_a_folder_gets_size_and_seed(asked):
+def test_a_folder_gets_size_and_seed(calls):
     datasets.load("folder:C:/my/pictures", "unused", size=48, seed=3)
-    assert asked == [("load_folder", "C:/my/pictures", {"size": 48, "seed": 3})]
+    assert calls == [("load_folder", "C:/my/pictures", {"size": 48, "seed": 3})]
 
 
-def test_toybox_draws_as_many_as_it_is_told(asked):
+def test_toybox_draws_train_size_images(calls):
     datasets.load("toybox", "unused", train_size=100_000, seed=3)
     datasets.load("toybox", "unused")
     day = {"style": "day"}
-    assert asked == [("load", {"train_size": 100_000, "seed": 3, **day}),
+    assert calls == [("load", {"train_size": 100_000, "seed": 3, **day}),
                      ("load", {"seed": 0, **day})]
 
 
@@ -73,8 +69,8 @@ def test_train_size_keeps_a_balanced_part(train_size, counts):
 
 def test_the_part_depends_on_the_seed_and_grows():
     def ids(train_size, seed):
-        return datasets.load("cifar10", "", train_size=train_size, seed=seed)[0].images[:, 0, 0,
-                                                                                        0].tolist()
+        train, _ = datasets.load("cifar10", "", train_size=train_size, seed=seed)
+        return train.images[:, 0, 0, 0].tolist()
 
     assert ids(18, 0) == ids(18, 0) != ids(18, 1)
     assert ids(36, 0)[:18] == ids(18, 0)  # a smaller part is the beginning of a larger one
@@ -95,21 +91,21 @@ def test_an_unknown_name(name):
         datasets.load(name, "")
 
 
-def test_the_styles_of_the_toybox_are_sets(asked):
+def test_the_styles_of_the_toybox_are_sets(calls):
     named = {name.removeprefix("toybox-") for name in datasets.DATASETS
              if name.startswith("toybox-")}
     assert named | {"day"} == set(toybox.STYLES)
     for style in named:
         datasets.load(f"toybox-{style}", "", train_size=20, seed=3)
-        assert asked[-1] == ("load", {"train_size": 20, "seed": 3, "style": style})
+        assert calls[-1] == ("load", {"train_size": 20, "seed": 3, "style": style})
 
 
-def test_boundaries(asked):
+def test_boundaries(calls):
     for train_size in (0, -1):
         with fails(ValueError, f"train_size: expected at least 1, got {train_size}"):
             datasets.load("toybox", "", train_size=train_size)
     with fails(ValueError, "size: expected 32", "cifar10", "got 64"):
         datasets.load("cifar10", "", size=64)
-    assert asked == []
+    assert calls == []
     with fails(ValueError, "train_size: expected at most 36", "got 37"):
         datasets.load("cifar10", "", train_size=37)

@@ -1,6 +1,4 @@
-"""Drawn digits: balanced, the same from a seed, readable (their holes are counted), and seen on the
-ground.
-"""
+"""Drawn digits: balanced, reproducible, visible, and readable (their holes are counted)."""
 import numpy as np
 import pytest
 
@@ -10,19 +8,18 @@ HOLES = (1, 0, 0, 0, 1, 0, 1, 0, 2, 1)
 
 
 def regions(free):
-    """How many regions, connected by edges and of more than a few pixels, a boolean picture has."""
-    left, found = {(int(y), int(x)) for y, x in np.argwhere(free)}, 0
+    """The number of regions of a boolean image, connected by edges, of more than 8 pixels."""
+    left, count = {(int(y), int(x)) for y, x in np.argwhere(free)}, 0
     while left:
         reached, size = [left.pop()], 0
         while reached:
             y, x = reached.pop()
             size += 1
-            for other in ((y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)):
-                if other in left:
-                    left.remove(other)
-                    reached.append(other)
-        found += size > 8
-    return found
+            near = left & {(y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)}
+            left -= near
+            reached += near
+        count += size > 8
+    return count
 
 
 def test_every_digit_has_its_holes(monkeypatch):
@@ -58,13 +55,11 @@ def test_seed_and_split_change_the_pictures():
         assert not any((image == train.images).all((1, 2, 3)).any() for image in other.images)
 
 
-@pytest.mark.parametrize(("options", "message"), [({"n": -1}, "n: expected at least 0, got -1"),
-                                                  ({"n": 1, "seed": -2},
-                                                   "seed: expected at least 0, got -2"),
-                                                  ({"n": 1, "size": 7},
-                                                   "size: expected at least 8, got 7"),
-                                                  ({"n": 1, "split": "val"},
-                                                   "split: expected train or test, got 'val'")])
+@pytest.mark.parametrize(("options", "message"), [
+    ({"n": -1}, "n: expected at least 0, got -1"),
+    ({"n": 1, "seed": -2}, "seed: expected at least 0, got -2"),
+    ({"n": 1, "size": 7}, "size: expected at least 8, got 7"),
+    ({"n": 1, "split": "val"}, "split: expected train or test, got 'val'")])
 def test_mistakes(options, message):
     with pytest.raises(ValueError, match=message):
         digits.make(**options)

@@ -1,4 +1,4 @@
-"""Downloads end to end: the data set is there whole or not at all; a failure leaves at most .part."""
+"""Downloads end to end: a data set is there whole or not at all; a failure leaves at most .part."""
 import hashlib
 import io
 import os

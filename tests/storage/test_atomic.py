@@ -1,6 +1,4 @@
-"""Files that are written: never over what is no file of ours, and patiently where another program
-holds them open.
-"""
+"""Writing files: never over a folder, a link or another's file, and in spite of open files."""
 import json
 import os
 import shutil
@@ -11,13 +9,13 @@ import pytest
 from one_line import fails
 from small import random_data, small_config
 
-from tinynnclr.cli import commands as cli
+from tinynnclr.cli import commands
 from tinynnclr.lab.bench import drawn
 from tinynnclr.lab.export import export_run, exported
 from tinynnclr.lab.registry import evaluate_into
 from tinynnclr.lab.sweep.collect import collect
 from tinynnclr.lab.sweep.comparison import OUTPUTS
-from tinynnclr.storage import atomic as disk
+from tinynnclr.storage import atomic
 from tinynnclr.storage.atomic import rows_with, write_text
 from tinynnclr.storage.folder_lock import lock_folder
 from tinynnclr.train import run_dir
@@ -35,7 +33,7 @@ def saved(folder, epochs=1, **changes):
     return run
 
 
-# ---------------------------------------------------------------- what is no file is not replaced
+# ---------------------------------------------------------------- what is not replaced
 
 
 def make(kind, path):
@@ -61,7 +59,7 @@ def test_only_files_are_replaced(kind, tmp_path):
     make(kind, path)
     before = os.lstat(path)
     with fails(OSError, "it: cannot be written", "expected a file", "choose another file"):
-        disk.write_whole(path, lambda file: file.write(b"new"))
+        atomic.write_whole(path, lambda file: file.write(b"new"))
     after = os.lstat(path)
     assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
     assert not [name for name in os.listdir(tmp_path) if "tinynnclr" in name]
@@ -107,7 +105,7 @@ def test_bench_replaces_its_own_files_only(tmp_path, monkeypatch):
     Path("notes.json").write_text('{"a": 1}', encoding="utf-8")
     for flags in (["--json", "notes.json"], ["--roofline", "photo.png"], ["--json", "ours.png"]):
         with pytest.raises(SystemExit):  # before anything is measured
-            cli.main(["bench", "--only", "matmul", "--quick", *flags])
+            commands.main(["bench", "--only", "matmul", "--quick", *flags])
     assert Path("photo.png").read_bytes() == b"\x89PNG of a cat"
 
 
@@ -130,7 +128,7 @@ def test_a_protocol_and_a_comparison_replace_no_file_of_others(tmp_path):
     (tmp_path / "compare.csv").write_text("mine", encoding="utf-8")
     (tmp_path / "compare.json").write_text('{"arm": 1}', encoding="utf-8")
     with fails(ValueError, "compare.json: this command did not write the existing file"):
-        disk.expect_ours([tmp_path / name for name in OUTPUTS], rows_with("arm"), "--out ")
+        atomic.expect_ours([tmp_path / name for name in OUTPUTS], rows_with("arm"), "--out ")
 
 
 # ---------------------------------------------------------------- held open by another program
@@ -138,9 +136,7 @@ def test_a_protocol_and_a_comparison_replace_no_file_of_others(tmp_path):
 
 @pytest.fixture
 def held(monkeypatch):
-    """os.replace fails while the list holds the name of the file that it would replace; no time
-    passes.
-    """
+    """Names of files that os.replace cannot replace; nothing waits for them."""
     names, replace = [], os.replace
 
     def fail(source, target):
@@ -151,7 +147,7 @@ def held(monkeypatch):
         return replace(source, target)
 
     monkeypatch.setattr(os, "replace", fail)
-    monkeypatch.setattr(disk, "PATIENCE", 0.0)
+    monkeypatch.setattr(atomic, "PATIENCE", 0.0)
     return names
 
 
@@ -165,18 +161,18 @@ def test_a_rename_waits(tmp_path, monkeypatch):
         replace(*paths)
 
     monkeypatch.setattr(os, "replace", fail_thrice)
-    monkeypatch.setattr(disk.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(atomic.time, "sleep", lambda seconds: None)
     write_text(tmp_path / "a", "text")
     assert ((tmp_path / "a").read_text(encoding="utf-8"), len(tries)) == ("text", 4)
     (tmp_path / "folder").mkdir()
-    disk.replace(tmp_path / "folder", tmp_path / "renamed")
+    atomic.replace(tmp_path / "folder", tmp_path / "renamed")
     assert (tmp_path / "renamed").is_dir()
 
 
-def test_then_one_line(tmp_path, held):
+def test_a_file_that_stays_open_is_one_line(tmp_path, held):
     (tmp_path / "a").write_text("old", encoding="utf-8")
     held.append("a")
-    with fails(disk.HeldOpen, "a: cannot be written", "another program holds it open",
+    with fails(atomic.HeldOpen, "a: cannot be written", "another program holds it open",
                "was there is whole"):
         write_text(tmp_path / "a", "new")
     assert os.listdir(tmp_path) == ["a"]
@@ -210,18 +206,16 @@ def test_training_continues(name, tmp_path, held, monkeypatch, capsys):
 # ---------------------------------------------------------------- folders
 
 
-@pytest.mark.parametrize(("error", "words"),
-                         [(PermissionError(13, "Permission denied"), "cannot be opened .Permission "
-                           "denied"), (OSError(30, "Read-only file system"), "Read-only"),
-                          (FileNotFoundError(2, "No such file"), "No such file"),
-                          (NotADirectoryError(20, "Not a directory"), "Not a directory")])
-def test_a_folder_that_cannot_be_opened(tmp_path, monkeypatch, error, words):
-    """It is not another process that is at work there."""
+@pytest.mark.parametrize("error", [
+    PermissionError(13, "Permission denied"), OSError(30, "Read-only file system"),
+    FileNotFoundError(2, "No such file"), NotADirectoryError(20, "Not a directory")])
+def test_a_folder_that_cannot_be_opened(tmp_path, monkeypatch, error):
+    """The error does not say that another process is using it."""
     def fail(*_):
         raise error
 
     monkeypatch.setattr(os, "open", fail)
-    with fails(type(error), words, "choose another folder"), lock_folder(tmp_path):
+    with fails(type(error), f"cannot be opened .{error.strerror}", "choose another folder"), lock_folder(tmp_path):
         pass
 
 
@@ -238,7 +232,7 @@ def test_out_is_no_folder(tmp_path):
 
 
 def test_a_run_that_finished_meanwhile_is_kept(tmp_path, monkeypatch, capsys):
-    """Another process makes the folder, trains and lets go while this one still reads its data."""
+    """Another process trains in the folder while this one still reads its data."""
     def slow(config):
         other = saved(tmp_path / "out")
         other.step = other.epoch = 1
@@ -247,14 +241,13 @@ def test_a_run_that_finished_meanwhile_is_kept(tmp_path, monkeypatch, capsys):
         return DATA
 
     monkeypatch.setattr(run_dir, "load_data", slow)
-    flags = [word for k, v in small_config(epochs=1).to_dict().items() if k in ("width",
-                                                                                "batch_size",
-                                                                                "view_size")
-             for word in (f"--{k.replace('_', '-')}", str(v))]
+    config = small_config(epochs=1)
     with pytest.raises(SystemExit):
-        cli.main(["train", *flags, "--out", str(tmp_path / "out")])
+        commands.main(["train", "--out", str(tmp_path / "out"), "--width", str(config.width),
+                       "--batch-size", str(config.batch_size),
+                       "--view-size", str(config.view_size)])
     assert "already contains a run" in capsys.readouterr().err
-    assert cli.begun(tmp_path / "out")
+    assert commands.begun(tmp_path / "out")
     assert sorted(os.listdir(tmp_path / "out")) == ["checkpoint.npz"]
 
 
@@ -263,7 +256,7 @@ def test_evaluate_and_plot_wait_for_training(tmp_path, capsys):
     with lock_folder(tmp_path):
         for command in ("evaluate", "plot"):
             with pytest.raises(SystemExit):
-                cli.main([command, str(tmp_path)])
+                commands.main([command, str(tmp_path)])
             assert "another process is using it" in capsys.readouterr().err
 
 

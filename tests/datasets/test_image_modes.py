@@ -13,22 +13,19 @@ from places import ROOT
 from tinynnclr.datasets.folder import FORMATS, _decode
 
 WHITE = (255, 255, 255)
+LOSSLESS = {"WEBP": {"lossless": True}}
 
 
 def png(depth, kind, row, transparent=b"", palette=b""):
-    """A PNG file of one row of two pixels, which Pillow itself cannot write in each mode."""
+    """A PNG file of two rows of two pixels; Pillow cannot write all of these modes."""
     def chunk(name, data):
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I",
-                                                                        zlib.crc32(name + data))
+        checksum = zlib.crc32(name + data)
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", checksum)
 
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, depth, kind, 0, 0,
-                                                             0)) + (chunk(b"PLTE", palette)
-                                                                    if palette
-                                                                    else b"") + (chunk(b"tRNS",
-                                                                                       transparent)
-                                                                                 if transparent
-                                                                                 else b"") + chunk(
-            b"IDAT", zlib.compress(2 * (b"\0" + row))) + chunk(b"IEND", b"")
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 2, 2, depth, kind, 0, 0, 0)), (b"PLTE", palette),
+              (b"tRNS", transparent), (b"IDAT", zlib.compress(2 * (b"\0" + row)))]
+    return (b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*item) for item in chunks if item[1])
+            + chunk(b"IEND", b""))
 
 
 def words(*values):
@@ -100,12 +97,12 @@ RIGHT = {"1": (saved(new("1", 1), "PNG"), WHITE),
          "I;16 of TIFF": (saved(new("I;16", 0x4d00), "TIFF"), (77, 77, 77)),
          "I;16B": (saved(new("I;16B", 0x4d00), "TIFF"), (77, 77, 77)),
          "I;16, white is zero": (tiff("I;16", [16], struct.pack("<4H", *[0xfe00] * 4), white=0),
-                                 (1, 1, 1)), "I;12": (tiff("I;12", [12], b"\x4d\x04\xd0" * 2),
-                                                      (77, 77, 77)),
+                                 (1, 1, 1)),
+         "I;12": (tiff("I;12", [12], b"\x4d\x04\xd0" * 2), (77, 77, 77)),
          "PGM of 16 bits": (b"P5 2 2 65535\n" + words(0x4d00, 0x4d00, 0x4d00, 0x4d00),
-                            (77, 77, 77)), "PGM of 10 bits": (b"P2 2 2 1023\n1023 1023 1023 1023\n",
-                                                              WHITE),
-         "PGM up to 100": (b"P5 2 2 100\n" + bytes([100] * 4), WHITE),}
+                            (77, 77, 77)),
+         "PGM of 10 bits": (b"P2 2 2 1023\n1023 1023 1023 1023\n", WHITE),
+         "PGM up to 100": (b"P5 2 2 100\n" + bytes([100] * 4), WHITE)}
 
 
 @pytest.mark.parametrize("name", RIGHT)
@@ -144,38 +141,34 @@ def test_16_bit_colour_with_a_transparent_one_is_refused(tmp_path):
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG"])
 def test_the_first_of_several_frames(tmp_path, kind):
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue", "lime")]
-    options = {"lossless": True} if kind == "WEBP" else {}
-    frames[0].save(tmp_path / "x.png", kind, save_all=True, append_images=frames[1:], **options)
+    frames[0].save(tmp_path / "x.png", kind, save_all=True, append_images=frames[1:],
+                   **LOSSLESS.get(kind, {}))
     assert (_decode(tmp_path / "x.png", 8) == (255, 0, 0)).all()
 
 
-@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
-@pytest.mark.parametrize("mode", ["RGB", "I;16"])
+@pytest.mark.parametrize(("kind", "mode"), [("PNG", "RGB"), ("TIFF", "RGB"), ("WEBP", "RGB"),
+                                            ("PNG", "I;16"), ("TIFF", "I;16")])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_upright(tmp_path, kind, mode, orientation):
-    """Orientation by EXIF's own words: where the file's first row and column are on the upright
-    image.
-    """
+    """By EXIF's definition: where the first row and column of the file are in the upright image."""
     pixels = np.array([[1, 2], [3, 4]], np.uint16) * 20
     upright = {1: [[1, 2], [3, 4]], 2: [[2, 1], [4, 3]], 3: [[4, 3], [2, 1]], 4: [[3, 4], [1, 2]],
                5: [[1, 3], [2, 4]], 6: [[3, 1], [4, 2]], 7: [[4, 2], [3, 1]],
                8: [[2, 4], [1, 3]]}[orientation]
-    if mode == "I;16" and kind == "WEBP":
-        return
-    image = Image.fromarray(pixels << 8) if mode == "I;16" else Image.fromarray(pixels.astype(
-            np.uint8)).convert(mode)
+    image = Image.fromarray(pixels << 8 if mode == "I;16" else pixels.astype(np.uint8))
+    if mode == "RGB":
+        image = image.convert(mode)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    image.save(tmp_path / "x.png", kind, exif=exif, **({"lossless": True} if kind == "WEBP"
-                                                       else {}))
+    image.save(tmp_path / "x.png", kind, exif=exif, **LOSSLESS.get(kind, {}))
     assert (_decode(tmp_path / "x.png", 2)[:, :, 1] // 20).tolist() == upright
 
 
-OTHERS = {"EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 "
-          b"9\n%%EndComments\nshowpage\n%%EOF\n", "PDF": b"%PDF-1.4\n",
-          "ICO": saved(Image.new("RGB", (16, 16)), "ICO"), "TGA": saved(new("RGB", 0), "TGA"),
-          "JPEG2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(90), "PSD": b"8BPS\0\1" + bytes(90),
-          "SVG": b"<svg/>", "empty": b"",}
+OTHERS = {"EPS": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
+                  b"showpage\n%%EOF\n"),
+          "PDF": b"%PDF-1.4\n", "ICO": saved(Image.new("RGB", (16, 16)), "ICO"),
+          "TGA": saved(new("RGB", 0), "TGA"), "PSD": b"8BPS\0\1" + bytes(90), "SVG": b"<svg/>",
+          "JPEG2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(90), "empty": b""}
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -194,8 +187,7 @@ def test_only_promised_formats_are_opened(tmp_path, monkeypatch, name, suffix):
 def test_every_file_is_opened_with_its_formats():
     for path in (ROOT / "tinynnclr").rglob("*.py"):
         for line in path.read_text(encoding="utf-8").splitlines():
-            assert not ("Image.open(" in line or "Picture.open("
-                        in line) or "formats=" in line, f"{path.name}: {line}"
+            assert "Image.open(" not in line or "formats=" in line, f"{path.name}: {line}"
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -205,13 +197,4 @@ def test_a_truncated_file_is_named(tmp_path, kind):
     (tmp_path / "x.png").write_bytes(content[: len(content) // 2])
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
     with fails(ValueError, r"x.png: cannot be decoded as an image \("):
-        _decode(tmp_path / "x.png", 2)
-
-
-def test_a_header_of_ten_billion_pixels_is_refused(tmp_path):
-    content = bytearray(png(8, 2, bytes(6)))
-    content[16:24] = struct.pack(">II", 100_000, 100_000)
-    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
-    (tmp_path / "x.png").write_bytes(content)
-    with fails(ValueError, "x.png", "exceeds limit"):
         _decode(tmp_path / "x.png", 2)
