@@ -1,6 +1,4 @@
-"""What the lessons use: exercises that check themselves, guesses that are drawn, timings, pictures
-with words.
-"""
+"""What the lessons use: exercises, guesses, timings, figures with descriptions."""
 from tinynnclr.cli.console import escape_unprintable
 from .bench import Timing, bench
 from .check import Trial, WrongAnswer, check, exercise

@@ -1,4 +1,4 @@
-"""How long a function takes: its first call, which may compile, apart from all later ones."""
+"""Time a function: its first call, which may compile, and the later ones."""
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Timing:
-    """first: seconds of the first call; seconds: the median of later ones; low, high: the fastest
-    and the slowest.
-    """
+    """Seconds of the first call, then median, minimum and maximum of the later ones."""
 
     first: float
     seconds: float
@@ -21,7 +19,7 @@ class Timing:
 
     @property
     def gflops(self) -> float:
-        """Thousand million operations a second; NaN where their number was not told."""
+        """Billions of floating-point operations a second; NaN if their number is unknown."""
         return float("nan") if self.flops is None else self.flops / self.seconds / 1e9
 
     def __str__(self):
@@ -31,19 +29,17 @@ class Timing:
 
 
 def in_units(seconds: float) -> str:
-    """Two digits, with a unit that suits: 0.21 s, 34 ms, 5.6 us."""
-    for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= 0.1 * size or unit == "us":
-            return f"{seconds / size:.2g} {unit}" if seconds < 100 * size else f"{seconds / size:.0f} {unit}"
-    raise AssertionError
+    """Two digits and a suitable unit: 0.21 s, 34 ms, 5.6 us."""
+    units = (("s", 1), ("ms", 1e-3), ("us", 1e-6))
+    unit, size = next((u for u in units if seconds >= 0.1 * u[1]), units[-1])
+    return f"{seconds / size:{'.2g' if seconds < 100 * size else '.0f'}} {unit}"
 
 
 def bench(function: Callable, *args: Any, repeat: int = 7, at_least: float = 0.2,
           flops: float | None = None) -> Timing:
-    """Call function(*args) once, then again: `repeat` times or for `at_least` seconds, whichever is
-    more.
+    """Call function(*args) once, then `repeat` times or for `at_least` seconds, whichever is more.
 
-    Prints the Timing and returns it. Calls that take long are repeated twice, or for two seconds.
+    Prints the Timing and returns it. Long calls are repeated twice, or for two seconds.
     """
     started = time.perf_counter()
     function(*args)

@@ -1,5 +1,4 @@
-"""Exercises that cannot lie: an answer is not attempted, passed, or failed with the smallest
-example that shows it.
+"""Check a learner's answer: not attempted, passed, or failed with a small example.
 
 An exercise is a function that tries an answer, registered under its name:
 
@@ -10,8 +9,8 @@ An exercise is a function that tries an answer, registered under its name:
             expected = nearest_one(queries, bank)
             trial.equal(trial(queries, bank), expected, queries=queries, bank=bank)
 
-In the lesson stands `f = check("11.a", f)`: f is the learner's own where it passed, the reference
-where it was not attempted (its stub raises NotImplementedError), and a wrong answer raises.
+A lesson calls `f = check("11.a", f)`. This f is the learner's if it passed, and the reference if it
+was not attempted (its stub raises NotImplementedError); a wrong answer raises.
 """
 import copy
 import importlib
@@ -26,13 +25,11 @@ SHOWN = 12  # numbers of an array that a message shows
 
 
 class WrongAnswer(AssertionError):
-    """What a wrong answer raises: the exercise, then what was given, expected and got."""
+    """Raised by a wrong answer: the exercise, then arguments, expected and actual value."""
 
 
 def exercise(name: str, reference: Callable) -> Callable[[Callable], Callable]:
-    """Register a function of a Trial as the exercise `name`, such as "11.a"; the reference must
-    pass it.
-    """
+    """Register a function of a Trial as the exercise `name`, such as "11.a", with its reference."""
     def register(attempt: Callable) -> Callable:
         if name in EXERCISES:
             raise ValueError(f"exercise: {name} is there already")
@@ -43,19 +40,17 @@ def exercise(name: str, reference: Callable) -> Callable[[Callable], Callable]:
 
 
 class Trial:
-    """One answer being tried: call it as the answer itself, then say what should have come out."""
+    """One answer under test: call it like the answer, then compare its value."""
 
     def __init__(self, name: str, answer: Callable):
         self.name, self.answer, self.calls, self.checks = name, answer, 0, 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The answer's value, given copies, so that it cannot change what it is judged by."""
+        """The answer's value for copies of the arguments, which protects the originals."""
         return self._call(_copies(args), kwargs)
 
     def keeps(self, *args: Any) -> Any:
-        """The answer's value for these arguments themselves, not copies; fails if the answer
-        changes an array.
-        """
+        """The answer's value for the arguments themselves; fails if the answer changes an array."""
         self.checks += 1
         before = _copies(args)
         value = self._call(args, {})
@@ -77,11 +72,10 @@ class Trial:
 
     def equal(self, got: Any, expected: Any, *, rtol: float = 1e-5, atol: float = 1e-6,
               hint: str = "", **inputs: Any) -> None:
-        """got must be `expected`: the same shape, and the same numbers within rtol and atol; NaN
-        equals NaN.
+        """got must have the shape and, within rtol and atol, the numbers of `expected`.
 
-        If `expected` holds integers, got must hold integers: floats are not valid indices or
-        counts.
+        NaN equals NaN. If `expected` holds integers, got must hold integers: floats are not valid
+        indices or counts.
         """
         self.checks += 1
         try:
@@ -96,16 +90,16 @@ class Trial:
             self.fail(f"the numbers are right, but expected integers, got {value.dtype}",
                       expected=expected, got=got, **inputs)
 
-    def true(self, fine: bool, said: str, **inputs: Any) -> None:
-        """Something that must hold; `said` tells a learner what does not."""
+    def true(self, fine: bool, message: str, **inputs: Any) -> None:
+        """`fine` must hold; otherwise the answer fails with `message`."""
         self.checks += 1
         if not fine:
-            self.fail(said, **inputs)
+            self.fail(message, **inputs)
 
     def allocates(self, limit: int, *args: Any, hint: str = "") -> Any:
-        """The answer's value, for which it may hold at most `limit` bytes at any one time."""
+        """The answer's value; it may hold at most `limit` bytes at a time."""
         self.checks += 1
-        self(*args)  # once before: what is compiled or cached the first time does not count
+        self(*args)  # a first call, as what it compiles or caches does not count
         copies = _copies(args)
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
@@ -115,12 +109,13 @@ class Trial:
         finally:
             tracemalloc.stop()
         if peak > limit:
-            self.fail(f"{peak:,} bytes were allocated at once, and {limit:,} must do. {hint}".strip())
+            self.fail(f"{peak:,} bytes were allocated at once; at most {limit:,} are allowed. "
+                      f"{hint}".strip())
         return value
 
-    def fail(self, said: str = "", **shown: Any) -> None:
-        """Raises WrongAnswer with the exercise's name and what is to be seen."""
-        lines = [f"✗ {self.name}: {said or 'not what was expected'}"]
+    def fail(self, message: str = "", **shown: Any) -> None:
+        """Raises WrongAnswer with the exercise's name, the message and the values shown."""
+        lines = [f"✗ {self.name}: {message or 'not what was expected'}"]
         lines += [f"  {name.replace('_', ' ')}: {short(value)}" for name, value in shown.items()]
         raise WrongAnswer("\n".join(lines))
 
@@ -130,9 +125,7 @@ def _copies(args):
 
 
 def short(value: Any) -> str:
-    """A value in one line: an array of up to SHOWN numbers whole, a larger one by its shape and
-    first numbers.
-    """
+    """A value in one line: an array of up to SHOWN numbers, or its shape and first numbers."""
     if isinstance(value, np.ndarray) and value.ndim:
         numbers = np.array2string(value.ravel()[:SHOWN], precision=4, separator=", ",
                                   max_line_width=10**6)
@@ -145,8 +138,7 @@ def short(value: Any) -> str:
 
 
 def check(name: str, answer: Callable) -> Callable:
-    """Try an answer to the exercise `name`, say how it went, and return what the lesson goes on
-    with.
+    """Try an answer to the exercise `name`, print the result, and return the function to use.
 
     Raises WrongAnswer for a wrong one, ValueError for an exercise that does not exist.
     """

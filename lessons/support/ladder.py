@@ -1,4 +1,4 @@
-"""From three loops to the machine's limit: the same matrix product, a rung at a time.
+"""The same matrix product in steps, from three loops to the machine's limit.
 
 Each rung changes one thing and keeps the result. `RUNGS` lists them in order; the last is
 `kernels.matmul` itself.
@@ -13,11 +13,11 @@ from tinynnclr.kernels.engine.compile import jit
 from tinynnclr.kernels.matmul import matmul, matmul_naive
 from tinynnclr.kernels.engine.parallel import get_num_threads, set_num_threads
 
-TILE, DEPTH = 128, 64  # columns and rows of the piece of B that is used again and again
+TILE, DEPTH = 128, 64  # columns and rows of the piece of B that is reused
 
 
 def _checked(rung):
-    """A rung that looks at the shapes before its loops, which do not."""
+    """A rung that checks the shapes before its loops, which do not."""
     @functools.wraps(rung.py_func)
     def checked(a, b):
         expect_floats(rung.__name__, a=a, b=b)
@@ -31,9 +31,7 @@ def _checked(rung):
 @_checked
 @jit
 def compiled(a, b):
-    """The three loops, compiled: row i of A meets column j of B, which jumps a whole row of B at
-    every step.
-    """
+    """Three compiled loops: row i of A times column j of B, which strides over whole rows of B."""
     c = np.zeros((a.shape[0], b.shape[1]), a.dtype)
     for i in range(a.shape[0]):
         for j in range(b.shape[1]):
@@ -45,9 +43,7 @@ def compiled(a, b):
 @_checked
 @jit
 def loop_order(a, b):
-    """The inner two loops swapped: now B and C are read along their rows, and the compiler can use
-    vectors.
-    """
+    """The inner loops swapped: B and C are read along their rows, and the compiler uses vectors."""
     c = np.zeros((a.shape[0], b.shape[1]), a.dtype)
     for i in range(a.shape[0]):
         for k in range(a.shape[1]):
@@ -59,9 +55,7 @@ def loop_order(a, b):
 @_checked
 @jit
 def tiled(a, b):
-    """In tiles: a DEPTH x TILE piece of B stays in the first-level cache while all rows of A pass
-    by.
-    """
+    """In tiles: a DEPTH x TILE piece of B stays in the L1 cache while all rows of A use it."""
     (m, steps), n = a.shape, b.shape[1]
     c = np.zeros((m, n), a.dtype)
     for k0 in range(0, steps, DEPTH):
@@ -78,10 +72,9 @@ def tiled(a, b):
 @_checked
 @jit
 def packed(a, b):
-    """Each piece of B is copied first, so that it lies close together, and serves four steps of the
-    sum at a time:
+    """Each piece of B is copied to contiguous memory and serves four steps of the sum at a time.
 
-    a row of C is then fetched and stored a quarter as often.
+    A row of C is then loaded and stored a quarter as often.
     """
     (m, steps), n = a.shape, b.shape[1]
     c = np.zeros((m, n), a.dtype)

@@ -1,9 +1,7 @@
-"""From a lesson's source to its notebook: read, swap in answers, run in a fresh kernel, stamp,
-write.
+"""Build a notebook from a lesson's source: read, insert answers, run in a new kernel, stamp.
 
-A source is a Python file in jupytext's percent format, where an exercise stands in a cell of its
-own, tagged "exercise:ID". The stamp in a notebook's metadata says what its outputs come from: a
-hash of all code, and versions.
+A source is a Python file in jupytext's percent format, where each exercise has its own cell, tagged
+"exercise:ID". The stamp in a notebook's metadata holds a hash of all code, and versions.
 """
 import datetime
 import hashlib
@@ -23,10 +21,8 @@ TAG = "exercise:"
 
 
 def read_source(path: Path) -> Any:
-    """The notebook of a source, without outputs; its cells are numbered, so that the same source
-    has the same bytes.
-    """
-    import jupytext  # of the extra "test": only who builds lessons has it
+    """The notebook of a source, without outputs, with numbered cells: the same bytes every time."""
+    import jupytext  # in the extra "test": needed only to build lessons
 
     notebook = jupytext.read(path)
     for i, cell in enumerate(notebook.cells):
@@ -43,9 +39,7 @@ def code_hash(notebook: Any) -> str:
 
 
 def exercise_cells(notebook: Any) -> dict[str, Any]:
-    """{exercise: its cell}. Raises ValueError for an exercise in two cells, or a cell of two
-    exercises.
-    """
+    """{exercise: its cell}; ValueError for an exercise in two cells, or two in one cell."""
     found: dict[str, Any] = {}
     for cell in notebook.cells:
         names = [tag.removeprefix(TAG) for tag in cell.metadata.get("tags", [])
@@ -58,10 +52,9 @@ def exercise_cells(notebook: Any) -> dict[str, Any]:
 
 
 def answer(notebook: Any, answers: Mapping[str, str]) -> None:
-    """Put other code into the cells of exercises, in place.
+    """Replace the code in the cells of exercises, in place.
 
-    Raises ValueError where there is no such exercise, or where the code is what stands there
-    already: nothing would be tried.
+    Raises ValueError for an unknown exercise, or if the code is the stub itself.
     """
     cells = exercise_cells(notebook)
     for name, code in answers.items():
@@ -86,15 +79,13 @@ def run(notebook: Any, folder: Path, timeout: int = 600) -> float:
 
 
 def printed(notebook: Any) -> str:
-    """All text that the cells printed."""
+    """All printed text."""
     return "".join(output.get("text", "") for cell in notebook.cells if cell.cell_type == "code"
                    for output in cell.get("outputs", []) if output.output_type == "stream")
 
 
 def stamp(notebook: Any, seconds: float) -> None:
-    """Say in the metadata what the outputs were made from, and take out what differs from run to
-    run.
-    """
+    """Write the origin of the outputs to the metadata, and remove what differs between runs."""
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
     notebook.metadata["tinynnclr"] = {
@@ -104,16 +95,14 @@ def stamp(notebook: Any, seconds: float) -> None:
 
 
 def stale(source: Path, target: Path) -> str | None:
-    """Why a notebook is not what its source would make; None where its code and its stamp are the
-    source's.
-    """
+    """Why a notebook does not match its source, or None if its cells and its stamp do."""
     import nbformat
 
     if not target.is_file():
         return f"{target.name} is not there"
     wanted, notebook = read_source(source), nbformat.read(target, as_version=4)
-    if [(c.cell_type, c.source) for c in wanted.cells] != [(c.cell_type, c.source) for c
-                                                           in notebook.cells]:
+    cells, wanted_cells = ([(c.cell_type, c.source) for c in n.cells] for n in (notebook, wanted))
+    if cells != wanted_cells:
         return f"{target.name} has other cells than {source.name}"
     if notebook.metadata.get("tinynnclr", {}).get("code") != code_hash(wanted):
         return f"{target.name} has outputs of other code than {source.name}"
@@ -121,8 +110,7 @@ def stale(source: Path, target: Path) -> str | None:
 
 
 def build(source: Path, target: Path, timeout: int = 600) -> float:
-    """Run a source and write its notebook, whole or not at all; returns the seconds that it took.
-    """
+    """Run a source and write its notebook atomically; returns the seconds that it took."""
     import nbformat
 
     notebook = read_source(source)

@@ -1,4 +1,4 @@
-"""A guess before a measurement, kept to be drawn beside it."""
+"""A guess before a measurement, drawn beside its result."""
 from types import EllipsisType
 
 from matplotlib.axes import Axes
@@ -9,36 +9,34 @@ _guesses: dict[str, float] = {}
 
 
 def predict(name: str, **value: float | EllipsisType) -> None:
-    """Keep a guess, one number with its unit: predict("11.python", seconds=3). `...` is no guess
-    yet.
+    """Keep a guess, one number with its unit: predict("11.python", seconds=3); ... is no guess yet.
 
-    Raises ValueError for none or several, or for what is no number.
+    Raises ValueError for no or several values, or for what is no number.
     """
     if len(value) != 1:
-        raise ValueError(f"predict: {name}: expected one unit=number, got {sorted(value) or 'none'}")
+        raise ValueError(f"predict: {name}: expected one unit=number, got "
+                         f"{sorted(value) or 'none'}")
     ((unit, number),) = value.items()
     if isinstance(number, EllipsisType):
         _guesses.pop(name, None)
         print(f"{name}: no guess yet; write a number in place of ... and run the cell again")
         return
-    if isinstance(number, bool) or not isinstance(number,
-                                                  (int, float)) or not abs(number) < float("inf"):
+    if type(number) not in (int, float) or not abs(number) < float("inf"):
         raise ValueError(f"predict: {name}: {unit}: expected a number, got {number!r}")
     _guesses[name] = float(number)
     print(f"{name}: your guess is {number:g} {unit.replace('_', ' ')}")
 
 
 def guess(name: str) -> float | None:
-    """The number that was guessed; None where nobody did."""
+    """The guessed number, or None."""
     return _guesses.get(name)
 
 
 def draw_guess(ax: Axes, name: str, axis: str = "y") -> None:
-    """A dotted line at the guess, with its name, along the axis ("x" or "y") on which it lies;
-    nothing where none is.
+    """Draw a dotted line at the guess on its axis ("x" or "y"), if there is a guess.
 
-    Outside of limits that were set, an arrow at the edge with the number stands for it: the figure
-    stays as it is. Set limits and scale first. Raises ValueError for another axis.
+    Outside of fixed limits an arrow at the edge with the number replaces it, so that the figure
+    keeps its limits. Set limits and scale first. Raises ValueError for another axis.
     """
     if axis not in ("x", "y"):
         raise ValueError(f"draw_guess: axis: expected x or y, got {axis!r}")
@@ -59,9 +57,7 @@ def draw_guess(ax: Axes, name: str, axis: str = "y") -> None:
 
 
 def _at_the_edge(ax, number, upright, far):
-    """An arrow inside the axes at their near or far end, pointing outward, and beside it the
-    number.
-    """
+    """An arrow at the near or far end of the axes, pointing outward, with the number beside it."""
     end = 0.98 if far else 0.02
     place, marker = ((end, 0.9), "<>"[far]) if upright else ((0.05, end), "v^"[far])
     ax.plot(*place, marker, color=ORANGE, mec="white", ms=9, transform=ax.transAxes, zorder=5)

@@ -1,4 +1,4 @@
-"""An accuracy, never alone: beside chance and random weights, with its seeds and an interval."""
+"""Print accuracies beside chance and random weights, with seeds and an interval."""
 from collections.abc import Mapping, Sequence
 
 from tinynnclr.metrics.confidence import mean_and_interval
@@ -6,10 +6,9 @@ from tinynnclr.metrics.confidence import mean_and_interval
 
 def report(accuracies: Mapping[str, Sequence[float]], *, chance: float,
            random_weights: Sequence[float]) -> None:
-    """Print {name: accuracy of each seed}, each in 0 to 1, with the mean and its 95 % interval,
-    below two floors.
+    """Print {name: accuracy of each seed} (0 to 1) with mean and interval, below two baselines.
 
-    Raises ValueError where an accuracy has no seeds, is no share, or a floor is missing.
+    Raises ValueError where an accuracy has no seeds, is out of range, or a baseline is missing.
     """
     rows = [("chance", [chance]), ("random weights", list(random_weights)),
             *((name, list(values)) for name, values in accuracies.items())]

@@ -1,6 +1,4 @@
-"""Pictures with words: each figure of a lesson says in a sentence what it shows, for those who
-cannot see it.
-"""
+"""Figures with a description in words, for readers who cannot see them."""
 import io
 
 import numpy as np
@@ -9,20 +7,20 @@ from PIL import Image as Picture
 
 
 def show(figure: Figure, alt: str) -> None:
-    """Display a figure as a PNG with `alt` as its text, and print that sentence below it.
+    """Display a figure as a PNG with the alternative text `alt`, and print that sentence below it.
 
     Raises ValueError unless alt is a sentence of at least 20 characters, and not one of the
     figure's titles.
     """
     alt = " ".join(alt.split())
-    titles = {" ".join(ax.get_title().split()) for ax in figure.axes} | {figure.get_suptitle()}
-    if len(alt) < 20 or not alt.endswith(".") or alt.rstrip(".") in {title.rstrip(".") for title
-                                                                     in titles}:
-        raise ValueError("show: alt: expected a sentence of 20 characters or more that says what "
-                         f"is to be seen, with its full stop, and no title; got {alt!r}")
+    titles = [*(" ".join(ax.get_title().split()) for ax in figure.axes), figure.get_suptitle()]
+    is_title = alt.rstrip(".") in [title.rstrip(".") for title in titles]
+    if len(alt) < 20 or not alt.endswith(".") or is_title:
+        raise ValueError("show: alt: expected a sentence of 20 characters or more that describes "
+                         f"the figure, with a full stop, and no title; got {alt!r}")
     data = png(figure)
     try:
-        # there in a notebook; elsewhere the sentence must do
+        # only in a notebook; elsewhere the sentence is printed alone
         from IPython.display import Image, display
     except ImportError:
         pass
@@ -32,11 +30,9 @@ def show(figure: Figure, alt: str) -> None:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure at 80 dots an inch, with a palette of 256 colours where no value moves by more
-    than 8 of 255.
+    """The figure at 80 dots an inch, with 256 colours if no value changes by more than 8 of 255.
 
-    That is so for drawings, and makes them three to four times as small; photographs keep all their
-    colours.
+    Drawings become three to four times smaller by this; photographs keep all their colours.
     """
     file, smaller = io.BytesIO(), io.BytesIO()
     figure.savefig(file, format="png", dpi=80, bbox_inches="tight", facecolor="white",

@@ -1,6 +1,4 @@
-"""A small network that was trained before the lesson began: the lesson starts where the interesting
-part does.
-"""
+"""Small networks that were trained before the lesson began."""
 from pathlib import Path
 
 import numpy as np
@@ -9,22 +7,20 @@ from tinynnclr.storage import checkpoint
 from tinynnclr.methods import make_config
 from tinynnclr.methods.nnclr import NNCLR
 
-PARTS = ("encoder.", "projector.", "predictor.")  # what is kept: the queue fills in a few steps
+PARTS = ("encoder.", "projector.", "predictor.")  # the queue is not stored: it fills in a few steps
 
 
 def store(path: str | Path, method: NNCLR, **facts) -> int:
-    """Write the networks of NNCLR as float16, with its configuration and `facts` of its making;
-    returns the bytes.
-    """
+    """Write NNCLR's networks as float16 with its configuration and `facts`; returns the bytes."""
     kept = {name: half(a) for name, a in method.state_dict().items() if name.startswith(PARTS)}
     checkpoint.save(path, {"method": kept}, {"config": method.config.to_dict(), **facts})
     return Path(path).stat().st_size
 
 
 def stored(path: str | Path) -> NNCLR:
-    """What `store` wrote, in float32; its queue is filled with random directions.
+    """Load what `store` wrote, in float32; the queue is filled with random directions.
 
-    Raises FileNotFoundError, or ValueError where the file is not one of ours.
+    Raises FileNotFoundError, or ValueError for any other file.
     """
     groups, info = checkpoint.load(path)
     config = make_config(info["config"])

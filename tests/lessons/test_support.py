@@ -119,8 +119,8 @@ def test_what_must_hold_and_what_may_be_held():
         trial.equal(trial.allocates(100_000, x, hint="Add as you go."), 40_000.0)
 
     assert check("t.b", np.sum) is np.sum
-    with pytest.raises(WrongAnswer, match=r"t.b: 3\d\d,\d\d\d bytes were allocated at once, and "
-                       r"100,000 must do. Add"):
+    with pytest.raises(WrongAnswer, match=r"t.b: 3\d\d,\d\d\d bytes were allocated at once; at most "
+                       r"100,000 are allowed. Add"):
         check("t.b", lambda x: (x * 1.0).sum())
     with pytest.raises(WrongAnswer, match="a sum of ones is above 0"):
         check("t.b", lambda x: -x.sum())

@@ -1,3 +1,1 @@
-"""The exercises of the lessons, a file each: what tries an answer, and the package's function as
-the reference.
-"""
+"""The exercises, a file a lesson: functions that check an answer, and reference solutions."""

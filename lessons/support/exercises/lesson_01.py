@@ -1,6 +1,4 @@
-"""Lesson 01, Autograd in 100 lines: blame through a matrix product, through copies, and through a
-value used twice.
-"""
+"""Lesson 01, autograd: gradients of a product, of broadcasting, of values used twice."""
 import inspect
 import math
 
@@ -23,14 +21,14 @@ def _(trial):
     rng = np.random.default_rng(0)
     for m, k, n in ((1, 1, 2), (1, 2, 1), (2, 1, 1), (2, 3, 4), (5, 2, 3), (7, 6, 5), (7, 6, 5)):
         a, b, g = _whole(rng, m, k), _whole(rng, k, n), _whole(rng, m, n)
-        _product(trial, a, b, g, "each vjp gives the shape of its input: let the shapes tell what "
+        _product(trial, a, b, g, "each vjp gives the shape of its input: the shapes determine what "
                  "to transpose")
     for items, m, k, n in ((1, 1, 2, 1), (2, 2, 2, 2), (3, 2, 4, 3)):
         a, b, g = _whole(rng, items, m, k), _whole(rng, items, k, n), _whole(rng, items, m, n)
         _product(trial, a, b, g, "a batch: transpose the last two axes and leave the first where "
                  "it is")
     a, b, g = (rng.standard_normal((24, 24)) for _ in "abg")
-    hint = "A vjp multiplies by the Jacobian without writing it down: two matrix products are enough."
+    hint = "A vjp multiplies by the Jacobian without forming it: two matrix products are enough."
     _, vjps = trial.allocates(MEMORY, a, b, hint=hint)
     for vjp in vjps:
         Trial(trial.name, vjp).allocates(MEMORY, g, hint=hint)
@@ -43,16 +41,14 @@ def _whole(rng, *shape):
 
 def _product(trial, a, b, g, hint):
     result = trial(a, b)
-    fine = isinstance(result, tuple) and len(result) == 2 and isinstance(result[1],
-                                                                         tuple
-                                                                         | list) and len(result[
-            1]) == 2 and all(map(callable, result[1]))
-    trial.true(fine, "return a @ b and a pair of functions: value, (vjp of a, vjp of b)",
+    pair = isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], tuple | list)
+    trial.true(pair and len(result[1]) == 2 and all(map(callable, result[1])),
+               "return a @ b and a pair of functions: value, (vjp of a, vjp of b)",
                got=result)
     value, vjps = result
     trial.equal(value, a @ b, hint="the value is a @ b", a=a, b=b)
-    for name, vjp, wanted in zip("ab", vjps, (np.einsum("...ij,...kj->...ik", g, b),
-                                              np.einsum("...ik,...ij->...kj", a, g)), strict=True):
+    gradients = np.einsum("...ij,...kj->...ik", g, b), np.einsum("...ik,...ij->...kj", a, g)
+    for name, vjp, wanted in zip("ab", vjps, gradients, strict=True):
         inputs = {"a": a, "b": b, "g": g}
         try:
             got = vjp(g.copy())
@@ -64,10 +60,11 @@ def _product(trial, a, b, g, hint):
 
 @exercise("01.b", reference=tensor.unbroadcast)
 def _(trial):
-    for wide, shape in (((2,), (2,)), ((2,), ()), ((2,), (1,)), ((2, 1), (1,)), ((1, 2), (2,)),
-                        ((2, 2), (2,)), ((2, 2), (1, 2)), ((2, 2), (2, 1)), ((2, 3), (1, 1)),
-                        ((2, 3), ()), ((1, 3), (1, 3)), ((2, 3, 4), (1, 3, 1)), ((2, 3, 4), (3, 1)),
-                        ((2, 3, 4), (4,)), ((2, 1, 3), (2, 1, 1)), ((0, 3), (1, 3))):
+    for wide, shape in (
+            ((2,), (2,)), ((2,), ()), ((2,), (1,)), ((2, 1), (1,)), ((1, 2), (2,)), ((2, 2), (2,)),
+            ((2, 2), (1, 2)), ((2, 2), (2, 1)), ((2, 3), (1, 1)), ((2, 3), ()), ((1, 3), (1, 3)),
+            ((2, 3, 4), (1, 3, 1)), ((2, 3, 4), (3, 1)), ((2, 3, 4), (4,)), ((2, 1, 3), (2, 1, 1)),
+            ((0, 3), (1, 3))):
         # the digits of a sum tell what went into it
         g = 10.0 ** (np.arange(math.prod(wide)) % 5).reshape(wide)
         # which number was copied where
@@ -75,15 +72,13 @@ def _(trial):
         expected = np.bincount(places.ravel(), g.ravel(),
                                minlength=math.prod(shape)).astype(float).reshape(shape)
         times = g.size // expected.size
-        used = "once: no copies, nothing to add" if times == 1 else f"{times} times: add up what they all got"
+        used = "once: nothing to add" if times == 1 else f"{times} times: add up their gradients"
         trial.equal(trial(g, shape), expected, hint=f"each number of an array of shape {shape} was "
-                    f"used {used}; the result has exactly that shape", g=g, shape=shape)
+                    f"used {used}; the result has that shape", g=g, shape=shape)
 
 
 class _Named(tensor.Node):
-    """A node that shows itself by its formula; a linear one, given [(factor, parent)], counts the
-    calls of its vjps.
-    """
+    """A node named by its formula; with terms [(factor, parent)] it counts calls of its vjps."""
 
     __slots__ = ("calls",)
 
@@ -104,21 +99,19 @@ class _Named(tensor.Node):
         return self.name
 
 
-def _walk(trial, nodes, leaves, said):
-    """Walk back from the last node, with g = [1, 10]; the leaves' grads must be `leaves` times g,
-    or grow by that.
-    """
+def _walk(trial, nodes, leaves, hint):
+    """Walk back from the last node with g = [1, 10]; grads must grow by `leaves` times g."""
     g = np.array([1.0, 10.0])
     before = [0 if node.grad is None else node.grad.copy() for node in leaves]
     inner = [(node, sum(p is not None for p in node.parents)) for node in nodes if node.parents]
     graph = ";  ".join(node.name for node in nodes)
     trial(nodes[-1], g)
     for old, (leaf, factor) in zip(before, leaves.items(), strict=True):
-        trial.equal(leaf.grad, old + factor * g, hint=said, graph=graph, g=g, leaf=leaf)
+        trial.equal(leaf.grad, old + factor * g, hint=hint, graph=graph, g=g, leaf=leaf)
     for node, once in inner:
         trial.true(node.calls <= once, f"the gradients are right, but the vjps of '{node}' were "
-                   f"called {node.calls} times, and {once} must do: a node passes on once, when "
-                   "its own blame is complete", graph=graph)
+                   f"called {node.calls} times, and {once} are enough: a node is visited once, "
+                   "when its gradient is complete", graph=graph)
 
 
 @exercise("01.c", reference=tensor.backward)
@@ -152,15 +145,15 @@ def _(trial):
     first, g = a.grad, np.array([1.0, 10.0])
     _walk(trial, [a, _Named("u = 3a", (3, a))], {a: 3}, "a second graph adds to the grad that is "
           "there")
-    trial.equal(first, g, hint="the array that a had as its grad was changed in place, and "
-                "somebody may still hold it", graph="y = a + b, then u = 3a", g=g)
+    trial.equal(first, g, hint="the array that a had as its grad was changed in place, and other "
+                "code may still use it", graph="y = a + b, then u = 3a", g=g)
     trial.equal(b.grad, g, hint="b had no part in the second graph, and its grad must not move "
                 "with a's", graph="y = a + b, then u = 3a", g=g)
     c, given = _Named("c"), g.copy()
     trial._call((_Named("y = 1c", (1, c)), given), {})
     trial.true(own and not np.shares_memory(c.grad, given), "right gradients, but two leaves, or a "
-               "leaf and g, share one array: whoever clips one of them in place changes the other, "
-               "so a leaf takes a copy", g=g)
+               "leaf and g, share one array: clipping one in place would change the other, so a "
+               "leaf needs a copy", g=g)
     nodes = [x := _Named("x")]
     for i in range(10):
         nodes.append(_Named(f"y{i} = {'y' + str(i - 1) if i else 'x'} twice", (1, nodes[-1]),

@@ -1,6 +1,4 @@
-"""Lesson 02: what an operation costs, a matrix product without a product function, and the cube
-law.
-"""
+"""Lesson 02: the cost of an operation, a matrix product from multiplications, the cube law."""
 import dis
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +12,8 @@ from ..check import Trial, exercise
 PRODUCTS = {"dot", "matmul", "einsum", "einsum_path", "inner", "vdot", "vecdot", "matvec", "vecmat",
             "tensordot", "multi_dot", "matrix_power", "__matmul__", "__rmatmul__", "__imatmul__",
             "matrix", "asmatrix"}
-LOOPS = "The interpreter works harder when the matrices grow: there is a loop left. Let one multiplication make all " \
-        "products, and one sum add them up."
+LOOPS = ("The interpreter executes more instructions for larger matrices: there is a loop left. "
+         "Use one multiplication for all products, and one sum.")
 
 
 def cost(operation: str, *sizes: int) -> tuple[int, int]:
@@ -27,23 +25,19 @@ def cost(operation: str, *sizes: int) -> tuple[int, int]:
     if operation == "conv":
         n, h, w, c, kh, kw, f, stride, padding = sizes
         ho, wo = (h + 2 * padding - kh) // stride + 1, (w + 2 * padding - kw) // stride + 1
-        return 2 * n * ho * wo * f * kh * kw * c, 4 * (n * h * w * c + kh * kw * c * f + n * ho * wo
-                                                       * f)
+        numbers = n * h * w * c + kh * kw * c * f + n * ho * wo * f
+        return 2 * n * ho * wo * f * kh * kw * c, 4 * numbers
     b, q, d = sizes
     return 2 * b * q * d, 4 * (b * d + q * d) + 8 * b
 
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(m, k) times (k, n) by multiplying everything that meets, (m, k, n), and adding up over k:
-    (m, n).
-    """
+    """(m, k) times (k, n): all products (m, k, n), then their sum over k: (m, n)."""
     return (a[:, :, None] * b).sum(1)
 
 
 def seconds_for(target: int, n: int, seconds: float, peak: float) -> tuple[float, float]:
-    """(seconds for N = target, share of the peak), from one product at N = n; ValueError for a
-    share above 1.
-    """
+    """(seconds at N = target, share of the peak), measured at N = n; ValueError for more than 1."""
     share = 2 * n**3 / seconds / peak
     if share > 1:
         raise ValueError(f"{share:.3g} times the peak: that work was not done in that time")
@@ -51,11 +45,10 @@ def seconds_for(target: int, n: int, seconds: float, peak: float) -> tuple[float
 
 
 def instructions(function: Callable, *args: Any) -> int:
-    """How many instructions Python's interpreter executes in function(*args), what it calls in
-    Python included.
+    """Number of instructions that Python's interpreter executes in function(*args), calls included.
 
     Counted by sys.settrace, so the same on every machine with the same Python and NumPy; compiled
-    code counts nothing.
+    code is not counted.
     """
     count = 0
 
@@ -116,11 +109,10 @@ def plain(x: Any) -> Any:
 
 
 def product_names(code: CodeType) -> Iterator[str]:
-    """Product functions that a function's code, or a function defined in it, mentions; "@" for the
-    operator.
-    """
+    """Product functions that a code object, or one inside it, names; "@" for the operator."""
     for step in dis.get_instructions(code):
-        if step.opname.endswith("MATRIX_MULTIPLY") or step.opname == "BINARY_OP" and step.argrepr in ("@", "@="):
+        operator = step.argrepr if step.opname == "BINARY_OP" else ""
+        if step.opname.endswith("MATRIX_MULTIPLY") or operator in ("@", "@="):
             yield "@"
     yield from (name for name in code.co_names if name in PRODUCTS)
     for inner in code.co_consts:
@@ -131,43 +123,38 @@ def product_names(code: CodeType) -> Iterator[str]:
 @exercise("02.a", reference=cost)
 def _(trial):
     one, big = (1, 1, 1, 1, 1, 1, 1, 1, 0), 10**8
-    for operation, sizes, hint in (("matmul", (1, 1, 1), "one multiplication, one addition to 0; "
-                                    "two numbers read, one written, 4 bytes each"),
-                                   ("matmul", (1, 2, 1), "one row times one column: two products "
-                                    "and, from 0, two additions"),
-                                   ("matmul", (2, 1, 1), "two rows, one column: two results"),
-                                   ("matmul", (1, 1, 2), "one row, two columns: two results"),
-                                   ("matmul", (2, 3, 4), "2 x 4 results of 3 products each; a has "
-                                    "6 numbers, b 12, the result 8"),
-                                   ("conv", one, "one pixel, one window of one pixel: as a product "
-                                    "of 1 x 1 matrices"),
-                                   ("conv", (2, *one[1:]),
-                                    "two images, one weight: it is read once"),
-                                   ("conv", (1, 1, 1, 3, 1, 1, 1, 1, 0),
-                                    "a window reaches through all channels: three products"),
-                                   ("conv", (1, 1, 1, 1, 1, 1, 5, 1, 0),
-                                    "five filters: five results from one pixel"),
-                                   ("conv", (1, 3, 4, 1, 2, 3, 1, 1, 0),
-                                    "a 2 x 3 window fits into 3 x 4 pixels in 2 x 2 places"),
-                                   ("conv", (1, 3, 3, 1, 3, 3, 1, 1, 1),
-                                    "padding 1: there are 3 x 3 results; the border is not in "
-                                    "memory"), ("conv", (1, 5, 7, 1, 1, 1, 1, 2, 0),
-                                                "stride 2: results on rows 0, 2, 4 and columns 0, "
-                                                "2, 4, 6"),
-                                   ("conv", (2, 9, 8, 3, 3, 2, 4, 2, 1),
-                                    "all at once: ho x wo results, each of kh * kw * c products"),
-                                   ("nearest", (1, 1, 1), "two numbers of 4 bytes read, one row "
-                                    "number of 8 bytes written"),
-                                   ("nearest", (1, 3, 2), "three dot products of two numbers; a "
-                                    "comparison is no flop"),
-                                   ("nearest", (4, 5, 6), "only the row numbers must be written: "
-                                    "one for each query, no similarities"),
-                                   ("matmul", (123_456_789, 987, 654_321),
-                                    "the last digits count: whole numbers, not floats, which keep "
-                                    "16"), ("conv", (big, big, big, 3, 3, 3, 1, 1, 1),
-                                            "Python's whole numbers grow as needed, NumPy's end at "
-                                            "2**63"), ("nearest", (big + 1, big + 1, 10**6 + 1),
-                                                       "the last digits count, also here")):
+    for operation, sizes, hint in (
+            ("matmul", (1, 1, 1),
+             "one multiplication, one addition to 0; two numbers read, one written, 4 bytes each"),
+            ("matmul", (1, 2, 1),
+             "one row times one column: two products and, from 0, two additions"),
+            ("matmul", (2, 1, 1), "two rows, one column: two results"),
+            ("matmul", (1, 1, 2), "one row, two columns: two results"),
+            ("matmul", (2, 3, 4),
+             "2 x 4 results of 3 products each; a has 6 numbers, b 12, the result 8"),
+            ("conv", one, "one pixel, one window of one pixel: as a product of 1 x 1 matrices"),
+            ("conv", (2, *one[1:]), "two images, one weight: it is read once"),
+            ("conv", (1, 1, 1, 3, 1, 1, 1, 1, 0),
+             "a window reaches through all channels: three products"),
+            ("conv", (1, 1, 1, 1, 1, 1, 5, 1, 0), "five filters: five results from one pixel"),
+            ("conv", (1, 3, 4, 1, 2, 3, 1, 1, 0),
+             "a 2 x 3 window fits into 3 x 4 pixels in 2 x 2 places"),
+            ("conv", (1, 3, 3, 1, 3, 3, 1, 1, 1),
+             "padding 1: there are 3 x 3 results; the border is not in memory"),
+            ("conv", (1, 5, 7, 1, 1, 1, 1, 2, 0),
+             "stride 2: results on rows 0, 2, 4 and columns 0, 2, 4, 6"),
+            ("conv", (2, 9, 8, 3, 3, 2, 4, 2, 1),
+             "all at once: ho x wo results, each of kh * kw * c products"),
+            ("nearest", (1, 1, 1),
+             "two numbers of 4 bytes read, one row number of 8 bytes written"),
+            ("nearest", (1, 3, 2), "three dot products of two numbers; a comparison is no flop"),
+            ("nearest", (4, 5, 6),
+             "only the row numbers must be written: one for each query, no similarities"),
+            ("matmul", (123_456_789, 987, 654_321),
+             "the last digits count: whole numbers, not floats, which keep 16"),
+            ("conv", (big, big, big, 3, 3, 3, 1, 1, 1),
+             "Python's whole numbers grow as needed, NumPy's end at 2**63"),
+            ("nearest", (big + 1, big + 1, 10**6 + 1), "the last digits count, also here")):
         got, expected = trial(operation, *sizes), cost(operation, *sizes)
         shown: dict[str, Any] = {"sizes": sizes, "expected": expected, "got": got}
         trial.true(isinstance(got, tuple | list) and len(got) == 2, "return two numbers, (flops, "
@@ -182,12 +169,14 @@ def _(trial):
         return (rng.integers(-3, 4, shape).astype(np.float32) for shape in ((m, k), (k, n)))
 
     rng = np.random.default_rng(2)
-    for sizes, hint in (((1, 1, 1), "one number times one number"),
-                        ((1, 2, 1), "a row times a column is one number"),
-                        ((2, 1, 2), "a column times a row is a table"),
-                        ((2, 2, 2), "c[i, j] is the sum over k of a[i, k] * b[k, j]; check which "
-                         "axis is added up"), ((2, 3, 4), "all sizes differ: put the axes in the "
-                                               "order (m, k, n)"), ((7, 5, 6), "larger")):
+    for sizes, hint in (
+            ((1, 1, 1), "one number times one number"),
+            ((1, 2, 1), "a row times a column is one number"),
+            ((2, 1, 2), "a column times a row is a table"),
+            ((2, 2, 2),
+             "c[i, j] is the sum over k of a[i, k] * b[k, j]; check which axis is added up"),
+            ((2, 3, 4), "all sizes differ: put the axes in the order (m, k, n)"),
+            ((7, 5, 6), "larger")):
         a, b = numbers(*sizes)
         trial.equal(trial(a, b), a @ b, hint=hint, a=a, b=b)
     code = getattr(trial.answer, "__code__", None)
@@ -233,21 +222,19 @@ def _judge(trial: Trial, sizes: tuple[int, int, int], seen: list[tuple[str, int]
 
 @exercise("02.c", reference=seconds_for)
 def _(trial):
-    for target, n, seconds, peak, hint in ((1, 1, 3.0, 4.0, "the same size takes the same time; 2 "
-                                            "flops in 3 s is a rate of 2/3 flop/s"),
-                                           (2, 1, 1.0, 4.0, "twice the N: twice the rows, twice "
-                                            "the columns, and sums twice as long"),
-                                           (3, 1, 1.0, 8.0, "three times the N: 27 times the work"),
-                                           (1, 2, 8.0, 8.0, "a smaller product takes less time"),
-                                           (3, 2, 8.0, 4.0, "N need not be a multiple: the ratio "
-                                            "is 1.5"), (2, 1, 2.0, 100.0,
-                                                        "the peak changes the share, not the time: "
-                                                        "the method stays as slow as it was"),
-                                           (2, 1, 2.0, 1.0, "all of the peak, and no more, is "
-                                            "possible: the share is 1"),
-                                           (2048, 256, 0.5, 1e11, "from 256 to 2,048 is a factor "
-                                            "of 8 in N"),
-                                           (48, 1000, 0.25, 4e10, "downwards as well")):
+    for target, n, seconds, peak, hint in (
+            (1, 1, 3.0, 4.0,
+             "the same size takes the same time; 2 flops in 3 s is a rate of 2/3 flop/s"),
+            (2, 1, 1.0, 4.0,
+             "twice the N: twice the rows, twice the columns, and sums twice as long"),
+            (3, 1, 1.0, 8.0, "three times the N: 27 times the work"),
+            (1, 2, 8.0, 8.0, "a smaller product takes less time"),
+            (3, 2, 8.0, 4.0, "N need not be a multiple: the ratio is 1.5"),
+            (2, 1, 2.0, 100.0,
+             "the peak changes the share, not the time: the method stays as slow as it was"),
+            (2, 1, 2.0, 1.0, "all of the peak, and no more, is possible: the share is 1"),
+            (2048, 256, 0.5, 1e11, "from 256 to 2,048 is a factor of 8 in N"),
+            (48, 1000, 0.25, 4e10, "downwards as well")):
         got = trial(target, n, seconds, peak)
         trial.equal(got, seconds_for(target, n, seconds, peak), hint=f"(seconds, share): {hint}",
                     rtol=1e-9, atol=0, target=target, n=n, seconds=seconds, peak=peak)

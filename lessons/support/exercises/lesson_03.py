@@ -1,6 +1,4 @@
-"""Lesson 03: types that a compiler can know, loops without jumps, and a sum that no other thread
-can spoil.
-"""
+"""Lesson 03: types that a compiler can infer, loops along rows, a sum without data races."""
 from collections.abc import Callable
 from typing import Any
 
@@ -63,15 +61,16 @@ def _(trial):
         trial.fail(f"it does not compile, or does not run. {type(error).__name__}: {said}\n  A "
                    "list has one type for all that is in it, and so has a variable; a tuple has "
                    "one for each place", x=np.ones(1, np.float32))
-    for numbers, hint in (([5], "one number is the largest of one"),
-                          ([1, 2], "the largest, not the first"),
-                          ([-2, -1], "all are below zero, and one of them is the largest all the "
-                           "same"), ([1, nan], "a NaN is not counted, and spoils"),
-                          ([nan, 1], "top begins with a NaN here, and nothing is greater than NaN"),
-                          ([nan, 1, 3, 2], "top begins with a NaN here, and nothing is greater "
-                           "than NaN"), ([-np.inf, nan], "minus infinity is a number"),
-                          ([nan], "one value, and no number: top is NaN"),
-                          ([nan, nan], "no number at all: top is NaN")):
+    for numbers, hint in (
+            ([5], "one number is the largest of one"),
+            ([1, 2], "the largest, not the first"),
+            ([-2, -1], "all are below zero: the largest is one of them"),
+            ([1, nan], "a NaN is not counted, and makes x spoiled"),
+            ([nan, 1], "top begins with a NaN here, and nothing is greater than NaN"),
+            ([nan, 1, 3, 2], "top begins with a NaN here, and nothing is greater than NaN"),
+            ([-np.inf, nan], "minus infinity is a number"),
+            ([nan], "one value, and no number: top is NaN"),
+            ([nan, nan], "no number at all: top is NaN")):
         for dtype in (np.float32, np.float64):
             x = np.array(numbers, dtype)
             got, wanted = trial(x), describe(x)
@@ -103,9 +102,7 @@ def _types_of(trial: Trial, x: np.ndarray) -> None:
 
 
 class Traced:
-    """A matrix that notes every address, row after row as NumPy keeps it, whenever a number is read
-    or written.
-    """
+    """A matrix that records the address of every number that is read or written, row by row."""
 
     def __init__(self, name: str, values: np.ndarray):
         self.name, self.values, self.shape = name, values.copy(), values.shape
@@ -141,14 +138,14 @@ class Traced:
 @exercise("03.b", reference=add_weight_gradient)
 def _(trial):
     rng = np.random.default_rng(3)
-    trial.true(not hasattr(trial.answer, "py_func"), "without @njit, please: the check watches it "
-               "run in Python")
-    for n, m, k, hint in ((1, 1, 1, "one product, added to what is in dw"),
-                          (2, 1, 1, "the sum runs over s, the rows of x and g"),
-                          (1, 2, 1, "i counts the columns of x and the rows of dw"),
-                          (1, 1, 2, "j counts the columns of g and of dw"),
-                          (2, 3, 4, "dw[i, j] gets x[s, i] * g[s, j] of every s"),
-                          (7, 5, 8, "dw[i, j] gets x[s, i] * g[s, j] of every s")):
+    trial.true(not hasattr(trial.answer, "py_func"), "remove @njit: the check runs it in Python")
+    for n, m, k, hint in (
+            (1, 1, 1, "one product, added to what is in dw"),
+            (2, 1, 1, "the sum runs over s, the rows of x and g"),
+            (1, 2, 1, "i counts the columns of x and the rows of dw"),
+            (1, 1, 2, "j counts the columns of g and of dw"),
+            (2, 3, 4, "dw[i, j] gets x[s, i] * g[s, j] of every s"),
+            (7, 5, 8, "dw[i, j] gets x[s, i] * g[s, j] of every s")):
         x, g, dw = (rng.integers(1, 9, shape).astype(np.float32) for shape
                     in ((n, m), (n, k), (m, k)))
         traced = [Traced(name, values) for name, values in (("x", x), ("g", g), ("dw", dw))]
@@ -157,14 +154,12 @@ def _(trial):
     jumps = {array.name: array.jumps() for array in traced}
     limit = 2 * n * m + 2 * n + 2 * m
     trial.true(sum(jumps.values()) <= limit, f"right numbers, but {sum(jumps.values())} steps are "
-               f"jumps, and {limit} must do. Which index changes in the inner loop, and is it the "
-               "last one of each array?", x=x.shape, g=g.shape, dw=dw.shape, jumps=jumps)
+               f"jumps, and {limit} are enough. Which index changes in the inner loop, and is it "
+               "the last one of each array?", x=x.shape, g=g.shape, dw=dw.shape, jumps=jumps)
 
 
 class Unlucky:
-    """A `parallel` of the worst timing: every piece reads the arrays as they were at the launch,
-    then all write.
-    """
+    """A `parallel` with the worst timing: all pieces read the arrays before any of them writes."""
 
     def __init__(self, trial: Trial, pieces: int, backwards: bool = False):
         self.trial, self.pieces, self.backwards = trial, pieces, backwards
@@ -172,9 +167,7 @@ class Unlucky:
         self.written = 0  # numbers of the largest array that a kernel wrote to
 
     def __call__(self, kernel: Callable, count: int, *args: Any, grain: int = 1) -> None:
-        """Run kernel(start, stop, *args) on copies; a number that changed goes into the array
-        itself.
-        """
+        """Run kernel(start, stop, *args) on copies; then store the numbers that changed."""
         self.counts.append(count)
         if getattr(getattr(kernel, "py_func", kernel), "__closure__", None):
             self.trial.fail("the kernel uses a variable of the function around it: hand it over, "
@@ -214,7 +207,7 @@ def _sums(trial):
             got = trial(x, launch)
             hint = "on one thread: is every number in one of the parts, the last ones too?"
             if pieces > 1:
-                hint = f"on {pieces} threads; on one it is right. Do two pieces write to the same place?"
+                hint = f"wrong on {pieces} threads only. Do two pieces write to the same place?"
             trial.equal(got, float(x.sum(dtype=np.float64)), rtol=1e-4, atol=1e-3, hint=hint, x=x)
             trial.true(launch.counts != [], "right, but launch was never called: the threads have "
                        "nothing to do", x=x)

@@ -1,6 +1,4 @@
-"""Lesson 05: which pixel a patch sees, patches folded back onto their image, and a gradient that is
-a convolution.
-"""
+"""Lesson 05: the pixels of a patch, patches added back to an image, a gradient by convolution."""
 from collections.abc import Callable
 from typing import Any
 
@@ -15,17 +13,16 @@ MEMORY = 2_000_000
 
 
 def pixel_ids(h: int, w: int, kh: int, kw: int, stride: int, padding: int) -> np.ndarray:
-    """The pixel row*w + column that each tap of each output pixel sees, -1 in the border: (ho*wo,
-    kh*kw).
-    """
+    """(ho*wo, kh*kw): the pixel row*w + column under each tap at each output, -1 in the border."""
     pixels = np.pad(np.arange(h * w).reshape(h, w), padding, constant_values=-1)
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (kh, kw))[::stride, ::stride]
     return windows.reshape(-1, kh * kw)
 
 
 def col2im(patches: np.ndarray, ids: np.ndarray, pixels: int) -> np.ndarray:
-    """Patches (n, places, taps*c) added up where they came from, ids (places, taps): (n, pixels,
-    c); -1 is dropped.
+    """Sum patches (n, places, taps*c) into their pixels ids (places, taps): (n, pixels, c).
+
+    An id of -1 is dropped.
     """
     n, (places, taps) = len(patches), ids.shape
     # the border's is the last, and falls off
@@ -36,36 +33,34 @@ def col2im(patches: np.ndarray, ids: np.ndarray, pixels: int) -> np.ndarray:
 
 def grad_input(g: np.ndarray, weight: np.ndarray, padding: int,
                convolve: Callable = conv2d) -> np.ndarray:
-    """dL/dx (n, h, w, c) from g (n, ho, wo, f) and weight (k, k, c, f), stride 1: g with the weight
-    turned around.
+    """dL/dx (n, h, w, c) of a convolution with stride 1: g convolved with the rotated weight.
+
+    g (n, ho, wo, f), weight (k, k, c, f).
     """
     return convolve(g, weight[::-1, ::-1].transpose(0, 1, 3, 2), 1, len(weight) - 1 - padding)
 
 
 @exercise("05.a", reference=pixel_ids)
 def _(trial):
-    for sizes, hint in (((1, 1, 1, 1, 1, 0), "one pixel, one window of one pixel"),
-                        ((1, 2, 1, 1, 1, 0), "two windows of one pixel: two rows of one number"),
-                        ((1, 2, 1, 2, 1, 0), "one window that sees both pixels: one row of two "
-                         "numbers"), ((2, 1, 2, 1, 1, 0), "one window, one above the other: pixel "
-                                      "(1, 0) has number 1 * w"),
-                        ((2, 3, 1, 1, 1, 0), "a pixel has number row * w + column"),
-                        ((2, 2, 2, 2, 1, 0),
-                         "taps in reading order: (0, 0), (0, 1), (1, 0), (1, 1)"),
-                        ((2, 3, 2, 2, 1, 0), "the second window is one pixel further to the right"),
-                        ((1, 1, 3, 3, 1, 1), "with padding 1 the window begins one pixel above and "
-                         "to the left of the image"), ((1, 3, 1, 1, 2, 0),
-                                                       "with stride 2 the windows stand on columns "
-                                                       "0 and 2"),
-                        ((1, 2, 1, 3, 1, 1), "the border is above and below too: three rows of "
-                         "windows, the middle one sees"),
-                        ((2, 2, 3, 3, 1, 1), "a tap beyond the right edge is border, not the first "
-                         "pixel of the next row"), ((3, 4, 2, 3, 1, 0),
-                                                    "the window has kh rows and kw columns"),
-                        ((5, 4, 3, 3, 2, 1), "the window begins at i*stride - padding: the stride "
-                         "moves windows, not taps"), ((4, 7, 3, 2, 3, 2),
-                                                      "all at once: i*stride + r - padding, "
-                                                      "j*stride + s - padding")):
+    for sizes, hint in (
+            ((1, 1, 1, 1, 1, 0), "one pixel, one window of one pixel"),
+            ((1, 2, 1, 1, 1, 0), "two windows of one pixel: two rows of one number"),
+            ((1, 2, 1, 2, 1, 0), "one window that sees both pixels: one row of two numbers"),
+            ((2, 1, 2, 1, 1, 0), "one window, one above the other: pixel (1, 0) has number 1 * w"),
+            ((2, 3, 1, 1, 1, 0), "a pixel has number row * w + column"),
+            ((2, 2, 2, 2, 1, 0), "taps in reading order: (0, 0), (0, 1), (1, 0), (1, 1)"),
+            ((2, 3, 2, 2, 1, 0), "the second window is one pixel further to the right"),
+            ((1, 1, 3, 3, 1, 1),
+             "with padding 1 the window begins one pixel above and to the left of the image"),
+            ((1, 3, 1, 1, 2, 0), "with stride 2 the windows stand on columns 0 and 2"),
+            ((1, 2, 1, 3, 1, 1),
+             "the border is above and below too: three rows of windows, the middle one sees"),
+            ((2, 2, 3, 3, 1, 1),
+             "a tap beyond the right edge is border, not the first pixel of the next row"),
+            ((3, 4, 2, 3, 1, 0), "the window has kh rows and kw columns"),
+            ((5, 4, 3, 3, 2, 1),
+             "the window begins at i*stride - padding: the stride moves windows, not taps"),
+            ((4, 7, 3, 2, 3, 2), "all at once: i*stride + r - padding, j*stride + s - padding")):
         trial.equal(trial(*sizes), pixel_ids(*sizes), hint=hint,
                     **dict(zip(("h", "w", "kh", "kw", "stride", "padding"), sizes, strict=True)))
 
@@ -80,19 +75,18 @@ def _(trial):
     see(np.array([[[5.0], [7.0]]]), np.array([[0], [1]]), 2, "two places, two pixels")
     see(np.array([[[5.0], [7.0]]]), np.array([[1], [0]]), 2, "ids says where each place came from")
     see(np.array([[[1.0, 10], [100, 1000]]]), np.array([[0, 1], [1, 2]]), 3,
-        "pixel 1 stands in both rows and gets 110; does `out[ids] += ...` add both, or keep the "
-        "last?")
-    see(np.array([[[1.0, 10, 100]]]), np.array([[-1, 0, 1]]), 2, "-1 is the border, and in NumPy "
-        "the last: drop it")
+        "pixel 1 is in both rows and gets 110; does `out[ids] += ...` add both, or keep the last?")
+    see(np.array([[[1.0, 10, 100]]]), np.array([[-1, 0, 1]]), 2, "-1 is the border, but in NumPy "
+        "the last pixel: drop it")
     see(np.array([[[1.0, 2, 10, 20]]]), np.array([[0, 1]]), 2,
         "two channels: in a row of patches the channels of one tap stand together")
     see(np.array([[[1.0, 2]], [[10, 20]]]), np.array([[0, 1]]), 2, "two images, each folded onto "
         "itself")
-    see(np.array([[[1.0]]]), np.array([[0]]), 3, "a pixel that nobody saw has gradient 0, and is "
-        "there all the same")
+    see(np.array([[[1.0]]]), np.array([[0]]), 3, "a pixel in no patch has gradient 0, and is in "
+        "the result")
     rng = np.random.default_rng(5)
-    for n, h, w, c, k, stride, padding in ((1, 2, 2, 1, 3, 1, 1), (2, 5, 4, 3, 3, 2, 1),
-                                           (3, 4, 6, 2, 2, 3, 0)):
+    for n, h, w, c, k, stride, padding in (
+            (1, 2, 2, 1, 3, 1, 1), (2, 5, 4, 3, 3, 2, 1), (3, 4, 6, 2, 2, 3, 0)):
         ids = pixel_ids(h, w, k, k, stride, padding)
         see(rng.integers(-9, 10, (n, len(ids), k * k * c)).astype(float), ids, h * w,
             "patches of a whole image")
@@ -124,14 +118,14 @@ def _(trial):
     _once(trial, np.ones((1, 2, 2, 1)), np.array([1.0, 10, 100, 1000]).reshape(2, 2, 1, 1), 0,
           "without padding x is larger than y, 3 x 3 here: how far must the window hang over g?")
     rng = np.random.default_rng(5)
-    for n, h, w, c, f, k, padding in ((1, 2, 2, 1, 1, 2, 0), (1, 3, 2, 1, 2, 2, 1),
-                                      (2, 4, 5, 3, 2, 3, 1), (1, 5, 4, 2, 3, 3, 2),
-                                      (3, 6, 7, 2, 4, 5, 1), (1, 6, 5, 3, 2, 5, 4),
-                                      (1, 6, 5, 3, 2, 5, 4)):
+    for n, h, w, c, f, k, padding in (
+            (1, 2, 2, 1, 1, 2, 0), (1, 3, 2, 1, 2, 2, 1), (2, 4, 5, 3, 2, 3, 1),
+            (1, 5, 4, 2, 3, 3, 2), (3, 6, 7, 2, 4, 5, 1), (1, 6, 5, 3, 2, 5, 4),
+            (1, 6, 5, 3, 2, 5, 4)):
         size = h + 2 * padding - k + 1, w + 2 * padding - k + 1
         _once(trial, rng.integers(-9, 10, (n, *size, f)).astype(float),
               rng.integers(-9, 10, (k, k, c, f)).astype(float), padding,
-              "random numbers, the same to no turning")
+              "random numbers, different under every rotation")
 
 
 def _once(trial: Trial, g: np.ndarray, weight: np.ndarray, padding: int, hint: str) -> None:
@@ -145,8 +139,7 @@ def _once(trial: Trial, g: np.ndarray, weight: np.ndarray, padding: int, hint: s
     (n, ho, wo, _), (k, _, c, _) = g.shape, weight.shape
     shape = n, ho + k - 1 - 2 * padding, wo + k - 1 - 2 * padding, c
     inputs: dict[str, Any] = {"g": g, "weight": weight, "padding": padding}
-    trial.equal(trial(g, weight, padding, convolve), conv2d_grad_input_naive(g, weight, shape, 1,
-                                                                             padding), hint=hint,
-                **inputs)
+    expected = conv2d_grad_input_naive(g, weight, shape, 1, padding)
+    trial.equal(trial(g, weight, padding, convolve), expected, hint=hint, **inputs)
     trial.true(len(calls) == 1, f"right numbers, but by {len(calls)} calls of convolve: one does "
                "it, for all images and channels at once", **inputs)

@@ -11,29 +11,23 @@ from ..check import exercise
 
 def batch_norm_grad(g: np.ndarray, x: np.ndarray, weight: np.ndarray,
                     eps: float = 1e-5) -> tuple[np.ndarray, ...]:
-    """(dL/dx (..., c), dL/dweight (c,), dL/dbias (c,)) of batch norm, where g = dL/dy and x are
-    (..., c).
-    """
+    """(dL/dx (..., c), dL/dweight (c,), dL/dbias (c,)) of batch norm of x (..., c), g = dL/dy."""
     return kernels.normalize_grad(g, x, weight, np.zeros_like(weight), *kernels.moments(x), eps)
 
 
 def batch_norm_mode(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, running_mean: np.ndarray,
                     running_var: np.ndarray, training: bool, momentum: float = 0.1,
                     eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(y (..., c), new running_mean (c,), new running_var (c,)) of the package's batch norm, in
-    either mode.
-    """
+    """(y (..., c), new running_mean (c,), new running_var (c,)) of the package's batch norm."""
     mean, var = running_mean.copy(), running_var.copy()
     y = ops.batch_norm(x, weight, bias, running_mean=mean, running_var=var, training=training,
                        momentum=momentum, eps=eps)
     return y.numpy(), mean, var
 
 
-def quiet_head(features: int, classes: int, rng: np.random.Generator) -> tuple[np.ndarray,
-                                                                               np.ndarray]:
-    """(weight (features, classes), bias (classes,)): He's start a hundred and forty times smaller,
-    and no bias.
-    """
+def quiet_head(features: int, classes: int,
+               rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(weight (features, classes), bias (classes,)): He's initialisation / 140, and zeros."""
     return kaiming_normal((features, classes), rng, gain=1e-4), np.zeros(classes, np.float32)
 
 
@@ -48,22 +42,22 @@ def _several(trial, got, names):
 def _(trial):
     rng = np.random.default_rng(6)
     column, one = np.array([[0.0], [1.0], [5.0]]), np.ones(1)
-    cases = ((np.array([[1.0], [0.0]]), np.array([[0.0], [2.0]]), one, 1e-5,
-              "of two rows one becomes -1 and the other 1, whatever they were: moving x changes "
-              "next to nothing, so dL/dx is next to 0. Mean and variance move with x"),
-             (np.ones((3, 1)), column, one, 1e-5, "g is the same everywhere, and the sum of y is 0 "
-              "whatever x is: no blame"), (np.array([[1.0], [0.0], [0.0]]), column, one, 1e-5,
-                                           "three rows: take from g its mean, and from what is "
-                                           "left its part along xhat, which is a mean as well"),
-             (np.array([[1.0], [0.0], [0.0]]), column, 3 * one, 1e-5,
-              "weight 3: x is felt three times as much, and dL/dweight as before"),
-             (np.array([[1.0], [0.0], [0.0]]), 0.01 * column, one, 0.01,
-              "a large eps: it stands beside the variance, wherever that is"),
-             (rng.standard_normal((5, 2)), rng.standard_normal((5, 2)) * [1, 9] + [0, 4],
-              np.array([1.0, -2.0]), 1e-5, "two channels: each has its own mean and variance"),
-             (rng.standard_normal((2, 3, 2, 2)), rng.standard_normal((2, 3, 2, 2)),
-              np.array([0.5, 2.0]), 1e-5, "pictures: each pixel of each picture is a row of its "
-              "channel"),)
+    cases = (
+        (np.array([[1.0], [0.0]]), np.array([[0.0], [2.0]]), one, 1e-5,
+         "of two rows one becomes -1 and the other 1, whatever they were: moving x changes next to "
+         "nothing, so dL/dx is next to 0. Mean and variance move with x"),
+        (np.ones((3, 1)), column, one, 1e-5,
+         "g is the same everywhere, and the sum of y is 0 whatever x is: its gradient is 0"),
+        (np.array([[1.0], [0.0], [0.0]]), column, one, 1e-5, "three rows: take from g its mean, "
+         "and from what is left its part along xhat, which is a mean as well"),
+        (np.array([[1.0], [0.0], [0.0]]), column, 3 * one, 1e-5,
+         "weight 3: x is felt three times as much, and dL/dweight as before"),
+        (np.array([[1.0], [0.0], [0.0]]), 0.01 * column, one, 0.01,
+         "a large eps: it is added to the variance wherever the variance is used"),
+        (rng.standard_normal((5, 2)), rng.standard_normal((5, 2)) * [1, 9] + [0, 4],
+         np.array([1.0, -2.0]), 1e-5, "two channels: each has its own mean and variance"),
+        (rng.standard_normal((2, 3, 2, 2)), rng.standard_normal((2, 3, 2, 2)), np.array([0.5, 2.0]),
+         1e-5, "pictures: each pixel of each picture is a row of its channel"))
     for g, x, weight, eps, hint in cases:
         wanted = batch_norm_grad_naive(g, x, weight, np.zeros_like(weight), eps)
         names = ("dL/dx", "dL/dweight", "dL/dbias")
@@ -73,7 +67,7 @@ def _(trial):
                         weight=weight, eps=eps)
     g, x = rng.standard_normal((300, 2)), rng.standard_normal((300, 2))
     got = trial.allocates(100_000, g, x, np.ones(2), 1e-5, hint="The table of how each row moves "
-                          "each other has 300 x 300 numbers a channel: two means say the same")
+                          "each other has 300 x 300 numbers a channel: two means give the same")
     trial.equal(got[0], batch_norm_grad_naive(g, x, np.ones(2), np.zeros(2))[0],
                 hint="300 rows of 2 channels")
 
@@ -87,22 +81,25 @@ def _(trial):
     pair, pictures = np.array([[0.0], [2.0]]), 3 + 2 * rng.standard_normal((2, 3, 2, 2))
     two = (np.array([2.0, 0.5]), np.array([1.0, -1.0]), np.array([0.5, -3.0]),
            np.array([4.0, 0.25]))
-    cases = ((pair, (one, zero, zero, one), True, 0.1, "in training. The batch has mean 1 and "
-              "variance 1; divided by m - 1 the variance is 2. The running numbers go a tenth of "
-              "the way: to 0.1 and 1.1"), (np.array([[7.0]]), (one, zero, 5 * one, 4 * one), False,
-                                           0.1, "in evaluation, one picture alone: (7 - 5) / 2 is "
-                                           "1, and the running numbers stay"),
-             (pair, (one, zero, 5 * one, 4 * one), False, 0.1, "in evaluation, two pictures: each "
-              "as if it had come alone"), (pair, (one, zero, 5 * one, 4 * one), True, 0.1,
-                                           "in training the running numbers have no say in y"),
-             (pair, (one, zero, 5 * one, 4 * one), True, 0.75, "momentum is how far the running "
-              "numbers move towards the batch's: here three quarters of the way"),
-             (pictures, two, True, 0.1, "pictures in training: one mean and variance for each "
-              "channel, over pictures and pixels"), (pictures[:1], two, False, 0.1,
-                                                     "a picture in evaluation, two channels"),
-             (pictures, two, True, 0.1, "in training, with a large eps: it stands beside the "
-              "variance", 2.0), (pictures, two, False, 0.1, "in evaluation, with a large eps: it "
-                                 "stands beside the variance", 2.0),)
+    cases = (
+        (pair, (one, zero, zero, one), True, 0.1, "in training. The batch has mean 1 and variance "
+         "1; divided by m - 1 the variance is 2. The running numbers go a tenth of the way: to 0.1 "
+         "and 1.1"),
+        (np.array([[7.0]]), (one, zero, 5 * one, 4 * one), False, 0.1,
+         "in evaluation, one picture alone: (7 - 5) / 2 is 1, and the running numbers stay"),
+        (pair, (one, zero, 5 * one, 4 * one), False, 0.1,
+         "in evaluation, two pictures: each as if it were alone"),
+        (pair, (one, zero, 5 * one, 4 * one), True, 0.1,
+         "in training y does not depend on the running numbers"),
+        (pair, (one, zero, 5 * one, 4 * one), True, 0.75, "momentum is how far the running numbers "
+         "move towards the batch's: here three quarters of the way"),
+        (pictures, two, True, 0.1,
+         "pictures in training: one mean and variance for each channel, over pictures and pixels"),
+        (pictures[:1], two, False, 0.1, "a picture in evaluation, two channels"),
+        (pictures, two, True, 0.1, "in training, with a large eps: it is added to the variance",
+         2.0),
+        (pictures, two, False, 0.1, "in evaluation, with a large eps: it is added to the variance",
+         2.0))
     with np.errstate(all="ignore"):
         for x, (weight, bias, mean, var), training, momentum, hint, *eps in cases:
             got = _several(trial, trial(x, weight, bias, mean, var, training, momentum, *eps),
@@ -125,7 +122,7 @@ def _both_modes(x, weight, bias, running_mean, running_var, training, momentum, 
             (1 - momentum) * running_var + momentum * rows.var(axis=0, ddof=1))
 
 
-def _blame(h, weight, bias, labels):
+def _gradient(h, weight, bias, labels):
     """The mean loss of scores h @ weight + bias, and its gradient by h."""
     scores = h @ weight + bias
     scores -= scores.max(axis=1, keepdims=True)
@@ -143,8 +140,8 @@ def _(trial):
                         in _several(trial, head, ("weight", "bias")))
         twin, other = (trial(features, classes, np.random.default_rng(seed)) for seed in (0, 1))
         trial.true(np.array_equal(twin[0], head[0]) and not np.array_equal(other[0], head[0]),
-                   "the weights must be drawn from rng, which is all the chance there is: the same "
-                   "seed, the same weights; another seed, others", features=features,
+                   "the weights must be drawn from rng alone: the same seed gives the same "
+                   "weights, another seed others", features=features,
                    classes=classes)
         trial.true(weight.shape == (features, classes) and bias.shape == (classes,),
                    f"expected shapes ({features}, {classes}) and ({classes},), got {weight.shape} "
@@ -152,14 +149,14 @@ def _(trial):
         # as after ReLU; mean square 1
         h = np.maximum(rng.standard_normal((500, features)), 0) * math.sqrt(2)
         labels = rng.integers(0, classes, 500)
-        loss, blame = _blame(h, weight, bias, labels)
+        loss, grad = _gradient(h, weight, bias, labels)
         trial.true(abs(loss - math.log(classes)) < 0.01 * math.log(classes),
                    f"the first loss is {loss:.3f}, and ln {classes} is {math.log(classes):.3f}: "
                    "the scores differ too much. They are sums over all features, so more features "
-                   "need smaller weights; and a bias is an opinion as well", features=features,
+                   "need smaller weights; and the bias counts, too", features=features,
                    classes=classes, weight=weight, bias=bias)
         loud = rng.standard_normal((features, classes)) * math.sqrt(2 / features)
-        share = np.linalg.norm(blame) / np.linalg.norm(_blame(h, loud, 0 * bias, labels)[1])
+        share = np.linalg.norm(grad) / np.linalg.norm(_gradient(h, loud, 0 * bias, labels)[1])
         trial.true(share > 1e-3, "the first loss is right, but of the gradient dL/dh a share of "
                    f"{share:.0e} gets through, and 1e-03 must: it is (softmax - truth) @ weight.T, "
                    "whose rows of (softmax - truth) add up to 0; the columns of weight must differ",

@@ -1,6 +1,4 @@
-"""Lesson 07: a crop stretched to size, mirroring one's own piece of a batch, an epoch of views from
-one seed.
-"""
+"""Lesson 07: a resized crop, flips within a piece of a batch, an epoch of views from one seed."""
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,9 +10,7 @@ CROPS = PRESETS["crop-only"]
 
 
 def crop_resize(image: np.ndarray, box: tuple[float, float, float, float], size: int) -> np.ndarray:
-    """The box (y, x, height, width) of image (h, w, 3), bilinear at size x size pixel centres:
-    (size, size, 3).
-    """
+    """The box (y, x, height, width) of image (h, w, 3), resized bilinearly: (size, size, 3)."""
     lows, highs, nears = [], [], []
     for start, length, side in zip(box[:2], box[2:], image.shape[:2], strict=True):
         inside = (np.arange(size) + 0.5) * length / size - 0.5
@@ -29,9 +25,7 @@ def crop_resize(image: np.ndarray, box: tuple[float, float, float, float], size:
 
 
 def mirror(start: int, stop: int, images: np.ndarray, flips: np.ndarray, out: np.ndarray) -> None:
-    """Write images start..stop - 1 into the same rows of out, left and right exchanged where flips
-    says so.
-    """
+    """Write images start..stop - 1 into the same rows of out, flipped left to right where flips."""
     _, height, width, channels = images.shape
     for i in range(start, stop):
         for y in range(height):
@@ -42,9 +36,7 @@ def mirror(start: int, stop: int, images: np.ndarray, flips: np.ndarray, out: np
 
 def epoch_views(images: np.ndarray, augmentation: Augmentation, batch_size: int, seed: int,
                 epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """(indices, x1, x2) of each batch of an epoch: every image once, and all draws from one
-    Generator.
-    """
+    """(indices, x1, x2) of each batch of an epoch: every image once, drawn from one Generator."""
     rng = np.random.default_rng((seed, epoch))
     order = rng.permutation(len(images))
     for first in range(0, len(order), batch_size):
@@ -53,9 +45,7 @@ def epoch_views(images: np.ndarray, augmentation: Augmentation, batch_size: int,
 
 
 def _pixels(*rows):
-    """Rows of whole numbers -> an image (h, w, 3) uint8, whose green is ten more, and whose blue is
-    twice as much.
-    """
+    """Rows of whole numbers -> image (h, w, 3) uint8: green is 10 more, blue is twice as much."""
     gray = np.array(rows)
     return np.stack([gray, gray + 10, 2 * gray], axis=-1).astype(np.uint8)
 
@@ -64,32 +54,31 @@ def _pixels(*rows):
 def _(trial):
     ramp = _pixels(*[[20 * x for x in range(4)]] * 4)
     squares = _pixels(*[[25 * ((x + 2 * y) % 5) for x in range(5)] for y in range(4)])
-    cases = ((_pixels([7]), (0, 0, 1, 1), 1, "one pixel is all there is"),
-             (_pixels([0, 40], [80, 120]), (0, 0, 2, 2), 2, "the whole image at its own size must "
-              "come back as it is"), (_pixels([0, 40], [0, 40]), (0, 0, 2, 2), 4,
-                                      "two pixels become four, at x = -0.25, 0.25, 0.75 and 1.25; "
-                                      "the first and last lie outside the centres and are moved "
-                                      "onto them"), (ramp, (0, 0, 4, 4), 2,
-                                                     "a ramp stays a ramp: the new pixels lie at x "
-                                                     "= 0.5 and 2.5, half-way between old ones"),
-             (_pixels([100, 50], [50, 0]), (0, 0, 2, 2), 4, "a ramp that falls: the numbers of an "
-              "image are uint8, whose differences wrap around below zero; make them float first"),
-             (ramp, (1, 0, 2, 3), 3, "the box is (y, x, height, width): three columns, two rows"),
-             (ramp, (0.5, 0.25, 2, 2), 2,
-              "a box of real numbers is not rounded: x = 0.25 and 1.25"),
-             (ramp, (1, 1, 2, 2), 4, "what lies outside the box must not leak in: positions stay "
-              "within its first and last pixel centre"),
-             (ramp, (1.5, 1.5, 2.5, 2.5), 5, "the last position is the last pixel itself: there is "
-              "none below or to the right of it"), (ramp, (2.2, 1.3, 0.5, 0.5), 2,
-                                                    "a box less than a pixel high or wide: all "
-                                                    "positions are its start"),
-             (squares, (2.2, 1.3, 0.9, 0.9), 4, "a box nearly a pixel high and wide: all positions "
-              "are its start"), (squares, (3.6, 4.5, 0.4, 0.5), 2, "a box that starts beyond the "
-                                 "last pixel centre: all positions are that centre, at most h - 1 "
-                                 "and w - 1"), (squares[:1], (0, 0.5, 1, 3), 4,
-                                                "an image of one row"),
-             (squares, (0, 0, 4, 5), 3, "an image of 4 rows and 5 columns"),
-             (squares, (0.3, 1.2, 3.1, 2.7), 6, "any box"),)
+    cases = (
+        (_pixels([7]), (0, 0, 1, 1), 1, "one pixel is all there is"),
+        (_pixels([0, 40], [80, 120]), (0, 0, 2, 2), 2,
+         "the whole image at its own size must come back as it is"),
+        (_pixels([0, 40], [0, 40]), (0, 0, 2, 2), 4, "two pixels become four, at x = -0.25, 0.25, "
+         "0.75 and 1.25; the first and last lie outside the centres and are moved onto them"),
+        (ramp, (0, 0, 4, 4), 2,
+         "a ramp stays a ramp: the new pixels lie at x = 0.5 and 2.5, half-way between old ones"),
+        (_pixels([100, 50], [50, 0]), (0, 0, 2, 2), 4, "a ramp that falls: the numbers of an image "
+         "are uint8, whose differences wrap around below zero; make them float first"),
+        (ramp, (1, 0, 2, 3), 3, "the box is (y, x, height, width): three columns, two rows"),
+        (ramp, (0.5, 0.25, 2, 2), 2, "a box of real numbers is not rounded: x = 0.25 and 1.25"),
+        (ramp, (1, 1, 2, 2), 4, "what lies outside the box must not leak in: positions stay within "
+         "its first and last pixel centre"),
+        (ramp, (1.5, 1.5, 2.5, 2.5), 5,
+         "the last position is the last pixel itself: there is none below or to the right of it"),
+        (ramp, (2.2, 1.3, 0.5, 0.5), 2,
+         "a box less than a pixel high or wide: all positions are its start"),
+        (squares, (2.2, 1.3, 0.9, 0.9), 4,
+         "a box nearly a pixel high and wide: all positions are its start"),
+        (squares, (3.6, 4.5, 0.4, 0.5), 2, "a box that starts beyond the last pixel centre: all "
+         "positions are that centre, at most h - 1 and w - 1"),
+        (squares[:1], (0, 0.5, 1, 3), 4, "an image of one row"),
+        (squares, (0, 0, 4, 5), 3, "an image of 4 rows and 5 columns"),
+        (squares, (0.3, 1.2, 3.1, 2.7), 6, "any box"))
     for image, box, size, hint in cases:
         got, expected = trial(image, box, size), crop_resize(image, box, size)
         trial.true(np.shape(got) == expected.shape, f"expected the shape {expected.shape}, got "
@@ -101,9 +90,7 @@ def _(trial):
 
 
 def _mirrored(trial, images, flips, start, stop, hint):
-    """An answer's `out`, of which only rows start..stop - 1 may be written; the images must be left
-    alone.
-    """
+    """Check an answer's `out`: only rows start..stop - 1 may be written, and no image."""
     out, kept = np.full(images.shape, 99, images.dtype), images.copy()
     expected = out.copy()
     mirror(start, stop, images, flips, expected)
@@ -111,31 +98,32 @@ def _mirrored(trial, images, flips, start, stop, hint):
     trial.answer(start, stop, images, flips, out)
     trial.true(np.array_equal(images, kept), "the images were changed, and they are the data set: "
                "write into out only", images_before=kept, images_afterwards=images, flips=flips)
-    mine, others = slice(start, stop), np.r_[0:start, stop:len(images)]
-    trial.true((out[others] == 99).all(), f"rows {start} to {stop - 1} are yours, and another row "
+    written, rest = slice(start, stop), np.r_[0:start, stop:len(images)]
+    trial.true((out[rest] == 99).all(), f"rows {start} to {stop - 1} are yours, and another row "
                "of out was written: it belongs to another thread", start=start, stop=stop,
                out=out[:, 0, 0, 0])
-    trial.true(np.array_equal(np.sort(out[mine], axis=None), np.sort(images[mine], axis=None)),
+    before, after = (np.sort(a[written], axis=None) for a in (images, out))
+    trial.true(np.array_equal(before, after),
                f"a mirror loses no pixel and makes none: out has other numbers than images. {hint}",
-               images=images[mine], flips=flips[mine], out=out[mine])
+               images=images[written], flips=flips[written], out=out[written])
     trial.equal(out, expected, hint=hint, images=images, flips=flips, start=start, stop=stop)
 
 
 @exercise("07.b", reference=mirror)
 def _(trial):
     pair, yes, no = _pixels([1, 2])[None], np.array([True]), np.array([False])
-    cases = ((pair, no, 0, 1, "not flipped: the image as it is"),
-             (pair, yes, 0, 1, "two pixels change places; red, green and blue of a pixel stay in "
-              "their order"), (_pixels([1, 2, 3], [4, 5, 6])[None], yes, 0, 1,
-                               "each row is read backwards, and the rows stay where they are; of "
-                               "three columns the middle one stays"),
-             (np.stack([pair[0], pair[0] + 5]), np.array([True, False]), 0, 2,
-              "each image has its own flip"), (np.stack([pair[0], pair[0] + 5, pair[0] + 9]),
-                                               np.array([False, True, True]), 1, 2,
-                                               "one piece of three images: image i goes to row i "
-                                               "of out"),
-             (np.stack([pair[0], pair[0] + 5, pair[0] + 9]), np.array([True, True, True]), 2, 2,
-              "an empty piece: nothing to write"),)
+    cases = (
+        (pair, no, 0, 1, "not flipped: the image as it is"),
+        (pair, yes, 0, 1,
+         "two pixels change places; red, green and blue of a pixel stay in their order"),
+        (_pixels([1, 2, 3], [4, 5, 6])[None], yes, 0, 1, "each row is read backwards, and the rows "
+         "stay where they are; of three columns the middle one stays"),
+        (np.stack([pair[0], pair[0] + 5]), np.array([True, False]), 0, 2,
+         "each image has its own flip"),
+        (np.stack([pair[0], pair[0] + 5, pair[0] + 9]), np.array([False, True, True]), 1, 2,
+         "one piece of three images: image i goes to row i of out"),
+        (np.stack([pair[0], pair[0] + 5, pair[0] + 9]), np.array([True, True, True]), 2, 2,
+         "an empty piece: nothing to write"))
     for images, flips, start, stop, hint in cases:
         _mirrored(trial, images, flips, start, stop, hint)
     rng = np.random.default_rng(7)
@@ -158,8 +146,8 @@ def _epoch(trial, images, batch_size, seed, epoch):
     if not batches:
         trial.fail("not one batch came out", images=images, batch_size=batch_size, seed=seed,
                    epoch=epoch)
-    return [len(i) for i, _, _ in batches], *(np.concatenate(parts) for parts in zip(*batches,
-                                                                                     strict=True))
+    arrays = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    return [len(i) for i, _, _ in batches], *arrays
 
 
 def _same(a, b):
@@ -211,5 +199,5 @@ def _(trial):
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     _epoch(trial, images[:2], 2, 0, 0)
     after = np.random.get_state()[1]  # noqa: NPY002
-    trial.true(np.array_equal(before, after), "NumPy's global generator was touched, which belongs "
-               "to everybody: use a Generator of your own")
+    trial.true(np.array_equal(before, after), "NumPy's global generator was used, which all code "
+               "shares: use your own Generator")

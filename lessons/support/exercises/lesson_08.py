@@ -14,9 +14,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def info_nce_grad(s: np.ndarray, temperature: float) -> np.ndarray:
-    """(P - Y) / (b temperature): dloss/ds (b, b) of similarities s (b, b), row i's right column
-    being i.
-    """
+    """(P - Y) / (b temperature): dloss/ds (b, b) of similarities s, positives on the diagonal."""
     p = np.exp(log_softmax(s / temperature))
     return ((p - np.eye(len(s))) / (len(s) * temperature)).astype(s.dtype)
 
@@ -29,20 +27,22 @@ def nt_xent_matrix(z1: np.ndarray, z2: np.ndarray, temperature: float) -> float:
 @exercise("08.a", reference=log_softmax)
 def _(trial):
     inf = np.inf
-    hints = (([[3.0]], "one candidate is certain: probability 1, logarithm 0"),
-             ([[0.0, 0.0]], "two equal candidates: each has ln(1/2)"),
-             ([[1.0, 2.0, 4.0], [0.0, -1.0, 3.0]], "each row is a softmax of its own: its "
-              "probabilities add up to 1"), ([[1e4, 1e4]], "exp(1e4) is infinite: take the row's "
-                                             "largest logit away from all of them before any exp"),
-             ([[-1e4, -1e4]], "exp(-1e4) is 0, and log(0) is minus infinity: take the row's "
-              "largest logit away first"), ([[0.0, 1.0], [1e4, 1e4 + 1]],
-                                            "the rows differ in size: each needs its own largest "
-                                            "logit taken away"),
-             ([[0.0, -1e4]], "the second is -1e4 and finite: log(softmax) is too late, the 0 is "
-              "there already; subtract log(sum(exp)) from the logits instead"),
-             ([[0.0, -inf]], "a masked candidate has probability 0, so the other is certain"),
-             ([[2.0, -inf, 1.0], [-inf, -inf, -7.0]], "a masked candidate stays at -inf, without "
-              "changing the others"),)
+    hints = (
+        ([[3.0]], "one candidate is certain: probability 1, logarithm 0"),
+        ([[0.0, 0.0]], "two equal candidates: each has ln(1/2)"),
+        ([[1.0, 2.0, 4.0], [0.0, -1.0, 3.0]],
+         "each row is a softmax of its own: its probabilities add up to 1"),
+        ([[1e4, 1e4]], "exp(1e4) is infinite: take the row's largest logit away from all of them "
+         "before any exp"),
+        ([[-1e4, -1e4]],
+         "exp(-1e4) is 0, and log(0) is minus infinity: take the row's largest logit away first"),
+        ([[0.0, 1.0], [1e4, 1e4 + 1]],
+         "the rows differ in size: each needs its own largest logit taken away"),
+        ([[0.0, -1e4]], "the second is -1e4 and finite: log(softmax) is too late, the 0 is there "
+         "already; subtract log(sum(exp)) from the logits instead"),
+        ([[0.0, -inf]], "a masked candidate has probability 0, so the other is certain"),
+        ([[2.0, -inf, 1.0], [-inf, -inf, -7.0]],
+         "a masked candidate stays at -inf, without changing the others"))
     with np.errstate(all="ignore"):  # what overflows is seen in the numbers
         for rows, hint in hints:
             logits = np.array(rows)
@@ -61,15 +61,16 @@ def _autograd(s, temperature):
 def _(trial):
     rng = np.random.default_rng(8)
     lopsided = np.array([[0.9, -0.5], [0.6, 0.2]])
-    cases = ((np.array([[0.3]]), 1.0, "with one candidate the loss is 0 whatever its similarity: "
-              "no force"), (np.array([[0.5, 0.1], [0.1, 0.5]]), 1.0, "the right ones are pulled (a "
-                            "slope below 0), the wrong ones pushed; the loss is a mean over the "
-                            "rows"), (np.array([[0.5, 0.1], [0.1, 0.5]]), 0.5,
-                                      "the temperature enters twice: in the softmax, and as the "
-                                      "slope of s / temperature"),
-             (lopsided, 0.5, "the candidates of anchor i are the columns of row i: each row of the "
-              "gradient adds up to 0"), (rng.uniform(-1, 1, (5, 5)), 0.2,
-                                         "five anchors, so each counts a fifth"),)
+    cases = (
+        (np.array([[0.3]]), 1.0,
+         "with one candidate the loss is 0 whatever its similarity, and so is its gradient"),
+        (np.array([[0.5, 0.1], [0.1, 0.5]]), 1.0, "the right ones are pulled (a slope below 0), "
+         "the wrong ones pushed; the loss is a mean over the rows"),
+        (np.array([[0.5, 0.1], [0.1, 0.5]]), 0.5,
+         "the temperature enters twice: in the softmax, and as the slope of s / temperature"),
+        (lopsided, 0.5, "the candidates of anchor i are the columns of row i: each row of the "
+         "gradient adds up to 0"),
+        (rng.uniform(-1, 1, (5, 5)), 0.2, "five anchors, so each counts a fifth"))
     with np.errstate(all="ignore"):
         for s, temperature, hint in cases:
             trial.equal(trial(s, temperature), _autograd(s, temperature), rtol=1e-7, atol=1e-10,
@@ -99,24 +100,27 @@ def _(trial):
     one, east, north = np.ones((1, 2)), np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
     spread = np.concatenate([east, north])
     tilted = np.array([[0.8, 0.6], [0.6, 0.8]])
-    cases = ((one, one, 1.0, "one picture, two views: the only candidate is the right one, and the "
-              "loss is 0. Who stays in the line-up with a logit of 0, or -1, still takes a share: "
-              "exp(0) = 1. Out is who takes none"), (np.ones((2, 2)), np.ones((2, 2)), 0.5,
-                                                     "all alike: a guess among 2b - 1 = 3 "
-                                                     "candidates costs ln 3"),
-             (spread, spread, 1.0, "two pictures, each view equal to its partner: anchor i's right "
-              "answer is the other view of picture i, b rows away in the stack z1, z2"),
-             (spread, spread, 0.5, "the similarities are divided by the temperature: a low one "
-              "makes the differences large"), (spread, tilted, 0.5, "all 2b views are anchors, "
-                                               "those of z2 as well, and the loss is their mean"),
-             (3 * spread, np.array([[4.0, 3.0], [0.3, 0.4]]), 0.5, "only directions count: scale "
-              "every row to length 1"), (rng.standard_normal((3, 4)), rng.standard_normal((3, 4)),
-                                         0.2, "three pictures, in any direction"),
-             (rng.standard_normal((16, 8)), rng.standard_normal((16, 8)), 0.05,
-              "sixteen pictures, at a sharp temperature"),)
+    cases = (
+        (one, one, 1.0, "one picture, two views: the only candidate is the right one, and the loss "
+         "is 0. A masked candidate has probability 0; one with a logit of 0 still has a share, "
+         "exp(0) = 1"),
+        (np.ones((2, 2)), np.ones((2, 2)), 0.5,
+         "all alike: a guess among 2b - 1 = 3 candidates costs ln 3"),
+        (spread, spread, 1.0, "two pictures, each view equal to its partner: anchor i's right "
+         "answer is the other view of picture i, b rows away in the stack z1, z2"),
+        (spread, spread, 0.5,
+         "the similarities are divided by the temperature: a low one makes the differences large"),
+        (spread, tilted, 0.5,
+         "all 2b views are anchors, those of z2 as well, and the loss is their mean"),
+        (3 * spread, np.array([[4.0, 3.0], [0.3, 0.4]]), 0.5,
+         "only directions count: scale every row to length 1"),
+        (rng.standard_normal((3, 4)), rng.standard_normal((3, 4)), 0.2,
+         "three pictures, in any direction"),
+        (rng.standard_normal((16, 8)), rng.standard_normal((16, 8)), 0.05,
+         "sixteen pictures, at a sharp temperature"))
     with np.errstate(all="ignore"):
         for z1, z2, temperature, hint in cases:
             expected, got = nt_xent_matrix(z1, z2, temperature), trial(z1, z2, temperature)
             if isinstance(got, float | np.floating) and np.isposinf(got):
-                hint = "infinite: the label asks for a candidate that is masked. Does it point at the anchor itself?"
+                hint = "infinite: the positive is masked. Is it the anchor itself?"
             trial.equal(got, expected, z1=z1, z2=z2, temperature=temperature, hint=hint)

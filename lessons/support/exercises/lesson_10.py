@@ -1,6 +1,4 @@
-"""Lesson 10: a ring buffer that equals a line of people, the nearest row that is old enough, what a
-queue may hold.
-"""
+"""Lesson 10: a ring buffer, the nearest row of a minimum age, rows that a queue may hold."""
 from collections import deque
 from types import SimpleNamespace
 
@@ -10,21 +8,21 @@ from ..check import exercise
 
 
 def enqueue(queue: SimpleNamespace, z: np.ndarray, ids: np.ndarray) -> None:
-    """Rows z (b, d) and ids (b,) into queue.rows (size, d), .ids, .born from .pointer on, as the
-    package's does.
-    """
+    """Write rows z (b, d) and ids (b,) into queue.rows (size, d), .ids, .born from .pointer on."""
     size, b = len(queue.rows), len(z)
     kept = min(b, size)
     places = (queue.pointer + np.arange(b - kept, b)) % size
     queue.clock += 1
-    queue.rows[places], queue.ids[places], queue.born[places] = z[b - kept:], ids[b - kept:], queue.clock
+    queue.rows[places], queue.ids[places] = z[b - kept:], ids[b - kept:]
+    queue.born[places] = queue.clock
     queue.pointer = (queue.pointer + b) % size
 
 
 def nearest_older(z: np.ndarray, rows: np.ndarray, born: np.ndarray, clock: int,
                   at_least: int) -> np.ndarray:
-    """Places (b,) of the rows (size, d) most similar to z (b, d) among those of age clock - born +
-    1 >= at_least.
+    """Places (b,) of the rows (size, d) nearest to z (b, d) with an age of at_least or more.
+
+    The age of a row is clock - born + 1; the place is -1 where no row is old enough.
     """
     fine = clock - born + 1 >= at_least
     if not fine.any():
@@ -33,9 +31,7 @@ def nearest_older(z: np.ndarray, rows: np.ndarray, born: np.ndarray, clock: int,
 
 
 def entries(z: np.ndarray) -> np.ndarray:
-    """z (b, d) with rows scaled to length 1, a new array; FloatingPointError where a row has no
-    direction.
-    """
+    """z (b, d) scaled to rows of length 1, a new array; FloatingPointError where there is none."""
     # no square of a float32 is too large here
     length = np.linalg.norm(z.astype(np.float64), axis=1, keepdims=True)
     if not (np.isfinite(length) & (length > 0)).all():
@@ -53,22 +49,25 @@ def _(trial):
     rng = np.random.default_rng(10)
     cases = (
         (2, [1], "the first row goes to place 0, and the clock is then 1"),
-        (3, [1, 1], "the pointer moves on by b, and each row's born is the number of its batch, the first being 1"),
-        (2, [1, 1, 1], "the queue is full and the pointer was at 0 again: the third row takes the place of the first"),
+        (3, [1, 1], "the pointer moves on by b, and each row's born is the number of its batch, "
+         "the first being 1"),
+        (2, [1, 1, 1], "the queue is full and the pointer was at 0 again: the third row takes the "
+         "place of the first"),
         (2, [2, 1], "a batch that ends at the last place leaves the pointer at 0"),
         (3, [2, 2], "the second batch does not fit before the end: its rest goes on at place 0"),
         (1, [2], "more rows than places: the last one stays"),
-        (3, [4], "more rows than places: the last `size` rows stay, and the oldest of them is where the pointer is"),
-        (3, [2, 5], "more rows than places, from the middle: every place is written, by the last three"),
+        (3, [4], "more rows than places: the last `size` rows stay, and the oldest of them is "
+         "where the pointer is"),
+        (3, [2, 5],
+         "more rows than places, from the middle: every place is written, by the last three"),
         (2, [5], "more than twice as many rows as places"),
         (3, [2, 0, 2], "an empty batch changes no row, and the clock goes on"),
         (7, [3] * 9, "batches of 3 in 7 places, round and round"),
         (9, rng.integers(0, 18, 40).tolist(), "40 batches of any size up to twice the queue"),
-        (16, rng.integers(0, 32, 40).tolist(), "40 batches of any size up to twice the queue"),
-    )
+        (16, rng.integers(0, 32, 40).tolist(), "40 batches of any size up to twice the queue"))
     for size, batches, hint in cases:
         queue, first = _ring(size), 0
-        line = deque([(0, -1, 0)] * size, maxlen=size)  # (row, id, born): the judge
+        line = deque([(0, -1, 0)] * size, maxlen=size)  # (row, id, born), the reference
         for clock, b in enumerate(batches, start=1):
             ids = np.arange(first, first + b)
             z, first = (ids[:, None] + 0.5).astype(np.float32), first + b
@@ -101,22 +100,21 @@ def _(trial):
     rng = np.random.default_rng(10)
     east, north, west = [1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]
     almost = [0.8, 0.6]
-    cases: tuple = (([east], [north, east], [1, 1], 1, 1, "age 1 or more: every row counts"),
-                    ([east], [east, almost], [2, 1], 2, 2, "row 0 came with batch 2, which is this "
-                     "one: its age is 1, too young"), ([east], [east, almost, north], [2, 1, 1], 3,
-                                                       2, "row 0 is 2 steps old, 3 - 2 + 1, and "
-                                                       "that is old enough"),
-                    ([east], [almost, north, east], [1, 1, 2], 2, 2, "the place is counted in all "
-                     "rows, young ones included"), ([east], [east, west], [2, 1], 2, 2,
-                                                    "the only row that is old enough has cosine "
-                                                    "-1, and it wins: a row that does not count "
-                                                    "must score below any cosine, -1 too"),
-                    ([east, north], [east, north], [1, 1], 1, 2, "no row is old enough: -1, for "
-                     "each query"), ([east], [east, north, north, almost], [2, 1, 1, 2], 2, 2,
-                                     "two equals: the lower place"),
-                    ([east, north], [east, almost, north, west], [3, 1, 2, 3], 3, 2,
-                     "after a wrap, the newest rows stand at both ends of the array: only `born` "
-                     "says which they are"),)
+    cases: tuple = (
+        ([east], [north, east], [1, 1], 1, 1, "age 1 or more: every row counts"),
+        ([east], [east, almost], [2, 1], 2, 2,
+         "row 0 came with batch 2, which is this one: its age is 1, too young"),
+        ([east], [east, almost, north], [2, 1, 1], 3, 2,
+         "row 0 is 2 steps old, 3 - 2 + 1, and that is old enough"),
+        ([east], [almost, north, east], [1, 1, 2], 2, 2,
+         "the place is counted in all rows, young ones included"),
+        ([east], [east, west], [2, 1], 2, 2, "the only row that is old enough has cosine -1, and "
+         "it wins: a row that does not count must score below any cosine, -1 too"),
+        ([east, north], [east, north], [1, 1], 1, 2, "no row is old enough: -1, for each query"),
+        ([east], [east, north, north, almost], [2, 1, 1, 2], 2, 2, "two equals: the lower place"),
+        ([east, north], [east, almost, north, west], [3, 1, 2, 3], 3, 2,
+         "after a wrap, the newest rows stand at both ends of the array: only `born` says which "
+         "they are"))
     cases += tuple(([east], [east] * (young + 40), [2] * young + [1] * 40, 2, 2,
                     "40 rows are old enough and equal: the lowest place; np.argsort keeps their "
                     "order with kind=\"stable\" only") for young in (5, 20))
@@ -125,8 +123,8 @@ def _(trial):
         expected = nearest_older(z, rows, born, clock, at_least)
         trial.equal(trial(z, rows, born, clock, at_least), expected, z=z, rows=rows, born=born,
                     clock=clock, at_least=at_least, hint=hint)
-    for size, dim, queries, at_least in ((3, 2, 1, 2), (9, 8, 5, 2), (50, 8, 5, 3), (50, 8, 5, 1),
-                                         (50, 8, 5, 1)):
+    for size, dim, queries, at_least in (
+            (3, 2, 1, 2), (9, 8, 5, 2), (50, 8, 5, 3), (50, 8, 5, 1), (50, 8, 5, 1)):
         rows, z = (entries(rng.standard_normal((n, dim)).astype(np.float32)) for n
                    in (size, queries))
         born = 6 - np.arange(size) % 6
@@ -154,8 +152,7 @@ def _(trial):
         ([[3e14, 4e14]], "a long row has a direction as well as any: length 1"),
         ([[-2.0, 0.0], [0.6, 0.8]], "signs stay; a row of length 1 stays as it is"),
         (np.zeros((0, 2)), "no rows, nothing to refuse"),
-        (rng.standard_normal((20, 8)), "twenty rows"),
-    )
+        (rng.standard_normal((20, 8)), "twenty rows"))
     with np.errstate(all="ignore"):
         for z, hint in cases:
             z = np.array(z, np.float32)
@@ -175,9 +172,12 @@ def _(trial):
             trial.true(np.array_equal(got, before), "right numbers, but no memory of its own: z "
                        "was overwritten after the call, and the result changed with it",
                        result=before, result_afterwards=got)
-        bad = (([[0.0, 0.0]], "zero"), ([[1.0, 0.0], [0.0, 0.0]], "zero, one of two rows"),
-               ([[np.nan, 1.0]], "NaN"), ([[np.inf, 1.0]], "infinite"),
-               ([[1.0, 0.0], [-np.inf, np.nan], [0.0, 1.0]], "the middle one"))
+        bad = (
+            ([[0.0, 0.0]], "zero"),
+            ([[1.0, 0.0], [0.0, 0.0]], "zero, one of two rows"),
+            ([[np.nan, 1.0]], "NaN"),
+            ([[np.inf, 1.0]], "infinite"),
+            ([[1.0, 0.0], [-np.inf, np.nan], [0.0, 1.0]], "the middle one"))
         for z, what in bad:
             z = np.array(z, np.float32)
             try:

@@ -24,14 +24,13 @@ def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def winners(queries: np.ndarray, bank: np.ndarray) -> np.ndarray:
-    """(b, 3) int64: the nearest row of bank (q, d) to each query (b, d) by dot product, by cosine
-    and by distance.
+    """(b, 3) int64: the row of bank (q, d) nearest to each query, by product, cosine and distance.
 
-    |q - s|^2 = |q|^2 - 2 (q.s - |s|^2 / 2): the nearest has the largest product of (q, 1) and (s,
-    -|s|^2 / 2).
+    |q - s|^2 = |q|^2 - 2 (q.s - |s|^2 / 2): the nearest has the largest product of (q, 1) and
+    (s, -|s|^2 / 2).
     """
-    ones, halves = np.ones((len(queries), 1), queries.dtype), (bank * bank).sum(1,
-                                                                                keepdims=True) / -2
+    ones = np.ones((len(queries), 1), queries.dtype)
+    halves = (bank * bank).sum(1, keepdims=True) / -2
     return np.stack([nearest_one(queries, bank), nearest_one(unit_rows(queries), unit_rows(bank)),
                      nearest_one(np.hstack([queries, ones]), np.hstack([bank, halves]))], 1)
 
@@ -39,14 +38,14 @@ def winners(queries: np.ndarray, bank: np.ndarray) -> np.ndarray:
 @exercise("11.a", reference=nearest_one)
 def _(trial):
     one = np.ones((1, 1), np.float32)
-    for numbers, hint in (([1, 2], "the largest similarity wins"),
-                          ([-2, -1], "all similarities are below zero, and one of them is still "
-                           "the largest"), ([-2e30, -1e30], "far below zero, and one of them is "
-                                            "still the largest"),
-                          ([5], "one row is the nearest of one"),
-                          ([3] * 40, "of 40 equal rows the first one wins"),
-                          ([3, 3], "of two equal rows the first one wins"),
-                          ([0, 3, 1, 3], "of two equal rows the first one wins")):
+    for numbers, hint in (
+            ([1, 2], "the largest similarity wins"),
+            ([-2, -1], "all similarities are below zero, and one of them is still the largest"),
+            ([-2e30, -1e30], "far below zero, and one of them is still the largest"),
+            ([5], "one row is the nearest of one"),
+            ([3] * 40, "of 40 equal rows the first one wins"),
+            ([3, 3], "of two equal rows the first one wins"),
+            ([0, 3, 1, 3], "of two equal rows the first one wins")):
         bank = np.array(numbers, np.float32)[:, None]
         trial.equal(trial(one, bank), nearest_one(one, bank), hint=hint, queries=one, bank=bank)
     for size in (5, 33, 65, 129, 1001):
@@ -77,21 +76,19 @@ def _(trial):
 
 @exercise("11.b", reference=top_k)
 def _(trial):
-    for numbers, k, hint in (([5], 1, "one score is the best of one"),
-                             ([1, 2], 1, "the largest comes first"),
-                             ([2, 1], 2, "the largest comes first"),
-                             ([1, 2], 2, "the largest comes first"),
-                             ([-2, -1], 2, "scores below zero count too"),
-                             ([-2e30, -1e30], 1, "scores far below zero count too"),
-                             ([3] * 40, 30, "of 40 equal scores the first stays in front, and all "
-                              "others in order"), ([3, 3], 1, "of two equal scores the first stays "
-                                                   "in front"),
-                             ([3, 3], 2, "of two equal scores the first stays in front"),
-                             ([3, 1, 2], 2, "a new score may belong between two that are there "
-                              "already"), ([1, 2, 3], 2, "a new best pushes all others one place "
-                                           "down"), ([2, 3, 2, 2], 2,
-                                                     "of equals at the end of the list the first "
-                                                     "one stays")):
+    for numbers, k, hint in (
+            ([5], 1, "one score is the best of one"),
+            ([1, 2], 1, "the largest comes first"),
+            ([2, 1], 2, "the largest comes first"),
+            ([1, 2], 2, "the largest comes first"),
+            ([-2, -1], 2, "scores below zero count too"),
+            ([-2e30, -1e30], 1, "scores far below zero count too"),
+            ([3] * 40, 30, "of 40 equal scores the first stays in front, and all others in order"),
+            ([3, 3], 1, "of two equal scores the first stays in front"),
+            ([3, 3], 2, "of two equal scores the first stays in front"),
+            ([3, 1, 2], 2, "a new score may belong between two that are there already"),
+            ([1, 2, 3], 2, "a new best pushes all others one place down"),
+            ([2, 3, 2, 2], 2, "of equals at the end of the list the first one stays")):
         see(trial, np.array(numbers, np.float32), k, hint)
     rng = np.random.default_rng(11)
     for size, k in ((8, 3), (40, 5), (40, 40), (1000, 7)):
@@ -107,22 +104,23 @@ def _(trial):
 @exercise("11.c", reference=winners)
 def _(trial):
     query = np.array([[1, 0]], np.float32)
-    for rows, hint in (([[-2, 1]], "one row wins by every measure"),
-                       ([[1, 0], [0, 1]], "the first row is the query itself"),
-                       ([[1, 0], [3, 2]], "the second row is longer: the dot product likes that, the others do not"),
-                       ([[3, 2], [0.25, 0], [1, 0.5]], "three measures, three winners: the long row, the short one "
-                                                       "that points the same way, the one that is close"),
-                       ([[-3, 0], [-0.5, -0.5]], "no row points the query's way: the cosine chooses the smaller angle, "
-                                                 "the distance is smallest where it is smallest")):
+    for rows, hint in (
+            ([[-2, 1]], "one row wins by every measure"),
+            ([[1, 0], [0, 1]], "the first row is the query itself"),
+            ([[1, 0], [3, 2]], "the second row is longer, which matters for the dot product only"),
+            ([[3, 2], [0.25, 0], [1, 0.5]], "three measures, three winners: the long row, the one "
+             "with the same direction, the close one"),
+            ([[-3, 0], [-0.5, -0.5]],
+             "no row has the query's direction: the cosine chooses the smaller angle")):
         bank = np.array(rows, np.float32)
         trial.equal(trial(query, bank), winners(query, bank), hint=hint, queries=query, bank=bank)
     rng = np.random.default_rng(11)
-    for b, size, d, unit in ((2, 4, 2, False), (9, 40, 5, False), (30, 300, 16, False),
-                             (9, 40, 5, True)):
+    for b, size, d, unit in (
+            (2, 4, 2, False), (9, 40, 5, False), (30, 300, 16, False), (9, 40, 5, True)):
         queries, bank = clear(rng, b, size, d, unit)
         trial.equal(trial(queries, bank), winners(queries, bank), queries=queries, bank=bank,
-                    hint="columns: dot product, cosine, distance" + "; these rows have length 1"
-                    * unit)
+                    hint="columns: dot product, cosine, distance"
+                    + ("; these rows have length 1" if unit else ""))
 
 
 def see(trial: Trial, scores: np.ndarray, k: int, hint: str) -> None:
@@ -141,17 +139,13 @@ def unpacked(trial: Trial, got: Any, scores: np.ndarray) -> Any:
 
 
 def whole_numbers(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
-    """(n, d) float32 of small whole numbers: their sums are exact in any order, so a tie is a tie
-    for everybody.
-    """
+    """(n, d) float32 of small whole numbers, whose sums are exact in any order."""
     return rng.integers(-3, 4, (n, d)).astype(np.float32)
 
 
-def clear(rng: np.random.Generator, b: int, size: int, d: int, unit: bool) -> tuple[np.ndarray,
-                                                                                    np.ndarray]:
-    """queries (b, d), bank (size, d) whose winners no rounding can change: the second best is well
-    behind.
-    """
+def clear(rng: np.random.Generator, b: int, size: int, d: int,
+          unit: bool) -> tuple[np.ndarray, np.ndarray]:
+    """queries (b, d) and bank (size, d) whose second-best rows are too far behind for rounding."""
     bank = rng.standard_normal((size, d)) * rng.uniform(0.3, 3, (size, 1))
     queries = rng.standard_normal((50 * b, d))
     if unit:

@@ -1,6 +1,4 @@
-"""Lesson 12: the loss of a step, put together; the floor that shared neighbours put under it; one
-of the k nearest.
-"""
+"""Lesson 12: the loss of a step, its lower bound for shared neighbours, one of the k nearest."""
 import numpy as np
 
 from tinynnclr.kernels import nearest
@@ -18,17 +16,13 @@ def symmetric_loss(z1: Tensor, z2: Tensor, p1: Tensor, p2: Tensor, queue: np.nda
 
 
 def lowest_loss(found: np.ndarray) -> float:
-    """mean_i ln m_i, where m_i anchors of `found` (b,) have the neighbour of anchor i: below it no
-    loss can come.
-    """
+    """mean_i ln m_i, the smallest possible loss; m_i anchors of `found` share i's neighbour."""
     _, which, counts = np.unique(found, return_inverse=True, return_counts=True)
     return float(np.log(counts[which]).mean())
 
 
 def random_of_top(z: np.ndarray, queue: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-    """For each row of z (b, d), one of its k most similar rows of queue (q, d), all as likely:
-    places (b,).
-    """
+    """Places (b,): for each row of z (b, d) one of its k nearest rows of queue, at random."""
     places = nearest(unit_rows(z), queue, k)[0]
     return places[np.arange(len(z)), rng.integers(0, k, len(z))]
 
@@ -42,29 +36,27 @@ def _(trial):
     rng = np.random.default_rng(12)
     both, compass = np.stack([EAST, NORTH]), np.stack([EAST, NORTH, -EAST, -NORTH])
     near = unit_rows(np.array([[0.9, 0.3], [0.2, 0.8]]))
-    cases = ((EAST[None], EAST[None], DIAGONAL[None], EAST[None], compass, 0.5,
-              "one anchor, one candidate: nothing to confuse it with, so the loss is 0. The rows "
-              "of the queue are no candidates"), (both, both, both, both, compass, 0.5,
-                                                  "everybody stands on their own neighbour: both "
-                                                  "halves are the same, and the loss is their "
-                                                  "mean, not their sum"),
-             (near, near, both, both, compass, 0.5, "the positive is the row of the queue that is "
-              "found, not the z that went looking; and nothing enters the queue before the search"),
-             (both, both, both[::-1], both[::-1], compass, 0.5, "z goes looking, p does not: here "
-              "p points elsewhere"), (both, -both, both, both[::-1], compass, 0.5,
-                                      "the neighbours of view 1 are the questions, the predictions "
-                                      "of view 2 the answers, and the other way round"),
-             (both, near, near, both, np.stack([EAST, DIAGONAL]), 0.5,
-              "the two halves are not alike here: l(NN(z1), p2) and l(NN(z2), p1), half of each. "
-              "In the table of a half, a row is a neighbour and a column a prediction, and the "
-              "softmax runs along the row"), (5 * near, 0.3 * both, 4 * both, 0.2 * near, compass,
-                                              0.5, "z and p come with any length: in the loss, "
-                                              "only directions count"),
-             (both, near, near, both, EAST[None], 0.5,
-              "a queue of one row is everybody's neighbour"),
-             (*(rng.standard_normal((5, 4)) for _ in range(4)),
-              unit_rows(rng.standard_normal((9, 4))), 0.2, "five anchors, nine rows, in any "
-              "direction"),)
+    cases = (
+        (EAST[None], EAST[None], DIAGONAL[None], EAST[None], compass, 0.5,
+         "one anchor, one candidate: nothing to confuse it with, so the loss is 0. The rows of the "
+         "queue are no candidates"),
+        (both, both, both, both, compass, 0.5, "each row equals its neighbour: both halves are the "
+         "same, and the loss is their mean, not their sum"),
+        (near, near, both, both, compass, 0.5, "the positive is the row found in the queue, not "
+         "the query z; nothing enters the queue before the search"),
+        (both, both, both[::-1], both[::-1], compass, 0.5,
+         "the query is z, not p: here p points elsewhere"),
+        (both, -both, both, both[::-1], compass, 0.5,
+         "the neighbours of view 1 belong to the predictions of view 2, and the other way round"),
+        (both, near, near, both, np.stack([EAST, DIAGONAL]), 0.5, "the two halves are not alike "
+         "here: l(NN(z1), p2) and l(NN(z2), p1), half of each. In the table of a half, a row is a "
+         "neighbour and a column a prediction, and the softmax runs along the row"),
+        (5 * near, 0.3 * both, 4 * both, 0.2 * near, compass, 0.5,
+         "z and p come with any length: in the loss, only directions count"),
+        (both, near, near, both, EAST[None], 0.5,
+         "the only row of a queue is the neighbour of all anchors"),
+        (*(rng.standard_normal((5, 4)) for _ in range(4)), unit_rows(rng.standard_normal((9, 4))),
+         0.2, "five anchors, nine rows, in any direction"))
     for *arrays, queue, temperature, hint in cases:
         _value(trial, arrays, queue, temperature, hint)
     for *arrays, queue, temperature, _ in cases:
@@ -74,11 +66,11 @@ def _(trial):
 NAMES = ("z1", "z2", "p1", "p2")
 
 
-def _answer(trial: Trial, arrays: list, queue: np.ndarray, temperature: float) -> tuple[dict,
-                                                                                        Tensor]:
+def _answer(trial: Trial, arrays: list, queue: np.ndarray,
+            temperature: float) -> tuple[dict, Tensor]:
     """z1, z2, p1 and p2 as leaves of a graph, and the loss that an answer makes of them."""
-    leaves = {name: Tensor(a.copy(), requires_grad=True) for name,
-              a in zip(NAMES, arrays, strict=True)}
+    leaves = {name: Tensor(a.copy(), requires_grad=True)
+              for name, a in zip(NAMES, arrays, strict=True)}
     loss = trial.keeps(*leaves.values(), queue.copy(), temperature)
     trial.true(isinstance(loss, Tensor), "it must return the Tensor that `backward` can start "
                "from, not its number", got=loss)
@@ -114,8 +106,8 @@ def _gradients(trial: Trial, arrays: list, queue: np.ndarray, temperature: float
                     "times the neighbours, taken through the scaling of p to length 1")
 
 
-def _half(z: np.ndarray, p: np.ndarray, queue: np.ndarray, temperature: float) -> tuple[float,
-                                                                                        np.ndarray]:
+def _half(z: np.ndarray, p: np.ndarray, queue: np.ndarray,
+          temperature: float) -> tuple[float, np.ndarray]:
     """l(NN(z), p) and its gradient in p, (b, d): softmax minus truth, in closed form."""
     n, b = queue[(z @ queue.T).argmax(axis=1)], len(z)
     length = np.linalg.norm(p, axis=1, keepdims=True)
@@ -123,25 +115,27 @@ def _half(z: np.ndarray, p: np.ndarray, queue: np.ndarray, temperature: float) -
     e = np.exp(n @ u.T / temperature)
     shares = e / e.sum(axis=1, keepdims=True)
     du = (shares - np.eye(b)).T @ n / (b * temperature)
-    return float(-np.log(np.diag(shares)).mean()), (du - (du * u).sum(axis=1, keepdims=True)
-                                                    * u) / length
+    grad = (du - (du * u).sum(axis=1, keepdims=True) * u) / length
+    return float(-np.log(np.diag(shares)).mean()), grad
 
 
 @exercise("12.b", reference=lowest_loss)
 def _(trial):
     rng = np.random.default_rng(12)
-    cases = (([3], "one anchor: its share can be all there is, so 0"),
-             ([0, 1], "different neighbours make different rows: each may give all of its share to "
-              "its own column, so 0"), ([7, 7], "one neighbour for two: their rows are the same "
-                                        "row, so the two right columns share 1 between them. The "
-                                        "best is one half each, ln 2"),
-             ([5, 5, 2], "two anchors share, the third is alone: ln 2, ln 2 and 0, and the mean "
-              "over the three anchors"), ([4, 4, 4, 4, 4], "a queue of one row: all rows of the "
-                                          "table are equal, and ln 5 is what a guess costs"),
-             ([1, 1, 1, 2], "three share and one is alone: each of the three pays ln 3. Count by "
-              "anchors: the mean over neighbours, or the logarithm of a mean, is another number"),
-             ([900, 3, 900, 41], "only who shares counts: neither the places in the queue nor "
-              "their order matter"),)
+    cases = (
+        ([3], "one anchor: its share can be all there is, so 0"),
+        ([0, 1], "different neighbours make different rows: each may give all of its share to its "
+         "own column, so 0"),
+        ([7, 7], "one neighbour for two: their rows are the same row, so the two right columns "
+         "share 1 between them. The best is one half each, ln 2"),
+        ([5, 5, 2], "two anchors share, the third is alone: ln 2, ln 2 and 0, and the mean over "
+         "the three anchors"),
+        ([4, 4, 4, 4, 4],
+         "a queue of one row: all rows of the table are equal, and ln 5 is what a guess costs"),
+        ([1, 1, 1, 2], "three share and one is alone: each of the three pays ln 3. Count by "
+         "anchors: the mean over neighbours, or the logarithm of a mean, is another number"),
+        ([900, 3, 900, 41],
+         "only sharing counts: neither the places in the queue nor their order matter"))
     for found, hint in cases:
         trial.equal(trial(np.array(found)), lowest_loss(np.array(found)), found=np.array(found),
                     hint=hint)
@@ -156,12 +150,12 @@ def _(trial):
     rng = np.random.default_rng(12)
     # seen from EAST: 0, 2, 1, 3
     near = unit_rows(np.array([[1.0, 0.1], [0.0, 1.0], [1.0, -0.4], [-1.0, 0.0]]))
-    for z, k, hint in ((EAST[None], 1, "the nearest alone: the largest dot product"),
-                       (np.stack([EAST, NORTH]), 1, "the nearest of each of the two"),
-                       (EAST[None], 2, "rows 0 and 2 are the two most similar"),
-                       (EAST[None], 4, "k is the whole queue: any row may come"),
-                       (np.stack([EAST, NORTH, -EAST]), 3, "three anchors, each with its own three "
-                        "nearest")):
+    for z, k, hint in (
+            (EAST[None], 1, "the nearest alone: the largest dot product"),
+            (np.stack([EAST, NORTH]), 1, "the nearest of each of the two"),
+            (EAST[None], 2, "rows 0 and 2 are the two most similar"),
+            (EAST[None], 4, "k is the whole queue: any row may come"),
+            (np.stack([EAST, NORTH, -EAST]), 3, "three anchors, each with its own three nearest")):
         for seed in range(6):
             _within(trial, z, near, k, seed, hint)
     z, queue = rng.standard_normal((400, 6)), unit_rows(rng.standard_normal((50, 6)))

@@ -1,6 +1,4 @@
-"""Lesson 14: assertions that catch one bug each and leave the healthy and the other bugs alone,
-then a diagnosis.
-"""
+"""Lesson 14: assertions that catch one bug each, and a diagnosis."""
 import math
 from collections.abc import Callable
 
@@ -23,12 +21,12 @@ def only_old_friends(step: Step) -> None:
         rows = n.numpy() if isinstance(n, Tensor) else n
         # (b,): to the nearest old row
         distance = np.abs(rows[:, None] - before).max(axis=2).min(axis=1)
-        assert distance.max() < 1e-4, f"{(distance >= 1e-4).mean():.0%} of the friends came in with this very step"
+        new = (distance >= 1e-4).mean()
+        assert new == 0, f"{new:.0%} of the friends came in with this step"
 
 
 def friends_are_constants(step: Step) -> None:
-    """AssertionError where a gradient flows from the loss through a friend, of either view, into z.
-    """
+    """AssertionError where a gradient of the loss reaches z through a friend, of either view."""
     ids = step.batch()
     z1, z2 = (Tensor(step.embed(x).numpy(), requires_grad=True) for x in step.views(ids))
     p = Tensor(np.random.default_rng(0).standard_normal(z1.shape).astype(np.float32),
@@ -44,7 +42,8 @@ def same_alone(step: Step) -> None:
     few = step.images[:8]
     together = step.encode(few)
     alone = np.concatenate([step.encode(few[i:i + 1]) for i in range(8)])
-    assert np.allclose(together, alone, atol=1e-3), f"alone they differ by up to {np.abs(together - alone).max():.2f}"
+    largest = np.abs(together - alone).max()
+    assert np.allclose(together, alone, atol=1e-3), f"alone they differ by up to {largest:.2f}"
 
 
 def diagnose(step: Step) -> str:
@@ -55,8 +54,10 @@ def diagnose(step: Step) -> str:
         return "rotated"
     if abs(step.loss(eye, Tensor(eye)).item() - perfect) > 1e-3:
         return "inverted"
-    for name, assertion in (("itself", only_old_friends), ("gradient", friends_are_constants),
-                            ("company", same_alone)):
+    for name, assertion in (
+            ("itself", only_old_friends),
+            ("gradient", friends_are_constants),
+            ("company", same_alone)):
         if _fires(assertion, step):
             return name
     ids = step.batch()
@@ -145,27 +146,23 @@ class _Quiet(Company):
 
 
 def _tiny(kind: type[Step], seed: int = 0, count: int = 400) -> Step:
-    """A step of such a kind that takes milliseconds: noise for images, ten classes, a full queue,
-    no telling name.
-    """
+    """A step of this kind that takes milliseconds: noise, ten classes, a full queue, no name."""
     rng = np.random.default_rng((14, seed))
     config = NNCLR.Config(width=2, dim=8, projector_hidden=16, predictor_hidden=16, view_size=16)
-    images, labels = rng.integers(0, 256, (count, 16, 16, 3),
-                                  np.uint8), rng.permutation(np.arange(count) % 10)
+    images = rng.integers(0, 256, (count, 16, 16, 3), np.uint8)
+    labels = rng.permutation(np.arange(count) % 10)
     anonymous = type("Step", (kind,), {"__doc__": Step.__doc__})
     return anonymous(NNCLR(TinyCNN(2, rng), config, rng), images, labels, queue_size=24,
                      batch_size=8, seed=seed).fill()
 
 
 def _catches(trial: Trial, own: list[tuple], healthy: list[tuple], names: set[str]) -> None:
-    """The assertion must fire on `own`, (kind, hint) each, and be silent on `healthy` and on all
-    ZOO but `names`.
-    """
+    """The assertion must fire on `own`, (kind, hint) each, and on no other step but `names`."""
     silent = [*healthy,
-              *((kind, f"it fires on {name!r}, which is another bug and has its own ""assertion")
+              *((kind, f"it fires on {name!r}, which is another bug")
                 for name, kind in ZOO.items() if name not in {*names, "healthy"})]
-    for kinds, wanted in ((healthy[:1], False), (own[:1], True), (silent[1:], False),
-                          (own[1:], True)):
+    for kinds, wanted in (
+            (healthy[:1], False), (own[:1], True), (silent[1:], False), (own[1:], True)):
         for kind, hint, *count in kinds:
             for seed in (0, 1):
                 step = _tiny(kind, seed, *count)
@@ -191,57 +188,61 @@ def _tried(trial, step):
 
 @exercise("14.a", reference=only_old_friends)
 def _(trial):
-    _catches(trial,
-             [(Itself, "this step stores before it looks, and everybody finds themselves: "
-               "the rows that friends() returns were not in the queue before the call"),
-              (_Between, "this step looks up view 1, stores it, then looks up view 2: n1 is fine, "
-               "n2 finds the newcomers. Look at both"),
-              (_First, "in this step one friend of a ""view came in with the step, and all others "
-               "are old. Look at every one"),],
-             [(Step, "nothing is wrong with this step. After ""friends() the batch is in the "
-               "queue, as it should be: what counts is what was there before"),
-              (Step, "nothing is wrong with this step: its data set is small, so an *older* copy "
-               "of an image, from an earlier epoch, is in the queue, with the same id. That is "
-               "allowed", 8),], {"itself"})
+    _catches(trial, own=[
+        (Itself, "this step stores before it searches, so every row finds itself: the rows that "
+         "friends() returns were not in the queue before the call"),
+        (_Between, "this step searches for view 1, stores it, then searches for view 2: n1 is "
+         "right, n2 finds new rows. Check both"),
+        (_First, "in this step one friend of a view came in with the step, and all others are old. "
+         "Check every one")
+    ], healthy=[
+        (Step, "nothing is wrong with this step. After friends() the batch is in the queue, as it "
+         "should be: compare with the queue before the call"),
+        (Step, "nothing is wrong with this step: its data set is small, so an *older* copy of an "
+         "image, from an earlier epoch, is in the queue, with the same id. That is allowed", 8)
+    ], names={"itself"})
 
 
 @exercise("14.b", reference=friends_are_constants)
 def _(trial):
-    _catches(trial,
-             [(Gradient, "this step lets the gradient through the friend. Let z be a leaf "
-               "(requires_grad) and p something that does not depend on z: any gradient that z "
-               "gets came through the friend"), (_Half, "this step lets it through in the friends "
-                                                 "of view 2 alone: try both"),
-              (_Leak, "this step lets it through in one number of one friend: any number of the "
-               "gradient but 0 tells"),],
-             [(Step, "nothing is wrong with this step. A gradient ""that reaches z through the "
-               "*prediction* is the one that trains: keep it out of the test, with a p that does "
-               "not depend on z"), (_Detached, "nothing is wrong with this step: its friends are a "
-                                    "Tensor that remembers nothing. Measure the gradient; the type "
-                                    "does not tell"),], {"gradient"})
+    _catches(trial, own=[
+        (Gradient, "this step has a gradient through the friend. Let z be a leaf (requires_grad) "
+         "and p independent of z: any gradient of z came through the friend"),
+        (_Half, "this step has a gradient through the friends of view 2 alone: try both views"),
+        (_Leak, "this step has a gradient through one number of one friend: any number of it that "
+         "is not 0 is a fault")
+    ], healthy=[
+        (Step, "nothing is wrong with this step. The gradient that reaches z through the "
+         "*prediction* is the one that trains: exclude it, with a p that does not depend on z"),
+        (_Detached, "nothing is wrong with this step: its friends are a Tensor without a graph. "
+         "Measure the gradient, not the type")
+    ], names={"gradient"})
 
 
 @exercise("14.c", reference=same_alone)
 def _(trial):
-    _catches(trial,
-             [(Company, "this step encodes in training mode: the same image gets other "
-               "features in other company. Give it the same image in two different batches"),
-              (_Quiet, "this step encodes in training mode and cleans up behind itself: no flag "
-               "and no running statistic tells. The features do"),
-              (_Column, "in this step one feature depends on the company, and all others do not: "
-               "compare every one"),],
-             [(Step, "nothing is wrong with this step. encode() judges "
-               "with the statistics that training has collected; embed() is a different thing, it "
-               "trains")], {"company"})
+    _catches(trial, own=[
+        (Company, "this step encodes in training mode: the features of an image depend on its "
+         "batch. Encode the same image in two different batches"),
+        (_Quiet, "this step encodes in training mode and restores mode and running statistics "
+         "afterwards: compare the features"),
+        (_Column, "in this step one feature depends on the batch, and all others do not: compare "
+         "every one")
+    ], healthy=[
+        (Step, "nothing is wrong with this step. encode() uses the statistics that training has "
+         "collected; embed() does not, as it trains")
+    ], names={"company"})
 
 
-SIGNS = {"healthy": "nothing is wrong with this one", "gradient": "its friends are no constants "
-         "(14.b)", "itself": "its friends were not in the queue before (14.a)",
-         "lengths": "look at the lengths of step.rows", "rotated": "its loss at a perfect match is "
-         "too high; at which other match is it perfect?",
+SIGNS = {"healthy": "nothing is wrong with this one",
+         "gradient": "its friends are no constants (14.b)",
+         "itself": "its friends were not in the queue before (14.a)",
+         "lengths": "look at the lengths of step.rows",
+         "rotated": "its loss at a perfect match is too high; at which other match is it perfect?",
          "inverted": "its loss at a perfect match is too high, and no rotation makes it perfect",
-         "company": "its features depend on the company (14.c)", "twins": "look at its two views",
-         "sorted": "look at whose rows fill the queue, and of which classes they are"}
+         "company": "its features depend on the batch (14.c)",
+         "twins": "look at its two views",
+         "sorted": "look at the images whose rows fill the queue, and at their classes"}
 
 
 @exercise("14.d", reference=diagnose)

@@ -1,6 +1,4 @@
-"""Lesson 16: weights of neighbours, the loss with the weights inside the logarithm, and weights
-that are constants.
-"""
+"""Lesson 16: weights of neighbours, the loss with weights inside the logarithm, constants."""
 import numpy as np
 
 from tinynnclr.methods.losses import soft_neighbor_loss
@@ -13,25 +11,22 @@ def _unit(rows):
 
 
 def attention_weights(z: np.ndarray, rows: np.ndarray, temperature: float) -> np.ndarray:
-    """Softmax over k of cos(z_i, rows_ik) / temperature: z (b, d), rows (b, K, d) -> (b, K), rows
-    adding up to 1.
-    """
+    """Softmax over K of cos(z_i, rows_ik) / temperature: z (b, d), rows (b, K, d) -> (b, K)."""
     scores = (_unit(z)[:, None] * _unit(rows)).sum(axis=2) / temperature
     weights = np.exp(scores - scores.max(axis=1, keepdims=True))
     return weights / weights.sum(axis=1, keepdims=True)
 
 
 def soft_loss(p: np.ndarray, keys: np.ndarray, weights: np.ndarray, temperature: float) -> float:
-    """The package's loss, weights inside the logarithm, as a number: p (b, d), keys (b, k, d),
-    weights (b, k).
-    """
+    """The package's loss, weights inside the logarithm: p (b, d), keys (b, k, d), weights."""
     return soft_neighbor_loss(Tensor(p), keys, weights, temperature).item()
 
 
 def soft_grad(z: np.ndarray, own: np.ndarray, rows: np.ndarray, attention: float,
               temperature: float) -> np.ndarray:
-    """dloss/dz (b, d) where z is the prediction and, as a constant, what weighs rows (b, K, d); own
-    (b, d) has 1.
+    """dloss/dz (b, d), with z as prediction and, as a constant, as query of the weights.
+
+    rows (b, K, d) are weighted by attention; own (b, d) has the weight 1.
     """
     weights = np.insert(attention_weights(z, rows, attention), 0, 1, axis=1)
     leaf = Tensor(z, requires_grad=True)
@@ -47,19 +42,22 @@ EAST, NORTH = np.array([1.0, 0.0]), np.array([0.0, 1.0])
 def _(trial):
     rng = np.random.default_rng(16)
     one, pair = EAST[None], np.stack([EAST, NORTH])
-    cases = ((one, NORTH[None, None], 0.5, "one neighbour is all there is: its weight is 1, "
-              "however far it is"), (one, np.stack([NORTH, NORTH])[None], 0.5,
-                                     "two neighbours in the same place share equally"),
-             (one, pair[None], 1.0, "cosines of 1 and 0 at temperature 1: weights e / (e + 1) and "
-              "1 / (e + 1)"), (one, pair[None], 0.1, "the cosines are divided by the temperature "
-                               "before the exponential: a low one makes differences large"),
-             (pair, np.stack([pair, pair]), 0.5, "two anchors: each has K weights that add up to "
-              "1, along its own row"), (3 * one, pair[None], 0.5, "z came with length 3: only "
-                                        "directions count"),
-             (one, np.stack([EAST, 5 * (EAST + NORTH)])[None], 0.5, "the second neighbour is long "
-              "and not near: scale every row to length 1 before the products"),
-             (rng.standard_normal((4, 6)), rng.standard_normal((4, 3, 6)), 0.2,
-              "four anchors, three neighbours each, in any direction"),)
+    cases = (
+        (one, NORTH[None, None], 0.5,
+         "one neighbour is all there is: its weight is 1, however far it is"),
+        (one, np.stack([NORTH, NORTH])[None], 0.5,
+         "two neighbours in the same place share equally"),
+        (one, pair[None], 1.0,
+         "cosines of 1 and 0 at temperature 1: weights e / (e + 1) and 1 / (e + 1)"),
+        (one, pair[None], 0.1, "the cosines are divided by the temperature before the exponential: "
+         "a low one makes differences large"),
+        (pair, np.stack([pair, pair]), 0.5,
+         "two anchors: each has K weights that add up to 1, along its own row"),
+        (3 * one, pair[None], 0.5, "z came with length 3: only directions count"),
+        (one, np.stack([EAST, 5 * (EAST + NORTH)])[None], 0.5, "the second neighbour is long and "
+         "not near: scale every row to length 1 before the products"),
+        (rng.standard_normal((4, 6)), rng.standard_normal((4, 3, 6)), 0.2,
+         "four anchors, three neighbours each, in any direction"))
     with np.errstate(all="ignore"):
         for z, rows, temperature, hint in cases:
             trial.equal(trial(z, rows, temperature), attention_weights(z, rows, temperature), z=z,
@@ -76,22 +74,22 @@ def _(trial):
     p, near = np.stack([EAST, NORTH]), np.stack([EAST + 0.2 * NORTH, NORTH - 0.3 * EAST])
     far = np.stack([0.5 * EAST + NORTH, EAST])
     two, own_and_two = np.stack([near, far], axis=1), np.stack([p, near, far], axis=1)
-    cases = ((EAST[None], EAST[None, None], np.ones((1, 1)), 0.5, "one anchor, one key: nothing to "
-              "confuse it with, so 0"), (p, near[:, None], np.ones((2, 1)), 0.5,
-                                         "one key of weight 1 for each anchor is NNCLR's case: the "
-                                         "keys of all anchors are candidates, and one is right"),
-             (p, two, np.full((2, 2), 0.5), 0.5, "flat weights: minus the logarithm of the mean "
-              "share of all columns, the first included; not the mean of the logarithms, and not "
-              "the share of a mean key"), (p, own_and_two,
-                                           np.array([[1.0, 0.7, 0.3], [1.0, 0.2, 0.8]]), 0.5,
-                                           "the own key has weight 1 and counts like the rest: the "
-                                           "weights add up to 2"),
-             (p[:1], two[:1], np.array([[1.0, 0.0]]), 0.5, "weight 0 takes a neighbour out of the "
-              "positives, and not out of the line-up: it is a candidate still"),
-             (2 * p, 3 * two, np.full((2, 2), 0.5), 0.2, "only directions count: scale p and all "
-              "keys to length 1"), (rng.standard_normal((5, 6)), rng.standard_normal((5, 4, 6)),
-                                    rng.uniform(0, 1, (5, 4)), 0.2, "five anchors with four keys "
-                                    "each, in any direction"),)
+    cases = (
+        (EAST[None], EAST[None, None], np.ones((1, 1)), 0.5,
+         "one anchor, one key: nothing to confuse it with, so 0"),
+        (p, near[:, None], np.ones((2, 1)), 0.5, "one key of weight 1 for each anchor is NNCLR's "
+         "case: the keys of all anchors are candidates, and one is right"),
+        (p, two, np.full((2, 2), 0.5), 0.5, "flat weights: minus the logarithm of the mean share "
+         "of all columns, the first included; not the mean of the logarithms, and not the share of "
+         "a mean key"),
+        (p, own_and_two, np.array([[1.0, 0.7, 0.3], [1.0, 0.2, 0.8]]), 0.5,
+         "the own key has weight 1 and counts like the rest: the weights add up to 2"),
+        (p[:1], two[:1], np.array([[1.0, 0.0]]), 0.5, "weight 0 takes a neighbour out of the "
+         "positives, and not out of the line-up: it is a candidate still"),
+        (2 * p, 3 * two, np.full((2, 2), 0.5), 0.2,
+         "only directions count: scale p and all keys to length 1"),
+        (rng.standard_normal((5, 6)), rng.standard_normal((5, 4, 6)), rng.uniform(0, 1, (5, 4)),
+         0.2, "five anchors with four keys each, in any direction"))
     cases += ((-cases[-1][0], *cases[-1][1:]),)
     with np.errstate(all="ignore"):
         for p, keys, weights, temperature, hint in cases:
@@ -101,7 +99,7 @@ def _(trial):
 
 
 def _slopes(z, own, rows, attention, temperature):
-    """What the gradient must be, from differences of losses whose weights stay where they are."""
+    """The expected gradient, by finite differences of losses with constant weights."""
     weights = np.insert(attention_weights(z, rows, attention), 0, 1, axis=1)
     keys, grad = np.concatenate([own[:, None], rows], axis=1), np.zeros(z.shape)
     for i in np.ndindex(z.shape):
@@ -118,20 +116,20 @@ def _(trial):
     z, own = _unit(np.stack([EAST + 0.3 * NORTH, NORTH])), np.stack([EAST, NORTH + 0.4 * EAST])
     near, far = own[:, ::-1] * [1, -1] + own, own + 0.5 * NORTH
     two = np.stack([near, far], axis=1)
-    cases = ((z[:1], own[:1], own[:1, None], 0.5, 0.5, "own key and neighbour in one place, and no "
-              "other candidate: there is nowhere to go, so 0"),
-             (z, own, near[:, None], 0.5, 0.5, "one neighbour, whose weight is 1 whatever z is, "
-              "and the own key, which has 1 as well; the loss is a mean over the anchors"),
-             (z, own, two, 1e6, 0.5, "two neighbours at so warm a temperature that each has half, "
-              "whatever z is"), (z, own, two, 0.1, 0.5, "now the weights differ: they are a "
-                                 "softmax of cosines over `attention`, computed from z's numbers "
-                                 "once. Where z moves they stay: keep them out of what autograd "
-                                 "records"), (3 * z, own, two, 0.1, 0.5,
-                                              "z came with length 3: the loss scales it to length "
-                                              "1, and the gradient must go through that"),
-             (rng.standard_normal((4, 5)), rng.standard_normal((4, 5)),
-              rng.standard_normal((4, 3, 5)), 0.1, 0.2, "four anchors, three neighbours each, in "
-              "any direction"),)
+    cases = (
+        (z[:1], own[:1], own[:1, None], 0.5, 0.5, "own key and neighbour in one place, and no "
+         "other candidate: there is nowhere to go, so 0"),
+        (z, own, near[:, None], 0.5, 0.5, "one neighbour, whose weight is 1 whatever z is, and the "
+         "own key, which has 1 as well; the loss is a mean over the anchors"),
+        (z, own, two, 1e6, 0.5,
+         "two neighbours at so warm a temperature that each has half, whatever z is"),
+        (z, own, two, 0.1, 0.5, "now the weights differ: they are a softmax of cosines over "
+         "`attention`, computed from z's numbers once. Where z moves they stay: keep them out of "
+         "what autograd records"),
+        (3 * z, own, two, 0.1, 0.5, "z came with length 3: the loss scales it to length 1, and the "
+         "gradient must go through that"),
+        (rng.standard_normal((4, 5)), rng.standard_normal((4, 5)), rng.standard_normal((4, 3, 5)),
+         0.1, 0.2, "four anchors, three neighbours each, in any direction"))
     for z, own, rows, attention, temperature, hint in cases:
         trial.equal(trial(z, own, rows, attention, temperature),
                     _slopes(z, own, rows, attention, temperature), rtol=1e-5, atol=1e-6, z=z,
