@@ -1,6 +1,4 @@
-"""The table of promises in the docs: its tests exist, its numbers are whole, and a failure would
-show.
-"""
+"""The table of promises: its tests exist, its numbers are complete, and a failure would show."""
 import json
 import re
 from xml.etree import ElementTree
@@ -9,7 +7,6 @@ import promises
 import pytest
 from places import TESTS
 
-HERE = TESTS
 STORED = json.loads(promises.STORED.read_text(encoding="utf-8"))
 
 
@@ -17,7 +14,7 @@ STORED = json.loads(promises.STORED.read_text(encoding="utf-8"))
 def test_its_tests_exist(promise):
     for test in promise.tests:
         file, _, name = test.partition("::")
-        text = (HERE / file).read_text(encoding="utf-8")
+        text = (TESTS / file).read_text(encoding="utf-8")
         assert re.search(rf"^def {name or 'test_'}", text, re.M), test
 
 
@@ -27,8 +24,8 @@ def test_the_stored_table_is_of_these_promises_and_full():
     for row in STORED["rows"]:
         assert row["failed"] == 0
         assert row["cases"] >= row["passed"] > 0
-    kills, steps, inputs = (200, 20_000, 10_000) if "--full" in STORED["command"] else (24, 2400,
-                                                                                        500)
+    full = "--full" in STORED["command"]
+    kills, steps, inputs = (200, 20_000, 10_000) if full else (24, 2400, 500)
     cases = {row["tests"][0]: row["cases"] for row in STORED["rows"]}
     assert cases["train/test_killed.py::test_a_killed_run_ends_as_one_that_never_was"] >= kills
     assert cases["train/test_long_run.py"] >= steps
@@ -43,11 +40,15 @@ def test_a_failure_is_counted():
         <testcase classname="tests.test_a" name="test_one[y]"><failure/></testcase>
         <testcase classname="tests.test_a" name="test_two"><skipped/></testcase>
         <testcase classname="tests.test_b" name="test_one"/></testsuite>""")
-    found = [promises.outcome(case) for case in report.iter("testcase")]
-    whole = promises.added(promises.Promise("", "", ("test_a.py",)), found)
-    assert whole == {"cases": 41, "passed": 1, "failed": 1, "skipped": 1}
-    assert promises.added(promises.Promise("", "", ("test_a.py::test_two",)), found)["cases"] == 0
-    assert promises.added(promises.Promise("", "", ("test_b.py",)), found)["passed"] == 1
+    outcomes = [promises.outcome(case) for case in report.iter("testcase")]
+
+    def sums(test):
+        return promises.sums(promises.Promise("", "", (test,)), outcomes)
+
+    assert sums("test_a.py") == {"cases": 41, "passed": 1, "failed": 1, "skipped": 1}
+    assert sums("test_a.py::test_two")["cases"] == 0
+    assert sums("test_b.py")["passed"] == 1
+    assert promises.describe(sums("test_a.py")) == "1 of 2 tests failed, 1 skipped"
 
 
 def test_the_page():
