@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 from their binary files: records of label bytes and three 32 x 32 planes."""
+"""CIFAR-10 and CIFAR-100 from binary files: records of label bytes and three 32 x 32 planes."""
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +47,7 @@ def _find(name, data_dir, folder, files):
 
 
 def _read(path, class_counts) -> tuple[np.ndarray, np.ndarray]:
-    """Images (n, 32, 32, 3) uint8 and labels (n,) int64; a record has a label byte a class count."""
+    """Images (n, 32, 32, 3) uint8 and labels (n,) int64; a record has one label byte per count."""
     n_labels = len(class_counts)
     record = n_labels + PIXELS
     size = path.stat().st_size

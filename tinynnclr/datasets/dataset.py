@@ -93,5 +93,5 @@ def expect_same_data(where: Any, before: Any, now: dict[str, str]) -> None:
         raise ValueError(f"{where}: data: expected a table of digests, got {repr(before)[:60]}")
     changed = changes(before or {}, now)
     if changed:
-        raise ValueError(f"{where}: the data are not those of this run: {changed}; restore the data, "
-                         "or train a new run with another --out")
+        raise ValueError(f"{where}: the data are not those of this run: {changed}; restore the "
+                         "data, or train a new run with another --out")

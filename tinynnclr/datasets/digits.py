@@ -1,4 +1,4 @@
-"""The ten digits, drawn as pen strokes with random pose, weight, colours and noise from one seed."""
+"""The ten digits, drawn as pen strokes with random pose, weight, colours and noise."""
 import numpy as np
 
 from ..kernels.engine.checks import plain_numbers

@@ -65,7 +65,7 @@ def _list_splits(train_root, test_root, skipped):
 
 
 def _list_images(path, skipped):
-    """{class name: its image paths}, sorted by name; counts skipped files by reason in `skipped`."""
+    """{class name: its image paths}, sorted by name; counts the skipped files by reason."""
     classes, entries = {}, _sorted(path)
     for entry in entries:
         if entry.is_dir() and not entry.name.startswith("."):

@@ -13,8 +13,8 @@ from ..kernels.engine.checks import plain_numbers
 from .dataset import Dataset
 
 # the highest value of each number, and the lowest and highest of each pair
-_HIGHEST = {**dict.fromkeys(("flip", "jitter", "gray", "blur", "solarize", "solarize_threshold"), 1),
-            **dict.fromkeys(("brightness", "contrast", "saturation"), 100), "hue": 0.5}
+_HIGHEST = {"flip": 1, "jitter": 1, "gray": 1, "blur": 1, "solarize": 1, "solarize_threshold": 1,
+            "brightness": 100, "contrast": 100, "saturation": 100, "hue": 0.5}
 _RANGES = {"crop_area": (0.0001, 1), "crop_aspect": (0.01, 100), "blur_sigma": (0.001, 1000)}
 _TRIES = 10  # boxes that are drawn before the crop in the middle is taken, as in torchvision
 
@@ -74,8 +74,8 @@ PRESETS = {
     "crop-only": Augmentation(**_OFF),
     "flip-only": Augmentation(**{**_OFF, "flip": 0.5, "crop_area": (1.0, 1.0)}),
     "none": Augmentation(**_OFF, crop_area=(1.0, 1.0)),
-    # The asymmetric pair of BYOL (arXiv 2006.07733, table 6) and NNCLR, for 224 pixels. At 32 pixels,
-    # most recipes drop the blur: dataclasses.replace(PRESETS["byol-1"], blur=0.0).
+    # the asymmetric pair of BYOL (arXiv 2006.07733, table 6) and NNCLR, for 224 pixels; at 32
+    # pixels, most recipes drop the blur: dataclasses.replace(PRESETS["byol-1"], blur=0.0)
     "byol-1": Augmentation(**_BYOL, blur=1.0),
     "byol-2": Augmentation(**_BYOL, blur=0.1, solarize=0.2),
 }

@@ -5,7 +5,7 @@ from ..kernels.engine.checks import expect_arrays
 
 
 def expect_finite(who: str, **features: np.ndarray) -> None:
-    """Raise FloatingPointError if rows (n, d) hold NaN, infinity, or numbers too large to square."""
+    """Raise FloatingPointError if rows (n, d) hold NaN, infinity or numbers too large to square."""
     for name, rows in features.items():
         if np.ndim(rows) != 2:
             raise ValueError(f"{who}: {name}: expected rows (n, d), got shape {np.shape(rows)}")
@@ -30,7 +30,7 @@ def one_scale(train: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
 
 def expect_number(who: str, name: str, value: float, above: float | None = None,
                   least: float | None = None) -> None:
-    """Raise ValueError unless value is a finite number, larger than `above` and at least `least`."""
+    """Raise ValueError unless value is a finite number, above `above` and at least `least`."""
     number = isinstance(value, int | float | np.integer | np.floating) and np.isfinite(value)
     if not number or above is not None and value <= above or least is not None and value < least:
         expected = f"above {above:g}" if above is not None else f"of at least {least:g}"

@@ -46,9 +46,10 @@ def uniformity(z: np.ndarray, t: float = 2.0) -> float:
 def effective_rank(z: np.ndarray) -> float:
     """exp(-sum_k p_k log p_k), p_k = s_k / sum s, of the singular values s of z (n, d).
 
-    From 1 to min(n, d): k directions of equal strength count k, weaker ones count less. z is neither
-    centred nor scaled; zeros have rank 0. Raises ValueError unless z is (n, d), both at least 1. Source:
-    Roy & Vetterli 2007, "The effective rank: a measure of effective dimensionality", definition 1.
+    From 1 to min(n, d): k directions of equal strength count k, and weaker ones count less. z is
+    neither centred nor scaled; zeros have rank 0. Raises ValueError unless z is (n, d), both at
+    least 1. Source: Roy & Vetterli 2007, "The effective rank: a measure of effective
+    dimensionality", definition 1.
     """
     if np.ndim(z) != 2 or min(np.shape(z)) < 1:
         raise ValueError(f"effective_rank: expected (n, d), both at least 1, got {np.shape(z)}")

@@ -96,8 +96,8 @@ def expect_ours(paths: Sequence[Path], ours: Callable[[Path], bool], name: str =
     with contextlib.suppress(Exception):  # a file that cannot be read is not ours
         if ours(paths[0]):
             return
-    raise ValueError(f"{name}{existing}: this command did not write the existing file; move it away, "
-                     "or choose another name")
+    raise ValueError(f"{name}{existing}: this command did not write the existing file; move it "
+                     "away, or choose another name")
 
 
 def rows_with(key: str) -> Callable[[Path], bool]:

@@ -34,7 +34,7 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def _rights(folder):
-    """The permissions and the owner of the folder as text; "" if the system does not report them."""
+    """The permissions and the owner of the folder as text, if the system reports them."""
     with contextlib.suppress(ImportError, KeyError, OSError, NotImplementedError):
         import stat
 
@@ -64,7 +64,7 @@ def _open_lock(folder):
 
 
 def _open_lock_file(path):
-    """The same on Windows: a folder cannot be opened there, but a file can vanish when it is closed."""
+    """The same on Windows, where a folder cannot be opened, but a file can vanish when closed."""
     import msvcrt
 
     flags = os.O_CREAT | os.O_RDWR | os.O_TEMPORARY  # type: ignore[attr-defined]

@@ -73,7 +73,7 @@ def _expect_counters(run):
 
 
 def _expect_metrics(run, columns):
-    """Raise ValueError unless there is one row of numbers for each epoch, all with the same keys."""
+    """Raise ValueError unless there is one row of numbers for each epoch, all with equal keys."""
     if not isinstance(run.metrics, list):
         raise ValueError(f"metrics: expected a list, got {_short(run.metrics)}")
     kinds = dict.fromkeys(("epoch", "step", "seconds", "views_per_second", "lr", *columns,

@@ -21,7 +21,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from: url + name is the address of a file, folder its place in data_dir.
+    """Where a data set comes from: url + name is a file's address, folder its place in data_dir.
 
     members: the files to unpack from the only archive, with their largest sizes; empty if the files
     are stored as they are.
@@ -70,7 +70,7 @@ def download(
 
     url (or the environment variable TINYNNCLR_<NAME>_URL): another address, of the file or, with a
     / at its end, of its folder. archive: a local file instead, or the folder that holds the files.
-    checksum=False accepts other bytes, and allow_http=True an address of http. Raises DownloadError,
+    checksum=False accepts other bytes, and allow_http=True an http address. Raises DownloadError,
     and ValueError for an unknown name. After a failure, at most FILE.part is kept, to be resumed.
     """
     if name not in SOURCES:
@@ -88,8 +88,8 @@ def download(
         else:
             urls = [_address(url, file, source, allow_http) for file in source.files]
             folder.parent.mkdir(parents=True, exist_ok=True)
-            parts = [_fetch(address, folder.parent / f"{file.name}.part", file, checksum, allow_http)
-                     for address, file in zip(urls, source.files, strict=True)]
+            parts = [_fetch(*pair, folder.parent, checksum, allow_http)
+                     for pair in zip(urls, source.files, strict=True)]
             _install_and_remove(source, parts, folder)
     except OSError as error:
         raise DownloadError(f"{error.filename or data_dir}: {error.strerror or error}") from error
@@ -113,7 +113,7 @@ def _address(url, file, source, allow_http):
     if url.lower().startswith("http://") and not allow_http:
         raise DownloadError(f"url: expected https://..., got {url!r}; --allow-http accepts it")
     if not url.lower().startswith(("https://", "http://")):
-        raise DownloadError(f"url: expected https://..., got {url!r}; give a local file with --from")
+        raise DownloadError(f"url: expected https://..., got {url!r}; --from takes a local file")
     if len(source.files) > 1 and not url.endswith("/"):
         url += "/"
     return url + file.name if url.endswith("/") else url
@@ -132,8 +132,9 @@ def _local(path, file, source, checksum):
     return path
 
 
-def _fetch(url, part, file, checksum, allow_http):
-    """Download a file to part, compare it with what was published, and return part."""
+def _fetch(url, file, data_dir, checksum, allow_http):
+    """Download a file to data_dir/NAME.part and compare it with what was published."""
+    part = data_dir / f"{file.name}.part"
     if not checksum or not part.exists() or part.stat().st_size < file.size:
         # another file may be larger than the published one, but not without end
         size = file.size if checksum else 2 * file.size + 1_000_000
@@ -153,8 +154,8 @@ def _verify(path, file, checksum):
         print(f"{path}: {size} bytes, checksum not compared")
         return
     if size != file.size:
-        raise DownloadError(f"{path}: expected {file.size} bytes, got {size}; --no-checksum accepts "
-                            "them")
+        raise DownloadError(f"{path}: expected {file.size} bytes, got {size}; --no-checksum "
+                            "accepts them")
     md5 = hashlib.md5(usedforsecurity=False)
     with open(path, "rb") as data:
         while chunk := data.read(CHUNK):

@@ -30,8 +30,8 @@ def unpack(archive: Path, members: dict[str, int], into: Path) -> None:
         raise ValueError(f"{archive}: damaged archive ({error})") from error
     if missing:
         name, size = next(iter(missing.items()))
-        raise ValueError(f"{archive}: expected a file {name!r} of at most {size} bytes in it, found "
-                         "none")
+        raise ValueError(f"{archive}: expected a file {name!r} of at most {size} bytes in it, "
+                         "found none")
 
 
 def write_whole(source: IO[bytes], path: Path) -> None:

@@ -59,8 +59,9 @@ def _continues(response, have):
 
 
 def _wrong_size(url, size, exact, got):
-    expected, advice = (size, "--no-checksum accepts them") if exact else (f"at most {size}", ELSEWHERE)
-    return DownloadError(f"{url}: expected {expected} bytes, {got}; {advice}")
+    limit = f"{size} bytes" if exact else f"at most {size} bytes"
+    advice = "--no-checksum accepts them" if exact else ELSEWHERE
+    return DownloadError(f"{url}: expected {limit}, {got}; {advice}")
 
 
 class _Redirect(urllib.request.HTTPRedirectHandler):
@@ -101,4 +102,5 @@ def _chunks(url, response) -> Iterator[bytes]:
         while chunk := response.read1(CHUNK):
             yield chunk
     except (OSError, HTTPException) as error:
-        raise DownloadError(f"{url}: broke off ({one_line(error)}); run this again to resume") from error
+        raise DownloadError(f"{url}: broke off ({one_line(error)}); run this again to "
+                            "resume") from error

@@ -158,7 +158,7 @@ def _compose(canvas, layer, near, look, unit):
 
 
 @_piece
-def _paint_picture(canvas, layer, near, span, image, mask, parts, poses, ground, air, palette,
+def _paint_image(canvas, layer, near, span, image, mask, parts, poses, ground, air, palette,
                    look):
     """Paint one image; scratch arrays first, then rows of the arguments of `render`."""
     size, pose = len(mask), poses[1]
@@ -201,5 +201,5 @@ def render(start, stop, parts, poses, ground, air, palettes, looks, images, mask
     canvas, layer = np.zeros((size, size, 4), np.float32), np.zeros((size, size, 4), np.float32)
     near, span = np.zeros((size, size), np.float32), np.zeros(size, np.float32)
     for i in range(start, stop):
-        _paint_picture(canvas, layer, near, span, images[i], masks[i], parts[i], poses[i],
+        _paint_image(canvas, layer, near, span, images[i], masks[i], parts[i], poses[i],
                        ground[i], air[i], palettes[i], looks[i])

@@ -28,15 +28,15 @@ DISTRACTOR_RADIUS = (0.07, 0.15)  # in half frames
 COVER_CHANCE = 0.08  # that something hides part of the thing
 COVER_RADIUS = (0.22, 0.34)  # of what hides it, in units of the thing
 # --- difficulty: what is between the thing and the eye
-CLEAR = (0.2, 0.8)  # how much of the picture the coloured air leaves
-AIR = (0.25, 0.85)  # its colour in the middle of the picture, of each channel
+CLEAR = (0.2, 0.8)  # how much of the image the coloured air leaves
+AIR = (0.25, 0.85)  # its colour in the middle of the image, of each channel
 AIR_SLOPE = 0.3  # how far that colour changes up to the rim, at most
 
 # class name: its kinds, each a function Dice -> Thing
 BLUEPRINTS = {**TRAVEL, **SKY, **GARDEN, **HOME}
 # classes and kinds never mirrored
 SYMMETRIC = {"rocket", "tree", "flower", "house", "owl", "goblet", "beaker"}
-# columns of random numbers for a picture's thing and for the rest of it
+# columns of random numbers for the thing and for the rest of a scene
 SHAPE_DRAWS, SCENE_DRAWS = 32, 96
 
 
@@ -46,10 +46,10 @@ class Scenes(NamedTuple):
     labels: np.ndarray  # (m,)
     kinds: np.ndarray  # (m,)
     parts: np.ndarray  # (m, rows, 16)
-    poses: np.ndarray  # (m, 2, 3), from the thing's coordinates to the picture's
+    poses: np.ndarray  # (m, 2, 3), from the thing's coordinates to the frame's
     keypoints: np.ndarray  # (m, 4, 2)
     ground: np.ndarray  # (m, 6): kind, cos, sin, frequency, two phases
-    air: np.ndarray  # (m, 4, 3): share of the picture that is left; colour, slope in x, slope in y
+    air: np.ndarray  # (m, 4, 3): share of the image that is left; colour, slope in x, slope in y
     ground_colours: np.ndarray  # (m, 3, 3) red, green, blue in [0, 1]
     colours: np.ndarray  # (m, COLOURS, 3)
     light: np.ndarray  # (m, 2), the direction towards the light
@@ -150,7 +150,7 @@ def draw_ground(dice: Dice) -> np.ndarray:
 
 
 def draw_air(dice: Dice) -> np.ndarray:
-    """(m, 4, 3): coloured air before the picture, whose colour changes linearly across it.
+    """(m, 4, 3): coloured air before the scene; its colour changes linearly across the image.
 
     It hides a thing from a comparison of pixels, but not its edges.
     """
