@@ -1,12 +1,9 @@
-"""Kill a training many times, each time at another moment, and see that it goes on as if nothing
-had been.
+"""Kill a training many times at different moments, and check that each resumes to the same bytes.
 
     python tests/kill_server.py COUNT SEED
 
-It prints a line of JSON; run it in an empty folder, with one thread.
-
-The processes are forks of this one, which has the package loaded: a kill and a continuation take a
-second, not ten.
+It prints a line of JSON; run it in an empty folder, with one thread. The processes are forks of
+this one, which has imported the package, so that a kill and a resumption take a second, not ten.
 """
 import functools
 import json
@@ -22,12 +19,10 @@ from types import SimpleNamespace
 from command_line import TRAIN, write_pictures
 from tqdm import tqdm
 
-from tinynnclr.cli import commands as cli
+from tinynnclr.cli import commands
 from tinynnclr.nn import SGD
-from tinynnclr.storage import atomic as disk
-from tinynnclr.storage import checkpoint
-from tinynnclr.train import loop as train
-from tinynnclr.train import run_dir
+from tinynnclr.storage import atomic, checkpoint
+from tinynnclr.train import loop, run_dir
 
 ARGUMENTS = [*TRAIN, "--no-plots", "--threads", "1"]
 MADE = {"checkpoint.npz", "metrics.csv", "result.json"}
@@ -35,7 +30,7 @@ moments, fatal = [], -1
 
 
 def tick(kind):
-    """A moment passes; at the fatal one the process is killed, with no chance to tidy up."""
+    """Record a moment; kill the process at the fatal one."""
     moments.append(kind)
     if len(moments) == fatal:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -54,7 +49,7 @@ def ticking(function):
 
 
 class TickingFile:
-    """A file whose every write reaches the disk in two halves, with a moment between them."""
+    """A file that writes in two halves, with a moment between them."""
 
     def __init__(self, file):
         self.file = file
@@ -78,22 +73,18 @@ class TickingFile:
 
 
 def instrument():
-    """Moments: around every step's parts, every half of a write, and all that puts a file in its
-    place.
-    """
-    train.two_views = ticking(train.two_views)
+    """Add moments around the parts of a step, inside writes, and around flushing and renaming."""
+    loop.two_views = ticking(loop.two_views)
     SGD.step = ticking(SGD.step)
-    disk.os = SimpleNamespace(**{**vars(os), "fsync": ticking(os.fsync),
+    atomic.os = SimpleNamespace(**{**vars(os), "fsync": ticking(os.fsync),
                                  "replace": ticking(os.replace)})
-    disk.open = lambda path, mode="r": TickingFile(open(path, mode)) if "w" in mode else open(path,
-                                                                                              mode)
+    atomic.open = lambda path, mode="r": (TickingFile(open(path, mode)) if "w" in mode
+                                          else open(path, mode))
     run_dir.write_metrics = ticking(run_dir.write_metrics)
 
 
 def child(arguments, moment=-1, delay=None):
-    """(exit status, the moments that passed) of a command in a fork, killed at a moment or after
-    `delay` seconds.
-    """
+    """Exit status and moments of a command in a fork, killed at a moment or after a delay."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -101,7 +92,7 @@ def child(arguments, moment=-1, delay=None):
         fatal, status = moment, 0
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")
         try:
-            cli.main(arguments)
+            commands.main(arguments)
         except SystemExit as end:
             status = int(end.code or 0)
         except BaseException:
@@ -119,27 +110,25 @@ def child(arguments, moment=-1, delay=None):
 
 
 def state(folder):
-    """All that a finished run left, without the times that it took."""
+    """All that a finished run stored, without times."""
     groups, info = checkpoint.load(folder / "checkpoint.npz")
     timeless = {"seconds", "epoch_seconds", "views_per_second", "evaluation_seconds"}
     result = json.loads((folder / "result.json").read_bytes())
-    rows = [{k: repr(v) for k, v in row.items() if k not in timeless} for row
-            in info.pop("metrics")]
-    return ({group: {k: v.tobytes() for k, v in members.items()} for group,
-             members in groups.items()}, rows, [{k: v for k, v in part.items() if k not in timeless}
-                                                for part in (info, result)])
+    rows = [{k: repr(v) for k, v in row.items() if k not in timeless}
+            for row in info.pop("metrics")]
+    arrays = {group: {k: v.tobytes() for k, v in members.items()}
+              for group, members in groups.items()}
+    return arrays, rows, [{k: v for k, v in part.items() if k not in timeless}
+                          for part in (info, result)]
 
 
 def main(count, seed):
-    """Kill `count` runs, half of them from outside by the clock; raises AssertionError, or says it
-    all.
-    """
-    # its thread may hold tqdm's lock at the moment of a fork, and the child waits for ever
+    """Kill `count` runs, half of them by the clock; print counts or raise AssertionError."""
+    # tqdm's monitor may hold its lock during a fork, and its default lock is shared between forks
     tqdm.monitor_interval = 0
-    # its own is shared between forks: one that is killed with it would never let go
     tqdm.set_lock(threading.RLock())
     write_pictures(Path("pictures"))
-    cli.main([*ARGUMENTS, "--out", "whole"])  # which also compiles, and so before the first fork
+    commands.main([*ARGUMENTS, "--out", "whole"])  # it also compiles, before the first fork
     instrument()
     started = time.perf_counter()
     status, passed = child([*ARGUMENTS, "--out", "counted"])
@@ -147,33 +136,34 @@ def main(count, seed):
     assert status == 0
     expected = state(Path("whole"))
     assert state(Path("counted")) == expected
-    places = {kind: [i for i, k in enumerate(passed, 1) if k == kind] for kind
-              in dict.fromkeys(passed)}
-    dice, killed, without, inside = random.Random(seed), 0, 0, set()
+    places = {kind: [i for i, k in enumerate(passed, 1) if k == kind]
+              for kind in dict.fromkeys(passed)}
+    dice = random.Random(seed)
+    killed = unsaved = tries = 0
+    half_written = set()
     steps_per_epoch = checkpoint.load("whole/checkpoint.npz")[1]["step"] // 2
-    tries = 0
-    while killed < count:  # one that comes by the clock may come when all is done
-        i, tries = tries, tries + 1
-        folder, by_clock = Path(f"run{i}"), i % 2 == 1
+    while killed < count:  # a kill by the clock may come after the end
+        folder, by_clock = Path(f"run{tries}"), tries % 2 == 1
         moment = -1 if by_clock else dice.choice(dice.choice(list(places.values())))
         delay = dice.uniform(0, lasts) if by_clock else None
+        kill = f"kill {tries} at moment {moment} or after {delay} s"
+        tries += 1
         status, _ = child([*ARGUMENTS, "--out", str(folder)], moment, delay)
         killed += status == -9
-        there = (folder / "checkpoint.npz").exists()
-        step = checkpoint.load(folder / "checkpoint.npz")[1]["step"] if there else None
-        assert step is None or step % steps_per_epoch == 0, f"kill {i}: a checkpoint in mid-epoch, of step {step}"
-        inside.update(path.name.split(".")[1] for path in folder.glob(".*")
-                      if path.name.startswith("."))
-        without += not there
-        status, _ = child([*ARGUMENTS[:1], "--resume", "--no-plots", "--out", str(folder)] if there
-                          else [*ARGUMENTS, "--out", str(folder)])
-        assert status == 0, f"kill {i} at moment {moment} or after {delay} s: going on ended with status {status}"
-        assert {path.name for path
-                in folder.iterdir()} == MADE, f"kill {i}: left {os.listdir(folder)}"
-        assert state(folder) == expected, f"kill {i} at moment {moment} or after {delay} s: another end"
+        saved = (folder / "checkpoint.npz").exists()
+        step = checkpoint.load(folder / "checkpoint.npz")[1]["step"] if saved else 0
+        assert step % steps_per_epoch == 0, f"{kill}: a checkpoint of step {step}, in mid-epoch"
+        half_written.update(path.name.split(".")[1] for path in folder.glob(".*"))
+        unsaved += not saved
+        again = [*ARGUMENTS[:1], "--resume", "--no-plots"] if saved else ARGUMENTS
+        status, _ = child([*again, "--out", str(folder)])
+        assert status == 0, f"{kill}: resuming ended with status {status}"
+        left = {path.name for path in folder.iterdir()}
+        assert left == MADE, f"{kill}: left {left}"
+        assert state(folder) == expected, f"{kill}: another end"
     print(json.dumps({"kills": killed, "tries": tries, "kinds of moment": len(places),
-                      "before the first checkpoint": without,
-                      "half-written files seen": sorted(inside)}))
+                      "before the first checkpoint": unsaved,
+                      "half-written files seen": sorted(half_written)}))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ def load_folder(path: str | Path, size: int = 32, test_fraction: float = 0.2,
         raise ValueError(f"size: expected at least 1, got {size}")
     if not 0 < test_fraction < 1:
         raise ValueError(f"test_fraction: expected a number between 0 and 1, got {test_fraction}")
-    root, rng = Path(os.path.expanduser(path)), np.random.default_rng(seed)
+    root = Path(os.path.expanduser(path))
+    rng = np.random.default_rng(seed)
     if not root.is_dir():
         kind = NotADirectoryError if root.exists() else FileNotFoundError
         raise kind(f"{root}: expected a folder with one sub-folder of images per class")
@@ -66,7 +67,8 @@ def _list_splits(train_root, test_root, skipped):
 
 def _list_images(path, skipped):
     """{class name: its image paths}, sorted by name; counts the skipped files by reason."""
-    classes, entries = {}, _sorted(path)
+    entries = _sorted(path)
+    classes = {}
     for entry in entries:
         if entry.is_dir() and not entry.name.startswith("."):
             # a name may have bytes that are not text
@@ -85,7 +87,8 @@ def _list_images(path, skipped):
 
 def _list_class(folder):
     """The image paths of one class, and the counts of skipped files by reason."""
-    images, skipped = [], Counter()
+    images = []
+    skipped: Counter[str] = Counter()
     for entry in _sorted(folder):
         if entry.is_dir():
             skipped["in deeper folders"] += _count(entry)
@@ -109,7 +112,8 @@ def _count(entry):
 
 def _summary(skipped):
     """Text such as "3 files: 2 .heic, 1 in deeper folders", and how to convert images."""
-    total, counts = skipped.total(), (+skipped).most_common()
+    total = skipped.total()
+    counts = (+skipped).most_common()
     parts = [f"{n} {reason or 'without a suffix'}" for reason, n in counts[:5]]
     if counts[5:]:
         parts.append(f"{sum(n for _, n in counts[5:])} of other kinds")
@@ -172,7 +176,8 @@ def _upright(image):
 
     Raises ValueError for values without a fixed range.
     """
-    mode, key = image.mode, image.info.get("transparency")
+    mode = image.mode
+    key = image.info.get("transparency")
     tags = getattr(image, "tag_v2", {})  # of TIFF
     bits = tags.get(258, (16,))[0]  # per sample
     inverted = tags.get(262) == 0

@@ -48,7 +48,8 @@ def lbfgs(fn: Callable, start: np.ndarray, iterations: int = 1000, memory: int =
 
 def _quasi_newton(grad, steps, precondition):
     """The gradient times the estimated inverse curvature (two-loop recursion)."""
-    direction, weights = grad.copy(), []
+    direction = grad.copy()
+    weights = []
     for s, y, rho in reversed(steps):
         weights.append(rho * (s * direction).sum())
         direction -= weights[-1] * y

@@ -120,7 +120,8 @@ def _lives(process):
     if os.name == "nt":  # os.kill would end the process
         import ctypes
 
-        kernel, code = ctypes.windll.kernel32, ctypes.c_uint32()  # type: ignore[attr-defined]
+        kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+        code = ctypes.c_uint32()
         # the right to query it
         handle = kernel.OpenProcess(0x1000, False, ctypes.c_uint32(process))
         if not handle:
