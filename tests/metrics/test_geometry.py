@@ -63,17 +63,13 @@ def test_known_points():
 
 
 def test_many_random_directions_come_near_the_sphere(rng):
-    """Two independent directions in d dimensions: E exp(2 t cos) has a closed form, a Bessel
-    function's, for d = 3.
-    """
+    """For independent directions in 3 dimensions, E exp(2 t cos) is sinh(2 t) / 2 t."""
     z = rng.standard_normal((2000, 3))
     assert uniformity(z) == pytest.approx(-4 + math.log(math.sinh(4) / 4), abs=0.02)
 
 
 def test_the_two_add_up_to_the_loss(rng):
-    """NT-Xent = A / (2 tau) + mean_i log sum_{j != i} exp(-|z_i - z_j|^2 / (2 tau)): an identity,
-    not a limit.
-    """
+    """NT-Xent = A / (2 tau) + mean_i log sum_{j != i} exp(-|z_i - z_j|^2 / (2 tau)), exactly."""
     z1, z2 = rng.standard_normal((2, 6, 4))
     z, tau = np.concatenate([z1, z2]), 0.3
     push = [math.log(sum(math.exp(-squared(a, b) / (2 * tau)) for j, b in enumerate(z) if i != j))
@@ -90,9 +86,7 @@ def test_equal_directions_count_one_each(k):
 
 
 def test_effective_rank_of_known_singular_values(rng):
-    """Directions of strength 3 and 1: shares 3/4 and 1/4, of the values themselves and not of their
-    squares.
-    """
+    """Strengths 3 and 1 have the shares 3/4 and 1/4: they are not squared."""
     expected = math.exp(-(0.75 * math.log(0.75) + 0.25 * math.log(0.25)))
     assert effective_rank(np.diag([3.0, 1.0, 0.0])) == pytest.approx(expected)
     left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for n in (9, 4))

@@ -215,7 +215,8 @@ def test_a_folder_that_cannot_be_opened(tmp_path, monkeypatch, error):
         raise error
 
     monkeypatch.setattr(os, "open", fail)
-    with fails(type(error), f"cannot be opened .{error.strerror}", "choose another folder"), lock_folder(tmp_path):
+    words = f"cannot be opened .{error.strerror}", "choose another folder"
+    with fails(type(error), *words), lock_folder(tmp_path):
         pass
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: what was saved is loaded, and a damaged file is one line of error, never executed."""
+"""Checkpoints: what was saved is loaded, and a damaged file is one line of error, never run."""
 import os
 import pickle
 import re

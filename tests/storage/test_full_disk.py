@@ -1,6 +1,4 @@
-"""A disk that fills up, turns read-only or vanishes: one line, exit status 2, and the last
-checkpoint is whole.
-"""
+"""A disk that fills up, turns read-only or vanishes: one line, and the last checkpoint is whole."""
 import os
 import shutil
 import subprocess
