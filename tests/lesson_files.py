@@ -1,6 +1,4 @@
-"""The lessons as tests see them: their sources, the code in the cells of exercises, and answers
-kept beside them.
-"""
+"""The lessons as tests use them: sources, the code of exercises, and answers kept beside them."""
 import ast
 import functools
 
@@ -24,9 +22,8 @@ def answers(kind, source):
 
 def function_of(code):
     """The name of the last function or class that a cell defines at its top level."""
-    return [node.name for node in ast.parse(code).body if isinstance(node,
-                                                                     ast.FunctionDef
-                                                                     | ast.ClassDef)][-1]
+    kinds = ast.FunctionDef | ast.ClassDef
+    return [node.name for node in ast.parse(code).body if isinstance(node, kinds)][-1]
 
 
 @functools.cache
@@ -37,9 +34,7 @@ def opening(source):
 
 
 def tried(source, code):
-    """What a cell defines, in the place that its lesson gives it: after the lesson's imports, the
-    first code cell.
-    """
+    """The function that a cell defines, after the lesson's imports."""
     names: dict = {}
     exec(opening(source), names)
     exec(compile(code, source.name, "exec"), names)

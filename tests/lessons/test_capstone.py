@@ -1,6 +1,4 @@
-"""Lesson 19's judge: same pictures and views for every rule, a contract, and numbers that mean what
-they say.
-"""
+"""Lesson 19's evaluation of rules: the same images and views, a contract, correct numbers."""
 import numpy as np
 import pytest
 from one_line import fails
@@ -43,8 +41,7 @@ def weights(method):
 
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize(("b", "q"), [(1, 5), (7, 33), (40, 6)])
-def test_every_rule_keeps_the_contract_and_cares_neither_for_places_nor_for_who_asks_first(name, b,
-                                                                                           q):
+def test_every_rule_keeps_the_contract_and_does_not_depend_on_order(name, b, q):
     z, queue = rows(b, 5, 1), rows(q, 5, 2)
     given = z.copy(), queue.copy()
     positives = expect_positives(RULES[name](z, queue, np.random.default_rng(0)), z)
@@ -63,15 +60,17 @@ def test_rules_against_loops():
     z, queue = rows(30, 3, 1), rows(50, 3, 2)
     cosines = z.astype(float) @ queue.T.astype(float)
     among = queue.astype(float) @ queue.T.astype(float)
-    mutual = 0
-    for i, (near, friend) in enumerate(zip(capstone.nearest_row(z, queue, None),
-                                           capstone.mutual_neighbor(z, queue, None), strict=True)):
+    nearest, mutual = (rule(z, queue, None) for rule
+                       in (capstone.nearest_row, capstone.mutual_neighbor))
+    count = 0
+    for i in range(30):
         at = cosines[i].argmax()
-        assert np.array_equal(near, queue[at])
+        assert np.array_equal(nearest[i], queue[at])
         rivals = max(np.delete(cosines[:, at], i).max(), np.delete(among[at], at).max())
-        assert np.array_equal(friend, queue[at] if cosines[i, at] > rivals else z[i])
-        mutual += cosines[i, at] > rivals
-    assert 0 < mutual < 30
+        is_mutual = cosines[i, at] > rivals
+        assert np.array_equal(mutual[i], queue[at] if is_mutual else z[i])
+        count += is_mutual
+    assert 0 < count < 30
     w = np.exp(cosines / 0.15)
     mean = (w[:, :, None] * queue).sum(axis=1) / w.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(capstone.soft_mean(z, queue, None),
@@ -81,32 +80,35 @@ def test_rules_against_loops():
     assert {row.tobytes() for row in drawn} == {row.tobytes() for row in five}
 
 
-def test_mutual_with_a_queue_of_one_row_and_equal_askers():
+def test_mutual_with_a_queue_of_one_row_and_equal_queries():
     z = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
     queue = np.array([[0.8, 0.6]], np.float32)
     np.testing.assert_array_equal(capstone.mutual_neighbor(z, queue, None), [queue[0], z[1], z[2]])
 
 
-# ---------------------------------------------------------------- the judge
+# ---------------------------------------------------------------- training by a rule
 
 
-def test_what_breaks_the_contract_is_refused_in_one_line():
+def scaled(z, factor):
+    z = z.copy()
+    z[2] *= factor
+    return z
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (Tensor, "expected an array, a constant, got Tensor"),
+    (lambda z: z[:3], r"expected float32 \(4, 3\), got float32 \(3, 3\)"),
+    (lambda z: z.astype(float), "got float64"),
+    (lambda z: scaled(z, 1.01), "row 2 has length"),
+    (lambda z: scaled(z, np.nan), "row 2 has length")])
+def test_what_breaks_the_contract_is_refused_in_one_line(change, message):
     z = rows(4, 3, 0)
     assert expect_positives(z, z) is z
-    with fails(ValueError, "expected an array, a constant, got Tensor"):
-        expect_positives(Tensor(z), z)
-    with fails(ValueError, r"expected float32 \(4, 3\), got float32 \(3, 3\)"):
-        expect_positives(z[:3], z)
-    with fails(ValueError, "got float64"):
-        expect_positives(z.astype(float), z)
-    for scale in (1.01, np.nan):
-        bad = z.copy()
-        bad[2] *= scale
-        with fails(ValueError, "row 2 has length"):
-            expect_positives(bad, z)
+    with fails(ValueError, message):
+        expect_positives(change(z), z)
 
 
-def test_label_match_takes_a_positive_for_what_it_lies_nearest_to():
+def test_label_match_uses_the_class_of_the_nearest_row():
     z, queue = rows(20, 4, 1), rows(30, 4, 2)
     labels, queue_labels = np.arange(20) % 3, np.arange(30) % 3
     assert label_match(z, z, labels, queue, queue_labels) == 1
@@ -114,59 +116,55 @@ def test_label_match_takes_a_positive_for_what_it_lies_nearest_to():
         chosen = np.argsort(-(z @ queue.T), axis=1)[:, k]
         assert label_match(queue[chosen], z, labels, queue,
                            queue_labels) == (queue_labels[chosen] == labels).mean()
-    blend = unit_rows(0.9 * z + 0.1 * queue[:20])  # nearly the asker
+    blend = unit_rows(0.9 * z + 0.1 * queue[:20])  # nearly the query
     own = (blend * z).sum(axis=1) >= (blend @ queue.T).max(axis=1)
-    friend = queue_labels[(blend @ queue.T).argmax(axis=1)] == labels
-    assert label_match(blend, z, labels, queue, queue_labels) == np.mean(own | friend)
+    same_class = queue_labels[(blend @ queue.T).argmax(axis=1)] == labels
+    assert label_match(blend, z, labels, queue, queue_labels) == np.mean(own | same_class)
 
 
-def test_every_rule_is_asked_by_the_same_askers_about_a_full_queue(data):
-    def spied(choose, steps=2):
-        seen = []
+def test_every_rule_gets_the_same_queries_and_a_full_queue(data):
+    def arguments(choose):
+        calls = []
 
         def spy(z, queue, rng):
-            seen.append((z.copy(), queue.copy()))
-            z_given, queue_given = z.copy(), queue.copy()
-            z *= 0  # scribbles: the judge must not mind
+            given = z.copy(), queue.copy()
+            calls.append(given)
+            z *= 0  # a rule may change its arguments
             queue *= 0
-            return choose(z_given, queue_given, rng)
+            return choose(*given, rng)
 
-        train_by(spy, small_method(), data, 4, steps)
-        return seen
+        train_by(spy, small_method(), data, 4, 2)
+        return calls
 
-    own, lot = spied(capstone.own_view), spied(capstone.random_row)
-    assert len(own) == len(lot) == 4  # two steps, two views
-    # no step is made yet
-    for (z, queue), (other_z, other_queue) in zip(own[:2], lot[:2], strict=True):
-        assert z.shape == (128, 8)
-        assert queue.shape == (200, 8)
-        assert np.array_equal(z, other_z)
-        assert np.array_equal(queue, other_queue)
-        np.testing.assert_allclose(np.linalg.norm(z, axis=1), 1, atol=1e-5)
-        np.testing.assert_allclose(np.linalg.norm(queue, axis=1), 1, atol=1e-5)
-    assert not np.array_equal(own[2][0], lot[2][0])  # the positives did matter
-    assert np.array_equal(own[0][1], own[1][1])  # the batch comes into the queue after the step
-    newest = {row.tobytes() for row in own[2][1]}
-    assert {row.tobytes() for row in own[0][0]} <= newest
+    own, random = arguments(capstone.own_view), arguments(capstone.random_row)
+    assert len(own) == len(random) == 4  # two steps, two views
+    for given, other in zip(own[:2], random[:2], strict=True):  # before the first step
+        assert [a.shape for a in given] == [(128, 8), (200, 8)]
+        for a, b in zip(given, other, strict=True):
+            assert np.array_equal(a, b)
+            np.testing.assert_allclose(np.linalg.norm(a, axis=1), 1, atol=1e-5)
+    assert not np.array_equal(own[2][0], random[2][0])  # the positives have an effect
+    assert np.array_equal(own[0][1], own[1][1])  # the batch enters the queue after the step
+    assert {row.tobytes() for row in own[0][0]} <= {row.tobytes() for row in own[2][1]}
 
 
-def test_what_a_rule_draws_moves_nobody_elses_dice(data):
-    def gambler(z, queue, rng):
+def test_what_a_rule_draws_changes_no_other_draw(data):
+    def drawing(z, queue, rng):
         rng.random(1000)
         return z
 
-    quiet, loud = small_method(), small_method()
-    train_by(capstone.own_view, quiet, data, 1, 2)
-    train_by(gambler, loud, data, 1, 2)
-    assert np.array_equal(weights(quiet), weights(loud))
-    other = small_method()
-    train_by(capstone.own_view, other, data, 2, 2)
-    assert not np.array_equal(weights(quiet), weights(other))
+    def trained(choose, seed):
+        method = small_method()
+        train_by(choose, method, data, seed, 2)
+        return weights(method)
+
+    first = trained(capstone.own_view, 1)
+    assert np.array_equal(first, trained(drawing, 1))
+    assert not np.array_equal(first, trained(capstone.own_view, 2))
 
 
 def test_a_step_is_that_of_nnclr(data, monkeypatch):
-    """The first loss with the nearest row is what NNCLR itself says, its queue filled the same way.
-    """
+    """The first loss with the nearest row is NNCLR's, with its queue filled the same way."""
     losses, method = [], small_method()
     real = capstone.nnclr_loss
 
@@ -192,27 +190,25 @@ def test_a_step_is_that_of_nnclr(data, monkeypatch):
                                                                     rel=1e-5)
 
 
-def test_a_score_is_a_row_a_seed_and_comes_out_again(data, tmp_path, monkeypatch):
+def test_a_score_is_a_row_a_seed_and_is_reproducible(data, tmp_path, monkeypatch):
     store(tmp_path / "small.npz", small_method())
     monkeypatch.setattr(capstone, "pictures", lambda: (data, data.take(100)))
-    found, again = (score(capstone.mutual_neighbor, (0, 5), 2, str(tmp_path / "small.npz")) for _
-                    in range(2))
-    assert [row["seed"] for row in found] == [0, 5]
-    for row, other in zip(found, again, strict=True):
+    first, again = (score(capstone.mutual_neighbor, (0, 5), 2, str(tmp_path / "small.npz"))
+                    for _ in range(2))
+    assert [row["seed"] for row in first] == [0, 5]
+    for row, other in zip(first, again, strict=True):
         assert set(row) == {"seed", "steps", "knn", "match", "distance", "choosing", "seconds"}
         assert row["steps"] == 2
         assert 0 <= row["knn"] <= 1
         assert 0 <= row["match"] <= 1
         assert 0 < row["distance"] < 1
         assert 0 <= row["choosing"] < row["seconds"]
-        assert {k: row[k] for k in ("knn", "match", "distance")} == {k: other[k] for k
-                                                                     in ("knn", "match",
-                                                                         "distance")}
+        assert all(row[key] == other[key] for key in ("knn", "match", "distance"))
     with fails(ValueError, "row 0 has length"):
         score(lambda z, queue, rng: 0 * z, (0,), 1, str(tmp_path / "small.npz"))
 
 
-def test_distance_and_match_of_what_was_chosen(data):
+def test_distance_and_match_of_the_positives(data):
     own = train_by(capstone.own_view, small_method(), data, 0, 1)
     assert own["match"] == 1
     assert own["distance"] == pytest.approx(0, abs=1e-6)
@@ -229,12 +225,12 @@ def test_paired():
     assert mean == pytest.approx(2)
     assert (low, high) == pytest.approx((2 - 4.303 / 3 ** 0.5, 2 + 4.303 / 3 ** 0.5))
     assert paired(made((0.5,)), made((0.4,)))[1:] == (-np.inf, np.inf)
-    with fails(ValueError, "expected the same seeds"):
-        paired(made((0.5, 0.6)), made((0.5, 0.6), seeds=(0, 3)))
-    with fails(ValueError, "expected the same seeds"):
-        paired([], [])
-    with fails(ValueError, "expected equal steps"):
-        paired(made((0.5,)), made((0.5,), steps=6))
+    for first, second, message in (
+            (made((0.5, 0.6)), made((0.5, 0.6), seeds=(0, 3)), "expected the same seeds"),
+            ([], [], "expected the same seeds"),
+            (made((0.5,)), made((0.5,), steps=6), "expected equal steps")):
+        with fails(ValueError, message):
+            paired(first, second)
 
 
 def test_kernels_find_the_nearest_other_row():

@@ -1,8 +1,5 @@
-"""How a lesson becomes a notebook, with a toy lesson: run as it is, with right answers, with wrong
-ones; stamped.
-"""
+"""From a source to a notebook, with a toy lesson: run, answered right and wrong, stamped."""
 import os
-from pathlib import Path
 
 import pytest
 from needed import need
@@ -16,13 +13,6 @@ need("ipykernel")
 
 from support.__main__ import main  # noqa: E402
 from support.notebook import answer, code_hash, exercise_cells, printed, read_source, run, stale  # noqa: E402
-
-
-@pytest.fixture(autouse=True)
-def _found(monkeypatch):
-    """The toy lesson's kernel, which starts in another folder, finds `support`."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "lessons")]))
-
 
 LESSON = '''# %% [markdown]
 # # 90 · A toy
@@ -47,23 +37,25 @@ print(negative(np.arange(3)))
 
 
 @pytest.fixture
-def lessons(tmp_path):
-    (tmp_path / "lessons" / "src").mkdir(parents=True)
+def lessons(tmp_path, monkeypatch):
+    """(the folder, the source) of a toy lesson, whose kernel finds `support`."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "lessons")]))
     source = tmp_path / "lessons" / "src" / "90_toy.py"
+    source.parent.mkdir(parents=True)
     source.write_text(LESSON, encoding="utf-8")
     return source.parents[1], source
 
 
-@pytest.mark.parametrize(("code", "said"), [(None, "○ 90.a: not attempted"),
-                                            ("def negative(x):\n    return 0 - x",
-                                             "✓ 90.a: passed, 2 checks")])
-def test_a_lesson_runs_as_it_is_and_with_a_right_answer(lessons, code, said):
+@pytest.mark.parametrize(("code", "message"), [
+    (None, "○ 90.a: not attempted"),
+    ("def negative(x):\n    return 0 - x", "✓ 90.a: passed, 2 checks")])
+def test_a_lesson_runs_as_it_is_and_with_a_right_answer(lessons, code, message):
     folder, source = lessons
     notebook = read_source(source)
     if code:
         answer(notebook, {"90.a": code})
     assert run(notebook, folder) > 0
-    assert said in printed(notebook)
+    assert message in printed(notebook)
     assert "[ 0 -1 -2]" in printed(notebook)
 
 
@@ -118,10 +110,9 @@ def test_built_stamped_and_found_stale(lessons, capsys):
     assert stale(source, target) == "90_toy.ipynb has outputs of other code than 90_toy.py"
 
 
-def test_a_lesson_that_does_not_exist(lessons, capsys):
-    for arguments in (["build", "91", "--lessons", str(lessons[0])],
-                      ["status", "--lessons", str(Path("nowhere"))]):
-        with pytest.raises(SystemExit) as end:
-            main(arguments)
-        assert end.value.code == 2
-        assert "no lesson" in capsys.readouterr().err
+@pytest.mark.parametrize("arguments", [["build", "91"], ["status", "--lessons", "nowhere"]])
+def test_a_lesson_that_does_not_exist(arguments, lessons, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--lessons", str(lessons[0]), *arguments])
+    assert end.value.code == 2
+    assert "no lesson" in capsys.readouterr().err

@@ -1,6 +1,4 @@
-"""What the lessons use: three states of an exercise, guesses, timings, pictures with words, no
-accuracy alone.
-"""
+"""What the lessons use: states of an exercise, guesses, timings, figures, accuracies."""
 import io
 import math
 import re
@@ -39,14 +37,17 @@ def stub(x):
     raise NotImplementedError
 
 
+# ---------------------------------------------------------------- exercises
+
+
 def test_three_states(capsys):
     assert check("t.a", stub) is double
     assert capsys.readouterr().out == "○ t.a: not attempted; going on with the package's version\n"
 
-    def mine(x):
+    def added(x):
         return x + x
 
-    assert check("t.a", mine) is mine
+    assert check("t.a", added) is added
     assert capsys.readouterr().out == "✓ t.a: passed, 3 checks\n"
     with pytest.raises(WrongAnswer) as caught:
         # right for 1 alone: the smallest example is that of two numbers
@@ -55,75 +56,56 @@ def test_three_states(capsys):
                                               "  got: [2., 5.]", "  x: [1., 2.]"]
 
 
-@pytest.mark.parametrize("wrong", [
-    lambda x: None, lambda x: "2", lambda x: 2 * x[:, None], lambda x: 2, lambda x: [2 * x, 2 * x],
-    lambda x: x * np.nan, lambda x: {}, lambda x: np.array([None] * len(x)), lambda x: 2.001 * x])
-def test_an_answer_of_the_wrong_kind_fails(wrong):
-    with pytest.raises(WrongAnswer, match="twice the number"):
+def cheat(x):
+    x *= 0
+    return x
+
+
+@pytest.mark.parametrize(("wrong", "message"), [
+    *((wrong, "twice the number") for wrong in (
+        lambda x: None, lambda x: "2", lambda x: 2 * x[:, None], lambda x: 2,
+        lambda x: [2 * x, 2 * x], lambda x: x * np.nan, lambda x: {},
+        lambda x: np.array([None] * len(x)), lambda x: 2.001 * x)),
+    (lambda x: 1 / 0, r"t.a: it raised ZeroDivisionError: division by zero\n  argument 1: \[1.\]"),
+    (cheat, r"expected: \[2.\]")])  # it cannot change what it is compared with
+def test_a_wrong_answer_fails(wrong, message):
+    with pytest.raises(WrongAnswer, match=message):
         check("t.a", wrong)
 
 
-def test_an_answer_that_breaks_shows_with_what():
-    with pytest.raises(WrongAnswer, match=r"t.a: it raised ZeroDivisionError: division by zero\n  "
-                       r"argument 1: \[1.\]"):
-        check("t.a", lambda x: 1 / 0)
+def try_copies(trial):
+    for value in ([1, 2], {1: 2}):
+        trial.equal(trial(value), len(value))
 
 
-def test_an_answer_cannot_change_what_it_is_judged_by():
-    def cheat(x):
-        x *= 0
-        return x
-
-    with pytest.raises(WrongAnswer, match=r"expected: \[2.\]"):
-        check("t.a", cheat)
+def try_integer(trial):
+    trial.equal(trial(np.array([1.0, 2.0])), 1)
 
 
-def test_a_list_and_a_dict_are_given_as_copies():
-    @exercise("t.e", reference=len)
-    def _(trial):
-        for value in ([1, 2], {1: 2}):
-            trial.equal(trial(value), len(value))
-
-    assert check("t.e", len) is len
-    with pytest.raises(WrongAnswer, match="expected: 2"):
-        check("t.e", lambda value: value.clear() or len(value))
+def try_kept(trial):
+    trial.equal(trial.keeps(np.array([2.0, 1.0]), 0), [1.0, 2.0])
 
 
-def test_integers_are_wanted_where_integers_are_expected():
-    @exercise("t.f", reference=np.argmax)
-    def _(trial):
-        trial.equal(trial(np.array([1.0, 2.0])), 1)
-
-    assert check("t.f", np.argmax) is np.argmax
-    for wrong in (lambda x: float(np.argmax(x)), lambda x: True):
-        with pytest.raises(WrongAnswer, match="expected integers"):
-            check("t.f", wrong)
+def try_sum(trial):
+    x = np.ones((200, 200))
+    trial.true(trial(x) > 0, "a sum of ones is above 0")
+    trial.equal(trial.allocates(100_000, x, hint="Add as you go."), 40_000.0)
 
 
-def test_an_argument_that_stays_with_the_caller_may_not_be_changed():
-    @exercise("t.g", reference=np.sort)
-    def _(trial):
-        x = np.array([2.0, 1.0])
-        trial.equal(trial.keeps(x, 0), [1.0, 2.0])
-
-    assert check("t.g", np.sort) is np.sort
-    with pytest.raises(WrongAnswer, match="argument 1 was changed; return a new array"):
-        check("t.g", lambda x, axis: x.sort() or x)
-
-
-def test_what_must_hold_and_what_may_be_held():
-    @exercise("t.b", reference=np.sum)
-    def _(trial):
-        x = np.ones((200, 200))
-        trial.true(trial(x) > 0, "a sum of ones is above 0")
-        trial.equal(trial.allocates(100_000, x, hint="Add as you go."), 40_000.0)
-
-    assert check("t.b", np.sum) is np.sum
-    with pytest.raises(WrongAnswer, match=r"t.b: 3\d\d,\d\d\d bytes were allocated at once; at most "
-                       r"100,000 are allowed. Add"):
-        check("t.b", lambda x: (x * 1.0).sum())
-    with pytest.raises(WrongAnswer, match="a sum of ones is above 0"):
-        check("t.b", lambda x: -x.sum())
+@pytest.mark.parametrize(("attempt", "right", "wrong", "message"), [
+    (try_copies, len, lambda value: value.clear() or len(value), "expected: 2"),
+    (try_integer, np.argmax, lambda x: float(np.argmax(x)), "expected integers"),
+    (try_integer, np.argmax, lambda x: True, "expected integers"),
+    (try_kept, np.sort, lambda x, axis: x.sort() or x,
+     "argument 1 was changed; return a new array"),
+    (try_sum, np.sum, lambda x: (x * 1.0).sum(),
+     r"t.b: 3\d\d,\d\d\d bytes were allocated at once; at most 100,000 are allowed. Add"),
+    (try_sum, np.sum, lambda x: -x.sum(), "a sum of ones is above 0")])
+def test_what_a_trial_checks(attempt, right, wrong, message):
+    exercise("t.b", reference=right)(attempt)
+    assert check("t.b", right) is right
+    with pytest.raises(WrongAnswer, match=message):
+        check("t.b", wrong)
 
 
 def test_a_check_of_nothing_is_an_error():
@@ -140,10 +122,14 @@ def test_a_check_of_nothing_is_an_error():
 
 def test_values_in_one_line():
     assert short(np.arange(6).reshape(2, 3)) == "[[0, 1, 2], [3, 4, 5]]"
-    assert short(np.arange(400.0).reshape(20, 20)) == \
-        "shape (20, 20), beginning [ 0.,  1.,  2.,  3.,  4.,  5.,  6.,  7.,  8.,  9., 10., 11., ...]"
+    assert short(np.arange(400.0).reshape(20, 20)) == (
+        "shape (20, 20), beginning "
+        "[ 0.,  1.,  2.,  3.,  4.,  5.,  6.,  7.,  8.,  9., 10., 11., ...]")
     assert short("a\nb") == "'a\\nb'"
     assert len(short("x" * 999)) == 200
+
+
+# ---------------------------------------------------------------- guesses
 
 
 def test_a_guess_is_kept_and_drawn(capsys):
@@ -154,8 +140,8 @@ def test_a_guess_is_kept_and_drawn(capsys):
     draw_guess(ax, "t.seconds")
     assert not ax.lines
     predict("t.seconds", seconds_a_call=3)
-    assert (guess("t.seconds"), capsys.readouterr().out) == (3.0, "t.seconds: your guess is 3 "
-                                                             "seconds a call\n")
+    assert guess("t.seconds") == 3.0
+    assert capsys.readouterr().out == "t.seconds: your guess is 3 seconds a call\n"
     for axis in ("x", "y"):
         draw_guess(ax, "t.seconds", axis)
     assert [line.get_data()[i][0] for line, i in zip(ax.lines, (0, 1), strict=True)] == [3, 3]
@@ -178,8 +164,7 @@ def test_a_guess_beyond_fixed_axes_stands_at_their_edge(number, axis, limits, at
     """The picture has the same size as without a guess: nothing is drawn outside."""
     def drawn(guessed):
         figure = Figure(figsize=(4, 3))
-        ax = figure.add_subplot(xlim=limits if axis == "x" else (0, 1),
-                                ylim=limits if axis == "y" else (0, 1))
+        ax = figure.add_subplot(**{"xlim": (0, 1), "ylim": (0, 1), f"{axis}lim": limits})
         predict("t.far", units=guessed)
         draw_guess(ax, "t.far", axis)
         return ax, Image.open(io.BytesIO(png(figure))).size
@@ -190,8 +175,7 @@ def test_a_guess_beyond_fixed_axes_stands_at_their_edge(number, axis, limits, at
     (line,), (text,) = ax.lines, ax.texts
     assert (line.get_marker(), tuple(np.ravel(line.get_data()))) == (marker, at)
     assert line.get_transform() == ax.transAxes
-    said = text.get_text().removeprefix("your guess: ").replace(",", "")
-    assert float(said) == number
+    assert float(text.get_text().removeprefix("your guess: ").replace(",", "")) == number
 
 
 @pytest.mark.parametrize("axis", ["x", "y"])
@@ -208,7 +192,10 @@ def test_where_a_guess_can_be_shown_it_is_a_line(axis):
     predict("t.near", units=...)
 
 
-def test_the_first_call_stands_apart(capsys):
+# ---------------------------------------------------------------- timings, figures, accuracies
+
+
+def test_the_first_call_is_timed_apart(capsys):
     calls = []
 
     def work():
@@ -218,20 +205,19 @@ def test_the_first_call_stands_apart(capsys):
     assert len(calls) == 6
     assert 0 < timing.low <= timing.seconds <= timing.high
     assert timing.gflops == pytest.approx(10e-9 / timing.seconds)
-    said = capsys.readouterr().out
     assert re.fullmatch(r"work: [\d.]+ us a call \([\d.]+ us to [\d.]+ us\), .* GFLOP/s; the first "
-                        r"took .*\n", said)
+                        r"took .*\n", capsys.readouterr().out)
     assert math.isnan(bench(work, repeat=2, at_least=0).gflops)
     assert [in_units(t) for t in (12.3, 0.2111, 0.0352, 5.6e-6, 3e-9, 150)] == [
         "12 s", "0.21 s", "35 ms", "5.6 us", "0.003 us", "150 s"]
 
 
-def test_a_picture_says_what_it_shows(capsys):
+def test_a_figure_has_a_description(capsys):
     figure = Figure()
-    ax = figure.add_subplot()
-    ax.set_title("The loss falls with every epoch")
+    figure.add_subplot().set_title("The loss falls with every epoch")
     show(figure, "A line that falls from 5 to 2 within\n eight epochs, fast at first.")
-    assert "Figure: A line that falls from 5 to 2 within eight epochs, fast at first.\n" in capsys.readouterr().out
+    assert ("Figure: A line that falls from 5 to 2 within eight epochs, fast at first.\n"
+            in capsys.readouterr().out)
     for alt in ("", "A line.", "A line that falls without a full stop",
                 "The loss falls with every epoch."):
         with fails(ValueError, "show: alt: expected a sentence of 20 characters or more"):
@@ -252,12 +238,11 @@ def test_a_drawing_has_a_palette_and_a_photograph_all_its_colours():
     assert Image.open(io.BytesIO(png(figure))).mode == "RGB"
 
 
-def test_no_accuracy_alone(capsys):
+def test_accuracies_stand_beside_baselines(capsys):
     report({"nnclr": [0.9, 0.92], "one seed": [0.8]}, chance=0.1, random_weights=[0.4, 0.5])
-    assert capsys.readouterr().out.splitlines() == ["chance           10.0 %",
-                                                    "random weights   45.0 % ± 63.5  2 seeds",
-                                                    "nnclr            91.0 % ± 12.7  2 seeds",
-                                                    "one seed         80.0 %  1 seed"]
+    assert capsys.readouterr().out.splitlines() == [
+        "chance           10.0 %", "random weights   45.0 % ± 63.5  2 seeds",
+        "nnclr            91.0 % ± 12.7  2 seeds", "one seed         80.0 %  1 seed"]
     for wrong in ({}, {"a": []}, {"a": [1.5]}, {"a": [math.nan]}):
         with fails(ValueError, "report: .*expected"):
             report(wrong, chance=0.1, random_weights=[0.4])

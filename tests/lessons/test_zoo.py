@@ -1,6 +1,4 @@
-"""The steps of lesson 14: the healthy one is the package's NNCLR, all train, and a patient hides
-what it has.
-"""
+"""The steps of lesson 14: the healthy one is NNCLR's, all train, and a patient has no name."""
 import dataclasses
 
 import numpy as np
@@ -26,8 +24,9 @@ def test_the_healthy_step_is_nnclr():
     ids = step.batch()
     x1, x2 = views = step.views(ids)
     step.views = lambda ids: views
-    other.support_set.rows[...], other.support_set.ids[...], other.support_set.counts[
-            1] = step.rows, step.ids, 24
+    other.support_set.rows[...] = step.rows
+    other.support_set.ids[...] = step.ids
+    other.support_set.counts[1] = 24
     assert other.config == dataclasses.replace(other.config, neighbors=True)
     expected = other.loss(x1, x2, ids).item()
     loss, whose = step(ids)
