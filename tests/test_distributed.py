@@ -151,10 +151,10 @@ def test_the_bytes_of_a_step_are_those_of_the_formula(count, tmp_path):
     # by hand: weights of 4 bytes; of each channel, twice two sums of 8, for two views; 8 + 4 + 8 *
     # 4
     if count == 2:
-        assert sent["average_in_place"] == 4 * 2570
-        assert sent["average"] == 8 * 8 * channels + 44
-        assert sent["gather"] == 3 * 8 * 8 * 4 + 8 * 8 + 4 * 8 * 8
-        assert sent["scatter_sum"] == 2 * 8 * 8 * 4
+        assert sent["all_reduce_mean_"] == 4 * 2570
+        assert sent["all_reduce_mean"] == 8 * 8 * channels + 44
+        assert sent["all_gather"] == 3 * 8 * 8 * 4 + 8 * 8 + 4 * 8 * 8
+        assert sent["reduce_scatter"] == 2 * 8 * 8 * 4
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), pytest.param(1, 2, marks=pytest.mark.slow)])

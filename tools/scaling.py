@@ -1,9 +1,7 @@
-"""What it costs to spread the batch: measured on this machine's cores, with the bytes counted, and
-on paper for 64.
+"""The cost of distributed training, measured on this machine and computed for up to 1,024 machines.
 
-    python tools/scaling.py --ranks 1,2        weak and strong scaling, one thread a rank, through
-    mpiexec python tools/scaling.py --paper            times of a step on up to 1,024 machines, by
-    the formulas here
+    python tools/scaling.py --ranks 1,2    weak and strong scaling, one thread a rank, with mpiexec
+    python tools/scaling.py --paper        seconds of a step on more machines, by the formulas here
 """
 import argparse
 import functools
@@ -27,12 +25,14 @@ from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.kernels.engine.checks import plain_numbers
 from tinynnclr.methods import NNCLR, Method
 from tinynnclr.nn import BatchNorm
+from tinynnclr.storage.text_tables import markdown_table
 from tinynnclr.train.loop import train
 from tinynnclr.train.run import Run
 
-LATENCY = 20e-6  # seconds that a message takes, however short: Ethernet, through MPI
-SPEED = 1e12  # operations a second that a machine sustains: some 32 cores
+LATENCY = 20e-6  # seconds of a message of any size: Ethernet, through MPI
+SPEED = 1e12  # operations a second that a machine sustains: about 32 cores
 NETWORKS = (1.25e9, 12.5e9)  # bytes a second: 10 and 100 Gbit/s
+MOST_MACHINES = 1024
 
 
 @dataclass(frozen=True)
@@ -60,99 +60,100 @@ TINY = Job("tiny_cnn of width 16 at 24 pixels", 5.1e6, 394_896, 4 + 4, 240 + 1_0
 @plain_numbers
 def step_bytes(ranks: int, parameters: int, channels: int, batch: int, dim: int,
                neighbors: bool = True) -> dict[str, float]:
-    """Bytes that each of R ranks sends in a step of NNCLR, by function of `distributed`, around a
-    ring.
+    """Bytes that each of R ranks sends in a step of NNCLR, by function of `distributed`.
 
-    A sum over all ranks takes 2 (R - 1) / R of an array's bytes, one way round to add and one to
-    tell; to gather b rows takes (R - 1) / R of them all, and so does the way back. float32:
-    gradients, embeddings; float64: statistics.
+    A sum over all ranks, in a ring, sends 2 (R - 1) / R of an array's bytes; gathering b rows and
+    its backward each send (R - 1) / R of their bytes. float32: gradients, embeddings; float64:
+    statistics.
     """
-    around = (ranks - 1) / ranks
+    ring = (ranks - 1) / ranks
     statistics = 2 * 2 * 2 * 8 * channels  # two sums of two views, forward and backward
-    return {"average_in_place": 2 * around * 4 * parameters,
-            "average": 2 * around * (statistics + 4 * dim + 4 + 8),  # how much z spreads, the loss, has anyone pressed
-            "gather": around * batch * (3 * 4 * dim + 8 + neighbors * 4 * 8),  # p1, p2, z1, ids; who was found
-            "scatter_sum": around * batch * 2 * 4 * dim}  # gradients of p1, p2
+    return {"all_reduce_mean_": 2 * ring * 4 * parameters,
+            # embedding variance, loss, whether Ctrl-C was pressed
+            "all_reduce_mean": 2 * ring * (statistics + 4 * dim + 4 + 8),
+            # p1, p2, z1, ids; the neighbours' ids
+            "all_gather": ring * batch * (3 * 4 * dim + 8 + neighbors * 4 * 8),
+            "reduce_scatter": ring * batch * 2 * 4 * dim}  # gradients of p1, p2
 
 
 def operations(job: Job, ranks: int) -> tuple[float, float, float]:
-    """Of one rank in a step: 3 times forward for its 2 B / R views, their search in the queue, the
-    similarities.
+    """Operations of one rank in a step: network, search in the queue, similarities.
 
-    Similarities are those of its rows with the whole batch, of either direction, forward and twice
-    backward.
+    The network takes 3 times the forward of 2 B / R views. The similarities are those of its rows
+    with the whole batch, in both directions, forward and twice as much backward.
     """
     views = 2 * job.batch / ranks
-    return 3 * views * job.operations, 2 * views * job.queue * job.dim, 3 * 2 * views * job.batch * job.dim
+    return (3 * views * job.operations, 2 * views * job.queue * job.dim,
+            3 * 2 * views * job.batch * job.dim)
 
 
 def step_seconds(job: Job, ranks: int, bandwidth: float) -> dict[str, float]:
-    """Seconds of a step's parts, none of which hides behind another.
+    """Seconds of a step's parts, none of which overlap.
 
-    compute: `operations` at SPEED. reduce, gather, norms: bytes / bandwidth, and for each message 2
-    log2 R (sums) or log2 R (gathers and their way back, 7 with the ids and who was found) times
-    LATENCY.
+    compute: `operations` at SPEED. reduce, gather, norms: bytes / bandwidth, and LATENCY for each
+    message: 2 log2 R for a sum, log2 R for each of 7 gathers and their backward.
     """
     hops = math.ceil(math.log2(ranks))
     sent = step_bytes(ranks, job.parameters, job.channels, job.batch, job.dim)
     return {"compute": sum(operations(job, ranks)) / SPEED,
-            "reduce": sent["average_in_place"] / bandwidth + 2 * hops * LATENCY,
-            "gather": (sent["gather"] + sent["scatter_sum"]) / bandwidth + 7 * hops * LATENCY,
-            "norms": sent["average"] / bandwidth + (4 * job.norms + 3) * 2 * hops * LATENCY}
+            "reduce": sent["all_reduce_mean_"] / bandwidth + 2 * hops * LATENCY,
+            "gather": (sent["all_gather"] + sent["reduce_scatter"]) / bandwidth
+                      + 7 * hops * LATENCY,
+            "norms": sent["all_reduce_mean"] / bandwidth + (4 * job.norms + 3) * 2 * hops * LATENCY}
 
 
-def paper(job: Job) -> Iterator[str]:
-    """Markdown: the parts of a step, in ms, and what share of R times the speed R machines reach.
-    """
-    # MB; operations
-    rows, (_, search, _), whole = 4e-6 * job.dim, operations(job, 1), sum(operations(job, 1))
-    yield (f"{job.name}: {job.parameters / 1e6:.1f} M weights, {job.norms} batch norms, "
-           f"{job.operations / 1e9:.3g} GFLOP a view; batch {job.batch:,}, queue {job.queue:,} x "
-           f"{job.dim}. The queue takes {rows * job.queue:.0f} MB on each machine, its search "
-           f"{search / 1e9:.0f} of the step's {whole / 1e9:,.0f} GFLOP on all machines, and a step "
-           f"lets {rows * job.batch:.1f} MB in.")
+def paper(job: Job) -> str:
+    """Markdown: the parts of a step, in ms, and the efficiency of each number of machines."""
+    megabytes = 4e-6 * job.dim  # of a row
+    _, search, _ = operations(job, 1)
+    texts = [f"{job.name}: {job.parameters / 1e6:.1f} M weights, {job.norms} batch norms, "
+             f"{job.operations / 1e9:.3g} GFLOP a view; batch {job.batch:,}, queue {job.queue:,} x "
+             f"{job.dim}. The queue takes {megabytes * job.queue:.0f} MB on each machine, its "
+             f"search {search / 1e9:.0f} of the step's {sum(operations(job, 1)) / 1e9:,.0f} GFLOP "
+             f"on all machines, and a step adds {megabytes * job.batch:.1f} MB to it."]
     for bandwidth in NETWORKS:
-        yield ""
-        yield f"| machines at {8 * bandwidth / 1e9:.0f} Gbit/s | batch of each | compute | reduce | gather | norms " \
-              "| step | efficiency |"
-        yield "|---|---|---|---|---|---|---|---|"
-        alone, paying, most = sum(step_seconds(job, 1, bandwidth).values()), 1, 1024
-        for ranks in (2**i for i in range(most.bit_length())):
+        network = f"{8 * bandwidth / 1e9:.0f} Gbit/s"
+        alone = sum(step_seconds(job, 1, bandwidth).values())
+        rows, half_efficient = [], 1
+        for ranks in (2**i for i in range(MOST_MACHINES.bit_length())):
             parts = step_seconds(job, ranks, bandwidth)
             total = sum(parts.values())
             efficiency = alone / ranks / total
-            paying = ranks if efficiency >= 0.5 else paying
+            half_efficient = ranks if efficiency >= 0.5 else half_efficient
             if math.log2(ranks) % 2 == 0:
-                times = " | ".join(f"{1e3 * s:,.1f} ms" for s in (*parts.values(), total))
-                yield f"| {ranks} | {job.batch // ranks} | {times} | {efficiency:.0%} |"
-        yield f"\nAt {8 * bandwidth / 1e9:.0f} Gbit/s, half of what is paid for is still used on {paying} machines" \
-              + (", as far as the table goes." if paying == most else ", and less on more.")
+                rows.append([ranks, job.batch // ranks,
+                             *(f"{1e3 * s:,.1f} ms" for s in (*parts.values(), total)),
+                             f"{efficiency:.0%}"])
+        limit = "the most in this table" if half_efficient == MOST_MACHINES else "but not on more"
+        texts += [markdown_table([f"machines at {network}", "batch of each", "compute", "reduce",
+                                  "gather", "norms", "step", "efficiency"], rows),
+                  f"At {network}, the efficiency is at least 50 % on {half_efficient} machines, "
+                  f"{limit}."]
+    return "\n\n".join(texts)
 
 
 def weights_and_channels(method: Method) -> tuple[int, int]:
-    """What `step_bytes` needs to know of a network: how many weights it has, and its batch norms
-    channels.
-    """
-    norms = [m for m in method.modules() if isinstance(m, BatchNorm)]
-    return method.num_parameters(), sum(len(n.running_mean) for n in norms)
+    """The number of a network's weights, and of its batch norms' channels, for `step_bytes`."""
+    norms = [module for module in method.modules() if isinstance(module, BatchNorm)]
+    return method.num_parameters(), sum(len(norm.running_mean) for norm in norms)
 
 
-class Waits:
-    """While it is entered, `seconds` adds up what this rank spends in calls to the others:
-    transport, and waiting.
-    """
+class CallTimer:
+    """While entered, `seconds` adds up the time in calls to the other ranks, including waiting."""
 
-    CALLS = ("_sum_in_place", "gather", "scatter_sum", "first")
+    CALLS = ("_sum_in_place", "all_gather", "reduce_scatter", "broadcast")
 
     def __init__(self):
-        self.seconds, self.kept = 0.0, {name: getattr(distributed, name) for name in self.CALLS}
+        self.seconds = 0.0
+        self.originals = {name: getattr(distributed, name) for name in self.CALLS}
 
     def __enter__(self):
-        for name, call in self.kept.items():
+        for name, call in self.originals.items():
             setattr(distributed, name, functools.partial(self.timed, call))
+        return self
 
     def __exit__(self, *_):
-        for name, call in self.kept.items():
+        for name, call in self.originals.items():
             setattr(distributed, name, call)
 
     def timed(self, call, *arguments):
@@ -164,8 +165,9 @@ class Waits:
 
 
 def measure_here(batch: int, steps: int) -> dict:
-    """On each rank: two epochs of NNCLR on noise; seconds of a step of the second, bytes sent and
-    their formula.
+    """On each rank, two epochs of NNCLR on noise: a step's seconds, bytes, and their formula.
+
+    The steps of the second epoch count.
     """
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch * steps, 32, 32, 3), np.uint8)
@@ -174,82 +176,81 @@ def measure_here(batch: int, steps: int) -> dict:
                           queue_size=min(4096, batch * steps))
     run = Run(config, data)
     assert isinstance(run.method, NNCLR)
-    seen, step, waits = [], run.optimizer.step, Waits()
+    step = run.optimizer.step
+    seen = []  # (bytes sent, seconds in calls) before each step of the optimiser
+    with CallTimer() as timer:
+        def note():
+            seen.append((sum(distributed.sent.values()), timer.seconds))
+            step()
 
-    def note():
-        seen.append((sum(distributed.sent.values()), waits.seconds))
-        step()
-
-    run.optimizer.step = note  # type: ignore[method-assign]
-    with waits:
+        run.optimizer.step = note  # type: ignore[method-assign]
         train(run, data, augmentation_pair(config.augmentation), progress=False)
-    (sent, waited), (before, _), (_, begun) = seen[-1], seen[-2], seen[steps - 1]
+    (sent, waited), (sent_before, _), (_, waited_before) = seen[-1], seen[-2], seen[steps - 1]
     formula = step_bytes(distributed.size(), *weights_and_channels(run.method), batch, config.dim)
-    return {"seconds": 2 * batch / run.metrics[-1]["views_per_second"], "sent": sent - before,
-            "formula": sum(formula.values()), "waited": (waited - begun) / steps}
+    return {"seconds": 2 * batch / run.metrics[-1]["views_per_second"], "sent": sent - sent_before,
+            "formula": sum(formula.values()), "waited": (waited - waited_before) / steps}
 
 
 def launch(launcher: str, kind: str, ranks: int, batch: int, steps: int) -> dict:
-    """`measure_here` on so many ranks; "apart": in as many processes that know nothing of each
-    other, at once.
+    """`measure_here` on so many ranks; kind "apart": in as many independent processes, at once.
 
-    Raises RuntimeError with the last line where that fails.
+    Raises RuntimeError with the last line of the error output if that fails.
     """
     apart = ranks if kind == "apart" else 1
     command = [sys.executable, str(Path(__file__).resolve()), "--here", "--batch",
                str(batch // apart), "--steps", str(steps)]
-    # a path may hold spaces and backslashes
-    words = [launcher] if shutil.which(launcher) else shlex.split(launcher)
-    started = [subprocess.Popen(command if kind == "apart"
-                                else [*words, "-n", str(ranks), *command], stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, encoding="utf-8", errors="replace") for _
-               in range(apart)]
-    found = []
-    for process in started:
+    if kind != "apart":
+        # a path may contain spaces and backslashes
+        words = [launcher] if shutil.which(launcher) else shlex.split(launcher)
+        command = [*words, "-n", str(ranks), *command]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  encoding="utf-8", errors="replace") for _ in range(apart)]
+    results = []
+    for process in processes:
         out, err = process.communicate()
         if process.returncode:
             raise RuntimeError((err.strip().splitlines() or ["no message"])[-1])
-        found.append(json.loads(out.splitlines()[-1]))
-    return max(found, key=lambda r: r["seconds"])
+        results.append(json.loads(out.splitlines()[-1]))
+    return max(results, key=lambda result: result["seconds"])
 
 
-def table(launcher: str, counts: list[int], batch: int, steps: int, turns: int) -> Iterator[str]:
-    """Markdown, a row for each number of ranks, best of turns: strong (the same batch), weak (as
-    much for each), apart.
+def table(launcher: str, counts: list[int], batch: int, steps: int, turns: int) -> str:
+    """Markdown, a row for each number of ranks, the best of several turns.
 
-    apart is weak without any exchange: what the cores take from each other (memory, cache, clock)
-    is seen there alone.
+    strong: the same batch; weak: the same batch for each rank; apart: as weak without any exchange,
+    which shows what the cores cost each other (memory, cache, clock).
     """
-    rows = [("strong", r, batch) for r in counts]
-    rows += [(kind, r, batch // max(counts) * r) for kind in ("weak", "apart") for r in counts]
+    rows = [("strong", ranks, batch) for ranks in counts]
+    rows += [(kind, ranks, batch // max(counts) * ranks) for kind in ("weak", "apart")
+             for ranks in counts]
     best: dict[tuple, dict] = {}
-    for _ in range(turns):  # turn by turn, so that a slow minute does not hit one row alone
+    for _ in range(turns):  # turn by turn, so that a slow minute does not affect one row alone
         for row in rows:
-            found = launch(launcher, *row, steps)
-            best[row] = min(found, best.get(row, found), key=lambda r: r["seconds"])
-    yield "| scaling | ranks | batch | ms a step | views/s | efficiency | ms in MPI | MB sent by each | formula |"
-    yield "|---|---|---|---|---|---|---|---|---|"
-    for kind, ranks, b in rows:
-        found = best[kind, ranks, b]
-        _, first_ranks, first_batch = next(row for row in rows if row[0] == kind)
-        speed = b / found["seconds"] / ranks
-        efficiency = speed / (first_batch / best[kind, first_ranks, first_batch]["seconds"]
-                              / first_ranks)
-        yield (f"| {kind} | {ranks} | {b} | {1e3 * found['seconds']:.1f} | "
-               f"{2 * b / found['seconds']:,.0f} | {efficiency:.2f} | {1e3 * found['waited']:.1f} "
-               f"| {found['sent'] / 1e6:.3f} | {found['formula'] / 1e6:.3f} |")
+            result = launch(launcher, *row, steps)
+            best[row] = min(result, best.get(row, result), key=lambda result: result["seconds"])
+    lines = []
+    for kind, ranks, size in rows:
+        result = best[kind, ranks, size]
+        _, first_ranks, first_size = next(row for row in rows if row[0] == kind)
+        first = first_size / best[kind, first_ranks, first_size]["seconds"] / first_ranks
+        efficiency = size / result["seconds"] / ranks / first
+        lines.append([kind, ranks, size, f"{1e3 * result['seconds']:.1f}",
+                      f"{2 * size / result['seconds']:,.0f}", f"{efficiency:.2f}",
+                      f"{1e3 * result['waited']:.1f}", f"{result['sent'] / 1e6:.3f}",
+                      f"{result['formula'] / 1e6:.3f}"])
+    return markdown_table(["scaling", "ranks", "batch", "ms a step", "views/s", "efficiency",
+                           "ms in MPI", "MB sent by each", "formula"], lines)
 
 
 def main() -> None:
     """The command in the first lines of this file."""
     escape_unprintable()
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--paper", action="store_true", help="work it out for more machines than "
-                        "there are here")
-    parser.add_argument("--ranks", default="1,2", help="how many, with commas between [1,2]")
+    parser.add_argument("--paper", action="store_true", help="compute it for more machines")
+    parser.add_argument("--ranks", default="1,2", help="numbers of ranks, with commas [1,2]")
     parser.add_argument("--batch", type=int, default=256, help="images in a step [256]")
-    parser.add_argument("--steps", type=int, default=20, help="in each of two epochs, of which the "
-                        "second counts [20]")
+    parser.add_argument("--steps", type=int, default=20,
+                        help="in each of two epochs, of which the second counts [20]")
     parser.add_argument("--turns", type=int, default=3, help="the best of so many [3]")
     beside = Path(sys.executable).with_name("mpiexec")
     parser.add_argument("--launcher", default=str(beside) if beside.exists() else "mpiexec",
@@ -258,7 +259,7 @@ def main() -> None:
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.paper:
-        print("\n\n".join("\n".join(paper(job)) for job in (TINY, RESNET50)))
+        print("\n\n".join(paper(job) for job in (TINY, RESNET50)))
     elif options.here:
         distributed.start()
         kernels.set_num_threads(1)
@@ -266,8 +267,7 @@ def main() -> None:
             print(json.dumps(measure_here(options.batch, options.steps)))
     else:
         counts = [int(word) for word in options.ranks.split(",")]
-        print("\n".join(table(options.launcher, counts, options.batch, options.steps,
-                              options.turns)))
+        print(table(options.launcher, counts, options.batch, options.steps, options.turns))
 
 
 if __name__ == "__main__":
