@@ -15,7 +15,8 @@ from small import random_data, small_config
 
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.datasets.views import augmentation_pair
-from tinynnclr.lab.plots import run as plots
+from tinynnclr.lab.plots import run as run_pictures
+from tinynnclr.lab.plots import run_folder
 from tinynnclr.lab.plots.dots import draw_arms
 from tinynnclr.lab.plots.finding import draw_finding
 from tinynnclr.lab.plots.run import draw_curves, draw_embedding, draw_neighbors, draw_views
@@ -126,9 +127,9 @@ def test_neighbors(rng, out, epochs, queries, shown):
 
 def test_the_frames_and_the_shares_tell_who_is_of_the_same_class(rng, out, monkeypatch):
     frames, texts = [], []
-    picture, write = plots._picture, plots.write_picture
-    monkeypatch.setattr(plots, "_picture", lambda *args: (frames.append(args[5:]), picture(*args)))
-    monkeypatch.setattr(plots, "write_picture", lambda fig, path: (
+    picture, write = run_pictures._draw_image, run_pictures.write_picture
+    monkeypatch.setattr(run_pictures, "_draw_image", lambda *args: (frames.append(args[5:]), picture(*args)))
+    monkeypatch.setattr(run_pictures, "write_picture", lambda fig, path: (
         texts.extend(t.get_text() for t in fig.axes[0].texts), write(fig, path))[1])
     labels = np.array([0, 1, 0, 1])
     gallery = [np.array([[1, 2], [0, 2]]), np.array([[2, 2], [3, 0]])]
@@ -144,7 +145,7 @@ def test_the_frames_and_the_shares_tell_who_is_of_the_same_class(rng, out, monke
 @pytest.mark.parametrize("epochs", [1, 2, 3, 4, 50])
 def test_neighbors_early_middle_late(rng, out, monkeypatch, epochs):
     texts = []
-    monkeypatch.setattr(plots, "write_picture", lambda fig,
+    monkeypatch.setattr(run_pictures, "write_picture", lambda fig,
                         path: texts.extend(t.get_text() for t in fig.axes[0].texts))
     draw_neighbors([np.zeros((1, 1), int)] * epochs, pictures(rng, 2), np.zeros(2, int), NAMES, out)
     numbers = [int(t.split()[-1]) for t in texts if t.startswith("after epoch")]
@@ -186,7 +187,7 @@ def test_embedding_of_strange_shapes(rng, out, stretch):
 
 def test_no_name_lies_on_another(rng, out, monkeypatch):
     names = []
-    monkeypatch.setattr(plots, "write_picture", lambda fig, path: names.extend(fig.axes[0].texts))
+    monkeypatch.setattr(run_pictures, "write_picture", lambda fig, path: names.extend(fig.axes[0].texts))
     labels = np.arange(300) % 40
     draw_embedding(rng.standard_normal((300, 2)), labels, [f"class {c}" for c in range(40)], out)
     boxes = [t.get_window_extent() for t in names if t.get_text().startswith("class")]
@@ -195,7 +196,7 @@ def test_no_name_lies_on_another(rng, out, monkeypatch):
 
 
 def test_a_hundred_classes_have_a_hundred_looks():
-    looks = {(plots.COLOURS[c % 10], plots.MARKERS[(c + c // 10) % 10]) for c in range(100)}
+    looks = {(run_pictures.COLOURS[c % 10], run_pictures.MARKERS[(c + c // 10) % 10]) for c in range(100)}
     assert len(looks) == 100
 
 
@@ -284,9 +285,9 @@ def test_a_run_on_few_images_has_all_pictures(images, tests, classes, tmp_path):
 def test_whether_labels_took_part_is_told_below_the_neighbours(rng, out, monkeypatch):
     notes = []
     for name in ("views", "curves", "embedding"):
-        monkeypatch.setattr(f"tinynnclr.lab.plots.run.draw_{name}", lambda *_, **__: None)
-    monkeypatch.setattr("tinynnclr.lab.plots.run.draw_neighbors", lambda *_, note,
-                        **__: notes.append(note))
+        monkeypatch.setattr(run_folder, f"draw_{name}", lambda *_, **__: None)
+    monkeypatch.setattr(run_folder, "draw_neighbors",
+                        lambda *_, note, **__: notes.append(note))
     data = random_data(16)
     for method in ("simclr", "supervised", "oracle_nnclr"):
         run = Run(small_config(method=method), data)

@@ -34,8 +34,8 @@ PROTOCOLS = {
                        "a linear classifier, its weight decay chosen on a part of train"),
     "clusters": Protocol(frozen_features.clusters,
                          "k-means on the features, compared with the classes"),
-    "semi": Protocol(semi_supervised, "1 % and 10 % of the labels: a probe, fine-tuning, learning from "
-                     "scratch"),
+    "semi": Protocol(semi_supervised,
+                     "1 % and 10 % of the labels: a probe, fine-tuning, learning from scratch"),
     "transfer": Protocol(transfer, "other sets, by a linear classifier and by fine-tuning"),
     "fewshot": Protocol(few_shot, "other sets, from one and from five images of each class"),
     "robustness": Protocol(robustness, "kNN of test images turned, made noisy, restyled"),

@@ -1,3 +1,1 @@
-"""All pictures, in one style. Importing one of these modules imports Matplotlib, which takes a
-second.
-"""
+"""All pictures, in one style. Importing these modules takes a second, because of Matplotlib."""

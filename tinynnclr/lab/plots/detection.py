@@ -1,6 +1,4 @@
-"""The pictures of scenes: where things are, by masks, boxes and key points; and where a network
-says that they are.
-"""
+"""Pictures of scenes: masks, boxes and key points, true ones and those that detectors predict."""
 from pathlib import Path
 
 import numpy as np
@@ -13,29 +11,41 @@ from ..detection.average_precision import box_overlap
 from ..detection.evaluate import DetectionResult
 from ..detection.playroom import CLASS_NAMES, Playroom
 from ..protocols.context import grouped
-from .style import BLUE, DPI, GREY, HALO, INK, MARGIN, ORANGE, WIDTH, draw_headline, own_style, write_picture
+from .style import (
+    BLUE,
+    DPI,
+    GREY,
+    HALO,
+    INK,
+    MARGIN,
+    ORANGE,
+    WIDTH,
+    draw_headline,
+    own_style,
+    write_picture,
+)
 
-# Okabe and Ito's, one a thing of a scene
+# of the objects of a scene, Okabe and Ito's
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00")
-STRANGE = "#333333"  # a thing that is found where none is
+UNMATCHED = "#333333"  # a predicted object where there is none
 MARKERS = "^vso"  # top, bottom, front, back
-FOUND = "found in test scenes; coloured as the true thing that is there, dark where none is"
+PREDICTED = "predictions on test scenes, in the colour of the true object there; dark if none"
 LEGEND = "key points: ▲ top, ▼ bottom, ■ front, ● back"
 # inches: between pictures; the height of the bars; of a row's heading
 GAP, BARS, LINE = 0.08, 2.1, 0.3
 
 
 def draw_scene(ax: Axes, scene: Playroom, truth: Playroom, fontsize: float) -> None:
-    """One picture with its things, each in the colour of the true thing that its box overlaps by
-    half or more.
+    """A scene with its objects, each in the colour of the true one that its box overlaps by half.
     """
     size = scene.images.shape[1]
     ax.imshow(scene.images[0], interpolation="nearest")
     overlaps = box_overlap(scene.boxes, truth.boxes)
     for k, (label, box, mask, points) in enumerate(zip(scene.labels, scene.boxes, scene.masks,
                                                        scene.keypoints, strict=True)):
-        own = overlaps[k].argmax()
-        colour, (x0, y0, x1, y1) = COLOURS[own] if overlaps[k, own] >= 0.5 else STRANGE, box
+        match = overlaps[k].argmax()
+        colour = COLOURS[match] if overlaps[k, match] >= 0.5 else UNMATCHED
+        x0, y0, x1, y1 = box
         tint = np.zeros((*mask.shape, 4))
         tint[mask] = *(int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)), 0.4
         ax.imshow(tint, interpolation="nearest")
@@ -53,12 +63,13 @@ def draw_scene(ax: Axes, scene: Playroom, truth: Playroom, fontsize: float) -> N
 
 @own_style()
 def draw_playroom(scenes: Playroom, path: str | Path, *, title: str = "") -> Path:
-    """The first nine scenes with all that is known of them."""
-    columns, side = 3, (WIDTH - 2 * MARGIN - 2 * GAP) / 3
+    """The first nine scenes with their masks, boxes and key points; returns the PNG's path."""
+    columns = 3
+    side = (WIDTH - 2 * MARGIN - 2 * GAP) / columns
     rows = -(-min(9, len(scenes)) // columns)
     fig = Figure((WIDTH, 0.75 + rows * (side + GAP)), dpi=DPI)
     top = draw_headline(fig, f"masks are tinted; {LEGEND}; hidden ones are left out",
-                        title or "Which things are in the picture, and where?")
+                        title or "The objects of each scene, and where they are")
     for i in range(min(9, len(scenes))):
         one, (row, column) = scenes.take(np.array([i])), divmod(i, columns)
         draw_scene(_square(fig, MARGIN + column * (side + GAP), top + 0.1 + row * (side + GAP),
@@ -67,20 +78,18 @@ def draw_playroom(scenes: Playroom, path: str | Path, *, title: str = "") -> Pat
 
 
 @own_style()
-def draw_dense(finding: DetectionResult, path: str | Path, title: str) -> Path:
-    """What was measured, as bars in percent; below, test scenes as they are and as the detectors
-    see them.
-    """
-    rows = [] if finding.truth is None else [("the truth", finding.truth), *finding.found.items()]
+def draw_dense(result: DetectionResult, path: str | Path, title: str) -> Path:
+    """Bars of the measures in percent; below them test scenes, with true and predicted objects."""
+    rows = [] if result.truth is None else [("the truth", result.truth), *result.found.items()]
     side = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
     height = 1.2 + BARS + (0.4 + len(rows) * (side + LINE + GAP) if rows else 0.1)
     fig = Figure((WIDTH, height), dpi=DPI)
-    top = draw_headline(fig, title, "Does the encoder see where things are?")
-    _draw_bars(fig, finding, top + 0.5)
+    top = draw_headline(fig, title, "Accuracy of detection, with baselines")
+    _draw_bars(fig, result, top + 0.5)
     y = top + BARS + 0.9
     for name, scenes in rows:
-        truth = scenes is finding.truth
-        note = f"masks are tinted; {LEGEND}" if truth else FOUND
+        truth = scenes is result.truth
+        note = f"masks are tinted; {LEGEND}" if truth else PREDICTED
         fig.text(MARGIN / WIDTH, 1 - (y + 0.05) / height, name, va="top", fontsize=10.5,
                  weight="bold", color=INK)
         fig.text(1 - MARGIN / WIDTH, 1 - (y + 0.06) / height, note, va="top", ha="right",
@@ -89,29 +98,27 @@ def draw_dense(finding: DetectionResult, path: str | Path, title: str) -> Path:
             one = np.array([k])
             ax = _square(fig, MARGIN + k * (side + GAP), y + LINE, side)
             draw_scene(ax, scenes.take(one),
-                       finding.truth.take(one) if finding.truth else scenes.take(one), 6.5)
+                       result.truth.take(one) if result.truth else scenes.take(one), 6.5)
         y += side + LINE + GAP
     return write_picture(fig, path)
 
 
-def _draw_bars(fig, finding, top):
-    """A group of bars for each measure: colours say whose the encoder is, pale and hatched ones are
-    frozen.
-    """
-    groups = grouped(finding.rows)
+def _draw_bars(fig, result, top):
+    """A group of bars for each measure, in the encoder's colour; hatched if it is frozen."""
+    groups = grouped(result.rows)
     measures = list(dict.fromkeys(key for numbers in groups.values() for key in numbers))
     encoders = list(dict.fromkeys(which[0][1] for which in groups))
     colours = dict(zip(encoders, (BLUE, "#777777", ORANGE), strict=False))
     height = fig.get_figheight()
     ax = fig.add_axes((0.55 / WIDTH, 1 - (top + BARS) / height, (WIDTH - 0.7) / WIDTH,
                        BARS / height))
-    wide = 0.8 / len(groups)
+    width = 0.8 / len(groups)
     for k, (which, numbers) in enumerate(groups.items()):
         (_, encoder), (_, how) = which
         for i, measure in enumerate(measures):
             mean, half = mean_and_interval([v for v in numbers[measure] if v == v] or [0.0])
-            x = i + (k - (len(groups) - 1) / 2) * wide
-            ax.bar(x, 100 * mean, 0.9 * wide, yerr=None if half is None else 100 * half, capsize=2,
+            x = i + (k - (len(groups) - 1) / 2) * width
+            ax.bar(x, 100 * mean, 0.9 * width, yerr=None if half is None else 100 * half, capsize=2,
                    linewidth=1, edgecolor=colours[encoder],
                    color="white" if how == "frozen" else colours[encoder],
                    hatch="////" if how == "frozen" else None,
@@ -127,6 +134,6 @@ def _draw_bars(fig, finding, top):
 
 
 def _square(fig, left, top, side):
-    """An axes of so many inches, from the left and from the top of the figure."""
+    """A square axes: its side, and its distance from the figure's left and top, in inches."""
     height = fig.get_figheight()
     return fig.add_axes((left / WIDTH, 1 - (top + side) / height, side / WIDTH, side / height))

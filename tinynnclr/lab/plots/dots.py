@@ -120,8 +120,8 @@ def _name_arm(fig, y, name, values):
                                     "bottom" if options else "center"),
                                    (plain_text(options.replace(":", ", "), 46), 8, GREY, "top")):
         fig.text((NAMES - 0.15) / WIDTH, y, text, ha="right", va=va, fontsize=size, color=colour)
-    fig.text((WIDTH - NUMBERS + 0.15) / WIDTH, y, format_percent(list(values)), va="center", fontsize=9.5,
-             color=INK)
+    fig.text((WIDTH - NUMBERS + 0.15) / WIDTH, y, format_percent(list(values)), va="center",
+             fontsize=9.5, color=INK)
 
 
 def _draw_levels(ax, levels, limit, inches):

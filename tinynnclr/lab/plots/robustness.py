@@ -1,6 +1,4 @@
-"""The picture of the protocol robustness: accuracy against severity, a panel for each change,
-floors in grey.
-"""
+"""The picture of robustness: accuracy against severity, a panel for each kind of change."""
 from pathlib import Path
 from typing import Any
 
@@ -11,33 +9,31 @@ from ...metrics.confidence import mean_and_interval
 from ..protocols.context import EvalResult, grouped
 from .style import BLUE, GREY, INK, MARGIN, WIDTH, draw_headline, own_style, write_picture
 
-FLOORS: dict[str, dict[str, Any]] = {
+BASELINES: dict[str, dict[str, Any]] = {
     "random weights": {"color": GREY, "linestyle": "-", "marker": "o", "markerfacecolor": "white"},
     "raw pixels": {"color": GREY, "linestyle": "--", "marker": "x"}}
-JUDGED: dict[str, Any] = {"color": BLUE, "marker": "o", "linewidth": 2.2, "markersize": 5}
+TRAINED: dict[str, Any] = {"color": BLUE, "marker": "o", "linewidth": 2.2, "markersize": 5}
 HEIGHT, LEFT, GAP = 3.7, 0.65, 0.35  # inches
 
 
 @own_style()
-def draw_robustness(finding: EvalResult, path: str | Path, title: str) -> Path:
-    """A line for each encoder; several seeds give means and 95 % intervals. Styles have no order:
-    dots, no line.
-    """
+def draw_robustness(result: EvalResult, path: str | Path, title: str) -> Path:
+    """A line for each encoder, of means with 95 % intervals; styles have no order, so no line."""
     curves: dict[str, dict[str, list]] = {}  # change: encoder: [(severity, mean, half)]
-    for which, numbers in grouped(finding.rows).items():
+    for which, numbers in grouped(result.rows).items():
         encoder, change, severity = (word for _, word in which)
         curves.setdefault(change, {}).setdefault(encoder, []).append(
             (severity, *mean_and_interval(numbers["accuracy"])))
     fig = Figure((WIDTH, HEIGHT), dpi=130)
-    draw_headline(fig, title, "How much of it is left when the pictures change?")
-    wide = (WIDTH - LEFT - MARGIN - 0.1 - GAP * (len(curves) - 1)) / len(curves)
+    draw_headline(fig, title, "Accuracy on test images that are changed")
+    width = (WIDTH - LEFT - MARGIN - 0.1 - GAP * (len(curves) - 1)) / len(curves)
     axes = []
     for i, (change, of_encoder) in enumerate(curves.items()):
-        ax = fig.add_axes(((LEFT + i * (wide + GAP)) / WIDTH, 0.62 / HEIGHT, wide / WIDTH,
+        ax = fig.add_axes(((LEFT + i * (width + GAP)) / WIDTH, 0.62 / HEIGHT, width / WIDTH,
                            (HEIGHT - 1.75) / HEIGHT))
         _draw_change(ax, change, of_encoder)
-        if finding.chance is not None:
-            ax.axhline(100 * finding.chance, color=GREY, linewidth=1, linestyle=":", label="chance")
+        if result.chance is not None:
+            ax.axhline(100 * result.chance, color=GREY, linewidth=1, linestyle=":", label="chance")
         axes.append(ax)
     axes[0].set_ylabel("kNN accuracy, percent", fontsize=9)
     handles, labels = axes[0].get_legend_handles_labels()  # drawn from behind to the front
@@ -49,12 +45,12 @@ def draw_robustness(finding: EvalResult, path: str | Path, title: str) -> Path:
 def _draw_change(ax: Axes, change, of_encoder):
     ordered = change != "style"
     names = [severity for severity, _, _ in next(iter(of_encoder.values()))]
-    for encoder, points in reversed(of_encoder.items()):  # the judged one last, on top
-        look = FLOORS.get(encoder, JUDGED) | ({} if ordered else {"linestyle": ""})
+    for encoder, points in reversed(of_encoder.items()):  # the trained one last, on top
+        style = BASELINES.get(encoder, TRAINED) | ({} if ordered else {"linestyle": ""})
         x = [float(severity) for severity, _, _ in points] if ordered else range(len(points))
         halves = [100 * (half or 0) for _, _, half in points]
         ax.errorbar(x, [100 * mean for _, mean, _ in points], yerr=halves if any(halves) else None,
-                    capsize=2, label=encoder, **look)
+                    capsize=2, label=encoder, **style)
     if not ordered:
         ax.set_xticks(range(len(names)), names)
         ax.set_xlim(-0.5, len(names) - 0.5)

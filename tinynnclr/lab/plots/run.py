@@ -1,9 +1,7 @@
-"""The pictures of a run: its curves, its neighbours, a map of its features, its views. Each is one
-PNG, written whole.
+"""The pictures of a run: curves, neighbours, a map of its features, views. Each is one PNG.
 
-What a colour says, a shape or a line style says too, and the colours are ones that colour-blind
-readers tell apart. Each has its own headline, a question in plain words; `title` says below it,
-small and grey, which run this is.
+Shapes and line styles repeat what colours say, and the colours suit colour-blind readers. Below
+the headline, `title` names the run.
 """
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,33 +29,31 @@ from .style import (
 
 COLOURS = ("#332288", "#88CCEE", "#CC6677", "#117733", "#DDCC77", "#882255", "#44AA99", "#AA4499",
            "#999933", "#777777")
-# with Paul Tol's muted colours: 100 different pairs
+# with Paul Tol's muted colours above: 100 different pairs
 MARKERS = ("o", "^", "s", "v", "D", "P", "<", "X", ">", "p")
 SMOOTH = "bicubic"
 SHOWN = 5  # neighbours of a query in one block
-# headline, what the axis counts, {metric: how the line is called}
+# headline, unit, {metric: name of the line}
 PANELS = (("Loss", "nats, mean of the steps", {"loss": ""}),
-          ("Do neighbours tell the class?", "kNN accuracy, leave one out", {"monitor_knn": ""}),
+          ("kNN accuracy", "on training images, leave one out", {"monitor_knn": ""}),
           ("Learning rate", "at the end of the epoch", {"lr": ""}),
-          ("Who are the neighbours?", "share (display only)",
+          ("Nearest neighbours", "share (display only)",
            {"neighbor_accuracy": "same class", "self_match_rate": "same image"}),
-          ("How old are they?", "mean age, steps", {"neighbor_age": ""}),
-          ("How many different ones?", "distinct neighbours in a batch", {"unique_neighbors": ""}),
-          ("Do the embeddings spread?", "1 - |their mean direction|²; 0 is a collapse",
-           {"embedding_variance": ""}), ("How soft are the weights?",
-                                         "entropy of neighbours' weights, nats", {"entropy": ""}),
-          ("Do the clusters settle?", "NMI with those of the epoch before", {"nmi": ""}),
-          ("How wrong is Z?", "what it should be / what it is", {"drift": ""}))
+          ("Age of the neighbours", "mean, steps", {"neighbor_age": ""}),
+          ("Different neighbours", "number in a batch", {"unique_neighbors": ""}),
+          ("Variance of the embeddings", "1 - |mean direction|²; 0 is a collapse",
+           {"embedding_variance": ""}),
+          ("Entropy of the weights", "of soft neighbours, nats", {"entropy": ""}),
+          ("Stability of the clusters", "NMI with the epoch before", {"nmi": ""}),
+          ("Drift of the constant Z", "true value / value in use", {"drift": ""}))
 SHARES = ("monitor_knn", "neighbor_accuracy", "self_match_rate")
 
 
 @own_style()
 def draw_curves(metrics: Sequence[dict], path: str | Path, *, title: str = "") -> Path:
-    """How a run went, epoch by epoch: small multiples of the rows of `Run.metrics`; returns the
-    path of the PNG.
+    """The rows of `Run.metrics` over the epochs, a panel for each metric; returns the PNG's path.
 
-    A panel whose numbers are all missing or NaN is left out, as are the neighbours of a method that
-    has none.
+    A panel whose numbers are all missing or NaN is left out.
     """
     expect(len(metrics) > 0, "draw_curves: metrics: expected at least one epoch, got none")
     expect(all("epoch" in row for row in metrics), "draw_curves: metrics: expected rows with "
@@ -71,7 +67,7 @@ def draw_curves(metrics: Sequence[dict], path: str | Path, *, title: str = "") -
                            label in series.items() if np.isfinite(columns[name]).any()})]
     expect(panels, "draw_curves: metrics: expected numbers to draw, got only NaN")
     rows = -(-len(panels) // 3)
-    fig, sheet, top = _sheet(WIDTH, 0.1 + 2.3 * rows, title, "How did the training go?")
+    fig, sheet, top = _sheet(WIDTH, 0.1 + 2.3 * rows, title, "Metrics during training")
     for i, (head, unit, series) in enumerate(panels):
         x, y = 0.72 + 2.9 * (i % 3), top + 2.3 * (i // 3)  # inches from the top left corner
         sheet.text(x, y + 0.3, head, fontsize=10.5, color=INK, weight="bold")
@@ -84,9 +80,7 @@ def draw_curves(metrics: Sequence[dict], path: str | Path, *, title: str = "") -
 
 
 def _panel(ax, epochs, series, percent):
-    """One small multiple; each line tells its last number at its right end, and two say at the left
-    which is which.
-    """
+    """One panel; each line has its last number at the right, and its name at the left if needed."""
     first, last = epochs[0], epochs[-1]
     span = max(last - first, 1)
     lines = [(label, np.flatnonzero(np.isfinite(values)), values, *style) for (label, values), style
@@ -126,42 +120,44 @@ def _panel(ax, epochs, series, percent):
 def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np.ndarray,
                    class_names: Sequence[str], path: str | Path, *, title: str = "",
                    note: str = "") -> Path:
-    """Queries and their nearest neighbours after the first, the middle and the last epoch; returns
-    the path of the PNG.
+    """Query images and their nearest neighbours after the first, middle and last epoch.
 
-    gallery: indices (q, s) into images (n, h, w, 3) uint8, one array an epoch; the queries are the
-    first q images. note: a sentence below the images.
+    gallery: indices (q, s) into images (n, h, w, 3) uint8, one array for each epoch; the queries
+    are the first q images. note: a sentence below the images. Returns the PNG's path.
     """
     expect(len(gallery) > 0, "draw_neighbors: gallery: expected at least one epoch, got none")
     labels = np.asarray(labels)
     _expect_images("draw_neighbors", images, labels, class_names, len(images))
-    for found in gallery:
-        expect(np.ndim(found) == 2 and np.size(found) and np.shape(found) == np.shape(gallery[0])
-               and len(found) <= len(images), "draw_neighbors: gallery: expected the same (q, s) "
-               f"each, q <= {len(images)}, got {np.shape(found)}")
-        least, most = np.min(found), np.max(found)
+    for indices in gallery:
+        shape = np.shape(indices)
+        expect(np.ndim(indices) == 2 and np.size(indices) and shape == np.shape(gallery[0])
+               and shape[0] <= len(images), "draw_neighbors: gallery: expected the same (q, s) "
+               f"each, q <= {len(images)}, got {shape}")
+        least, most = np.min(indices), np.max(indices)
         expect(0 <= least <= most < len(images), "draw_neighbors: gallery: expected indices 0 to "
                f"{len(images) - 1}, got {least} to {most}")
     epochs = sorted({0, (len(gallery) - 1) // 2, len(gallery) - 1})
     blocks = [np.asarray(gallery[e])[:, :SHOWN] for e in epochs]
     queries, shown = blocks[0].shape
-    gap, indent = 0.22, MARGIN + 0.95  # inches: between blocks, and of the names beside the queries
-    # of a square with an image
+    # inches: between blocks, of the names beside the queries, and of a square with an image
+    gap = 0.22
+    indent = MARGIN + 0.95
     side = min(0.6, (WIDTH - indent - MARGIN - 3 * gap) / (1 + 3 * shown))
     left = indent + side + gap
     fig, ax, top = _sheet(max(left + len(blocks) * (shown * side + gap), 5.6),
                           queries * side + 1.06 + 0.25 * bool(note), title,
-                          "Whom does the network think is alike?")
+                          "Which images does the network find similar?")
     top += 0.63
     ax.text(indent + side / 2, top - 0.06, "query", ha="center", va="bottom", fontsize=9.5,
             color=GREY)
     for q in range(queries):
-        _picture(ax, images[q], indent, top + q * side, side)
+        _draw_image(ax, images[q], indent, top + q * side, side)
         ax.text(indent - 0.08, top + (q + 0.5) * side, plain_text(class_names[labels[q]], 13),
                 ha="right", va="center", fontsize=9.5, color=INK)
-    for block, (epoch, found) in enumerate(zip(epochs, blocks, strict=True)):
-        x, width = left + block * (shown * side + gap), shown * side
-        same = labels[found] == labels[:queries, None]  # (q, shown)
+    for block, (epoch, indices) in enumerate(zip(epochs, blocks, strict=True)):
+        width = shown * side
+        x = left + block * (width + gap)
+        same = labels[indices] == labels[:queries, None]  # (q, shown)
         ax.text(x, top - 0.43, f"after epoch {epoch + 1}", va="bottom", fontsize=10.5, color=INK,
                 weight="bold")
         ax.text(x, top - 0.19, f"{100 * same.mean():.0f} % of the same class", va="bottom",
@@ -170,11 +166,12 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
                                          (same.mean(), BLUE, BLUE, None)):
             ax.add_patch(Rectangle((x, top - 0.14), width * share, 0.07, lw=0.8, fc=face, ec=edge,
                                    hatch=hatch))
-        for q, s in np.ndindex(found.shape):
-            _picture(ax, images[found[q, s]], x + s * side, top + q * side, side, same[q, s])
-    x, y = left, top + queries * side + 0.08
+        for q, s in np.ndindex(indices.shape):
+            _draw_image(ax, images[indices[q, s]], x + s * side, top + q * side, side, same[q, s])
+    x = left
+    y = top + queries * side + 0.08
     for same, text in ((True, "same class as the query"), (False, "another class")):
-        _picture(ax, None, x, y, 0.26, same)
+        _draw_image(ax, None, x, y, 0.26, same)
         ax.text(x + 0.32, y + 0.13, text, va="center", fontsize=9, color=INK)
         x += 2.0
     ax.text(left, y + 0.38, plain_text(note, 80), va="center", fontsize=9, color=GREY)
@@ -184,10 +181,10 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
 @own_style()
 def draw_embedding(positions: np.ndarray, labels: np.ndarray, class_names: Sequence[str],
                    path: str | Path, *, title: str = "", images: np.ndarray | None = None) -> Path:
-    """A map of the test features: positions (n, 2) by t-SNE, each class named where it is densest;
-    returns the path.
+    """A map of the test features: positions (n, 2) by t-SNE, each class named where it is densest.
 
-    images (n, h, w, 3) uint8: pictures of some of the points, as many as find room.
+    images (n, h, w, 3) uint8: those of some points are drawn, where there is space. Returns the
+    PNG's path.
     """
     positions, labels = np.asarray(positions), np.asarray(labels)
     expect(positions.ndim == 2 and positions.shape[1:] == (2,) and len(positions) > 0
@@ -198,51 +195,48 @@ def draw_embedding(positions: np.ndarray, labels: np.ndarray, class_names: Seque
     # inches per unit
     scale = min((WIDTH - 0.8) / max(high[0] - low[0], 1e-9), 6.2 / max(high[1] - low[1], 1e-9))
     height = max((high[1] - low[1]) * scale, 2.0)
-    fig, ax, top = _sheet(WIDTH, height + 0.95, title, "What does the network find alike?")
+    fig, ax, top = _sheet(WIDTH, height + 0.95, title, "t-SNE map of the test features")
     # inches on the sheet
     at = (positions - (low + high) / 2) * (scale, -scale) + (WIDTH / 2, top + 0.4 + height / 2)
     names, points = [], []
     for c in np.unique(labels):
-        looks = {"ls": "", "color": COLOURS[c % 10], "marker": MARKERS[(c + c // 10) % 10]}
-        own = at[labels == c]
-        points.append(_densest(own, at, 0.3))
-        ax.plot(*own.T, ms=4.2, mew=0, alpha=0.75, zorder=1, **looks)
-        ax.plot(*points[-1], ms=9.5, mec="white", mew=1.2, zorder=4, **looks)
+        style = {"ls": "", "color": COLOURS[c % 10], "marker": MARKERS[(c + c // 10) % 10]}
+        members = at[labels == c]
+        points.append(_densest(members, at, 0.3))
+        ax.plot(*members.T, ms=4.2, mew=0, alpha=0.75, zorder=1, **style)
+        ax.plot(*points[-1], ms=9.5, mec="white", mew=1.2, zorder=4, **style)
         names.append(ax.text(0, 0, plain_text(class_names[c], 24), ha="center", va="center",
                              weight="bold", color=INK,
                              fontsize=11 if len(class_names) <= 20 else 7.5, zorder=5,
                              path_effects=HALO))
     taken = _place(names, np.array(points), fig.get_size_inches())
     for (x, y), (end_x, end_y) in zip(points, taken[:, :2], strict=True):
-        ax.plot([x, end_x], [y, end_y], color=GREY, lw=0.8 if np.hypot(x - end_x,
-                                                                       y - end_y) > 0.25 else 0,
-                zorder=3)
+        far = np.hypot(x - end_x, y - end_y) > 0.25
+        ax.plot([x, end_x], [y, end_y], color=GREY, lw=0.8 if far else 0, zorder=3)
     side = 0.32 if images is not None else np.inf
-    # pictures, as long as none lies on another or on a name
+    # images, as long as none covers another or a name
     for i in np.random.default_rng(0).permutation(len(at)):
         if (np.abs(taken[:, :2] - at[i]) > taken[:, 2:] + side / 2).any(axis=1).all():
             taken = np.vstack([taken, [*at[i], 0.6 * side, 0.6 * side]])
-            _picture(ax, None if images is None else images[i], at[i, 0] - side / 2,
+            _draw_image(ax, None if images is None else images[i], at[i, 0] - side / 2,
                      at[i, 1] - side / 2, side)
             ax.add_patch(Rectangle(at[i] - 0.45 * side, 0.9 * side, 0.9 * side, fill=False,
                                    edgecolor=COLOURS[labels[i] % 10], lw=1.5, zorder=2))
-    ax.text(WIDTH / 2, fig.get_figheight() - 0.13, "t-SNE of the test features: near neighbours "
-            "stay near; how far apart the clusters lie, and how large they are, means little.",
+    ax.text(WIDTH / 2, fig.get_figheight() - 0.13, "Near neighbours stay near; the distances "
+            "between clusters, and their sizes, mean little.",
             ha="center", fontsize=9, color=GREY)
     return write_picture(fig, path)
 
 
-def _densest(own, everyone, radius):
-    """The point of a class with the largest (number) x (share) of its own within about the radius.
-    """
-    def closeness(others):
-        return np.exp(-((((own[:, None] - others) / radius) ** 2).sum(axis=2))).sum(axis=1)
-    return own[(closeness(own) ** 2 / closeness(everyone)).argmax()]
+def _densest(members, points, radius):
+    """The member of a class with the largest number times share of members within the radius."""
+    def density(neighbors):
+        return np.exp(-((((members[:, None] - neighbors) / radius) ** 2).sum(axis=2))).sum(axis=1)
+    return members[(density(members) ** 2 / density(points)).argmax()]
 
 
 def _place(names, points, sheet):
-    """Put each name above its point, but none on another; their boxes (m, 4): centre and half the
-    size, in inches.
+    """Put each name above its point, without overlaps; their centres and half sizes (m, 4), inches.
     """
     half = np.array([name.get_window_extent().size for name in names]) / DPI / 2 + 0.015
     centres = points - (0, 0.17)
@@ -263,8 +257,7 @@ def _place(names, points, sheet):
 @own_style()
 def draw_views(originals: np.ndarray, views: np.ndarray, path: str | Path, *,
                title: str = "") -> Path:
-    """Each image of originals (n, h, w, 3) uint8 and its k random views (n, k, h, w, 3) in [0, 1];
-    returns the path.
+    """Images (n, h, w, 3) uint8 and their random views (n, k, h, w, 3) in [0, 1]; returns the path.
     """
     expect(np.ndim(views) == 5 and np.shape(views)[1] > 0 and np.shape(views)[-1] == 3,
             f"draw_views: views: expected (n, k, h, w, 3), got {np.shape(views)}")
@@ -272,23 +265,21 @@ def draw_views(originals: np.ndarray, views: np.ndarray, path: str | Path, *,
     n, k = views.shape[:2]
     side = min(0.8, (WIDTH - 2 * MARGIN - 0.3) / (1 + k))
     fig, ax, top = _sheet(max(2 * MARGIN + 0.3 + (1 + k) * side, 5.6), n * side + 0.4, title,
-                          "What does the network get to see?")
+                          "Random views of training images")
     top += 0.25
     left = MARGIN + side + 0.3
-    for x, text in ((MARGIN + 0.02, "the image"), (left, "random views of it: different pixels, "
-                                                   "the same thing")):
+    for x, text in ((MARGIN + 0.02, "the image"),
+                    (left, "its views: different pixels, the same object")):
         ax.text(x, top - 0.07, text, va="bottom", fontsize=10, color=GREY)
     for i in range(n):
-        _picture(ax, originals[i], MARGIN, top + i * side, side)
+        _draw_image(ax, originals[i], MARGIN, top + i * side, side)
         for j in range(k):
-            _picture(ax, np.clip(views[i, j], 0, 1), left + j * side, top + i * side, side)
+            _draw_image(ax, np.clip(views[i, j], 0, 1), left + j * side, top + i * side, side)
     return write_picture(fig, path)
 
 
 def _sheet(width, height, title, headline):
-    """A figure whose one axes counts inches from the top left corner; and where on it the headline
-    ends.
-    """
+    """A figure, its axes in inches from the top left corner, and the height of the headline."""
     fig = Figure((width, height + 0.42 + 0.2 * bool(title)), DPI)
     ax = fig.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, width), ylim=(fig.get_figheight(), 0), autoscale_on=False)
@@ -296,31 +287,33 @@ def _sheet(width, height, title, headline):
     return fig, ax, draw_headline(fig, title, headline)
 
 
-def _picture(ax, image, x, y, side, same=None):
-    """An image (h, w, 3) in a square of the sheet; same: a solid blue frame, not: a dashed orange
-    one with a corner.
+def _draw_image(ax, image, x, y, side, same=None):
+    """An image (h, w, 3) in a square of the sheet, with a frame if `same` is given.
+
+    True: a solid blue frame; False: a dashed orange one with a corner.
     """
     inner = (0.05 if same is None else 0.1) * side
-    x0, y0, x1, y1 = x + inner, y + inner, x + side - inner, y + side - inner
+    x0, x1 = x + inner, x + side - inner
+    y0, y1 = y + inner, y + side - inner
     if image is not None:
         ax.imshow(image, extent=(x0, x1, y1, y0), aspect="auto", interpolation=SMOOTH, zorder=2)
     if same is not None:
-        looks = {"edgecolor": BLUE, "lw": 2.4} if same else {"edgecolor": ORANGE, "lw": 1.1,
-                                                             "linestyle": (0, (3, 1.5))}
-        ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, zorder=2, **looks))
+        style = {"edgecolor": BLUE, "lw": 2.4} if same else \
+            {"edgecolor": ORANGE, "lw": 1.1, "linestyle": (0, (3, 1.5))}
+        ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, zorder=2, **style))
     if same is not None and not same:
         cut = 0.22 * side
         ax.add_patch(Polygon([(x1, y0), (x1 - cut, y0), (x1, y0 + cut)], facecolor=ORANGE,
                              linewidth=0, zorder=2))
 
 
-def _expect_images(who, images, labels, class_names, n):
+def _expect_images(caller, images, labels, class_names, n):
     """images: uint8 (n, h, w, 3) or None; labels (n,) into class_names."""
     expect(images is None or images.dtype == np.uint8 and images.shape == (n, *images.shape[1:3], 3)
-           and n > 0, f"{who}: images: expected uint8 ({n}, h, w, 3), got "
+           and n > 0, f"{caller}: images: expected uint8 ({n}, h, w, 3), got "
            f"{getattr(images, 'dtype', '')} {np.shape(images)}")
     expect(np.shape(labels) == (n,),
-           f"{who}: labels: expected shape ({n},), got {np.shape(labels)}")
+           f"{caller}: labels: expected shape ({n},), got {np.shape(labels)}")
     least, most = np.min(labels), np.max(labels)
     expect(0 <= least <= most < len(class_names),
-            f"{who}: labels: expected 0 to {len(class_names) - 1}, got {least} to {most}")
+           f"{caller}: labels: expected 0 to {len(class_names) - 1}, got {least} to {most}")

@@ -1,6 +1,4 @@
-"""What all pictures share: their size and colours, the headline, text that the font can draw, the
-file.
-"""
+"""What all pictures share: size, colours, headline, text that the font can draw, and the file."""
 import contextlib
 from collections.abc import Iterator
 from functools import cache
@@ -25,16 +23,14 @@ HALO = [withStroke(linewidth=3, foreground="white")]
 
 @contextlib.contextmanager
 def own_style() -> Iterator[None]:
-    """Use Matplotlib's defaults instead of the user's settings (matplotlibrc, rcParams); also a
-    decorator.
-    """
+    """A context or decorator in which Matplotlib's defaults replace the user's settings."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         yield
 
 
 def draw_headline(fig: Figure, title: str, headline: str) -> float:
-    """Write headline and title at the top left; returns the inches that they take."""
+    """Write headline and title at the top left; returns their height in inches."""
     width, height = fig.get_size_inches()
     fig.text(MARGIN / width, 1 - 0.12 / height, plain_text(headline, 200), va="top", fontsize=14,
              weight="bold", color=INK)
@@ -44,8 +40,9 @@ def draw_headline(fig: Figure, title: str, headline: str) -> float:
 
 
 def plain_text(text: str, limit: int) -> str:
-    """One line that the font can draw: what it lacks becomes "?", "$" opens no formula, a long tail
-    becomes "…".
+    """One line that the font can draw, of at most `limit` characters.
+
+    A character without a glyph becomes "?", "$" does not begin a formula, a long tail becomes "…".
     """
     text = "".join(c if ord(c) in _glyphs() else "?" for c in " ".join(str(text).split()))
     text = text if len(text) <= limit else text[:limit - 1].rstrip() + "…"
@@ -58,9 +55,7 @@ def _glyphs():
 
 
 def keep_inside(fig: Figure) -> None:
-    """Shorten each text that would be cut off at the left or right edge: how wide a letter is
-    depends on the letter.
-    """
+    """Shorten each text that would be cut off at the left or right edge."""
     for text in [*fig.texts, *(text for ax in fig.axes for text in ax.texts)]:
         while len(words := text.get_text()) > 2:
             box = text.get_window_extent()
@@ -70,9 +65,7 @@ def keep_inside(fig: Figure) -> None:
 
 
 def write_picture(fig: Figure, path: str | Path) -> Path:
-    """The figure as a PNG, whole or not at all, in a folder that is made if need be; returns its
-    path.
-    """
+    """Write the figure as a PNG, in a folder that is made if missing; returns its path."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     keep_inside(fig)
@@ -81,7 +74,7 @@ def write_picture(fig: Figure, path: str | Path) -> Path:
     return path
 
 
-def expect(fine: Any, message: str) -> None:
-    """Raises ValueError with the message unless all is fine."""
-    if not fine:
+def expect(condition: Any, message: str) -> None:
+    """Raise ValueError with the message if the condition is false."""
+    if not condition:
         raise ValueError(message)

@@ -1,5 +1,4 @@
-"""t-SNE: a flat map of rows on which near neighbours stay near. To look at, never to measure with.
-"""
+"""t-SNE: a 2-D map of rows that keeps near neighbours near. For pictures, not for measurements."""
 import numpy as np
 
 from ... import kernels
@@ -7,14 +6,15 @@ from ...kernels.engine.checks import expect_like, plain_numbers
 from ...kernels.engine.compile import jit
 from ...metrics.checks import expect_finite
 
-# attraction is this many times too strong in the first quarter, so that clusters find each other
+# attraction is multiplied by this in the first quarter of the steps, so that clusters form
 EXAGGERATION = 12
 
 
 def forces_naive(at: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The pull and the push on each point of at (2, n) as whole matrices: sums over j of p q' (a_i
-    - a_j) and of q q' (a_i - a_j), where q' = 1 / (1 + |a_i - a_j|^2) and q is q' over its sum.
-    Source: the paper's equation 5.
+    """The attraction and repulsion (2, n) of each point of at (2, n), by whole matrices.
+
+    Sums over j of p q' (a_i - a_j) and of q q' (a_i - a_j), where q' = 1 / (1 + |a_i - a_j|^2) and
+    q is q' over its sum. Source: equation 5 of the paper.
     """
     offsets = at[:, :, None] - at[:, None, :]  # (2, n, n)
     near = 1 / (1 + (offsets * offsets).sum(axis=0))
@@ -24,9 +24,7 @@ def forces_naive(at: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 @jit(fastmath={"reassoc", "contract"})
 def _forces(start, stop, at, p, pull, push, total):
-    """Points start to stop in one pass over p; fastmath is there only to let the sums be taken in
-    any order.
-    """
+    """Points start to stop in one pass over p; fastmath only allows sums in any order."""
     x, y, one = at[0], at[1], np.float32(1)
     for i in range(start, stop):
         pull_x = pull_y = push_x = push_y = near = np.float32(0)
@@ -41,7 +39,7 @@ def _forces(start, stop, at, p, pull, push, total):
 
 
 def forces(at: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`forces_naive` without its matrices: p (n, n) is read once, and only its sums are written."""
+    """`forces_naive` without its matrices: p (n, n) is read once, and only the sums are written."""
     n = len(p)
     expect_like("forces", (2, n), np.dtype(np.float32), at=at)
     expect_like("forces", (n, n), np.dtype(np.float32), p=p)
@@ -61,28 +59,27 @@ def squared_distances(rows: np.ndarray) -> np.ndarray:
 
 
 def neighbor_probabilities(distances: np.ndarray, perplexity: float) -> np.ndarray:
-    """p (n, n): row i is a softmax of -beta_i times its squared distances to others, of entropy
-    log(perplexity).
+    """p (n, n): row i is a softmax of -beta_i times its squared distances, of entropy log(perplexity).
 
-    Each beta is found by bisection, all rows at once; a row counts about `perplexity` others as
-    neighbours.
+    Each beta is found by bisection, all rows at once; a row has about `perplexity` neighbours.
     """
     n = len(distances)
     others = distances[~np.eye(n, dtype=bool)].reshape(n, n - 1)
     # the softmax does not change, and its largest term is 1
     others = others - others.min(axis=1, keepdims=True)
     others /= np.maximum(others.mean(axis=1, keepdims=True), np.float32(1e-12))
-    low, high, beta = np.zeros((n, 1), np.float32), np.full((n, 1), np.inf,
-                                                            np.float32), np.ones((n, 1), np.float32)
+    low = np.zeros((n, 1), np.float32)
+    high = np.full((n, 1), np.inf, np.float32)
+    beta = np.ones((n, 1), np.float32)
     for _ in range(40):
         p = np.exp(-beta * others)
         total = p.sum(axis=1, keepdims=True)
-        excess = np.log(total) + beta * (p * others).sum(axis=1,
-                                                         keepdims=True) / total - np.float32(np.log(
-                perplexity))
+        excess = (np.log(total) + beta * (p * others).sum(axis=1, keepdims=True) / total
+                  - np.float32(np.log(perplexity)))
         if np.abs(excess).max() < 1e-4:
             break
-        low, high = np.where(excess > 0, beta, low), np.where(excess > 0, high, beta)
+        low = np.where(excess > 0, beta, low)
+        high = np.where(excess > 0, high, beta)
         beta = np.where(np.isinf(high), 2 * beta, (low + high) / 2)
     out = np.zeros((n, n), np.float32)
     out[~np.eye(n, dtype=bool)] = (p / total).ravel()
@@ -90,11 +87,9 @@ def neighbor_probabilities(distances: np.ndarray, perplexity: float) -> np.ndarr
 
 
 def principal_directions(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The two directions (d, 2) in which centred rows (n, d) spread most; the largest entry of each
-    is positive.
-    """
+    """The first two principal directions (d, 2) of centred rows (n, d), largest entries positive."""
     directions = rng.standard_normal((rows.shape[1], 2), np.float32)
-    # orthogonal iterations: enough for a start, where nobody needs the last digit
+    # orthogonal iterations: enough for a start
     for _ in range(20):
         directions = kernels.matmul(rows.T, kernels.matmul(rows, directions))
         directions /= np.maximum(np.abs(directions).max(), np.float32(1e-30))
@@ -110,13 +105,12 @@ def principal_directions(rows: np.ndarray, rng: np.random.Generator) -> np.ndarr
 @plain_numbers
 def tsne(rows: np.ndarray, *, perplexity: float = 30, iterations: int = 500,
          seed: int = 0) -> np.ndarray:
-    """Positions (n, 2) of rows (n, d) on a map; exact, so n (n, n) matrices: meant for n up to
-    about 1500.
+    """Positions (n, 2) of rows (n, d) on a map; exact, with (n, n) matrices, so for n up to 1500.
 
-    Gradient descent with momentum and gains from a small PCA map, on KL(p || q): p says who is near
-    in `rows`, q who is near on the map. perplexity is lowered to (n - 1) / 3 for few rows. The same
-    bytes for any number of threads. Raises ValueError for bad input, FloatingPointError for rows
-    that are not finite. Source: van der Maaten & Hinton 2008.
+    Gradient descent with momentum and gains from a small PCA map, on KL(p || q) of the similarities
+    p in `rows` and q on the map. perplexity is at most (n - 1) / 3. The same bytes for any number
+    of threads. Raises ValueError for bad input, FloatingPointError for rows that are not finite.
+    Source: van der Maaten & Hinton 2008.
     """
     rows = np.asarray(rows)
     if rows.ndim != 2 or min(rows.shape) < 1 or rows.dtype not in (np.float32, np.float64):
@@ -127,7 +121,8 @@ def tsne(rows: np.ndarray, *, perplexity: float = 30, iterations: int = 500,
         raise ValueError(f"tsne: perplexity: expected at least 1, got {perplexity}")
     if iterations < 1:
         raise ValueError(f"tsne: iterations: expected at least 1, got {iterations}")
-    n, rng = len(rows), np.random.default_rng(seed)
+    n = len(rows)
+    rng = np.random.default_rng(seed)
     if n == 1:
         return np.zeros((1, 2), np.float32)
     # the map does not depend on the scale
@@ -137,17 +132,23 @@ def tsne(rows: np.ndarray, *, perplexity: float = 30, iterations: int = 500,
     # smaller numbers are subnormal, and slow
     p = np.maximum((p + p.T) / np.float32(2 * n), np.float32(1e-12))
     at = kernels.matmul(rows, principal_directions(rows, rng)).T  # (2, n)
-    at = at / np.maximum(at.std(), np.float32(1e-12)) + np.float32(0.01) * rng.standard_normal((2, n), np.float32)
-    at = np.ascontiguousarray(at * np.float32(1e-4))
-    speed, gains, rate = np.zeros_like(at), np.ones_like(at), np.float32(max(4 * n / EXAGGERATION
-                                                                             / 4, 50))
+    noise = np.float32(0.01) * rng.standard_normal((2, n), np.float32)
+    at = at / np.maximum(at.std(), np.float32(1e-12)) + noise
+    return _descend(np.ascontiguousarray(at * np.float32(1e-4)), p, iterations)
+
+
+def _descend(at, p, iterations):
+    """Positions (n, 2) after gradient descent from at (2, n)."""
+    velocity = np.zeros_like(at)
+    gains = np.ones_like(at)
+    learning_rate = np.float32(max(4 * at.shape[1] / EXAGGERATION / 4, 50))
     for step in range(iterations):
         early = step < iterations // 4
         pull, push = forces(at, p)
         grad = 4 * ((EXAGGERATION if early else 1) * pull - push)
-        gains = np.maximum(np.where((grad > 0) == (speed > 0), gains * np.float32(0.8),
+        gains = np.maximum(np.where((grad > 0) == (velocity > 0), gains * np.float32(0.8),
                                     gains + np.float32(0.2)), 0.01)
-        speed = np.float32(0.5 if early else 0.8) * speed - rate * gains * grad
-        at = at + speed
+        velocity = np.float32(0.5 if early else 0.8) * velocity - learning_rate * gains * grad
+        at = at + velocity
         at -= at.mean(axis=1, keepdims=True)
     return np.ascontiguousarray(at.T)
