@@ -138,6 +138,7 @@ def visible_keypoints(points: np.ndarray, masks: np.ndarray) -> np.ndarray:
     reach = max(1, size // 32)
     for dy in range(-reach, reach + 1):
         for dx in range(-reach, reach + 1):
-            x, y = np.rint(points + (dx, dy)).clip(0, size - 1).astype(np.int64).transpose(2, 0, 1)
+            shifted = np.rint(points + np.array([dx, dy], np.float32))
+            x, y = np.moveaxis(shifted.clip(0, size - 1).astype(np.int64), -1, 0)
             near |= masks[np.arange(m)[:, None], y, x] > 0
     return np.concatenate([points, (inside & near)[..., None]], -1).astype(np.float32)
