@@ -15,6 +15,7 @@ from support.notebook import exercise_cells
 from support.table import exercise_answers
 
 import tinynnclr
+from tinynnclr.storage.text_tables import markdown_table
 
 ROOT = Path(__file__).parents[1]
 # what a reader may import, from the ground up
@@ -86,7 +87,8 @@ def papers(folder: Path) -> None:
         where = " (CIFAR-10)" * path.stem.endswith("-medium")
         picture = path.with_suffix(".png")
         shutil.copyfile(picture, folder / picture.name)
-        shown = f"![{question} The numbers of the table below, with intervals, floors and ceiling]({picture.name})"
+        alt = f"{question} The numbers of the table below, with intervals, baselines and upper bound"
+        shown = f"![{alt}]({picture.name})"
         (folder / path.name).write_text(f"# {question}{where}\n\n{shown}\n{text}", encoding="utf-8")
         names.append(path.stem)
         lines.append(f"- [{name}{where}]({path.stem}.md): {question}")
@@ -129,12 +131,12 @@ def tables() -> str:
     text = re.sub(r"\]\(docs/", "](", text.replace("## What it shows", "# What it shows", 1))
     text = text.replace("](results/reproduce/", "](papers/")
     text = re.sub(r"^##(#+) ", r"#\1 ", text, flags=re.M)
-    rows = [f"| {r['measure']} | {r['case']} | {seconds(r['ours_s'])} | {r['peer']} | "
-            f"{seconds(r['peer_s'])} | {number(r['ratio'])} |" for r in bench if r.get("peer")]
-    head = ["## Every case of the benchmark", "", "`tinynnclr bench`, version "
-            f"{tinynnclr.__version__}; the ratio is the peer's time divided by ours.", "",
-            "| measure | case | ours | peer | peer's | ratio |", "|---|---|---|---|---|---|"]
-    return "\n".join([text, "", *head, *rows, ""])
+    rows = [[row["measure"], row["case"], seconds(row["ours_s"]), row["peer"],
+             seconds(row["peer_s"]), number(row["ratio"])] for row in bench if row.get("peer")]
+    table = markdown_table(["measure", "case", "ours", "peer", "peer's", "ratio"], rows)
+    return "\n\n".join([text.rstrip("\n"), "## Every case of the benchmark", "`tinynnclr bench`, "
+                        f"version {tinynnclr.__version__}; the ratio is the peer's time divided by "
+                        "ours.", table]) + "\n"
 
 
 def seconds(value: float | None) -> str:

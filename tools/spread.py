@@ -1,6 +1,4 @@
-"""The picture of docs/distributed.md: which similarities each rank computes. `python
-tools/spread.py` draws it anew.
-"""
+"""Draws docs/spread.png, which similarities each rank computes: `python tools/spread.py`."""
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +10,15 @@ from tinynnclr.lab.plots.style import DPI, GREY, INK, WIDTH, draw_headline, writ
 
 RANKS, EACH = 4, 2  # ranks, images of each
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")  # Okabe and Ito
-ONE, NOBODY = "#999999", "#FFFFFF"
+ONE_PROCESS, NO_RANK = "#999999", "#FFFFFF"
 
 
 def draw_table(axes: Axes, owner: np.ndarray, title: str, below: str) -> None:
-    """A square for each similarity in the colour of the rank that computes it (-1: nobody), a dot
-    for a positive.
+    """A square for each similarity, in the colour of its rank (-1: none), with a dot for a positive.
     """
     for row, column in np.ndindex(owner.shape):
         rank = owner[row, column]
-        colour = NOBODY if rank == -1 else ONE if rank == RANKS else COLOURS[rank]
+        colour = NO_RANK if rank == -1 else ONE_PROCESS if rank == RANKS else COLOURS[rank]
         axes.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, edgecolor="#CCCCCC",
                                  linewidth=0.6))
         if row == column:
@@ -41,20 +38,20 @@ def draw_table(axes: Axes, owner: np.ndarray, title: str, below: str) -> None:
 
 
 def draw(path: Path) -> Path:
-    """One process, four that tell each other nothing, and four that gather embeddings; returns the
-    path of the PNG.
+    """One process, four independent ranks, and four that gather embeddings; returns the PNG's path.
     """
-    n, fig = RANKS * EACH, Figure((WIDTH, 4.35), dpi=DPI)
-    taken = draw_headline(fig, f"A batch of {n} images: row i, the anchor, is compared with the "
+    n = RANKS * EACH
+    fig = Figure((WIDTH, 4.35), dpi=DPI)
+    top_inches = draw_headline(fig, f"A batch of {n} images: row i, the anchor, is compared with the "
                           "prediction of every image j. White dots: the positives.",
-                          "Who computes which similarities")
+                          "Which rank computes which similarities")
     rank = np.arange(n) // EACH
     tables = [(np.full((n, n), RANKS), "one process", "candidates j: 7 negatives for each anchor"),
               (np.where(rank[:, None] == rank, rank[:, None], -1), "4 ranks, nothing gathered",
-               "1 negative for each: another loss"), (np.repeat(rank[:, None], n, axis=1),
-                                                      "4 ranks, embeddings gathered",
-                                                      "7 negatives again")]
-    top = 1 - (taken + 0.35) / 4.35
+               "1 negative for each: another loss"),
+              (np.repeat(rank[:, None], n, axis=1), "4 ranks, embeddings gathered",
+               "7 negatives again")]
+    top = 1 - (top_inches + 0.35) / 4.35
     for i, (owner, title, below) in enumerate(tables):
         axes = fig.add_axes((0.055 + 0.325 * i, 0.21, 0.29, top - 0.21))
         draw_table(axes, owner, title, below)
@@ -62,7 +59,7 @@ def draw(path: Path) -> Path:
             axes.set_ylabel("anchors i", fontsize=9, color=GREY)
     handles = [Patch(facecolor=colour, label=f"rank {i}: images {EACH * i} and {EACH * i + 1}")
                for i, colour in enumerate(COLOURS)]
-    fig.legend(handles=[*handles, Patch(facecolor=NOBODY, edgecolor="#CCCCCC", label="nobody")],
+    fig.legend(handles=[*handles, Patch(facecolor=NO_RANK, edgecolor="#CCCCCC", label="no rank")],
                loc="lower center", ncols=5, frameon=False, fontsize=9, handlelength=1.2,
                columnspacing=1.6)
     return write_picture(fig, path)

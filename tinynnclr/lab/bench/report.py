@@ -11,6 +11,7 @@ from tqdm import tqdm
 from ... import kernels
 from ...kernels.engine.malloc import keep_freed_memory
 from ...storage.messages import nearest
+from ...storage.text_tables import markdown_table
 from . import machine, process
 from .cases import KERNELS, Case
 from .timing import LONG_PAUSE, PAUSE, compare, spread
@@ -217,7 +218,7 @@ def summary(rows: list[dict]) -> list[str]:
     for row in rows:
         if row["ratio"] is not None:
             groups.setdefault((row["measure"], row["peer"]), []).append(row["ratio"])
-    lines = [f"| {measure} | {peer} | {len(ratios)} | {np.exp(np.mean(np.log(ratios))):.2f} | "
-             f"{min(ratios):.2f} |" for (measure, peer), ratios in groups.items()]
-    return ["| measure | peer | cases | geometric mean of the ratios | smallest |",
-            "|---|---|---|---|---|", *lines]
+    lines = [[measure, peer, len(ratios), f"{np.exp(np.mean(np.log(ratios))):.2f}",
+              f"{min(ratios):.2f}"] for (measure, peer), ratios in groups.items()]
+    return markdown_table(["measure", "peer", "cases", "geometric mean of the ratios", "smallest"],
+                          lines).splitlines()
