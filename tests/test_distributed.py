@@ -126,8 +126,8 @@ def test_more_methods_train_as_one(changes, tmp_path):
 def test_what_ranks_tell_each_other(count, tmp_path):
     found, = on_ranks(count, "primitives", tmp_path, {})
     one_way = (count - 1) * found["bytes"] / count
-    assert (found["average"], found["scatter_sum"]) == (2 * one_way, one_way)
-    assert found["gather"] == (count - 1) * found["bytes"]
+    assert (found["all_reduce_mean"], found["reduce_scatter"]) == (2 * one_way, one_way)
+    assert found["all_gather"] == (count - 1) * found["bytes"]
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
