@@ -124,10 +124,9 @@ def augment(images, indices, params, size, parallel):
 def cross_entropy(logits, labels, g=None, log_sums=None):
     """(losses, log_sums, gradient of the logits for log_sums as given)."""
     need(logits.ndim == 2, labels.shape == logits.shape[:1], labels.dtype.kind in "iu",
-         logits.shape[1] > 0)
-    need(labels.min(initial=0) >= 0, labels.max(initial=0) < logits.shape[1])
+         labels.min(initial=0) >= 0, labels.max(initial=-1) < logits.shape[1])
     rows = np.arange(len(logits))
-    top = logits.max(axis=1)
+    top = logits.max(axis=1, initial=-np.inf)
     sums = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
     if g is None:
         return sums - logits[rows, labels], sums, None

@@ -59,4 +59,5 @@ def _worst_element(fn, arrays, which, grad, cotangent, eps):
         direction[index] = 1
         slopes[index] = _slope(fn, arrays, which, direction, cotangent, eps)
     worst = np.unravel_index(np.argmax(np.abs(slopes - grad)), grad.shape)
-    return f"worst at {tuple(map(int, worst))}: slope {slopes[worst]:.9g}, gradient {grad[worst]:.9g}"
+    return (f"worst at {tuple(map(int, worst))}: slope {slopes[worst]:.9g}, gradient "
+            f"{grad[worst]:.9g}")

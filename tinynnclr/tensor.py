@@ -32,8 +32,7 @@ OPS: dict[str, Callable] = {}
 
 
 class Node:
-    """What backward needs of a value: its op's name, its inputs' nodes and shapes, a vjp for each.
-    """
+    """What backward needs of a value: its op's name, and its inputs' nodes, shapes and vjps."""
 
     __slots__ = ("name", "parents", "vjps", "shapes", "order", "grad", "__weakref__")
 
@@ -47,8 +46,7 @@ class Node:
 
 
 class _Switch(contextlib.ContextDecorator):
-    """Puts a value on a stack inside a `with` block, or during every call of a decorated function.
-    """
+    """Puts a value on a stack inside a `with` block, or during calls of a decorated function."""
 
     def __init__(self, stack, value):
         self.stack, self.value = stack, value
@@ -82,8 +80,7 @@ def watch() -> _Switch:
 
 
 def _reachable(root):
-    """All nodes below root, and root; RuntimeError if the graph was used or an input has changed.
-    """
+    """All nodes below root, and root; RuntimeError if the graph was used or an input changed."""
     seen, stack = {root}, [root]
     while stack:
         node = stack.pop()
@@ -102,8 +99,7 @@ def _reachable(root):
 
 
 def _check_gradient(name, i, d, dtype, shape):
-    """An error unless the vjp of input i returned a (finite) array of the input's shape and type.
-    """
+    """An error unless a vjp returned a (finite) array of its input's shape and type."""
     is_array = isinstance(d, np.ndarray | np.generic)
     if not is_array or d.dtype != dtype or shape not in (None, d.shape):
         got = f"{d.shape} {d.dtype}" if is_array else type(d).__name__
@@ -217,18 +213,22 @@ def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return g.sum(axis=stretched, keepdims=True) if stretched else g
 
 
+def _operators(name):
+    """The two methods of an operator, for a Tensor on its left and on its right."""
+    return lambda self, other: OPS[name](self, other), lambda self, other: OPS[name](other, self)
+
+
 class Tensor:
     """An array and, where gradients are wanted, its node. Operators are the ops of the same name.
 
     data: a float32 or float64 array, kept as it is (other numbers become float32). Python's numbers
     may stand beside a Tensor in any operator.
 
-    Ops keep the arrays of the forward pass, not copies. Do not change an array in place before
-    backward: the gradients would be wrong. For a leaf with requires_grad, an optimiser's step and
-    `w.data -= step` note the change, and backward raises RuntimeError. After any other change of a
-    leaf, such as `w.data[0] = 1`, call `changed`. Changes of other arrays are not noticed. Pickle
-    and `copy` keep data and requires_grad, not the graph; `copy` refuses the result of an op. A
-    shallow copy shares the array.
+    Ops keep the arrays of the forward pass, not copies: an array that is changed in place before
+    backward makes gradients wrong. For a leaf with requires_grad, an optimiser's step and `w.data
+    -= step` note the change, and backward raises RuntimeError; after `w.data[0] = 1` call
+    `changed`. Changes of other arrays are not noticed. Pickle and `copy` keep data (shared by a
+    shallow copy) and requires_grad, not the graph; `copy` refuses the result of an op.
     """
 
     __slots__ = ("_data", "node")
@@ -283,8 +283,7 @@ class Tensor:
         return self.node is None or self.node.vjps == ()
 
     def changed(self) -> None:
-        """Note that data was changed in place: backward through an older graph raises RuntimeError.
-        """
+        """Note that data was changed in place: backward through older graphs is then refused."""
         if self.node is not None:
             self.node.order = next(creation)
 
@@ -345,41 +344,17 @@ class Tensor:
             raise ValueError(f"backward: g: expected shape {self.shape}, got {g.shape}")
         backward(self.node, g)
 
-    def __add__(self, other):
-        return OPS["add"](self, other)
-
-    def __sub__(self, other):
-        return OPS["sub"](self, other)
-
-    def __mul__(self, other):
-        return OPS["mul"](self, other)
-
-    def __truediv__(self, other):
-        return OPS["div"](self, other)
-
-    def __radd__(self, other):
-        return OPS["add"](other, self)
-
-    def __rsub__(self, other):
-        return OPS["sub"](other, self)
-
-    def __rmul__(self, other):
-        return OPS["mul"](other, self)
-
-    def __rtruediv__(self, other):
-        return OPS["div"](other, self)
+    __add__, __radd__ = _operators("add")
+    __sub__, __rsub__ = _operators("sub")
+    __mul__, __rmul__ = _operators("mul")
+    __truediv__, __rtruediv__ = _operators("div")
+    __matmul__, __rmatmul__ = _operators("matmul")
 
     def __neg__(self):
         return OPS["neg"](self)
 
     def __pow__(self, exponent):
         return OPS["power"](self, exponent=exponent)
-
-    def __matmul__(self, other):
-        return OPS["matmul"](self, other)
-
-    def __rmatmul__(self, other):
-        return OPS["matmul"](other, self)
 
     def __getitem__(self, index):
         return OPS["getitem"](self, index=index)

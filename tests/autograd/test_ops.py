@@ -104,7 +104,7 @@ def test_huge_logits_do_not_overflow():
                                   np.array([0, -2e4, -1e4], np.float32))
 
 
-@pytest.mark.parametrize(("labels", "words"), [([0, 1], ["3 labels", r"shape \(2,\)"]),
+@pytest.mark.parametrize(("labels", "words"), [([0, 1], ["labels", r"shape \(3,\)", r"\(2,\)"]),
                                                ([0, 1, 4], ["0 to 3", "0 to 4"]),
                                                ([0, -1, 2], ["-1 to 2"]),
                                                ([[0], [1], [2]], [r"\(3, 1\)"])])

@@ -1,12 +1,12 @@
-"""Views: the kernel against its naive twin, what each step must do, and how often the draws do it.
-"""
+"""Views: the kernel against its naive twin, each step by itself, and the draws."""
 import colorsys
 
 import numpy as np
 import pytest
+from guarded import same_bytes
 
 from tinynnclr.datasets.views import PRESETS, Augmentation, draw_params, two_views
-from tinynnclr.kernels import augment, get_num_threads, set_num_threads
+from tinynnclr.kernels import augment
 from tinynnclr.kernels.augment import COLUMNS, ORDERS, _augment, augment_naive, identity_params
 
 STRONG = Augmentation(crop_area=(0.08, 1), brightness=0.8, contrast=0.8, saturation=0.8, hue=0.5,
@@ -23,9 +23,7 @@ NOTHING = {"crop_area": (1, 1), "flip": 0, "jitter": 0, "gray": 0, "brightness":
 
 
 def pictures(n, h, w, seed=0):
-    """Random, but with the corners of the colour cube and grays among the pixels, where hue has its
-    seams.
-    """
+    """Random, but some pixels are corners of the colour cube or grays, where hue has its seams."""
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (n, h, w, 3), np.uint8)
     corners = rng.random((n, h, w)) < 0.2
@@ -92,10 +90,10 @@ def test_identity_is_exact_and_strength_zero_is_the_identity():
 
 
 def test_empty_batch_and_empty_data_set():
+    none = np.array([], np.int64)
     for images in (pictures(2, 4, 4), pictures(0, 4, 4)):
-        assert augment(images, np.array([], np.int64), identity_params(0, 4, 4), 6).shape == (0, 6,
-                                                                                              6, 3)
-        x1, x2 = two_views(images, [], PRESETS["simclr"], np.random.default_rng(0))
+        assert augment(images, none, identity_params(0, 4, 4), 6).shape == (0, 6, 6, 3)
+        x1, x2 = two_views(images, none, PRESETS["simclr"], np.random.default_rng(0))
         assert x1.shape == x2.shape == (0, 4, 4, 3)
 
 
@@ -153,25 +151,18 @@ def test_solarize():
                                np.where(image >= 128, 255 - image, image) / 255, atol=1e-6)
 
 
-def test_same_bytes_for_any_number_of_threads_and_for_read_only_images():
+def test_same_bytes_for_any_number_of_threads_and_for_read_only_images(threads):
     images = pictures(20, 11, 11)
     params = draw_params(STRONG, 67, 11, 11, np.random.default_rng(3))
     indices = np.random.default_rng(4).integers(0, 20, 67)
+    same_bytes(threads, lambda: augment(images, indices, params, 16))
     many = augment(images, indices, params, 16)
-    threads = get_num_threads()
-    try:
-        for n in (1, 2, 3):
-            set_num_threads(n)
-            assert augment(images, indices, params, 16).tobytes() == many.tobytes()
-    finally:
-        set_num_threads(threads)
     assert augment(images, indices, params, 16, parallel=False).tobytes() == many.tobytes()
     images.flags.writeable = False
     assert augment(images, indices.astype(np.uint8), params, 16).tobytes() == many.tobytes()
-    assert len(_augment.signatures) == 1  # compiled once, whoever asks
-    # a view does not depend on its neighbours
-    row = augment(images, indices[40:41], params[40:41], 16)
-    assert row.tobytes() == many[40:41].tobytes()
+    assert len(_augment.signatures) == 1  # compiled once for both
+    alone = augment(images, indices[40:41], params[40:41], 16)  # a view does not need its batch
+    assert alone.tobytes() == many[40:41].tobytes()
 
 
 def test_two_views_differ_and_follow_the_seed():
@@ -247,7 +238,7 @@ def test_how_often_and_how_far():
     assert ((counts - n / 24) ** 2).sum() / (n / 24) < 60  # chi squared of 23 degrees: 1 in 40,000
 
 
-def test_turning_one_knob_leaves_the_other_draws():
+def test_one_option_leaves_the_other_draws():
     base, other = (draw_params(a, 50, 8, 8, np.random.default_rng(0))
                    for a in (PRESETS["simclr"], Augmentation(crop_area=(1, 1), flip=0, blur=1)))
     same = [COLUMNS.index(name) for name in ("order", *JITTERS, "gray")]
@@ -258,11 +249,11 @@ def test_presets():
     assert set(PRESETS) == {"simclr", "toybox", "crop-only", "flip-only", "none", "byol-1",
                             "byol-2"}
     byol = PRESETS["byol-1"], PRESETS["byol-2"]
-    assert [(a.blur, a.solarize, a.saturation, a.blur_sigma) for a
-            in byol] == [(1, 0, 0.2, (0.1, 2)), (0.1, 0.2, 0.2, (0.1, 2))]
+    assert [(a.blur, a.solarize, a.saturation, a.blur_sigma) for a in byol] == [
+        (1, 0, 0.2, (0.1, 2)), (0.1, 0.2, 0.2, (0.1, 2))]
     assert PRESETS["toybox"] == Augmentation(crop_area=(0.35, 1.0), hue=0.5, gray=0.3)
-    assert (PRESETS["simclr"].brightness, PRESETS["simclr"].hue, PRESETS["simclr"].blur) == (0.4,
-                                                                                             0.1, 0)
+    simclr = PRESETS["simclr"]
+    assert (simclr.brightness, simclr.hue, simclr.blur) == (0.4, 0.1, 0)
 
 
 @pytest.mark.parametrize("options", [{"flip": 1.5}, {"flip": -0.1}, {"gray": np.nan},
@@ -272,7 +263,7 @@ def test_presets():
                                      {"crop_aspect": (0, 1)}, {"blur_sigma": (0, 1)},
                                      {"blur_sigma": (1, "2")}, {"solarize_threshold": 2},
                                      {"blur": True}])
-def test_a_bad_knob_is_one_line(options):
+def test_a_bad_option_is_one_line(options):
     with pytest.raises(ValueError, match=f"^{next(iter(options))}: expected .*, got [^\n]*$"):
         Augmentation(**options)
 
@@ -284,55 +275,40 @@ def bad_row(**columns):
     return {"params": params}
 
 
-@pytest.mark.parametrize(("name", "change"), [("images", {"images": np.zeros((3, 4, 5, 3))}),
-                                              ("images",
-                                               {"images": np.zeros((3, 4, 5, 1), np.uint8)}),
-                                              ("images", {"images": np.zeros((4, 5, 3), np.uint8)}),
-                                              ("images", {"images": [[1]]}),
-                                              ("images",
-                                               {"images": np.zeros((3, 4, 10, 3),
-                                                                   np.uint8)[:, :, ::2]}),
-                                              ("images",
-                                               {"images": np.zeros((3, 0, 5, 3), np.uint8)}),
-                                              ("indices", {"indices": np.array([0, 3])}),
-                                              ("indices", {"indices": np.array([-1, 0])}),
-                                              ("indices", {"indices": np.array([0.0, 1.0])}),
-                                              ("indices", {"indices": np.array([[0, 1]])}),
-                                              ("indices", {"indices": np.array([True, False])}),
-                                              ("params", {"params": identity_params(3, 4, 5)}),
-                                              ("params",
-                                               {"params": identity_params(2, 4, 5)[:, :-1]}),
-                                              ("params",
-                                               {"params": identity_params(2, 4,
-                                                                          5).astype(np.float64)}),
-                                              *[("params", bad_row(**row)) for row
-                                                in ({"crop_y": np.nan}, {"crop_x": -1},
-                                                    {"crop_h": 0}, {"crop_w": 6}, {"crop_y": 2},
-                                                    {"crop_x": np.inf}, {"order": 24},
-                                                    {"order": -1}, {"brightness": -0.5},
-                                                    {"contrast": np.inf}, {"hue": 2},
-                                                    {"sigma": np.nan}, {"gray": 2},
-                                                    {"solarize": -1})], ("size", {"size": 0}),
-                                              ("size", {"size": -3}), ("size", {"size": 2.0}),
-                                              ("size", {"size": None})])
-def test_a_bad_argument_is_one_line(name, change):
-    good = {"images": np.zeros((3, 4, 5, 3), np.uint8), "indices": np.array([0, 2]),
-            "params": identity_params(2, 4, 5), "size": 4}
+IMAGES, PARAMS = np.zeros((3, 4, 5, 3), np.uint8), identity_params(2, 4, 5)
+BAD = {"images": [IMAGES.astype(float), IMAGES[..., :1], IMAGES[0], [[1]], IMAGES[:, :, ::2],
+                  IMAGES[:, :0]],
+       "indices": [np.array(indices) for indices in ([0, 3], [-1, 0], [0.0, 1.0], [[0, 1]],
+                                                     [True, False])],
+       "params": [identity_params(3, 4, 5), PARAMS[:, :-1], PARAMS.astype(np.float64)],
+       "size": [0, -3, 2.0, None]}
+BAD_COLUMNS = [("crop_y", np.nan), ("crop_x", -1), ("crop_h", 0), ("crop_w", 6), ("crop_y", 2),
+               ("crop_x", np.inf), ("order", 24), ("order", -1), ("brightness", -0.5),
+               ("contrast", np.inf), ("hue", 2), ("sigma", np.nan), ("gray", 2), ("solarize", -1)]
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_argument_is_one_line(name):
+    good = {"images": IMAGES, "indices": np.array([0, 2]), "params": PARAMS, "size": 4}
     assert augment(**good).shape == (2, 4, 4, 3)
-    with pytest.raises(ValueError, match=f"^{name}: expected .*, got [^\n]*$"):
-        augment(**{**good, **change})
+    for bad in BAD[name]:
+        with pytest.raises(ValueError, match=f"^augment: {name}: expected .*, got [^\n]*$"):
+            augment(**{**good, name: bad})
 
 
-@pytest.mark.parametrize(("name", "change"), [("augmentations", {"augmentations": "simclr"}),
-                                              ("augmentations",
-                                               {"augmentations": (PRESETS["simclr"],) * 3}),
-                                              ("rng", {"rng": 0}),
-                                              ("images", {"images": np.zeros((3, 4, 3), np.uint8)}),
-                                              ("indices", {"indices": 3}),
-                                              ("indices", {"indices": np.array([7])}),
-                                              ("size", {"size": 0})])
-def test_two_views_checks_its_arguments(name, change):
+@pytest.mark.parametrize(("column", "value"), BAD_COLUMNS)
+def test_a_bad_row_of_params_is_one_line(column, value):
+    params = identity_params(2, 4, 5)
+    params[1, COLUMNS.index(column)] = value
+    with pytest.raises(ValueError, match="^augment: params: expected .*, got [^\n]*$"):
+        augment(IMAGES, np.array([0, 2]), params, 4)
+
+
+@pytest.mark.parametrize(("name", "bad"), [
+    ("augmentations", "simclr"), ("augmentations", (PRESETS["simclr"],) * 3), ("rng", 0),
+    ("images", IMAGES[..., 0]), ("indices", 3), ("indices", np.array([7])), ("size", 0)])
+def test_two_views_checks_its_arguments(name, bad):
     good = {"images": np.zeros((3, 4, 4, 3), np.uint8), "indices": np.array([0]),
             "augmentations": PRESETS["simclr"], "rng": np.random.default_rng(0)}
-    with pytest.raises(ValueError, match=f"^{name}: expected .*, got [^\n]*$"):
-        two_views(**{**good, **change})
+    with pytest.raises(ValueError, match=f"{name}: expected .*, got [^\n]*$"):
+        two_views(**{**good, name: bad})

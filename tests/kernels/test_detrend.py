@@ -1,6 +1,7 @@
-"""Taking the light away, against least squares."""
+"""Subtracting planes, against least squares."""
 import numpy as np
 import pytest
+from guarded import any_layout, nothing_outside, same_bytes
 from one_line import fails
 
 from tinynnclr import kernels
@@ -35,18 +36,15 @@ def test_nothing_but_light_leaves_almost_nothing():
     assert np.abs(kernels.detrend(x)[0]).max() < 1e-4
 
 
-def test_the_same_bytes_for_any_number_of_threads(rng):
-    x = rng.random((50, 12, 10, 3)).astype(np.float32)
-    g = rng.standard_normal(x.shape).astype(np.float32)
-    results, before = [], kernels.get_num_threads()
-    try:
-        for threads in (1, 2, 3):
-            kernels.set_num_threads(threads)
-            y, scale = kernels.detrend(x)
-            results.append((y.tobytes(), kernels.detrend_grad(g, y, scale).tobytes()))
-    finally:
-        kernels.set_num_threads(before)
-    assert results[0] == results[1] == results[2]
+def test_threads_layouts_and_borders(rng, threads, monkeypatch):
+    def both(x, g):
+        y, scale = kernels.detrend(x)
+        return y, scale, kernels.detrend_grad(g, y, scale)
+
+    arrays = rng.standard_normal((2, 50, 12, 10, 3)).astype(np.float32)
+    same_bytes(threads, lambda: both(*arrays))
+    any_layout(both, *arrays[:, :5])
+    nothing_outside(monkeypatch, kernels.detrend, both, *arrays[:, :5])
 
 
 def test_shapes_that_are_no_images():

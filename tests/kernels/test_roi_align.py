@@ -1,9 +1,7 @@
-"""RoIAlign: a ramp is read exactly, cases by hand, the naive twin, what lies outside, borders and
-threads.
-"""
+"""RoIAlign: by hand, the naive twin, what lies outside, borders, layouts and threads."""
 import numpy as np
 import pytest
-from guarded import guarded, same_bytes, surround, views
+from guarded import any_layout, nothing_outside, same_bytes
 from one_line import fails
 
 from tinynnclr import Tensor, gradcheck, ops
@@ -19,16 +17,6 @@ def some(rng, dtype=np.float64, n=3, h=7, w=6, c=5, r=11):
     return rng.standard_normal((n, h, w, c)).astype(dtype), boxes, rng.integers(0, n, r)
 
 
-def test_a_ramp_is_read_at_the_middles_of_the_bins():
-    """x + 10 y is linear, and so exact between the pixels, for any number of samples."""
-    rows, columns = np.mgrid[:8, :9].astype(float)
-    ramp = (columns + 10 * rows)[None, :, :, None]
-    for samples in (1, 2, 3):
-        out = roi_align(ramp, np.array([[1.0, 2.0, 7.0, 5.0]]), np.array([0]), 3, samples)[0, :, :,
-                                                                                           0]
-        np.testing.assert_allclose(out, np.array([2.0, 4, 6]) + 10 * np.array([2.5, 3.5, 4.5])[:, None], rtol=1e-12)
-
-
 def test_by_hand():
     x = np.array([[1.0, 2], [3, 7]])[None, :, :, None]
     whole, pixel = [-0.5, -0.5, 1.5, 1.5], [0.5, 0.5, 0.5, 0.5]
@@ -41,20 +29,8 @@ def test_by_hand():
     assert quarter.item() == pytest.approx(0.75 * 1 + 0.25 * 2)
 
 
-def test_the_gradient_by_hand():
-    """A place at (0.25, 0.5) gives back (0.75, 0.25) of a half to each row; one outside gives
-    nothing.
-    """
-    g = np.ones((2, 1, 1, 1))
-    dx = roi_align_grad(g, np.array([[0.25, 0.5, 0.25, 0.5], [9, 9, 9, 9]]), np.array([0, 0]),
-                        (1, 2, 2, 1), 1)
-    np.testing.assert_allclose(dx[0, :, :, 0], [[0.375, 0.125], [0.375, 0.125]])
-
-
 def test_outside_the_map():
-    """Up to a pixel beyond the outermost the nearest is read, further out is 0; so is a place that
-    is NaN.
-    """
+    """Up to a pixel outside the nearest is read; further out, or at NaN, it is 0."""
     x = np.arange(1.0, 5)[None, None, :, None]  # one row: 1 2 3 4
     for at, wanted in [(-0.6, 1), (-1, 1), (-1.01, 0), (3.9, 4), (4, 4), (4.01, 0), (1e300, 0),
                        (np.nan, 0)]:
@@ -91,31 +67,18 @@ def test_a_map_of_one_pixel_and_no_boxes():
 
 
 @each_dtype
-def test_same_bytes_for_any_number_of_threads(rng, dtype, threads):
+def test_threads_layouts_and_borders(rng, dtype, threads, monkeypatch):
     x, boxes, image = some(rng, dtype, r=90)
     g = rng.standard_normal((90, 3, 3, 5)).astype(dtype)
-    same_bytes(threads, lambda: (roi_align(x, boxes, image, 3),
-                                 roi_align_grad(g, boxes, image, x.shape)))
 
+    def both(x, g):
+        return roi_align(x, boxes, image, 3), roi_align_grad(g, boxes, image, x.shape)
 
-@each_dtype
-def test_nothing_outside_is_read_or_written(rng, monkeypatch, dtype):
-    x, boxes, image = some(rng, dtype)
-    g = rng.standard_normal((len(boxes), 3, 3, 5)).astype(dtype)
-    wanted = roi_align(x, boxes, image, 3), roi_align_grad(g, boxes, image, x.shape)
-    inside, whole = surround(x)
-    with guarded(monkeypatch, roi_align):
-        found = roi_align(inside, boxes, image, 3), roi_align_grad(g, boxes, image, x.shape)
-    for a, b in zip(found, wanted, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_any_layout(rng):
-    x, boxes, image = some(rng, np.float32, n=1)
-    image[:] = 0
-    for view in views(x):
-        np.testing.assert_array_equal(roi_align(view, boxes, image, 2),
-                                      roi_align(x, boxes, image, 2))
+    same_bytes(threads, lambda: both(x, g))
+    nothing_outside(monkeypatch, roi_align, both, x, g)
+    for array in (x, g):
+        any_layout(lambda a, changed=array: both(*(a if b is changed else b for b in (x, g))),
+                   array)
 
 
 def test_mistakes():

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .engine.checks import FLOATS, expect_arrays, is_whole, plain_numbers
+from .engine.checks import expect_arrays, expect_one_type, is_whole, plain_numbers
 from .engine.compile import jit
 from .engine.exp import exp
 from .engine.parallel import parallel
@@ -60,9 +60,7 @@ def _scratch(array, t, d):
 
 @jit
 def _exponentials(numbers):
-    """Of all rows at once: they are short, and their ends beside whole vectors would double the
-    time.
-    """
+    """Of all rows at once: the ends of short rows beside whole vectors would double the time."""
     for j in range(len(numbers)):
         numbers[j] = exp(numbers[j])
 
@@ -131,14 +129,11 @@ def _attention_grad(start, stop, g, q, k, v, p, heads, t, d, scale, dq, dk, dv):
 
 
 def _check(q, k, v, heads):
-    expect_arrays("attention", q=q, k=k, v=v)
+    expect_one_type("attention", q=q, k=k, v=v)
     if (q.ndim != 3 or not q.shape == k.shape == v.shape or not is_whole(heads, 1)
             or q.shape[2] % heads or 0 in q.shape[1:]):
         raise ValueError("attention: expected q, k, v of one shape (n, t, heads * d), got "
                          f"{q.shape}, {k.shape}, {v.shape} for {heads} heads")
-    if not q.dtype == k.dtype == v.dtype or q.dtype not in FLOATS:
-        raise ValueError(f"attention: expected three float32 or float64 arrays, got {q.dtype}, "
-                         f"{k.dtype}, {v.dtype}")
 
 
 def _flat(*arrays):

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .engine.checks import as_array, is_whole, plain_numbers
+from .engine.checks import as_array, expect_indices, expect_like, expect_whole, plain_numbers
 from .engine.compile import jit
 from .engine.parallel import parallel as run_parallel
 
@@ -34,8 +34,7 @@ _piece = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=Tru
 
 @plain_numbers
 def identity_params(n: int, height: int, width: int) -> np.ndarray:
-    """(n, 13) float32 rows that change nothing: with size = height = width, views are images / 255.
-    """
+    """(n, 13) float32 rows that change nothing: if sizes agree, views are images / 255."""
     params = np.zeros((n, len(COLUMNS)), np.float32)
     params[:, [CROP_H, CROP_W]] = height, width
     params[:, [BRIGHTNESS, CONTRAST, SATURATION]] = 1
@@ -121,8 +120,7 @@ def _blur_naive(view, sigma):
 
 @jit
 def _augment(start, stop, rows, indices, params, out):
-    """Views start..stop. All scratch arrays are made here: in the pieces they double compile time.
-    """
+    """Views start..stop. Scratch arrays are made here: in the pieces they compile slowly."""
     size = out.shape[1]
     planes = np.empty((6, size, size), np.float32)  # red, green and blue; three for the blur
     lines = np.empty((3, max(size, rows.shape[2])), np.float32)  # weights and sums along a side
@@ -157,8 +155,7 @@ def _view(image, p, planes, lines, taps, out):
 
 @_piece
 def _crop(image, p, planes, lines, taps):
-    """Cut the box of p out of image (h, 3 w) and stretch it onto the planes, along y, then along x.
-    """
+    """Cut the box of p out of image (h, 3 w) and stretch it onto the planes, first along y."""
     size, width = taps.shape[1], image.shape[1] // 3
     for axis in range(2):
         side = width if axis else len(image)
@@ -206,8 +203,7 @@ def _blend(planes, factor, own, same):
 
 @_piece
 def _mean_luma(planes, lines):
-    """Mean of the gray image, with one sum per column, so that vectors add them in a fixed order.
-    """
+    """Mean of the gray image, with one sum per column: vectors add them in a fixed order."""
     size = planes.shape[1]
     for x in range(size):
         lines[0, x] = ZERO
@@ -284,36 +280,28 @@ def _blur(planes, lines, sigma):
 
 
 def _checked(images, indices, params, size):
-    """The arguments as the kernel wants them, or a ValueError: the kernel itself checks no index.
-    """
+    """The arguments as the kernel wants them: the kernel itself checks no index."""
     is_array = isinstance(images, np.ndarray)
     if (not is_array or images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3
             or 0 in images.shape[1:] or not images.flags.c_contiguous):
         got = f"{images.dtype} {images.shape}" if is_array else type(images).__name__
-        raise ValueError("images: expected C-contiguous uint8 (n, h, w, 3) with h, w >= 1, got "
-                         f"{got}")
+        raise ValueError("augment: images: expected C-contiguous uint8 (n, h, w, 3) with h, w >= "
+                         f"1, got {got}")
     n, h, w, _ = images.shape
-    indices, params = as_array("augment", "indices", indices), as_array("augment", "params", params)
-    if indices.ndim != 1 or not (np.issubdtype(indices.dtype, np.integer) or indices.size == 0):
-        raise ValueError(f"indices: expected integers (b,), got {indices.dtype} {indices.shape}")
-    if indices.size and (indices.min() < 0 or indices.max() >= n):
-        raise ValueError(f"indices: expected 0 <= index < {n}, got {indices.min()} to "
-                         f"{indices.max()}")
-    if params.shape != (len(indices), len(COLUMNS)) or params.dtype != np.float32:
-        raise ValueError(f"params: expected float32 {(len(indices), len(COLUMNS))}, got "
-                         f"{params.dtype} {params.shape}")
+    indices = as_array("augment", "indices", indices)
+    indices = expect_indices("augment", "indices", indices, (indices.size,), n)
+    expect_like("augment", (len(indices), len(COLUMNS)), np.dtype(np.float32), params=params)
     low = np.array([0, 0, 1e-3, 1e-3, 0, 0, 0, 0, 0, -1, 0, 0, 0])
     high = np.array([h, w, h, w, 1, len(ORDERS) - 1, 1e6, 1e6, 1e6, 1, 1, 1e6, 1e6])
     bad = np.argwhere(~((params >= low) & (params <= high)))  # `not inside`, so NaN is bad too
     if len(bad):
         i, c = bad[0]
-        raise ValueError(f"params: expected {COLUMNS[c]} in [{low[c]:g}, {high[c]:g}], got "
-                         f"{params[i, c]:g} in row {i}")
+        raise ValueError(f"augment: params: expected {COLUMNS[c]} in [{low[c]:g}, {high[c]:g}], "
+                         f"got {params[i, c]:g} in row {i}")
     ends = params[:, [CROP_Y, CROP_X]] + params[:, [CROP_H, CROP_W]]
     over = (ends > np.array([h, w], float) * (1 + 1e-5)).any(1)
     if over.any():
-        raise ValueError(f"params: expected crops inside the {h} x {w} image, got (y, x, h, w) = "
-                         f"{params[over][0, :4]}")
-    if not is_whole(size, 1):
-        raise ValueError(f"size: expected an integer >= 1, got {size!r}")
-    return np.ascontiguousarray(indices, np.int64), np.ascontiguousarray(params), int(size)
+        raise ValueError(f"augment: params: expected crops inside the {h} x {w} image, got "
+                         f"(y, x, h, w) = {params[over][0, :4]}")
+    expect_whole("augment", 1, size=size)
+    return indices, np.ascontiguousarray(params), int(size)

@@ -1,17 +1,24 @@
 """Convolution and its two gradients: products by `simd.contract` with patches of the image.
 
 Output pixel (i, j) is a patch of the padded image, kh stretches of kw*c numbers, times the weight
-seen as a matrix (kh*kw*c, f). A table of offsets says where each patch starts, so no patch is
-copied. The gradient for the weight is the transposed product, a sum over pixels. The gradient for
-the input is a convolution of the output's gradient with the flipped weight; with stride s the input
-pixels fall into s*s phases, each with its own taps. Images of few channels instead compute all
-gradients of a patch at once and add them where the patch lies. Layout: images (n, h, w, c), weights
-(kh, kw, c, f), as in every file of this package.
+seen as a matrix (kh*kw*c, f). A table says where each patch starts, so none is copied. The gradient
+for the weight is the transposed product, a sum over pixels. The gradient for the input is a
+convolution of the output's gradient with the flipped weight; with stride s the input pixels fall
+into s*s phases, each with its own taps. With few channels, all gradients of a patch are computed at
+once and added where the patch lies. Layout: images (n, h, w, c), weights (kh, kw, c, f).
 """
 import numpy as np
 
 from .engine import winograd
-from .engine.checks import FLOATS, expect_arrays, expect_floats, expect_like, expect_sizes, is_whole, plain_numbers
+from .engine.checks import (
+    expect_axes,
+    expect_like,
+    expect_one_type,
+    expect_shape,
+    expect_sizes,
+    is_whole,
+    plain_numbers,
+)
 from .engine.compile import jit
 from .engine.load_row import load_row
 from .engine.parallel import parallel
@@ -23,8 +30,7 @@ PARTIAL_SUMS = 8
 
 
 def conv2d_naive(x, weight, stride=1, padding=0):
-    """y[n, i, j, f] = sum of x[n, i*stride + r - padding, j*stride + s - padding, c] w[r, s, c, f].
-    """
+    """y[n, i, j, f] = sum x[n, i*stride + r - padding, j*stride + s - padding, c] w[r, s, c, f]."""
     (n, h, w, _), (kh, kw, _, f) = x.shape, weight.shape
     ho, wo = (h + 2 * padding - kh) // stride + 1, (w + 2 * padding - kw) // stride + 1
     y = np.zeros((n, ho, wo, f), x.dtype)
@@ -86,8 +92,7 @@ def _convolve(start, stop, x, scale, shift, h, w, c, top, left, hp, wp, panels, 
 
 @jit
 def _scatter(start, stop, g, ho, wo, f, panels, kh, kw, c, stride, padding, hp, wp, dx, h, w):
-    """Images start to stop, of few channels: a row of each patch's gradients, then added in place.
-    """
+    """Images start to stop, few channels: each patch's gradients as a row, then added in place."""
     taps, row = kh * kw * c, kw * c
     patches, padded = np.empty(ho * wo * taps, g.dtype), np.empty(hp * wp * c, g.dtype)
     g_off, patch_off = np.arange(ho * wo) * f, np.arange(ho * wo) * taps
@@ -141,14 +146,8 @@ def _grad_weight(start, stop, parts, n, x, scale, shift, h, w, c, padding, hp, w
 
 
 def _check(name, stride, padding, **arrays):
-    expect_arrays(name, **arrays)
-    for key, array in arrays.items():
-        if array.ndim != 4 or array.dtype not in FLOATS:
-            raise ValueError(f"{name}: {key}: expected 4 axes of float32 or float64, got "
-                             f"{array.shape} {array.dtype}")
-    if len({array.dtype for array in arrays.values()}) > 1:
-        raise ValueError(f"{name}: expected one dtype, got "
-                         f"{', '.join(f'{k} {a.dtype}' for k, a in arrays.items())}")
+    expect_axes(name, 4, **arrays)
+    expect_one_type(name, **arrays)
     if not is_whole(stride, 1, LARGEST) or not is_whole(padding, 0, LARGEST):
         raise ValueError(f"{name}: expected whole stride >= 1 and padding >= 0, both at most "
                          f"{LARGEST}, got {stride} and {padding}")
@@ -190,11 +189,7 @@ def _per_row(name, x, affine):
     if affine is None:
         return (np.empty(0, x.dtype),) * 2
     scale, shift = affine
-    expect_floats(name, scale=scale, shift=shift)
-    for vector in affine:
-        if vector.shape != x.shape[3:]:
-            raise ValueError(f"{name}: affine: expected two of shape {x.shape[3:]} for x "
-                             f"{x.shape}, got {vector.shape}")
+    expect_shape(name, x.shape[3:], scale=scale, shift=shift)
     return [np.tile(vector.astype(x.dtype), x.shape[2]) for vector in affine]
 
 
@@ -227,8 +222,8 @@ def conv2d(x: np.ndarray, weight: np.ndarray, stride: int = 1, padding: int = 0,
 def _phases(weight, ho, wo, input_shape, stride, padding):
     """The convolution of each phase of input pixels with the padded gradient of the output.
 
-    Returns the taps of each phase as matrices, their (first row, last row, kh, kw) for `_convolve`,
-    the offsets of their rows in the gradient and in dx, and (top, left, height, width) of padding.
+    Returns the phases' taps as matrices, their (first row, last row, kh, kw), the offsets of their
+    rows in the gradient and in dx, and (top, left, height, width) of padding.
     """
     (_, h, w, c), (kh, kw, _, f) = input_shape, weight.shape
     top, left, slack = kh - 1, kw - 1, (padding + stride - 1) // stride

@@ -7,8 +7,7 @@ from .engine.parallel import parallel
 
 
 def detrend_naive(x, eps=1e-4):
-    """Least squares for each channel of images x (n, h, w, c), the rest over its root mean square.
-    """
+    """Least squares for each channel of images x (n, h, w, c), rest over root mean square."""
     n, h, w, c = x.shape
     rows, columns = np.mgrid[:h, :w]
     planes = np.stack([np.ones(h * w), rows.ravel(), columns.ravel()], 1)  # (h*w, 3)
@@ -57,8 +56,7 @@ def _remove_planes(image, channels, out, level, slope):
 
 @jit
 def _mean_product(a, b, channels, columns, means):
-    """columns (w * channels,) = mean of a * b over each column's channel; a, b (h, w * channels).
-    """
+    """columns (w * channels,) = means of a * b over their channels; a, b (h, w * channels)."""
     columns[:] = 0
     for i in range(len(a)):
         one, other = a[i], b[i]

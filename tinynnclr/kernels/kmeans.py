@@ -1,14 +1,7 @@
 """k-means: rows in k groups, each around its mean; `nearest` finds each row's group."""
 import numpy as np
 
-from .engine.checks import (
-    expect_arrays,
-    expect_floats,
-    expect_indices,
-    expect_whole,
-    is_whole,
-    plain_numbers,
-)
+from .engine.checks import expect_axes, expect_indices, expect_whole, is_whole, plain_numbers
 from .engine.compile import jit
 from .engine.parallel import parallel
 from .nearest import nearest
@@ -59,10 +52,8 @@ def cluster_sums(x: np.ndarray, assignment: np.ndarray, k: int) -> np.ndarray:
 
     Raises ValueError for others. The same bytes for any number of threads.
     """
-    expect_floats("cluster_sums", x=x)
+    expect_axes("cluster_sums", 2, x=x)
     expect_whole("cluster_sums", 0, k=k)
-    if x.ndim != 2:
-        raise ValueError(f"cluster_sums: expected x (n, d), got shape {x.shape}")
     assignment = expect_indices("cluster_sums", "assignment", assignment, x.shape[:1], k)
     sums = np.zeros((k, x.shape[1]), np.float64)
     parallel(_cluster_sums, x.shape[1], np.ascontiguousarray(x), assignment, sums, grain=8)
@@ -116,9 +107,7 @@ def kmeans(x: np.ndarray, k: int, steps: int,
     fewer than k rows differ. The assignment is int64. Raises ValueError for what does not fit,
     FloatingPointError for NaN. Source: Lloyd 1982, "Least squares quantization in PCM".
     """
-    expect_arrays("kmeans", x=x)
-    if x.ndim != 2 or x.dtype not in (np.float32, np.float64):
-        raise ValueError(f"kmeans: expected float32 or float64 x (n, d), got {x.dtype} {x.shape}")
+    expect_axes("kmeans", 2, x=x)
     if not is_whole(k, 1, len(x)):
         raise ValueError(f"kmeans: k: expected 1 to {len(x)} (the rows), got {k}")
     if not is_whole(steps, 1):

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from .engine.checks import expect_eps, expect_floats, expect_like, plain_numbers
+from .engine.checks import expect_axes, expect_eps, expect_like, plain_numbers
 from .engine.compile import jit
 from .engine.parallel import parallel
 
@@ -45,10 +45,8 @@ def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndar
 
     Raises ValueError for other arrays than float32 or float64 with two axes.
     """
-    expect_floats("l2_normalize", x=x)
+    expect_axes("l2_normalize", 2, x=x)
     expect_eps("l2_normalize", eps)
-    if x.ndim != 2:
-        raise ValueError(f"l2_normalize: x: expected (n, d), got shape {x.shape}")
     x = np.ascontiguousarray(x)
     y, lengths = np.empty_like(x), np.empty(len(x), x.dtype)
     parallel(_l2_normalize, len(x), x, x.dtype.type(eps), y, lengths, grain=64)
@@ -59,10 +57,8 @@ def l2_normalize(x: np.ndarray, eps: float = 1e-12) -> tuple[np.ndarray, np.ndar
 def l2_normalize_grad(g: np.ndarray, y: np.ndarray, lengths: np.ndarray,
                       eps: float = 1e-12) -> np.ndarray:
     """dx = (g - y <g, y>) / length; below eps, a row is only scaled."""
-    expect_floats("l2_normalize_grad", y=y)
+    expect_axes("l2_normalize_grad", 2, y=y)
     expect_eps("l2_normalize_grad", eps)
-    if y.ndim != 2:
-        raise ValueError(f"l2_normalize_grad: y: expected (n, d), got shape {y.shape}")
     expect_like("l2_normalize_grad", y.shape, y.dtype, g=g)
     expect_like("l2_normalize_grad", y.shape[:1], y.dtype, lengths=lengths)
     dx = np.empty(y.shape, y.dtype)

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 
-from .engine.checks import expect_eps, expect_floats, expect_like, plain_numbers
+from .engine.checks import expect_eps, expect_floats, expect_like, expect_shape, plain_numbers
 from .engine.compile import jit
 from .engine.parallel import parallel
 
@@ -78,12 +78,8 @@ def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray,
     weight and bias are (d,), d >= 1.
     """
     _expect_rows("layer_norm", x)
-    expect_floats("layer_norm", weight=weight, bias=bias)
+    expect_shape("layer_norm", x.shape[-1:], weight=weight, bias=bias)
     expect_eps("layer_norm", eps)
-    for name, array in (("weight", weight), ("bias", bias)):
-        if array.shape != x.shape[-1:]:
-            raise ValueError(f"layer_norm: {name}: expected shape {x.shape[-1:]} for x {x.shape}, "
-                             f"got {array.shape}")
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     y = np.empty_like(rows)
     means, scales = (np.empty(len(rows), x.dtype) for _ in range(2))

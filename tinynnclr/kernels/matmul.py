@@ -2,7 +2,7 @@
 import numpy as np
 
 from .engine.cache import SECOND, THIRD
-from .engine.checks import FLOATS, expect_arrays
+from .engine.checks import expect_one_type
 from .engine.compile import jit
 from .engine.parallel import get_num_threads, parallel
 from .engine.simd import KC, MR, contract, copy, pack, panel_width
@@ -78,20 +78,8 @@ def _multiply(start, stop, a, a_row, a_step, panels, m, steps, n, height, column
                     row[j] = floor if value < floor else value
 
 
-@jit
-def _multiply_items(start, stop, a, a_row, a_step, b, b_step, b_column, m, steps, n, c):
-    """Products start to stop of a batch, each on one thread."""
-    nr = panel_width(a)
-    panels = np.empty(steps * (-(-n // nr) * nr), a.dtype)
-    for item in range(start, stop):
-        _pack(0, -(-n // nr), b[item * steps * n:], b_step, b_column, steps, n, panels)
-        _multiply(0, -(-m // ROWS) * -(-n // COLUMNS), a[item * m * steps:], a_row, a_step, panels,
-                  m, steps, n, ROWS, COLUMNS, c[:0], c.dtype.type(0), c[item * m * n:])
-
-
 def _blocks(m, n, nr, threads):
-    """Height and width of a block of C: whole tiles, of nearly equal size, several for each thread.
-    """
+    """Height and width of a block of C: whole tiles, similar sizes, several for each thread."""
     if threads == 1:
         return min(ROWS, -(-m // MR) * MR), min(COLUMNS, -(-n // nr) * nr)
     down = -(-m // ROWS)
@@ -101,33 +89,24 @@ def _blocks(m, n, nr, threads):
 
 
 def _flat(x):
-    """(numbers in memory order, step to the next row, step to the next column) of a matrix.
-
-    A batch (items, rows, columns) has the steps of each of its matrices. A transposed view is not
-    copied.
-    """
-    transposed = x.swapaxes(-1, -2)
-    if transposed.flags.c_contiguous and not x.flags.c_contiguous:
-        return transposed.reshape(-1), 1, x.shape[-2]
-    return np.ascontiguousarray(x).reshape(-1), x.shape[-1], 1
+    """(numbers, step to the next row, step to the next column); a transposed view is no copy."""
+    if x.T.flags.c_contiguous and not x.flags.c_contiguous:
+        return x.T.reshape(-1), 1, len(x)
+    return np.ascontiguousarray(x).reshape(-1), x.shape[1], 1
 
 
 def _check(a, b, bias, relu):
     """ValueError for arguments that are no product."""
-    expect_arrays("matmul", a=a, b=b, **({} if bias is None else {"bias": bias}))
+    expect_one_type("matmul", a=a, b=b, **({} if bias is None else {"bias": bias}))
     if (a.ndim not in (2, 3) or a.ndim != b.ndim or a.shape[-1] != b.shape[-2]
             or a.shape[:-2] != b.shape[:-2]):
         raise ValueError("matmul: expected (m, k) and (k, n), or (items, m, k) and (items, k, n), "
                          f"got {a.shape} and {b.shape}")
-    if a.dtype != b.dtype or a.dtype not in FLOATS:
-        raise ValueError(f"matmul: expected two float32 or two float64 arrays, got {a.dtype} and "
-                         f"{b.dtype}")
     if relu and bias is None:
         raise ValueError("matmul: relu: expected a bias to add before it, got none")
-    n = b.shape[-1]
-    if bias is not None and (a.ndim != 2 or bias.shape != (n,) or bias.dtype != a.dtype):
-        raise ValueError(f"matmul: bias: expected {a.dtype} ({n},) for two matrices, got "
-                         f"{bias.dtype} {bias.shape} for {a.shape} and {b.shape}")
+    if bias is not None and (a.ndim != 2 or bias.shape != b.shape[-1:]):
+        raise ValueError(f"matmul: bias: expected shape {b.shape[-1:]} for two matrices, got "
+                         f"{bias.shape} for {a.shape} and {b.shape}")
 
 
 def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None,
@@ -142,9 +121,12 @@ def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None,
     (m, steps), n = a.shape[-2:], b.shape[-1]
     bias = np.empty(0, a.dtype) if bias is None else bias
     c = np.empty((*a.shape[:-1], n), a.dtype)
-    if a.size == 0 or b.size == 0:
+    if a.ndim == 3:
+        for i in range(len(a)):
+            c[i] = matmul(a[i], b[i])
+    elif a.size == 0 or b.size == 0:
         c[...] = (np.maximum(bias, 0) if relu else bias) if len(bias) else 0
-    elif a.ndim == 2:
+    else:
         nr = panel_width(a)
         panels = np.empty(steps * (-(-n // nr) * nr), a.dtype)
         height, columns = _blocks(m, n, nr, 1 if m * n * steps < 2 * SMALL else get_num_threads())
@@ -154,9 +136,4 @@ def matmul(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None,
         parallel(_multiply, blocks, *_flat(a), panels, m, steps, n, height, columns,
                  np.ascontiguousarray(bias), a.dtype.type(0 if relu else -np.inf), c.reshape(-1),
                  grain=-(-SMALL // (height * columns * steps)))
-    elif len(a) < get_num_threads():
-        for i in range(len(a)):
-            c[i] = matmul(a[i], b[i])
-    else:
-        parallel(_multiply_items, len(a), *_flat(a), *_flat(b), m, steps, n, c.reshape(-1))
     return c

@@ -1,8 +1,7 @@
-"""Exact nearest-neighbour search that keeps only the best rows of the bank, not all similarities.
-"""
+"""Exact nearest-neighbour search that keeps only the best rows of the bank."""
 import numpy as np
 
-from .engine.checks import FLOATS, as_array, expect_arrays, is_whole, plain_numbers
+from .engine.checks import as_array, expect_one_type, is_whole, plain_numbers
 from .engine.compile import jit
 from .engine.parallel import get_num_threads, parallel
 from .engine.simd import KC, column_max, contract, pack, panel_width
@@ -11,8 +10,7 @@ BLOCK = 24  # bank rows at a time, whole tiles: they and a panel of queries fit 
 
 
 def nearest_naive(queries, bank, k=1, ids=None, exclude=None):
-    """All similarities as one matrix, sorted; "stable" keeps the lowest index first among equals.
-    """
+    """All similarities as one matrix, sorted; "stable" keeps the lowest index among equals."""
     similarities = queries @ bank.T
     if exclude is not None:
         ids = np.arange(len(bank)) if ids is None else ids
@@ -23,8 +21,7 @@ def nearest_naive(queries, bank, k=1, ids=None, exclude=None):
 
 @jit
 def _keep_best(scores, rows, row0, width, nr, top, best, index):
-    """best, index (k, nr): the k largest scores of each column so far, sorted, first of equals
-    first.
+    """best, index (k, nr): each column's k largest scores so far, sorted, first of equals first.
 
     scores (rows, nr). Few columns of a block have a new best, so the largest of each is found
     first, for all columns at once: top (nr,), scratch.
@@ -46,8 +43,7 @@ def _keep_best(scores, rows, row0, width, nr, top, best, index):
 
 @jit
 def _exclude(scores, rows, ids, width, nr, unwanted):
-    """The score is -inf, which is never kept, where the bank row's id is the query's unwanted one.
-    """
+    """The score is -inf, which is never kept, where the row's id is the query's unwanted one."""
     for i in range(rows):
         for j in range(width):
             if ids[i] == unwanted[j]:
@@ -104,13 +100,10 @@ def nearest(queries: np.ndarray, bank: np.ndarray, k: int = 1, *, ids: np.ndarra
     or -inf is never nearest: a query that has no other gets index 0 and NaN. Raises ValueError for
     shapes or dtypes that do not fit, and unless 1 <= k <= q.
     """
-    expect_arrays("nearest", queries=queries, bank=bank)
+    expect_one_type("nearest", queries=queries, bank=bank)
     if queries.ndim != 2 or bank.ndim != 2 or queries.shape[1] != bank.shape[1]:
         raise ValueError(f"nearest: expected queries (b, d) and bank (q, d), got {queries.shape} "
                          f"and {bank.shape}")
-    if queries.dtype != bank.dtype or queries.dtype not in FLOATS:
-        raise ValueError("nearest: expected two float32 or two float64 arrays, got "
-                         f"{queries.dtype} and {bank.dtype}")
     if not is_whole(k, 1, len(bank)):
         raise ValueError(f"nearest: k: expected 1 to {len(bank)} (the rows of the bank), got {k}")
     n, d = queries.shape

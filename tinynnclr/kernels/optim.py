@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from .engine.checks import expect_floats, expect_numbers, is_whole, plain_numbers
+from .engine.checks import expect_floats, expect_like, expect_numbers, is_whole, plain_numbers
 from .engine.compile import jit
 from .engine.parallel import parallel
 
@@ -63,20 +63,14 @@ def _adamw(start, stop, weight, grad, mean, square, lr, b1, b2, eps, decay, mean
 
 def _update(kernel, weight, arrays, numbers, *flags):
     """Run a kernel over flat views; ValueError where an array does not fit or would be copied."""
-    expect_floats("update", weight=weight,
-                  **{f"array {i + 1}": array for i, array in enumerate(arrays)})
-    for array in arrays:
-        if array.shape != weight.shape or array.dtype != weight.dtype:
-            raise ValueError(f"update: expected {weight.dtype} {weight.shape}, got {array.dtype} "
-                             f"{array.shape}")
     grad, *memory = arrays
+    expect_floats("update", weight=weight)
+    expect_like("update", weight.shape, weight.dtype, grad=grad,
+                **{f"state {i}": array for i, array in enumerate(memory)})
     for array in (weight, *memory):
-        if not array.flags.c_contiguous:
-            raise ValueError("update: expected weights and memory in C order, got strides "
-                             f"{array.strides}")
-        if not array.flags.writeable:
-            raise ValueError("update: expected weights and memory that can be written, got a "
-                             "read-only array")
+        if not array.flags.c_contiguous or not array.flags.writeable:
+            raise ValueError("update: expected weights and state in C order that can be written, "
+                             f"got strides {array.strides}, writeable: {array.flags.writeable}")
     pairs = itertools.combinations((weight, *memory, grad), 2)
     if any(np.may_share_memory(a, b) for a, b in pairs):
         raise ValueError("update: expected a weight, gradient and state that share no memory, got "
@@ -105,10 +99,7 @@ def lars(weight: np.ndarray, grad: np.ndarray, velocity: np.ndarray, lr: float, 
 @plain_numbers
 def adamw(weight: np.ndarray, grad: np.ndarray, mean: np.ndarray, square: np.ndarray, lr: float,
           betas: tuple[float, float], eps: float, decay: float, steps: int) -> None:
-    """m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w).
-
-    m^ and v^ are the means after bias correction: m / (1 - beta1^steps), v / (1 - beta2^steps).
-    """
+    """m, v: running means of grad and grad^2;  w -= lr * (m^ / (sqrt(v^) + eps) + decay * w)."""
     b1, b2 = betas
     expect_numbers("adamw", lr=lr, beta1=b1, beta2=b2, eps=eps, decay=decay)
     if not is_whole(steps, 1) or not 0 <= b1 < 1 or not 0 <= b2 < 1:

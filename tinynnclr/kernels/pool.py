@@ -1,7 +1,14 @@
 """Max pooling over windows of an image, the mean over all its pixels, and their gradients."""
 import numpy as np
 
-from .engine.checks import expect_floats, expect_indices, expect_sizes, is_whole, plain_numbers
+from .engine.checks import (
+    expect_axes,
+    expect_floats,
+    expect_indices,
+    expect_sizes,
+    is_whole,
+    plain_numbers,
+)
 from .engine.compile import jit
 from .engine.parallel import parallel
 
@@ -83,10 +90,8 @@ def max_pool2d(x: np.ndarray, size: int, stride: int | None = None,
     ho = (h + 2 padding - size)//stride + 1, stride = size unless given. Raises ValueError where
     windows do not fit.
     """
-    expect_floats("max_pool2d", x=x)
+    expect_axes("max_pool2d", 4, x=x)
     stride = size if stride is None else stride
-    if x.ndim != 4:
-        raise ValueError(f"max_pool2d: x: expected 4 axes, got shape {x.shape}")
     n, h, w, c = x.shape
     limits = ((size, 1), (stride, 1), (padding, 0))
     if (not all(is_whole(value, least, 1 << 15) for value, least in limits)

@@ -3,14 +3,13 @@ import math
 
 import numpy as np
 
-from .engine.checks import as_array, expect_floats, expect_like
+from .engine.checks import as_array, expect_axes, expect_indices, expect_like
 from .engine.compile import jit
 from .engine.parallel import parallel
 
 
 def cross_entropy_naive(logits, labels):
-    """-log(exp(logits[i, labels[i]]) / sum_j exp(logits[i, j])) for each row i, without overflow.
-    """
+    """-log(exp(logits[i, labels[i]]) / sum_j exp(logits[i, j])) for each row i."""
     losses = np.empty(len(logits), logits.dtype)
     for i, label in enumerate(labels):
         p = np.exp(logits[i] - logits[i].max())
@@ -43,18 +42,9 @@ def _cross_entropy_grad(start, stop, g, logits, labels, log_sums, d):
 
 def _checked(name, logits, labels):
     """The labels as C-contiguous int64."""
-    expect_floats(name, logits=logits)
-    if logits.ndim != 2 or logits.shape[1] == 0:
-        raise ValueError(f"{name}: logits: expected (n, classes) with a class, got shape "
-                         f"{logits.shape}")
-    labels, (n, classes) = as_array(name, "labels", labels), logits.shape
-    if labels.size and labels.dtype.kind not in "iu":
-        raise ValueError(f"{name}: labels: expected integers, got {labels.dtype}")
-    if labels.shape != (n,) or labels.size and not 0 <= labels.min() <= labels.max() < classes:
-        values = f", {labels.min()} to {labels.max()}" if labels.size else ""
-        raise ValueError(f"{name}: expected {n} labels in 0 to {classes - 1}, got shape "
-                         f"{labels.shape}{values}")
-    return np.ascontiguousarray(labels, np.int64)
+    expect_axes(name, 2, logits=logits)
+    n, classes = logits.shape
+    return expect_indices(name, "labels", as_array(name, "labels", labels), (n,), classes)
 
 
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

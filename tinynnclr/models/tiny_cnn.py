@@ -1,5 +1,4 @@
-"""The default encoder: four 3 x 3 convolutions with batch norm and ReLU, then the mean over pixels.
-"""
+"""The default encoder: four 3 x 3 convolutions with batch norm and ReLU, then a mean."""
 import numpy as np
 
 from ..kernels.engine.checks import plain_numbers

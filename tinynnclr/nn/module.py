@@ -1,5 +1,4 @@
-"""A Module's attributes are its parts; one walk over them finds parameters, buffers and children.
-"""
+"""A Module's attributes are its parts; one walk finds parameters, buffers and children."""
 from collections import deque
 from collections.abc import Iterator
 from typing import Any

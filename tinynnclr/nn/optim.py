@@ -50,8 +50,7 @@ class Optimizer:
                 p.changed()
 
     def forget(self, parameters: Iterable[Tensor]) -> None:
-        """Clear the state and step counts of these parameters, for example after drawing them anew.
-        """
+        """Clear the state and step counts of these parameters, after drawing them anew."""
         renewed = {id(p) for p in parameters}
         for i, p in enumerate(self.parameters):
             if id(p) in renewed:

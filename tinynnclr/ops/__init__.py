@@ -1,12 +1,10 @@
-"""Every op: a function of arrays that returns its value and one vjp per array, lifted to Tensors.
-"""
-from .attention import attention
+"""Every op: a function of arrays that returns its value and one vjp per array, lifted to Tensors."""
+from .attention import attention, gelu, layer_norm
 from .conv import conv2d, global_avg_pool, max_pool2d
 from .elementwise import (
     add,
     div,
     exp,
-    gelu,
     log,
     log_sigmoid,
     masked_fill,
@@ -19,7 +17,7 @@ from .elementwise import (
 )
 from .loss import cross_entropy, log_softmax
 from .matmul import linear, matmul
-from .norm import batch_norm, batch_norm_conv2d, detrend, l2_normalize, layer_norm
+from .norm import batch_norm, batch_norm_conv2d, detrend, l2_normalize
 from .reduce import mean, sum  # noqa: A004 (torch's and NumPy's name)
 from .roi_align import roi_align
 from .shape import all_gather, concatenate, getitem, reshape, transpose

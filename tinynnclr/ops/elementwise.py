@@ -1,7 +1,6 @@
 """Elementwise ops, with NumPy's broadcasting, which is undone backward."""
 import numpy as np
 
-from .. import kernels
 from ..kernels.engine.checks import as_array
 from ..tensor import op, unbroadcast
 
@@ -49,8 +48,7 @@ def neg(a):
 
 @op
 def power(a, *, exponent):
-    """a ** exponent for a fixed number; da = g * exponent * a ** (exponent - 1), 0 for exponent 0.
-    """
+    """a ** exponent for a fixed number; da = g * exponent * a ** (exponent - 1), 0 for a ** 0."""
     exponent = _number("power: exponent", exponent)
     if exponent == 0:
         return np.ones_like(a), (lambda g: np.zeros_like(a),)
@@ -91,15 +89,8 @@ def relu(a):
 
 
 @op
-def gelu(a):
-    """a Phi(a), Phi of the normal distribution; da = g (Phi(a) + a phi(a)), computed forward."""
-    out, slope = kernels.gelu(a)
-    return out, (lambda g: g * slope,)
-
-
-@op
 def masked_fill(a, *, mask, value):
-    """`value` where the boolean mask is true, else a (they broadcast); filled: no gradient."""
+    """`value` where the boolean mask is true, a elsewhere (they broadcast); filled: no gradient."""
     mask, shape = as_array("masked_fill", "mask", mask), a.shape
     value = a.dtype.type(_number("masked_fill: value", value))
     if mask.dtype != bool:

@@ -1,4 +1,4 @@
-"""Normalisation: over the batch, of each row, of each channel of an image."""
+"""Normalisation: over the batch, of each row to length 1, of each channel of an image."""
 import numpy as np
 
 from .. import distributed, kernels
@@ -6,8 +6,7 @@ from ..tensor import once, op
 
 
 def _statistics(x, running_mean, running_var, training, momentum):
-    """Mean and variance to normalise x with, over all ranks; in training, updates the running ones.
-    """
+    """Mean and variance to normalise x with; in training, they update the running ones."""
     if x.ndim == 0:
         raise ValueError("batch_norm: expected at least one axis, got a single number")
     count = x.size // max(x.shape[-1], 1) * distributed.size()
@@ -37,8 +36,7 @@ def _statistics(x, running_mean, running_var, training, momentum):
 
 
 def _over_ranks(mean, var):
-    """Mean and variance of the whole batch from this rank's share: var + mean^2 is the mean square.
-    """
+    """Mean and variance of the whole batch from a shard's: var + mean^2 is the mean square."""
     if distributed.size() == 1:
         return mean, var
     local = mean.astype(np.float64)
@@ -88,17 +86,6 @@ def batch_norm_conv2d(x, weight, bias, filters, *, running_mean=None, running_va
     return kernels.conv2d(x, filters, stride, padding, affine), (
         lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2],
         lambda g: kernels.conv2d_grad_weight(g, x, filters.shape, stride, padding, affine))
-
-
-@op
-def layer_norm(x, weight, bias, *, eps=1e-5):
-    """(x - mean) / sqrt(var + eps) * weight + bias, mean and (biased) var of each row (last axis).
-
-    Source: Ba et al. 2016 (arXiv 1607.06450), eq. 4.
-    """
-    y, means, scales = kernels.layer_norm(x, weight, bias, eps)
-    grads = once(lambda g: kernels.layer_norm_grad(g, x, weight, means, scales))
-    return y, (lambda g: grads(g)[0], lambda g: grads(g)[1], lambda g: grads(g)[2])
 
 
 @op

@@ -23,8 +23,7 @@ def transpose(a, *, axes=None):
 
 @op
 def getitem(a, *, index):
-    """a[index] for slices, integers, masks, index arrays; numbers picked twice get both gradients.
-    """
+    """a[index] for slices, integers, masks, arrays; numbers picked twice get both gradients."""
     parts = index if isinstance(index, tuple) else (index,)
     if any(isinstance(part, np.ma.MaskedArray) for part in parts):
         raise TypeError("getitem: index: expected integers, slices or arrays, got MaskedArray")

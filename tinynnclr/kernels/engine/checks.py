@@ -63,7 +63,8 @@ def expect_arrays(kernel: str, **arrays: Any) -> None:
     """NumPy arrays, but not matrices or masked arrays, which compute by other rules."""
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray) or isinstance(array, (np.matrix, np.ma.MaskedArray)):
-            raise ValueError(f"{kernel}: {name}: expected a NumPy array, got {type(array).__name__}")
+            raise ValueError(f"{kernel}: {name}: expected a NumPy array, got "
+                             f"{type(array).__name__}")
 
 
 def as_array(kernel: str, name: str, value: Any) -> np.ndarray:
@@ -80,6 +81,30 @@ def expect_floats(kernel: str, **arrays: Any) -> None:
         if array.dtype not in FLOATS:
             raise ValueError(f"{kernel}: {name}: expected float32 or float64, got {array.dtype} "
                              f"{array.shape}")
+
+
+def expect_axes(kernel: str, axes: int, **arrays: Any) -> None:
+    """NumPy arrays of float32 or float64 with so many axes."""
+    expect_floats(kernel, **arrays)
+    for name, array in arrays.items():
+        if array.ndim != axes:
+            raise ValueError(f"{kernel}: {name}: expected {axes} axes, got shape {array.shape}")
+
+
+def expect_one_type(kernel: str, **arrays: Any) -> None:
+    """NumPy arrays that are all float32 or all float64."""
+    expect_floats(kernel, **arrays)
+    if len({array.dtype for array in arrays.values()}) > 1:
+        types = ", ".join(f"{name} {array.dtype}" for name, array in arrays.items())
+        raise ValueError(f"{kernel}: expected arrays of one type, got {types}")
+
+
+def expect_shape(kernel: str, shape: tuple[int, ...], **arrays: Any) -> None:
+    """NumPy arrays of float32 or float64 of this shape."""
+    expect_floats(kernel, **arrays)
+    for name, array in arrays.items():
+        if array.shape != shape:
+            raise ValueError(f"{kernel}: {name}: expected shape {shape}, got {array.shape}")
 
 
 def expect_like(kernel: str, shape: tuple[int, ...], dtype: np.dtype, **arrays: Any) -> None:

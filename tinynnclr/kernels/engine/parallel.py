@@ -162,9 +162,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
-    """Run kernel(start, stop, *args) over pieces of range(count), about `grain` or longer, on
-    threads.
-    """
+    """Run kernel(start, stop, *args) over pieces of range(count), about `grain` or longer."""
     count, grain = plain(count), plain(grain)
     pieces = min(CHUNKS * _num_threads, -(-count // grain))
     if pieces > _num_threads:
