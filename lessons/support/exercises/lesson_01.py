@@ -139,6 +139,16 @@ def _(trial):
     w = _Named("w = 3z", (3, z))
     _walk(trial, [x, z, w, _Named("y = z + w", (1, z), (1, w))], {x: 8},
           "one way to z is longer than the other")
+    _leaves_do_not_share(trial)
+    nodes = [x := _Named("x")]
+    for i in range(10):
+        nodes.append(_Named(f"y{i} = {'y' + str(i - 1) if i else 'x'} twice", (1, nodes[-1]),
+                            (1, nodes[-1])))
+    _walk(trial, nodes, {x: 1024}, "ten doublings")
+
+
+def _leaves_do_not_share(trial):
+    """Each leaf's gradient is its own array."""
     a, b = _Named("a"), _Named("b")
     _walk(trial, [a, b, _Named("y = a + b", (1, a), (1, b))], {a: 1, b: 1}, "two leaves")
     own = not np.shares_memory(a.grad, b.grad)
@@ -154,8 +164,3 @@ def _(trial):
     trial.true(own and not np.shares_memory(c.grad, given), "right gradients, but two leaves, or a "
                "leaf and g, share one array: clipping one in place would change the other, so a "
                "leaf needs a copy", g=g)
-    nodes = [x := _Named("x")]
-    for i in range(10):
-        nodes.append(_Named(f"y{i} = {'y' + str(i - 1) if i else 'x'} twice", (1, nodes[-1]),
-                            (1, nodes[-1])))
-    _walk(trial, nodes, {x: 1024}, "ten doublings")

@@ -191,24 +191,23 @@ def _(trial):
         trial(a, b)  # once before: what Python looks up or imports the first time does not count
         Watched.seen.clear()
         trial(a, b)
-        _judge(trial, sizes, list(Watched.seen))
+        _check_work(trial, sizes, list(Watched.seen))
         calls.append(len(Watched.seen))
         counts.append(instructions(trial.answer, a, b))
     trial.true(counts[0] == counts[1] and calls[0] == calls[1], "right numbers, but not without a "
                f"loop. {LOOPS}", instructions_at_2_3_4_and_at_4_6_8=counts, NumPy_calls=calls)
-    # what does not come out of the multiplications that were seen keeps its size
+    # double the multiplications: what does not come from them stays as it is
     Watched.factor = 2
     try:
         result = trial(a, b)
     finally:
         Watched.factor = 1
     trial.true(np.array_equal(result, 2 * (plain(a) @ plain(b))), "right numbers, but they do not "
-               "come out of the multiplications: when those were made to give twice as much, the "
-               "result stayed")
+               "come from the multiplications: doubling these does not double the result")
 
 
-def _judge(trial: Trial, sizes: tuple[int, int, int], seen: list[tuple[str, int]]) -> None:
-    """The work that was seen must be m*k*n elementwise multiplications, and no product function."""
+def _check_work(trial: Trial, sizes: tuple[int, int, int], seen: list[tuple[str, int]]) -> None:
+    """The work must be m*k*n elementwise multiplications, without a product function."""
     m, k, n = sizes
     for name, _ in seen:
         trial.true(name not in PRODUCTS,

@@ -193,6 +193,11 @@ def _(trial):
         _, _, again, _ = _epoch(trial, images[:1], 1, seed, epoch)
         trial.true(not np.array_equal(again, _epoch(trial, images[:1], 1, 0, 0)[2]),
                    f"{what} gave the same view", seed=seed, epoch=epoch)
+    _global_generator(trial, images)
+
+
+def _global_generator(trial, images):
+    """Seed and epoch are not added, and NumPy's global generator is not used."""
     trial.true(not _same(_epoch(trial, images, 8, 0, 1), _epoch(trial, images, 8, 1, 0)),
                "epoch 1 of seed 0 is epoch 0 of seed 1: added up, two seeds share all epochs but "
                "one; default_rng((seed, epoch)) keeps them apart")

@@ -56,58 +56,60 @@ def _curve(*values):
     return np.array(values)
 
 
+# (loss, alignment, uniformity, exam), rounded from runs of the lesson's network and of others
+CURVES = (
+    ("healthy", (_curve(5.8, 5.2, 4.8, 4.6), _curve(0.93, 0.41, 0.46, 0.50),
+                 _curve(-1.9, -1.1, -1.6, -1.9), 0.48),
+     "spread out, its partners close, and at the exam as close: nothing is wrong with this "
+     "one"),
+    ("collapsed", (_curve(3.0, 0.4, 0.1, 0.06), _curve(0.91, 0.13, 0.03, 0.02),
+                   _curve(-1.8, -0.3, -0.06, -0.04), 0.02),
+     "its partners are the closest of all, but so are all rows: uniformity ends at 0"),
+    ("shortcut", (_curve(5.5, 4.4, 3.6, 3.4), _curve(0.9, 0.41, 0.46, 0.48),
+                  _curve(-1.9, -1.7, -2.5, -2.7), 1.30),
+     "its own views agree and are well spread; at the exam partners are nearly three times "
+     "as far apart"),
+    ("collapsed", (_curve(5.54, 5.54, 5.54, 5.54), _curve(0.02, 0.01, 0.01, 0.01),
+                   _curve(-0.03, -0.02, -0.02, -0.02), 0.01),
+     "a loss that never moves from a guess, ln 255, is as bad as one that falls to 0: all "
+     "sit in one spot"),
+    ("healthy", (_curve(5.10, 4.98, 4.93, 4.91), _curve(1.30, 1.25, 1.22, 1.21),
+                 _curve(-3.3, -3.2, -3.2, -3.2), 1.25),
+     "the loss hardly moves, which is no fault: it is spread out, and the exam agrees with "
+     "its own views"),
+    ("healthy", (_curve(4.2, 2.1, 1.4, 1.1), _curve(0.9, 0.3, 0.2, 0.15),
+                 _curve(-2.0, -2.6, -3.1, -3.3), 0.17),
+     "close partners and a low loss are no fault if the exam agrees and all is spread out"),
+    ("shortcut", (_curve(5.5, 5.2, 5.0, 4.9), _curve(0.3, 0.2, 0.2, 0.2),
+                  _curve(-1.1, -1.2, -1.3, -1.4), 0.60),
+     "its loss is high; still, at the exam partners are three times as far apart as on its "
+     "own views"),
+    ("healthy", (_curve(5.5, 5.3, 4.9, 4.5), _curve(0.03, 0.1, 0.3, 0.4),
+                 _curve(-0.05, -0.3, -1.2, -2.0), 0.45),
+     "it began in one spot and found its way out: look at the end of the curves"),
+    ("collapsed", (_curve(4.9, 4.9, 5.3, 5.54), _curve(0.5, 0.4, 0.1, 0.002),
+                   _curve(-2.0, -1.8, -0.4, -0.004), 0.01),
+     "it began well and ended in one spot, where a ratio of two tiny distances means "
+     "nothing: test for the collapse first"),
+    ("healthy", (_curve(4.0, 1.2, 0.6, 0.4), _curve(0.9, 0.2, 0.08, 0.05),
+                 _curve(-2.0, -2.6, -3.1, -3.2), 0.06),
+     "very close partners are no collapse if all other rows are far away: look at the "
+     "uniformity"),
+    ("collapsed", (_curve(5.4, 5.3), _curve(0.5, 0.1), _curve(-1.5, -0.15), 0.15),
+     "a uniformity of -0.15 is above -0.2: all sit in nearly one spot"),
+    ("healthy", (_curve(5.4, 5.3), _curve(0.5, 0.4), _curve(-1.5, -0.8), 0.5),
+     "a uniformity of -0.8 is far from -0.2: no collapse"),
+    ("shortcut", (_curve(5.4, 5.3), _curve(0.5, 0.25), _curve(-1.5, -1.8), 0.5),
+     "exactly twice as large at the exam as at the end of the run: at least twice is enough"),
+    ("healthy", (_curve(5.4, 5.3), _curve(0.1, 0.4), _curve(-1.5, -1.8), 0.5),
+     "the exam is compared with the last alignment, not with an earlier one"),
+    ("healthy", (_curve(5.3), _curve(0.4), _curve(-1.5), 0.5),
+     "curves of one value: it is the last"))
+
+
 @exercise("09.b", reference=diagnose)
 def _(trial):
-    # (loss, alignment, uniformity, exam), rounded from runs of the lesson's network and of others
-    cases = (
-        ("healthy", (_curve(5.8, 5.2, 4.8, 4.6), _curve(0.93, 0.41, 0.46, 0.50),
-                     _curve(-1.9, -1.1, -1.6, -1.9), 0.48),
-         "spread out, its partners close, and at the exam as close: nothing is wrong with this "
-         "one"),
-        ("collapsed", (_curve(3.0, 0.4, 0.1, 0.06), _curve(0.91, 0.13, 0.03, 0.02),
-                       _curve(-1.8, -0.3, -0.06, -0.04), 0.02),
-         "its partners are the closest of all, but so are all rows: uniformity ends at 0"),
-        ("shortcut", (_curve(5.5, 4.4, 3.6, 3.4), _curve(0.9, 0.41, 0.46, 0.48),
-                      _curve(-1.9, -1.7, -2.5, -2.7), 1.30),
-         "its own views agree and are well spread; at the exam partners are nearly three times "
-         "as far apart"),
-        ("collapsed", (_curve(5.54, 5.54, 5.54, 5.54), _curve(0.02, 0.01, 0.01, 0.01),
-                       _curve(-0.03, -0.02, -0.02, -0.02), 0.01),
-         "a loss that never moves from a guess, ln 255, is as bad as one that falls to 0: all "
-         "sit in one spot"),
-        ("healthy", (_curve(5.10, 4.98, 4.93, 4.91), _curve(1.30, 1.25, 1.22, 1.21),
-                     _curve(-3.3, -3.2, -3.2, -3.2), 1.25),
-         "the loss hardly moves, which is no fault: it is spread out, and the exam agrees with "
-         "its own views"),
-        ("healthy", (_curve(4.2, 2.1, 1.4, 1.1), _curve(0.9, 0.3, 0.2, 0.15),
-                     _curve(-2.0, -2.6, -3.1, -3.3), 0.17),
-         "close partners and a low loss are no fault if the exam agrees and all is spread out"),
-        ("shortcut", (_curve(5.5, 5.2, 5.0, 4.9), _curve(0.3, 0.2, 0.2, 0.2),
-                      _curve(-1.1, -1.2, -1.3, -1.4), 0.60),
-         "its loss is high; still, at the exam partners are three times as far apart as on its "
-         "own views"),
-        ("healthy", (_curve(5.5, 5.3, 4.9, 4.5), _curve(0.03, 0.1, 0.3, 0.4),
-                     _curve(-0.05, -0.3, -1.2, -2.0), 0.45),
-         "it began in one spot and found its way out: look at the end of the curves"),
-        ("collapsed", (_curve(4.9, 4.9, 5.3, 5.54), _curve(0.5, 0.4, 0.1, 0.002),
-                       _curve(-2.0, -1.8, -0.4, -0.004), 0.01),
-         "it began well and ended in one spot, where a ratio of two tiny distances means "
-         "nothing: test for the collapse first"),
-        ("healthy", (_curve(4.0, 1.2, 0.6, 0.4), _curve(0.9, 0.2, 0.08, 0.05),
-                     _curve(-2.0, -2.6, -3.1, -3.2), 0.06),
-         "very close partners are no collapse if all other rows are far away: look at the "
-         "uniformity"),
-        ("collapsed", (_curve(5.4, 5.3), _curve(0.5, 0.1), _curve(-1.5, -0.15), 0.15),
-         "a uniformity of -0.15 is above -0.2: all sit in nearly one spot"),
-        ("healthy", (_curve(5.4, 5.3), _curve(0.5, 0.4), _curve(-1.5, -0.8), 0.5),
-         "a uniformity of -0.8 is far from -0.2: no collapse"),
-        ("shortcut", (_curve(5.4, 5.3), _curve(0.5, 0.25), _curve(-1.5, -1.8), 0.5),
-         "exactly twice as large at the exam as at the end of the run: at least twice is enough"),
-        ("healthy", (_curve(5.4, 5.3), _curve(0.1, 0.4), _curve(-1.5, -1.8), 0.5),
-         "the exam is compared with the last alignment, not with an earlier one"),
-        ("healthy", (_curve(5.3), _curve(0.4), _curve(-1.5), 0.5),
-         "curves of one value: it is the last"))
-    for right, given, hint in cases:
+    for right, given, hint in CURVES:
         got = trial(*given)
         trial.true(got == right, hint, expected=right, got=got, loss=given[0], alignment=given[1],
                    uniformity=given[2], exam=given[3])

@@ -66,33 +66,38 @@ def _(trial):
         (9, rng.integers(0, 18, 40).tolist(), "40 batches of any size up to twice the queue"),
         (16, rng.integers(0, 32, 40).tolist(), "40 batches of any size up to twice the queue"))
     for size, batches, hint in cases:
-        queue, first = _ring(size), 0
-        line = deque([(0, -1, 0)] * size, maxlen=size)  # (row, id, born), the reference
-        for clock, b in enumerate(batches, start=1):
-            ids = np.arange(first, first + b)
-            z, first = (ids[:, None] + 0.5).astype(np.float32), first + b
-            line.extend((i + 0.5, i, clock) for i in ids.tolist())
-            shown = {"places": size, "batches_so_far": batches[:clock]}
-            trial._call((queue, z, ids), {})
-            # the caller's arrays, which may change: the queue holds numbers of its own
-            z[:], ids[:] = -7, -7
-            pointer = queue.pointer
-            trial.true(isinstance(pointer, int | np.integer) and 0 <= pointer < size,
-                       f"the pointer must be a whole number from 0 to {size - 1}. {hint}",
-                       pointer=pointer, **shown)
-            order = (pointer + np.arange(size)) % size  # oldest first
-            rows, expected_ids, born = zip(*line, strict=True)
-            for name, expected in (("ids", expected_ids), ("rows", rows), ("born", born)):
-                array = np.asarray(getattr(queue, name))
-                got = array.reshape(size, -1)[order, 0] if array.size == size else array
-                trial.equal(got, np.array(expected), hint=f"queue.{name}, from the pointer on "
-                            f"(oldest first): {hint}", **shown)
-            trial.equal(queue.clock, clock, hint="the clock counts batches", **shown)
+        _enqueue_all(trial, size, batches, hint)
     big = _ring(4096, 64)
     for _ in range(3):
         trial.allocates(200_000, big, np.ones((100, 64), np.float32), np.arange(100),
                         hint="Right rows, but all 4,096 were copied to let 100 in (1 MB): write "
                         "only the places that change, and leave the rest where they are.")
+
+
+def _enqueue_all(trial, size, batches, hint):
+    """Compare a queue with a deque after every batch."""
+    queue, first = _ring(size), 0
+    line = deque([(0, -1, 0)] * size, maxlen=size)  # (row, id, born), the reference
+    for clock, b in enumerate(batches, start=1):
+        ids = np.arange(first, first + b)
+        z, first = (ids[:, None] + 0.5).astype(np.float32), first + b
+        line.extend((i + 0.5, i, clock) for i in ids.tolist())
+        shown = {"places": size, "batches_so_far": batches[:clock]}
+        trial._call((queue, z, ids), {})
+        # the caller's arrays, which may change: the queue holds numbers of its own
+        z[:], ids[:] = -7, -7
+        pointer = queue.pointer
+        trial.true(isinstance(pointer, int | np.integer) and 0 <= pointer < size,
+                   f"the pointer must be a whole number from 0 to {size - 1}. {hint}",
+                   pointer=pointer, **shown)
+        order = (pointer + np.arange(size)) % size  # oldest first
+        rows, expected_ids, born = zip(*line, strict=True)
+        for name, expected in (("ids", expected_ids), ("rows", rows), ("born", born)):
+            array = np.asarray(getattr(queue, name))
+            got = array.reshape(size, -1)[order, 0] if array.size == size else array
+            trial.equal(got, np.array(expected), hint=f"queue.{name}, from the pointer on "
+                        f"(oldest first): {hint}", **shown)
+        trial.equal(queue.clock, clock, hint="the clock counts batches", **shown)
 
 
 @exercise("10.b", reference=nearest_older)
@@ -123,6 +128,11 @@ def _(trial):
         expected = nearest_older(z, rows, born, clock, at_least)
         trial.equal(trial(z, rows, born, clock, at_least), expected, z=z, rows=rows, born=born,
                     clock=clock, at_least=at_least, hint=hint)
+    _older_in_any_order(trial, rng)
+
+
+def _older_in_any_order(trial, rng):
+    """Random rows; the answer gets the arrays themselves and may not change them."""
     for size, dim, queries, at_least in (
             (3, 2, 1, 2), (9, 8, 5, 2), (50, 8, 5, 3), (50, 8, 5, 1), (50, 8, 5, 1)):
         rows, z = (entries(rng.standard_normal((n, dim)).astype(np.float32)) for n
@@ -161,32 +171,42 @@ def _(trial):
             trial.true(getattr(got, "dtype", None) == np.float32, "right numbers, but no float32: "
                        "the queue would hold twice the bytes", z=z,
                        dtype=getattr(got, "dtype", type(got)))
-        for z in ([[3.0, 4.0]], [[0.6, 0.8]], [[1.0, 0.0], [0.0, 1.0]]):
-            z = np.array(z, np.float32)
-            kept = z.copy()
-            got = trial.answer(z)
-            trial.true(np.array_equal(z, kept), "right numbers, but they were written into z "
-                       "itself, which belongs to the caller", z_before=kept, z_afterwards=z)
-            before = got.copy()
-            z[:] = 7
-            trial.true(np.array_equal(got, before), "right numbers, but no memory of its own: z "
-                       "was overwritten after the call, and the result changed with it",
-                       result=before, result_afterwards=got)
-        bad = (
-            ([[0.0, 0.0]], "zero"),
-            ([[1.0, 0.0], [0.0, 0.0]], "zero, one of two rows"),
-            ([[np.nan, 1.0]], "NaN"),
-            ([[np.inf, 1.0]], "infinite"),
-            ([[1.0, 0.0], [-np.inf, np.nan], [0.0, 1.0]], "the middle one"))
-        for z, what in bad:
-            z = np.array(z, np.float32)
-            try:
-                got = trial.answer(z.copy())
-            except FloatingPointError:
-                trial.true(True, "")
-            except Exception as error:
-                trial.fail(f"refused, but as {type(error).__name__}: expected a FloatingPointError",
-                           z=z)
-            else:
-                trial.fail(f"a row without direction ({what}) was let in: expected a "
-                           "FloatingPointError", z=z, got=got)
+        _is_a_copy(trial)
+        _refuses(trial)
+
+
+def _is_a_copy(trial):
+    """The result shares no memory with z, which stays unchanged."""
+    for z in ([[3.0, 4.0]], [[0.6, 0.8]], [[1.0, 0.0], [0.0, 1.0]]):
+        z = np.array(z, np.float32)
+        kept = z.copy()
+        got = trial.answer(z)
+        trial.true(np.array_equal(z, kept), "right numbers, but they were written into z "
+                   "itself, which belongs to the caller", z_before=kept, z_afterwards=z)
+        before = got.copy()
+        z[:] = 7
+        trial.true(np.array_equal(got, before), "right numbers, but no memory of its own: z "
+                   "was overwritten after the call, and the result changed with it",
+                   result=before, result_afterwards=got)
+
+
+def _refuses(trial):
+    """Rows without a direction raise FloatingPointError."""
+    bad = (
+        ([[0.0, 0.0]], "zero"),
+        ([[1.0, 0.0], [0.0, 0.0]], "zero, one of two rows"),
+        ([[np.nan, 1.0]], "NaN"),
+        ([[np.inf, 1.0]], "infinite"),
+        ([[1.0, 0.0], [-np.inf, np.nan], [0.0, 1.0]], "the middle one"))
+    for z, what in bad:
+        z = np.array(z, np.float32)
+        try:
+            got = trial.answer(z.copy())
+        except FloatingPointError:
+            trial.true(True, "")
+        except Exception as error:
+            trial.fail(f"refused, but as {type(error).__name__}: expected a FloatingPointError",
+                       z=z)
+        else:
+            trial.fail(f"a row without direction ({what}) was let in: expected a "
+                       "FloatingPointError", z=z, got=got)

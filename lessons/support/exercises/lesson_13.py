@@ -52,57 +52,62 @@ NEAR = np.array([[4.0, 0], [3, 0.5], [3, 0.9], [3, 1], [-6.5, -1.2], [-6.5, -1.2
 APART = np.array([[-4.0, 0], [2, 1], [2, -1]])  # centred already
 
 
+EAST, FOUR, NO_ROW = np.array([[1.0, 0]]), np.arange(4), np.array([-1])
+CROWD_LABELS = np.array([1, 0, 0, 2, 2, 2])
+VOTES = (
+    (LINE, FOUR, EAST, NO_ROW, 1, 0.1,
+     "one neighbour: the row that points most nearly the same way gives its class"),
+    (np.array([[1.0, 0.1], [2, 9], [-3, -9.1]]), FOUR[:3], np.array([[1.0, 0.3]]), NO_ROW, 1,
+     0.1, "a long row is not a near one: scale each to length 1"),
+    (LINE, FOUR, LINE, FOUR, 1, 0.1, "every query is a row of train: leave it out before the "
+     "nearest is taken, however near it is"),
+    (LINE, np.array([0, 1, 1, 0]), LINE[[1]], NO_ROW, 1, 0.1,
+     "own is -1: no row is the query itself, so the nearest counts, even at the same place"),
+    (CROWD, CROWD_LABELS, EAST, NO_ROW, 3, 0.1, "the nearest outvotes two farther ones: each "
+     "neighbour has exp(cosine / temperature) votes"),
+    (CROWD, CROWD_LABELS, EAST, NO_ROW, 3, 10.0,
+     "at a high temperature votes are almost equal, and two beat one"),
+    (NEAR, np.array([2, 0, 1, 1, 3, 3]), NEAR[[0]], np.array([0]), 3, 10.0,
+     "three others vote: leave the query's own row out before the k nearest are taken, not "
+     "afterwards"),
+    (APART, np.array([0, 1, 1]), APART[[0]], np.array([0]), 2, 0.1,
+     "both others point away: a similarity of 0 leaves the own row the nearest of all; minus "
+     "infinity does not"),
+    (LINE + 50, FOUR, EAST + 50, NO_ROW, 1, 0.1, "far from the origin all rows point the same "
+     "way: subtract the mean of train first, from both"),
+    (LINE, FOUR, np.array([[1.0, 0.2], [3, 0.1], [9, 0.3]]), -np.ones(3, int), 1, 0.1,
+     "three queries on one side: subtract the mean of train; their own mean depends on the "
+     "other queries"),
+    (LINE, FOUR, LINE[[1]], np.array([1]), 20, 0.1,
+     "k is larger than the number of rows: all others vote"),
+    (LINE, FOUR, LINE, np.array([0, -1, 2, -1]), 1, 0.1,
+     "two of the four queries are rows of train: use own query by query"),
+    (LINE, np.array([0, 0, 1, 1]), LINE[[3, 1]], np.array([-1, 1]), 20, 10.0,
+     "k is larger than the number of rows, and one query is a row of train: three vote there, "
+     "all four elsewhere"),
+    (np.tile([[1.0, 0], [-1, 0]], (2, 1)), np.array([3, 0, 1, 0]), EAST, NO_ROW, 2, 0.1,
+     "classes 1 and 3 have as many votes: the lower class"),
+    *((np.tile([[1.0, 0], [-1, 0]], (30, 1)), np.arange(60)[::-1].copy(), EAST, NO_ROW, k, 0.1,
+       "of 30 equal cosines the lowest rows vote: np.argsort keeps equals in order with "
+       "kind=\"stable\" only; here each votes for another class, so the lowest of these "
+       "classes wins") for k in (5, 20)))
+
+
 @exercise("13.a", reference=knn_classes)
 def _(trial):
-    rng, no_row = np.random.default_rng(13), np.array([-1])
-    east, four, crowd = np.array([[1.0, 0]]), np.arange(4), np.array([1, 0, 0, 2, 2, 2])
-    cases = (
-        (LINE, four, east, no_row, 1, 0.1,
-         "one neighbour: the row that points most nearly the same way gives its class"),
-        (np.array([[1.0, 0.1], [2, 9], [-3, -9.1]]), four[:3], np.array([[1.0, 0.3]]), no_row, 1,
-         0.1, "a long row is not a near one: scale each to length 1"),
-        (LINE, four, LINE, four, 1, 0.1, "every query is a row of train: leave it out before the "
-         "nearest is taken, however near it is"),
-        (LINE, np.array([0, 1, 1, 0]), LINE[[1]], no_row, 1, 0.1,
-         "own is -1: no row is the query itself, so the nearest counts, even at the same place"),
-        (CROWD, crowd, east, no_row, 3, 0.1, "the nearest outvotes two farther ones: each "
-         "neighbour has exp(cosine / temperature) votes"),
-        (CROWD, crowd, east, no_row, 3, 10.0,
-         "at a high temperature votes are almost equal, and two beat one"),
-        (NEAR, np.array([2, 0, 1, 1, 3, 3]), NEAR[[0]], np.array([0]), 3, 10.0,
-         "three others vote: leave the query's own row out before the k nearest are taken, not "
-         "afterwards"),
-        (APART, np.array([0, 1, 1]), APART[[0]], np.array([0]), 2, 0.1,
-         "both others point away: a similarity of 0 leaves the own row the nearest of all; minus "
-         "infinity does not"),
-        (LINE + 50, four, east + 50, no_row, 1, 0.1, "far from the origin all rows point the same "
-         "way: subtract the mean of train first, from both"),
-        (LINE, four, np.array([[1.0, 0.2], [3, 0.1], [9, 0.3]]), -np.ones(3, int), 1, 0.1,
-         "three queries on one side: subtract the mean of train; their own mean depends on the "
-         "other queries"),
-        (LINE, four, LINE[[1]], np.array([1]), 20, 0.1,
-         "k is larger than the number of rows: all others vote"),
-        (rng.standard_normal((30, 5)), rng.integers(3, size=30), rng.standard_normal((12, 5)),
-         np.full(12, -1), 7, 0.1, "twelve queries, thirty rows of five numbers"),
-        (LINE, four, LINE, np.array([0, -1, 2, -1]), 1, 0.1,
-         "two of the four queries are rows of train: use own query by query"),
-        (LINE, np.array([0, 0, 1, 1]), LINE[[3, 1]], np.array([-1, 1]), 20, 10.0,
-         "k is larger than the number of rows, and one query is a row of train: three vote there, "
-         "all four elsewhere"),
-        (np.tile([[1.0, 0], [-1, 0]], (2, 1)), np.array([3, 0, 1, 0]), east, no_row, 2, 0.1,
-         "classes 1 and 3 have as many votes: the lower class"),
-        *((np.tile([[1.0, 0], [-1, 0]], (30, 1)), np.arange(60)[::-1].copy(), east, no_row, k, 0.1,
-           "of 30 equal cosines the lowest rows vote: np.argsort keeps equals in order with "
-           "kind=\"stable\" only; here each votes for another class, so the lowest of these "
-           "classes wins") for k in (5, 20)))
+    rng = np.random.default_rng(13)
+    cases = (*VOTES,
+             (rng.standard_normal((30, 5)), rng.integers(3, size=30), rng.standard_normal((12, 5)),
+              np.full(12, -1), 7, 0.1, "twelve queries, thirty rows of five numbers"))
     with np.errstate(all="ignore"):
         for train, labels, queries, own, k, temperature, hint in cases:
             arguments = (train, labels, queries, own, k, temperature)
             trial.equal(trial(*arguments), knn_classes(*arguments), train=train, labels=labels,
                         queries=queries, own=own, k=k, temperature=temperature, hint=hint)
-        arguments = CROWD.astype(np.float32), crowd, east.astype(np.float32), no_row, 3, 0.005
-        trial.equal(trial(*arguments), knn_classes(*arguments), train=arguments[0], labels=crowd,
-                    queries=east, temperature=0.005, hint="1 / 0.005 is 200, and exp(200) is "
+        train, queries = CROWD.astype(np.float32), EAST.astype(np.float32)
+        arguments = (train, CROWD_LABELS, queries, NO_ROW, 3, 0.005)
+        trial.equal(trial(*arguments), knn_classes(*arguments), train=train, labels=CROWD_LABELS,
+                    queries=queries, temperature=0.005, hint="1 / 0.005 is 200, and exp(200) is "
                     "infinite in float32; take each query's largest cosine away before the "
                     "exponential")
 
@@ -142,43 +147,45 @@ def _(trial):
                         train=train, labels=labels, test=test, strength=strength, hint=hint)
 
 
+EVEN = {0: 0.90, 1: 0.91}
+DRIFT, ABOVE = {0: 0.70, 1: 0.80, 2: 0.90, 3: 0.75}, {0: 0.711, 1: 0.812, 2: 0.913, 3: 0.762}
+FIVE = dict(enumerate((0.930, 0.911, 0.922, 0.914, 0.925)))
+PAIRS = (
+    ({0: 0.9}, {0: 0.5}, 1,
+     "one seed is no interval, however large the difference: low and high are NaN"),
+    (EVEN, {2: 0.5, 3: 0.6}, 1, "no seed is in both, so nothing can be paired"),
+    ({0: 0.92, 1: 0.94}, EVEN, 1, "two seeds, differences of 2 and 3 points: their mean is "
+     "2.5, their spread (n - 1) is 0.71, that of the mean 0.71 / sqrt(2) = 0.5, and Student's "
+     "factor for two is 12.7; so the interval holds 0, and is wide"),
+    (ABOVE, DRIFT, 1, "four seeds that move together: take the differences seed by seed, then "
+     "their spread. A difference of two means would hide it"),
+    (DRIFT, ABOVE, 1, "the same the other way round: first minus second, in points"),
+    (dict(reversed(list(ABOVE.items()))), DRIFT, 1,
+     "the seeds come in another order: pair them by seed, not by place"),
+    ({**ABOVE, 7: 0.1, 8: 0.1}, {**DRIFT, 9: 0.9}, 1, "only the seeds that both have"),
+    ({seed: a + 0.0002 * (-1) ** seed for seed, a in FIVE.items()}, FIVE, 1,
+     "the whole interval lies within the margin on both sides of 0: alike"),
+    ({seed: a + 0.01 + 0.011 * (-1) ** seed for seed, a in FIVE.items()}, FIVE, 1,
+     "the interval holds 0 and reaches beyond the margin: these seeds cannot tell, and that is "
+     "not alike"),
+    (dict(enumerate((0.55, 0.513, 0.545, 0.50, 0.53))),
+     dict(enumerate((0.52, 0.511, 0.52, 0.511, 0.505))), 1,
+     "the mean difference is above 0, and the interval holds 0"),
+    ({seed: a + 0.002 + 0.0001 * (-1) ** seed for seed, a in FIVE.items()}, FIVE, 1,
+     "better wins over alike: the whole interval is above 0, though below the margin"),
+    ({seed: a - 0.002 + 0.0001 * (-1) ** seed for seed, a in FIVE.items()}, FIVE, 1,
+     "worse wins over alike as well: the whole interval is below 0, though within the margin"),
+    (EVEN, EVEN, 1,
+     "the same accuracies twice: the interval is 0 alone, which is neither above nor below 0"),
+    (EVEN, EVEN, 0, "a margin of 0: no interval lies within it, so nothing is alike"),
+    (dict(enumerate((0.931, 0.923, 0.933))), dict(enumerate((0.92, 0.917, 0.924))), 1,
+     "three seeds: 4.303 of their standard errors (spread / sqrt(3), the spread with n - 1), "
+     "not 1.96"))
+
+
 @exercise("13.c", reference=conclude)
 def _(trial):
-    even = {0: 0.90, 1: 0.91}
-    drift, above = {0: 0.70, 1: 0.80, 2: 0.90, 3: 0.75}, {0: 0.711, 1: 0.812, 2: 0.913, 3: 0.762}
-    five = dict(enumerate((0.930, 0.911, 0.922, 0.914, 0.925)))
-    cases = (
-        ({0: 0.9}, {0: 0.5}, 1,
-         "one seed is no interval, however large the difference: low and high are NaN"),
-        (even, {2: 0.5, 3: 0.6}, 1, "no seed is in both, so nothing can be paired"),
-        ({0: 0.92, 1: 0.94}, even, 1, "two seeds, differences of 2 and 3 points: their mean is "
-         "2.5, their spread (n - 1) is 0.71, that of the mean 0.71 / sqrt(2) = 0.5, and Student's "
-         "factor for two is 12.7; so the interval holds 0, and is wide"),
-        (above, drift, 1, "four seeds that move together: take the differences seed by seed, then "
-         "their spread. A difference of two means would hide it"),
-        (drift, above, 1, "the same the other way round: first minus second, in points"),
-        (dict(reversed(list(above.items()))), drift, 1,
-         "the seeds come in another order: pair them by seed, not by place"),
-        ({**above, 7: 0.1, 8: 0.1}, {**drift, 9: 0.9}, 1, "only the seeds that both have"),
-        ({seed: a + 0.0002 * (-1) ** seed for seed, a in five.items()}, five, 1,
-         "the whole interval lies within the margin on both sides of 0: alike"),
-        ({seed: a + 0.01 + 0.011 * (-1) ** seed for seed, a in five.items()}, five, 1,
-         "the interval holds 0 and reaches beyond the margin: these seeds cannot tell, and that is "
-         "not alike"),
-        (dict(enumerate((0.55, 0.513, 0.545, 0.50, 0.53))),
-         dict(enumerate((0.52, 0.511, 0.52, 0.511, 0.505))), 1,
-         "the mean difference is above 0, and the interval holds 0"),
-        ({seed: a + 0.002 + 0.0001 * (-1) ** seed for seed, a in five.items()}, five, 1,
-         "better wins over alike: the whole interval is above 0, though below the margin"),
-        ({seed: a - 0.002 + 0.0001 * (-1) ** seed for seed, a in five.items()}, five, 1,
-         "worse wins over alike as well: the whole interval is below 0, though within the margin"),
-        (even, even, 1,
-         "the same accuracies twice: the interval is 0 alone, which is neither above nor below 0"),
-        (even, even, 0, "a margin of 0: no interval lies within it, so nothing is alike"),
-        (dict(enumerate((0.931, 0.923, 0.933))), dict(enumerate((0.92, 0.917, 0.924))), 1,
-         "three seeds: 4.303 of their standard errors (spread / sqrt(3), the spread with n - 1), "
-         "not 1.96"))
-    for first, second, margin, hint in cases:
+    for first, second, margin, hint in PAIRS:
         shown = {"first": first, "second": second, "margin": margin}
         got, (word, low, high) = trial(first, second, margin), conclude(first, second, margin)
         trial.true(isinstance(got, tuple) and len(got) == 3, "expected (word, low, high)", got=got,

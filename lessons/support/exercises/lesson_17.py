@@ -59,8 +59,8 @@ def _(trial):
          "half of |c|^2, not all of it: |x - c|^2 = |x|^2 - 2 (x.c - |c|^2 / 2)"),
         (_column(1), _column(0, 2), "equally far from both: the lowest index"),
         *((_column(0), _column(*[9] * far, *[1, -1] * 20), "40 centroids are equally near: the "
-           "lowest index. np.argsort keeps equals in order with kind=\"stable\" "
-           "only") for far in (5, 20)),
+           "lowest index. np.argsort keeps equals in order with kind=\"stable\" only")
+          for far in (5, 20)),
         (np.array([[4.0, 4.0]]), np.array([[1.0, 1.0], [5.0, 3.0]]),
          "centroid 0 points the same way, centroid 1 is nearer: distances, not cosines"),
         (rng.standard_normal((7, 3)), rng.standard_normal((4, 3)),
@@ -122,6 +122,11 @@ def _(trial):
         assignment = assign(x, centroids)[0] if assignment is None else np.array(assignment)
         _both(trial, trial(x, centroids, assignment), fill_empty(x, centroids, assignment),
               ("centroids", "assignment"), hint, x=x, centroids=centroids, assignment=assignment)
+    _returns_copies(trial)
+
+
+def _returns_copies(trial):
+    """New arrays are returned, and the arguments stay as they are."""
     x, centroids, assignment = _column(0, 2), _column(1, 0), np.array([0, 1])
     pairs = zip(trial.answer(x, centroids, assignment), (centroids, assignment), strict=True)
     trial.true(not any(np.shares_memory(a, b) for a, b in pairs), "no cluster was empty, and the "
