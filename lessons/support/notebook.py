@@ -100,7 +100,8 @@ def stale(source: Path, target: Path) -> str | None:
 
     if not target.is_file():
         return f"{target.name} is not there"
-    wanted, notebook = read_source(source), nbformat.read(target, as_version=4)
+    wanted = read_source(source)
+    notebook = nbformat.read(target, as_version=4)
     cells, wanted_cells = ([(c.cell_type, c.source) for c in n.cells] for n in (notebook, wanted))
     if cells != wanted_cells:
         return f"{target.name} has other cells than {source.name}"

@@ -43,17 +43,22 @@ def draw_guess(ax: Axes, name: str, axis: str = "y") -> None:
     number = guess(name)
     if number is None:
         return
-    upright = axis == "x"
-    first, last = ax.get_xlim() if upright else ax.get_ylim()
-    fixed = not (ax.get_autoscalex_on() if upright else ax.get_autoscaley_on())
-    nowhere = number <= 0 and (ax.get_xscale() if upright else ax.get_yscale()) == "log"
-    if nowhere or fixed and not min(first, last) <= number <= max(first, last):
-        _at_the_edge(ax, number, upright, bool(number > max(first, last)) == bool(first < last))
+    first, last = getattr(ax, f"get_{axis}lim")()
+    fixed = not getattr(ax, f"get_autoscale{axis}_on")()
+    no_logarithm = number <= 0 and getattr(ax, f"get_{axis}scale")() == "log"
+    if no_logarithm or fixed and not min(first, last) <= number <= max(first, last):
+        far = (number > max(first, last)) == (first < last)
+        _at_the_edge(ax, number, axis == "x", far)
         return
-    (ax.axvline if upright else ax.axhline)(number, color=ORANGE, ls=":", lw=1.5)
-    ax.annotate("your guess", (number, 0.98) if upright else (0.02, number), rotation=90 * upright,
-                xycoords=ax.get_xaxis_transform() if upright else ax.get_yaxis_transform(),
-                va="top" if upright else "bottom", color=ORANGE, fontsize=9, path_effects=HALO)
+    style = {"color": ORANGE, "fontsize": 9, "path_effects": HALO}
+    if axis == "x":
+        ax.axvline(number, color=ORANGE, ls=":", lw=1.5)
+        ax.annotate("your guess", (number, 0.98), xycoords=ax.get_xaxis_transform(), rotation=90,
+                    va="top", **style)
+    else:
+        ax.axhline(number, color=ORANGE, ls=":", lw=1.5)
+        ax.annotate("your guess", (0.02, number), xycoords=ax.get_yaxis_transform(), va="bottom",
+                    **style)
 
 
 def _at_the_edge(ax, number, upright, far):

@@ -21,6 +21,7 @@ def report(accuracies: Mapping[str, Sequence[float]], *, chance: float,
     width = max(len(name) for name, _ in rows)
     for name, values in rows:
         mean, half = mean_and_interval(values)
-        seeds = "" if name == "chance" else f"  {len(values)} seed{'s' * (len(values) > 1)}"
+        seeds = "1 seed" if len(values) == 1 else f"{len(values)} seeds"
+        seeds = "" if name == "chance" else f"  {seeds}"
         interval = "" if half is None else f" ± {100 * half:.1f}"
         print(f"{name:<{width}}  {100 * mean:5.1f} %{interval}{seeds}")

@@ -45,7 +45,8 @@ def row(source: Path, repository: str = "") -> str:
     """A lesson's line; its seconds are those in the stamp of its notebook."""
     import nbformat
 
-    lessons, notebook = source.parents[1], read_source(source)
+    lessons = source.parents[1]
+    notebook = read_source(source)
     built = nbformat.read(lessons / f"{source.stem}.ipynb", as_version=4)
     title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
     answers = lessons.parent / "tests" / "lessons" / "wrong" / f"{source.name[:2]}.py"

@@ -80,7 +80,8 @@ def test_a_folder(tmp_path):
     assert train.images.shape[1:] == (32, 32, 3)
     assert len(train) == 40
     assert len(test) <= 20
-    with fails(ValueError, "x/../mine: expected folders of different names, got two of folder:m"):
+    with fails(ValueError, "x/../mine: expected folders of different names",
+               "got two of folder:mine"):
         load_transfer_sets(small_config(), (f"folder:{tmp_path}/mine",
                                             f"folder:{tmp_path}/x/../mine"))
 

@@ -79,7 +79,7 @@ def _fires(assertion: Callable, step: Step) -> bool:
 
 
 class _Between(Step):
-    """Stores between the two look-ups: only view 2 finds newcomers."""
+    """Stores between the two searches: only view 2 finds new rows."""
 
     def friends(self, z1, z2, ids):
         n1, whose = self.look(z1)
@@ -88,7 +88,7 @@ class _Between(Step):
 
 
 class _Half(Gradient):
-    """A gradient comes through the friends of view 2 alone."""
+    """A gradient flows through the friends of view 2 alone."""
 
     def friends(self, z1, z2, ids):
         (n1, whose), (n2, _) = Step.look(self, z1), self.look(z2)
@@ -97,7 +97,7 @@ class _Half(Gradient):
 
 
 class _First(Step):
-    """Only the first friend of each view came in with this very step."""
+    """Only the first friend of each view came in with this step."""
 
     def look(self, z):
         rows, whose = super().look(z)
@@ -106,7 +106,7 @@ class _First(Step):
 
 
 class _Leak(Gradient):
-    """A gradient comes through one number of one friend of each view alone."""
+    """A gradient flows through one number of one friend of each view alone."""
 
     def look(self, z):
         rows, whose = Step.look(self, z)
@@ -116,7 +116,7 @@ class _Leak(Gradient):
 
 
 class _Column(Step):
-    """One feature alone depends on the company."""
+    """Only one feature depends on the batch."""
 
     def encode(self, images):
         h = super().encode(images)
@@ -125,7 +125,7 @@ class _Column(Step):
 
 
 class _Detached(Step):
-    """Healthy: the friends are a Tensor, but one that remembers nothing."""
+    """Healthy: the friends are a Tensor without a graph."""
 
     def look(self, z):
         rows, whose = super().look(z)
@@ -133,7 +133,7 @@ class _Detached(Step):
 
 
 class _Quiet(Company):
-    """Judges in training mode and leaves no trace: mode and running statistics are put back."""
+    """Encodes in training mode, then restores mode and running statistics."""
 
     def encode(self, images):
         self.encoder.train()

@@ -27,7 +27,7 @@ def permutation_p(choose: Callable, z: np.ndarray, queue: np.ndarray, judge: Cal
 
 
 def _at(*degrees):
-    """Unit rows (n, 2) at these angles."""
+    """Unit rows (n, 2) at these angles, in degrees."""
     return np.stack([np.array([np.cos(a), np.sin(a)]) for a in np.radians(degrees)])
 
 

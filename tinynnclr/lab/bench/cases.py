@@ -84,7 +84,8 @@ def views(against: set[str], quick: bool) -> Iterator[Case]:
     """Two random views of each image of a batch."""
     images = np.random.default_rng(0).integers(0, 256, (32 if quick else BATCH, 32, 32, 3),
                                                np.uint8)
-    rng, indices = np.random.default_rng(1), np.arange(len(images))
+    rng = np.random.default_rng(1)
+    indices = np.arange(len(images))
     makers = {"kornia": peers.kornia_views, "albumentations": peers.albumentations_views}
     yield Case("views", f"2 x {len(images)} SimCLR views",
                lambda: two_views(images, indices, PRESETS["simclr"], rng),

@@ -11,7 +11,9 @@ from ...kernels.engine.compile import jit
 from ...kernels.engine.parallel import get_num_threads, parallel
 from ...kernels.engine.simd import MR, VECTOR_BYTES, contract, panel_width
 
-STEPS, ROWS, PRODUCTS, LENGTH = 128, 8 * MR, 2000, 1 << 24
+STEPS, ROWS = 128, 8 * MR  # of a product
+PRODUCTS = 2000
+LENGTH = 1 << 24  # of the arrays that measure the memory
 
 
 @jit

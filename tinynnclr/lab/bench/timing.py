@@ -34,7 +34,8 @@ def compare(sides: dict[str, Callable[[], object]], repetitions: int = 15,
 
 def _average(call, shortest, clock):
     """Seconds per call, over as many calls as fill `shortest` seconds."""
-    started, calls = clock(), 0
+    started = clock()
+    calls = 0
     while True:
         call()
         calls += 1

@@ -54,7 +54,8 @@ def make_step(width: int, batch: int = BATCH, compiled: bool = False,
               {"params": [p for p in network.parameters() if p.ndim == 1], "weight_decay": 0.0}]
     optimizer = torch.optim.SGD(groups, RATE, MOMENTUM)
     forward = torch.compile(network) if compiled else network
-    rows, labels, pointer = torch.from_numpy(queue()), torch.arange(batch), 0
+    rows, pointer = torch.from_numpy(queue()), 0
+    labels = torch.arange(batch)
     x1, x2 = (torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2) for x in views(batch))
 
     def step():

@@ -57,7 +57,8 @@ def average_precision(true: Marks, found: Marks,
         found_rows = np.flatnonzero(found.labels == label)
         if len(true_rows) == 0:
             continue
-        correct, scores = [np.zeros((len(OVERLAPS), 0), bool)], [np.zeros(0)]
+        correct = [np.zeros((len(OVERLAPS), 0), bool)]
+        scores = [np.zeros(0)]
         for scene in np.unique(found.scenes[found_rows]):
             rows = found_rows[found.scenes[found_rows] == scene]
             rows = rows[np.argsort(-found.scores[rows], kind="stable")][:MOST]

@@ -17,7 +17,8 @@ from .playroom import CLASS_NAMES, Playroom
 TRAIN, TEST = 1500, 500  # scenes
 STEPS = 300  # of each detector
 TOYS, TOY_STEPS = 5000, 600  # images of single toys and steps on them, for the supervised encoder
-SHOWN, SURE = 4, 0.35  # test scenes in the picture, and the score from which a thing is drawn
+SHOWN = 4  # test scenes in the picture
+SURE = 0.35  # score from which a detection is drawn
 FROZEN = {"frozen": True, "fine-tuned": False}
 
 

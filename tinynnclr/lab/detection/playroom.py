@@ -17,7 +17,8 @@ from ...kernels.engine.checks import plain_numbers
 
 __all__ = ["CLASS_NAMES", "KEYPOINT_NAMES", "SIZE", "Playroom", "make"]
 
-SIZE, MOST = 64, 5  # pixels of a side, things in a scene
+SIZE = 64  # pixels of a side
+MOST = 5  # things in a scene
 TOY = (26, 42)  # pixels of the frame that a toy is drawn in, of which it fills about 0.8
 STRAY = 0.7  # largest distance from a toy's centre to the scene's, in half sides
 SHARE = 0.4  # of a thing's pixels that must stay visible, or it is removed from the scene
@@ -113,9 +114,9 @@ def _overlay(images, scenes, toy_images, masks):
 
     From front to back: a toy without enough visible pixels is left out.
     """
-    visible, taken = np.zeros_like(masks), np.zeros(images.shape[:3], bool)
-    # 1 is the toy in front
-    depth = np.searchsorted(scenes, scenes, "right") - np.arange(len(scenes))
+    visible = np.zeros_like(masks)
+    taken = np.zeros(images.shape[:3], bool)
+    depth = np.searchsorted(scenes, scenes, "right") - np.arange(len(scenes))  # 1: in front
     for layer in range(1, MOST + 1):
         toys = np.flatnonzero(depth == layer)
         free = masks[toys] & ~taken[scenes[toys]]
