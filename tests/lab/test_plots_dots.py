@@ -2,10 +2,9 @@
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from one_line import fails
 from test_plots import _quiet, check, out, pictures, rows  # noqa: F401
 
-from tinynnclr.lab.plots import dots, lines, robustness
+from tinynnclr.lab.plots import dots, lines
 from tinynnclr.lab.plots.dots import axis_parts, draw_arms
 from tinynnclr.lab.plots.finding import draw_finding
 from tinynnclr.lab.plots.lines import Line, draw_lines
@@ -25,7 +24,7 @@ def figures(monkeypatch):
         drawn.append(Figure(*arguments, **options))
         return drawn[-1]
 
-    for module in (dots, lines, robustness):
+    for module in (dots, lines):
         monkeypatch.setattr(module, "Figure", figure)
     return drawn
 
@@ -69,15 +68,6 @@ def test_the_axis_is_broken_where_the_arms_would_be_one_dot():
     assert high > 0.97
     # an upper bound belongs to the arms
     assert axis_parts([[0.9]], [0.1, 0.95])[1][1] > 0.95
-
-
-def test_errors(out):  # noqa: F811
-    with fails(ValueError, "draw_arms: arms: expected at least one"):
-        draw_arms({}, LEVELS, out)
-    for values in ([float("nan")], []):
-        with fails(ValueError, "draw_arms: nnclr: expected finite accuracies, got"):
-            draw_arms({"nnclr": values}, LEVELS, out)
-    assert not out.exists()
 
 
 @pytest.mark.parametrize("letter", ["W", "i", "$", "\\"])
@@ -166,27 +156,6 @@ def test_several_measures_are_markers_and_baselines_hollow(out, figures):  # noq
     faces = {round(float(line.get_ydata()[0])): line.get_markerfacecolor() for line
              in ax.get_lines() if line.get_marker() == "o"}
     assert [faces[y] == "white" for y in range(3)] == [False, True, True]
-
-
-def test_curves_go_over_severity_and_styles_are_dots(out, figures):  # noqa: F811
-    changes = {"rotation (degrees)": ("0", "15", "180"), "style": ("day", "night")}
-    result = EvalResult([{"encoder": name, "change": change, "severity": severity,
-                          "accuracy": height - 0.05 * i + 0.02 * seed} for seed in (0, 1)
-                         for change, severities in changes.items()
-                         for i, severity in enumerate(severities)
-                         for name, height in ENCODERS.items()], "description", 0.1)
-    robustness.draw_robustness(result, out, "title")
-    rotation, style = figures[0].axes
-    drawn = {(float(x), round(float(y), 3)) for line in rotation.get_lines()
-             if line.get_marker() in ("o", "x") for x, y in zip(line.get_xdata(), line.get_ydata(),
-                                                            strict=True)}
-    assert drawn == {(x, round(100 * height - 5 * i + 1, 3)) for i, x in enumerate((0, 15, 180))
-                     for height in ENCODERS.values()}
-    assert labels(style.get_xticklabels()) == ["day", "night"]
-    trained = [line for ax in (rotation, style) for line in ax.get_lines()
-               if line.get_color() == robustness.BLUE and line.get_marker() == "o"]
-    assert [line.get_linestyle() for line in trained] == ["-", "None"]
-    assert labels(figures[0].legends[0].get_texts()) == [*ENCODERS, "chance"]
 
 
 # ---------------------------------------------------------------- lines

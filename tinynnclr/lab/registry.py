@@ -47,10 +47,8 @@ def picture(name: str) -> Callable[[EvalResult, Path, str], Path]:
     """The function (result, path, title) -> path that draws a protocol's picture."""
     from .plots.detection import draw_dense  # matplotlib takes a second to import
     from .plots.finding import draw_finding
-    from .plots.robustness import draw_robustness
 
-    special: dict[str, Callable[..., Path]] = {"robustness": draw_robustness, "dense": draw_dense}
-    return special.get(name, draw_finding)
+    return draw_dense if name == "dense" else draw_finding  # type: ignore[return-value]
 
 
 def parse_protocols(text: str) -> list[str]:

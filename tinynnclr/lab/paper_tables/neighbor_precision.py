@@ -103,24 +103,6 @@ def crossing(curve: Mapping[float, Sequence[float]]) -> float | None:
     return xs[last] + (xs[last + 1] - xs[last]) * -means[last] / (means[last + 1] - means[last])
 
 
-def crossing_interval(curve: Mapping[float, Sequence[float]], rng: np.random.Generator,
-                      draws: int = 2000) -> tuple[float, float] | None:
-    """95 % interval of `crossing` by a bootstrap over seeds.
-
-    None with one seed, or if more than 2.5 % of the draws never cross.
-    """
-    count = min(len(numbers) for numbers in curve.values())
-    if count < 2:
-        return None
-    crossings = []
-    for _ in range(draws):
-        chosen = rng.integers(0, count, count)
-        at = crossing({x: [numbers[i] for i in chosen] for x, numbers in curve.items()})
-        crossings.append(np.inf if at is None else at)
-    low, high = np.quantile(crossings, (0.025, 0.975), method="nearest")
-    return None if np.isinf(high) else (float(low), float(high))
-
-
 def answer(runs: Runs, elsewhere: Gains) -> str:
     """The answer in words: where neighbours begin to help, and what real runs gain.
 
@@ -151,19 +133,14 @@ def answer(runs: Runs, elsewhere: Gains) -> str:
 def _describe_curve(kind, curve, at):
     """Where a curve crosses zero, and its last gain."""
     name = "The nearest image" if kind.endswith("nearest") else "A random image"
-    name += " of the drawn class"
     if at is None:
-        clear = "" if _clear(curve[max(curve)]) else ", as far as these seeds can tell"
-        sentence = f"{name} helps at no precision of the oracle{clear}"
+        effect = "helps at no precision of the oracle"
+        if not _clear(curve[max(curve)]):
+            effect += ", as far as these seeds can tell"
     else:
-        interval = crossing_interval(curve, np.random.default_rng(0))
-        within = "no 95 % interval: too few seeds, or too many draws without such a point"
-        if interval:
-            within = f"95 % interval {interval[0]:.0%} to {interval[1]:.0%}"
-        start = f"from a precision of about {at:.0%} on" if at > min(curve) else \
-            f"at every precision of the oracle, even at {at:.0%}"
-        sentence = f"{name} helps {start} ({within})"
-    return f"{sentence}; at {max(curve):.0%} it gains {format_points(curve[max(curve)])} points."
+        effect = f"helps from a precision of about {at:.0%} on"
+    return (f"{name} of the drawn class {effect}; at {max(curve):.0%} it gains "
+            f"{format_points(curve[max(curve)])} points.")
 
 
 def _describe_predictions(kind, at, real):

@@ -21,7 +21,6 @@ from .style import (
     ORANGE,
     WIDTH,
     draw_headline,
-    expect,
     own_style,
     plain_text,
     write_picture,
@@ -55,9 +54,6 @@ def draw_curves(metrics: Sequence[dict], path: str | Path, *, title: str = "") -
 
     A panel whose numbers are all missing or NaN is left out.
     """
-    expect(len(metrics) > 0, "draw_curves: metrics: expected at least one epoch, got none")
-    expect(all("epoch" in row for row in metrics), "draw_curves: metrics: expected rows with "
-           "epoch, got one without")
     epochs = np.array([row["epoch"] for row in metrics])
     columns = {name: np.array([row.get(name, np.nan) for row in metrics], float) for _, _,
                s in PANELS for name in s}
@@ -65,7 +61,6 @@ def draw_curves(metrics: Sequence[dict], path: str | Path, *, title: str = "") -
               series in PANELS
               if (kept := {name: label for name,
                            label in series.items() if np.isfinite(columns[name]).any()})]
-    expect(panels, "draw_curves: metrics: expected numbers to draw, got only NaN")
     rows = -(-len(panels) // 3)
     fig, sheet, top = _sheet(WIDTH, 0.1 + 2.3 * rows, title, "Metrics during training")
     for i, (head, unit, series) in enumerate(panels):
@@ -125,17 +120,7 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
     gallery: indices (q, s) into images (n, h, w, 3) uint8, one array for each epoch; the queries
     are the first q images. note: a sentence below the images. Returns the PNG's path.
     """
-    expect(len(gallery) > 0, "draw_neighbors: gallery: expected at least one epoch, got none")
     labels = np.asarray(labels)
-    _expect_images("draw_neighbors", images, labels, class_names, len(images))
-    for indices in gallery:
-        shape = np.shape(indices)
-        expect(np.ndim(indices) == 2 and np.size(indices) and shape == np.shape(gallery[0])
-               and shape[0] <= len(images), "draw_neighbors: gallery: expected the same (q, s) "
-               f"each, q <= {len(images)}, got {shape}")
-        least, most = np.min(indices), np.max(indices)
-        expect(0 <= least <= most < len(images), "draw_neighbors: gallery: expected indices 0 to "
-               f"{len(images) - 1}, got {least} to {most}")
     epochs = sorted({0, (len(gallery) - 1) // 2, len(gallery) - 1})
     blocks = [np.asarray(gallery[e])[:, :SHOWN] for e in epochs]
     queries, shown = blocks[0].shape
@@ -187,10 +172,6 @@ def draw_embedding(positions: np.ndarray, labels: np.ndarray, class_names: Seque
     PNG's path.
     """
     positions, labels = np.asarray(positions), np.asarray(labels)
-    expect(positions.ndim == 2 and positions.shape[1:] == (2,) and len(positions) > 0
-           and np.isfinite(positions).all(), "draw_embedding: positions: expected finite (n, 2), "
-           f"got {positions.shape}")
-    _expect_images("draw_embedding", images, labels, class_names, len(positions))
     low, high = positions.min(axis=0), positions.max(axis=0)
     # inches per unit
     scale = min((WIDTH - 0.8) / max(high[0] - low[0], 1e-9), 6.2 / max(high[1] - low[1], 1e-9))
@@ -259,9 +240,6 @@ def draw_views(originals: np.ndarray, views: np.ndarray, path: str | Path, *,
                title: str = "") -> Path:
     """Images (n, h, w, 3) uint8 and their random views (n, k, h, w, 3) in [0, 1]; returns the path.
     """
-    expect(np.ndim(views) == 5 and np.shape(views)[1] > 0 and np.shape(views)[-1] == 3,
-            f"draw_views: views: expected (n, k, h, w, 3), got {np.shape(views)}")
-    _expect_images("draw_views", originals, np.zeros(len(views), int), ("",), len(views))
     n, k = views.shape[:2]
     side = min(0.8, (WIDTH - 2 * MARGIN - 0.3) / (1 + k))
     fig, ax, top = _sheet(max(2 * MARGIN + 0.3 + (1 + k) * side, 5.6), n * side + 0.4, title,
@@ -305,15 +283,3 @@ def _draw_image(ax, image, x, y, side, same=None):
         cut = 0.22 * side
         ax.add_patch(Polygon([(x1, y0), (x1 - cut, y0), (x1, y0 + cut)], facecolor=ORANGE,
                              linewidth=0, zorder=2))
-
-
-def _expect_images(caller, images, labels, class_names, n):
-    """images: uint8 (n, h, w, 3) or None; labels (n,) into class_names."""
-    expect(images is None or images.dtype == np.uint8 and images.shape == (n, *images.shape[1:3], 3)
-           and n > 0, f"{caller}: images: expected uint8 ({n}, h, w, 3), got "
-           f"{getattr(images, 'dtype', '')} {np.shape(images)}")
-    expect(np.shape(labels) == (n,),
-           f"{caller}: labels: expected shape ({n},), got {np.shape(labels)}")
-    least, most = np.min(labels), np.max(labels)
-    expect(0 <= least <= most < len(class_names),
-           f"{caller}: labels: expected 0 to {len(class_names) - 1}, got {least} to {most}")

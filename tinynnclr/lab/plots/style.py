@@ -3,7 +3,6 @@ import contextlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -72,9 +71,3 @@ def write_picture(fig: Figure, path: str | Path) -> Path:
     write_whole(path, lambda f: fig.savefig(f, format="png", facecolor="white",
                                             metadata={"Software": None}))
     return path
-
-
-def expect(condition: Any, message: str) -> None:
-    """Raise ValueError with the message if the condition is false."""
-    if not condition:
-        raise ValueError(message)

@@ -1,11 +1,10 @@
-"""Results of single runs, gathered: one file, a table with means over seeds, wins and losses."""
+"""Results of single runs, gathered: one file, and a table with means over seeds."""
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...datasets.dataset import expect_same_data
 from ...storage.text_tables import markdown_table
-from ..protocols.context import Row
 from ..provenance import stamped
 from .report import result_rows, runs_of, table_heads
 
@@ -37,28 +36,3 @@ def table(results: Sequence[dict]) -> str:
         runs = runs_of([result for result in results if result["dataset"] == dataset])
         rows += [[dataset, *cells] for cells in result_rows(runs, MEASURES)]
     return markdown_table(["data", *table_heads(MEASURES)], rows)
-
-
-def read_rows(folders: Iterable[Path], protocol: str = "transfer") -> list[Row]:
-    """The rows in FOLDER/PROTOCOL.json of several runs, by seed, with arms as encoders' names.
-
-    Raises FileNotFoundError if a run was not evaluated by this protocol, ValueError if the arms do
-    not have the same seeds.
-    """
-    results = [json.loads((folder / f"{protocol}.json").read_text(encoding="utf-8")) for folder
-               in folders]
-    results.sort(key=lambda result: result["config"]["seed"])
-    seeds: dict[str, list[int]] = {}
-    rows = []
-    for result in results:
-        config = result["config"]
-        arm = arm_of(config)
-        seeds.setdefault(arm, []).append(config["seed"])
-        rows += [{**row, "encoder": arm if row["encoder"] == config["method"] else row["encoder"]}
-                 for row in result["rows"]]
-    first = next(iter(seeds))
-    for arm, arm_seeds in seeds.items():
-        if arm_seeds != seeds[first] or len(set(arm_seeds)) < len(arm_seeds):
-            raise ValueError("expected the same seeds of every arm, once each; got "
-                             f"{seeds[first]} of {first} and {arm_seeds} of {arm}")
-    return rows
