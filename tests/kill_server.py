@@ -22,7 +22,8 @@ from tqdm import tqdm
 from tinynnclr.cli import commands
 from tinynnclr.nn import SGD
 from tinynnclr.storage import atomic, checkpoint
-from tinynnclr.train import loop, run_dir
+from tinynnclr.train import run as run_module
+from tinynnclr.train import run_dir
 
 ARGUMENTS = [*TRAIN, "--no-plots", "--threads", "1"]
 MADE = {"checkpoint.npz", "metrics.csv", "result.json"}
@@ -74,7 +75,7 @@ class TickingFile:
 
 def instrument():
     """Add moments around the parts of a step, inside writes, and around flushing and renaming."""
-    loop.two_views = ticking(loop.two_views)
+    run_module.make_views = ticking(run_module.make_views)
     SGD.step = ticking(SGD.step)
     atomic.os = SimpleNamespace(**{**vars(os), "fsync": ticking(os.fsync),
                                  "replace": ticking(os.replace)})

@@ -15,7 +15,8 @@ from tinynnclr import distributed, gradcheck, kernels, ops
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.models import encode as features
 from tinynnclr.tensor import Tensor, op
-from tinynnclr.train import loop as train_module
+from tinynnclr.train import hooks
+from tinynnclr.train import run as run_module
 from tinynnclr.train.run import Run, make_optimizer
 
 DATA = easy_data(400)  # an epoch has 25 batches of 16
@@ -44,8 +45,8 @@ def in_float64(run):
         elif value.dtype == np.float32:
             setattr(owner, attribute, value.astype(np.float64))
     run.optimizer = make_optimizer(run.config, run.method)
-    views = train_module.two_views
-    return ((train_module, "two_views", lambda *a: tuple(x.astype(np.float64) for x in views(*a))),
+    views = run_module.make_views
+    return ((run_module, "make_views", lambda *a: [x.astype(np.float64) for x in views(*a)]),
             (features, "to_float", lambda images: images / 255.0))
 
 
@@ -57,12 +58,12 @@ def train(out, double=True, until=2, resume=None, save=None, press=None, end=Non
     rank gets Ctrl-C; end: [rank, step, how], where that rank dies.
     """
     run = Run(small_config(**changes), DATA)
-    log, sent, end_epoch, step = [], [], train_module.end_epoch, run.optimizer.step
+    log, sent, end_epoch, step = [], [], hooks.end_epoch, run.optimizer.step
     last = distributed.rank() == distributed.size() - 1
 
-    def note_epoch(run, data):
+    def note_epoch(run, data, chance_loss):
         log.extend(run.log)
-        end_epoch(run, data)
+        end_epoch(run, data, chance_loss)
 
     def note_step():
         sent.append(dict(distributed.sent))
@@ -85,9 +86,9 @@ def train(out, double=True, until=2, resume=None, save=None, press=None, end=Non
     run.optimizer.step, step = note_step, run.optimizer.step
     if resume:
         run.load(resume)
-    with replaced((train_module, "end_epoch", note_epoch), *doubled), \
+    with replaced((hooks, "end_epoch", note_epoch), *doubled), \
             contextlib.suppress(StopIteration, KeyboardInterrupt):
-        train_module.train(run, DATA, augmentation_pair("simclr"), save=keep, progress=False)
+        hooks.train_run(run, DATA, augmentation_pair("simclr"), save=keep, progress=False)
     state = run.method.state_dict()
     # every rank holds the same bytes
     for name, array in {**state, "step": np.array(run.step)}.items():

@@ -30,7 +30,7 @@ FIVE = [{"method": "nnclr"}, {"method": "simclr"}, {"method": "moco"},
         {"method": "snclr", "soft_k": 3}, {"method": "deepcluster", "clusters": 10, "pca": 8}]
 OTHERS = [{"method": "byol", "neighbors": True}, {"method": "cmc"},
           {"method": "instance_discrimination", "optimizer": "adamw", "lr": 0.002},
-          {"method": "supervised"}, {"method": "random"}, {"method": "nnclr", "prototypes": 20},
+          {"method": "supervised"}, {"method": "random"},
           {"method": "simclr", "views": 4}, {"method": "nnclr", "top_k": 3, "both_directions": True,
                                              "momentum_encoder": True, "optimizer": "lars"},
           {"method": "moco", "symmetric": True, "negatives": "ring", "encoder": "vit"},

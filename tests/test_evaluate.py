@@ -4,7 +4,7 @@ from labelled_rows import clusters
 from small import small_config
 
 from tinynnclr.datasets.dataset import Dataset
-from tinynnclr.evaluate import judge, judge_encoder, judge_pixels, protocol
+from tinynnclr.evaluate import encoder_accuracies, feature_accuracies, pixel_accuracies, protocol
 from tinynnclr.metrics.knn import knn_accuracy
 from tinynnclr.metrics.linear_probe import linear_accuracy
 from tinynnclr.models.encode import encode, pixels
@@ -16,15 +16,15 @@ def test_judges(rng):
     (x, y), (test, wanted) = clusters(rng, 100), clusters(rng, 60)
     images = rng.integers(0, 256, (160, 16, 16, 3), np.uint8)
     one, two = Dataset(images[:100], y, tuple("abcd")), Dataset(images[100:], wanted, tuple("abcd"))
-    got = judge(config, (x, test), one, two)
+    got = feature_accuracies(config, (x, test), one, two)
     assert got == {"knn": round(knn_accuracy(x, y, test, wanted, 5, 0.2), 4),
                    "linear": round(linear_accuracy(x, y, test, wanted, 0.01), 4)}
     encoder = Run(config, one).method.encoder
-    assert judge_encoder(config, encoder, one, two) == judge(config,
+    assert encoder_accuracies(config, encoder, one, two) == feature_accuracies(config,
                                                              (encode(encoder, one.images),
                                                               encode(encoder, two.images)), one,
                                                              two)
-    assert judge_pixels(config, one, two) == judge(config, (pixels(one.images), pixels(two.images)),
+    assert pixel_accuracies(config, one, two) == feature_accuracies(config, (pixels(one.images), pixels(two.images)),
                                                    one, two)
     said = protocol(config, one, two)
     assert list(said) == ["features", "fitted_on", "measured_on", "selection", "knn", "linear",

@@ -101,6 +101,13 @@ class Config:
         if not fine:
             raise ValueError(f"{name}: expected {expected}, got {getattr(self, name)!r}")
 
+    def __repr__(self) -> str:
+        """The options that differ from the defaults."""
+        usual = type(self)()
+        changed = [f"{f.name}={getattr(self, f.name)!r}" for f in dataclasses.fields(self)
+                   if getattr(self, f.name) != getattr(usual, f.name)]
+        return f"{type(self).__qualname__}({', '.join(changed)})"
+
     def to_dict(self) -> dict:
         """All options by name, and the method's name."""
         return {"method": self.method, **dataclasses.asdict(self)}

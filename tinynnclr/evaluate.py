@@ -1,8 +1,7 @@
-"""How good is a representation? Frozen features, judged by their neighbours and by a linear
-classifier.
+"""How good is a representation? kNN and a linear classifier on frozen features.
 
-Every number comes with its two floors: the raw pixels, and the same encoder at its random first
-weights.
+Every number stands beside its baselines: chance, the raw pixels, and the same encoder at its first,
+random weights.
 """
 import json
 import time
@@ -15,6 +14,7 @@ from .config import Config
 from .datasets.dataset import Dataset
 from .metrics.knn import knn_accuracy
 from .metrics.linear_probe import linear_accuracy
+from .models import Encoder
 from .models.encode import encode, pixels
 from .nn import Module
 from .storage.atomic import write_text
@@ -22,6 +22,47 @@ from .storage.validate import RESULT as RESULT_FIELDS
 from .storage.validate import expect
 from .train.run import Run
 from .train.run_dir import RESULT, expect_own
+
+Accuracies = dict[str, float]
+
+
+class Evaluation(dict):
+    """The result of `evaluate` by name ("knn", "linear", "baselines", "protocol", ...); prints as a table."""
+
+    def __str__(self) -> str:
+        chance = {name: self["protocol"]["chance"] for name in ("knn", "linear")}
+        rows = {"chance": chance, "raw pixels": self["baselines"]["pixels"],
+                "random weights": self["baselines"]["random"], self["method"]: self}
+        lines = [f"{'':<15} {'kNN':>7} {'linear':>7}"]
+        lines += [f"{name:<15} {row['knn']:>7.1%} {row['linear']:>7.1%}"
+                  for name, row in rows.items()]
+        plural = "" if self["epochs"] == 1 else "s"
+        return "\n".join([*lines, f"test accuracy on {self['dataset']} after {self['epochs']} "
+                          f"epoch{plural} ({self['steps']} steps), seed {self['seed']}, last epoch"])
+
+    __repr__ = __str__
+
+
+def evaluate(run: Run, train: Dataset, test: Dataset,
+             baselines: dict[str, Accuracies] | None = None) -> Evaluation:
+    """kNN and linear probe of a run's encoder, fitted on train and measured on test.
+
+    baselines: those of `baseline_accuracies`, if they are known already.
+
+    >>> import tinynnclr as tn
+    >>> train, test = (part.take(64) for part in tn.datasets.load("toybox", train_size=64))
+    >>> run = tn.fit(tn.NNCLR.Config(width=2, queue_size=16), train, epochs=1, batch_size=32)
+    >>> sorted(tn.evaluate(run, train, test)["baselines"])
+    ['pixels', 'random']
+    """
+    config = run.config
+    accuracies = encoder_accuracies(config, run.encoder, train, test)
+    return Evaluation({"method": config.method, "dataset": config.dataset, "seed": config.seed,
+                       "epochs": run.epoch, "steps": run.step,
+                       "encoder": f"{config.encoder}, width {config.width}",
+                       "parameters": run.encoder.num_parameters(), **accuracies,
+                       "baselines": baselines or baseline_accuracies(config, train, test),
+                       "protocol": protocol(config, train, test)})
 
 
 def protocol(config: Config, train: Dataset, test: Dataset) -> dict:
@@ -35,77 +76,59 @@ def protocol(config: Config, train: Dataset, test: Dataset) -> dict:
             "chance": 1 / len(train.class_names)}
 
 
-def judge(config: Config, features: tuple[np.ndarray, np.ndarray], train: Dataset,
-          test: Dataset) -> dict[str, float]:
+def feature_accuracies(config: Config, features: tuple[np.ndarray, np.ndarray], train: Dataset,
+                       test: Dataset) -> Accuracies:
     """{"knn", "linear"}: accuracies on the test set of (training, test) features (n, d)."""
     arguments = (features[0], train.labels, features[1], test.labels)
     return {"knn": round(knn_accuracy(*arguments, config.knn_k, config.knn_temperature), 4),
             "linear": round(linear_accuracy(*arguments, config.probe_strength), 4)}
 
 
-def judge_encoder(config: Config, encoder: Module, train: Dataset, test: Dataset) -> dict[str,
-                                                                                          float]:
-    """`judge` of a frozen encoder's features."""
-    return judge(config, (encode(encoder, train.images), encode(encoder, test.images)), train, test)
+def encoder_accuracies(config: Config, encoder: Module, train: Dataset,
+                       test: Dataset) -> Accuracies:
+    """`feature_accuracies` of a frozen encoder's features."""
+    features = encode(encoder, train.images), encode(encoder, test.images)
+    return feature_accuracies(config, features, train, test)
 
 
-def judge_pixels(config: Config, train: Dataset, test: Dataset) -> dict[str, float]:
-    """`judge` of the images themselves."""
-    return judge(config, (pixels(train.images), pixels(test.images)), train, test)
+def pixel_accuracies(config: Config, train: Dataset, test: Dataset) -> Accuracies:
+    """`feature_accuracies` of the images themselves."""
+    return feature_accuracies(config, (pixels(train.images), pixels(test.images)), train, test)
 
 
-def judge_floors(config: Config, data: tuple[Dataset, Dataset]) -> dict[str, dict[str, float]]:
-    """{"pixels", "random"}: what a run is measured against: pixels, and the encoder at its first,
-    random weights.
-    """
-    # the same seed gives the weights that the run began with
-    first = Run(config, data[0]).method.encoder
-    return {"pixels": judge_pixels(config, *data), "random": judge_encoder(config, first, *data)}
+def baseline_accuracies(config: Config, train: Dataset, test: Dataset) -> dict[str, Accuracies]:
+    """{"pixels", "random"}: accuracies of raw pixels, and of the encoder at its first weights."""
+    return {"pixels": pixel_accuracies(config, train, test),
+            "random": encoder_accuracies(config, first_encoder(config), train, test)}
+
+
+def first_encoder(config: Config) -> Encoder:
+    """The encoder at the random weights with which a run of this configuration begins."""
+    weights, _ = np.random.SeedSequence(config.seed).spawn(2)
+    return config.kind.make_encoder(config, np.random.default_rng(weights))
 
 
 def evaluate_into(folder: Path, run: Run, data: tuple[Dataset, Dataset],
-                  floors: dict[str, dict[str, float]] | None = None) -> dict:
-    """result.json: kNN and linear probe of the encoder, beside its floors (those of `judge_floors`,
-    if none come).
-    """
+                  baselines: dict[str, Accuracies] | None = None) -> Evaluation:
+    """`evaluate`, and result.json in the run's folder."""
     expect_own(folder, RESULT)
-    config, started = run.config, time.perf_counter()
-    found, floors = judge_encoder(config, run.method.encoder, *data), floors or judge_floors(config,
-                                                                                             data)
+    started = time.perf_counter()
+    result = evaluate(run, *data, baselines)
     speeds = [row["views_per_second"] for row in run.metrics] or [0.0]
-    result = {"method": config.method, "dataset": config.dataset, "seed": config.seed,
-              "epochs": run.epoch, "steps": run.step, "encoder": f"{config.encoder}, width "
-              f"{config.width}", "parameters": run.method.encoder.num_parameters(),
-              "seconds": round(run.seconds, 2), "views_per_second": float(np.median(speeds)),
-              **found, "baselines": floors, "protocol": protocol(config, *data),
-              "evaluation_seconds": round(time.perf_counter() - started, 2),
-              "threads": kernels.get_num_threads(), "ranks": distributed.size(), "data": run.data,
-              "target": kernels.target(), "config": config.to_dict()}
+    result.update({"seconds": round(run.seconds, 2), "views_per_second": float(np.median(speeds)),
+                   "evaluation_seconds": round(time.perf_counter() - started, 2),
+                   "threads": kernels.get_num_threads(), "ranks": distributed.size(),
+                   "data": run.data, "target": kernels.target(), "config": run.config.to_dict()})
     write_text(folder / RESULT, json.dumps(result, indent=2) + "\n")
     return result
 
 
-def read_result(folder: Path) -> dict:
-    """result.json as `evaluate_into` wrote it. Raises FileNotFoundError, or ValueError where it was
-    changed since.
-    """
+def read_result(folder: Path) -> Evaluation:
+    """result.json of a run. Raises FileNotFoundError, or ValueError where it is damaged."""
     try:
         result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         expect(result, RESULT_FIELDS, RESULT)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{folder / RESULT} is damaged: delete it, and the run is judged again "
+        raise ValueError(f"{folder / RESULT} is damaged: delete it, and the run is evaluated again "
                          f"({error})") from None
-    return result
-
-
-def table(result: dict) -> str:
-    """The result as a few lines of text."""
-    floors = result["baselines"]
-    rows = [("", "kNN", "linear"), ("chance", *2 * (f"{result['protocol']['chance']:.1%}",)),
-            *((name, f"{floors[key]['knn']:.1%}", f"{floors[key]['linear']:.1%}")
-              for name, key in (("raw pixels", "pixels"), ("random weights", "random"))),
-            (result["method"], f"{result['knn']:.1%}", f"{result['linear']:.1%}")]
-    lines = [f"{name:<15} {knn:>7} {linear:>7}" for name, knn, linear in rows]
-    return "\n".join([*lines, f"test accuracy on {result['dataset']} after {result['epochs']} "
-                              f"epoch{'s' * (result['epochs'] != 1)} "
-                              f"({result['steps']} steps), seed {result['seed']}, last epoch"])
+    return Evaluation(result)

@@ -50,7 +50,6 @@ TESTS = {
     "methods/instance_discrimination": "methods/test_memory_bank.py methods/test_methods.py",
     "methods/byol": "methods/test_moco.py",
     "methods/momentum_encoder": "methods/test_moco.py",
-    "methods/prototypes": "methods/test_variants.py",
     "methods/oracle_nnclr": "lab/test_neighbor_precision.py",
     "methods/supervised": "methods/test_losses.py methods/test_methods.py -k 'losses or "
                           "supervised'",
@@ -121,8 +120,6 @@ WHY: dict[tuple[str, str], str] = {  # why a test need not detect a fault, by it
         "equivalent: a NaN among the logits makes the sum NaN",
     ("kernels/optim", "GRAIN = 1 ** 14"):
         "same numbers: it only changes how threads divide the work",
-    ("methods/prototypes", "if new > len(z):"):
-        "equivalent: with no rows left, the following lines move nothing",
 }
 
 def tests_of(name: str) -> str:

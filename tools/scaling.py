@@ -25,7 +25,7 @@ from tinynnclr.kernels.engine.checks import plain_numbers
 from tinynnclr.methods import NNCLR, Method
 from tinynnclr.nn import BatchNorm
 from tinynnclr.storage.text_tables import markdown_table
-from tinynnclr.train.loop import train
+from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 
 LATENCY = 20e-6  # seconds of a message of any size: Ethernet, through MPI
@@ -183,7 +183,7 @@ def measure_here(batch: int, steps: int) -> dict:
             step()
 
         run.optimizer.step = note  # type: ignore[method-assign]
-        train(run, data, augmentation_pair(config.augmentation), progress=False)
+        train_run(run, data, augmentation_pair(config.augmentation), progress=False)
     (sent, waited), (sent_before, _), (_, waited_before) = seen[-1], seen[-2], seen[steps - 1]
     formula = step_bytes(distributed.size(), *weights_and_channels(run.method), batch, config.dim)
     return {"seconds": 2 * batch / run.metrics[-1]["views_per_second"], "sent": sent - sent_before,

@@ -14,7 +14,7 @@ from tinynnclr.models.encode import encode
 from support.exercises.lesson_17 import lloyd
 from tinynnclr.train.run import Run
 from tinynnclr.datasets.views import augmentation_pair
-from tinynnclr.train.loop import train
+from tinynnclr.train.hooks import train_run
 
 CLUSTERINGS = {"package": {"whiten": True, "carry": False}, "raw": {"whiten": False, "carry": False},
                "carried, repair": {"whiten": False, "carry": True},
@@ -52,6 +52,6 @@ def clustered(data, seed, whiten, carry, repair=True):
         return assignment
 
     run.method.cluster = cluster
-    train(run, data, augmentation_pair(config.augmentation), progress=False)
+    train_run(run, data, augmentation_pair(config.augmentation), progress=False)
     nmi = [round(normalized_mutual_information(a, b), 4) for a, b in zip(history, history[1:], strict=False)]
     return nmi, [len(np.unique(a)) for a in history], run.method.encoder

@@ -8,7 +8,7 @@ from tinynnclr.models.encode import encode
 from support.stored import store, stored
 from tinynnclr.train.run import Run
 from tinynnclr.datasets.views import augmentation_pair
-from tinynnclr.train.loop import train
+from tinynnclr.train.hooks import train_run
 
 RESULTS = Path(__file__).parents[1] / "results"
 SMALL = {"width": 8, "dim": 32, "projector_hidden": 64, "predictor_hidden": 64, "queue_size": 2048, "seed": 12}
@@ -19,7 +19,7 @@ def network(name: str, **options) -> None:
     config = make_config({**SMALL, **options})
     data, test = load("toybox", "data")
     run = Run(config, data)
-    train(run, data, augmentation_pair(config.augmentation))
+    train_run(run, data, augmentation_pair(config.augmentation))
     size = store(RESULTS / f"{name}.npz", run.method, step=run.step)
     encoder = stored(RESULTS / f"{name}.npz").encoder
     found = knn_accuracy(encode(encoder, data.images), data.labels, encode(encoder, test.images), test.labels)

@@ -166,8 +166,8 @@ def symmetric_loss(z1, z2, p1, p2, queue, temperature):
 symmetric_loss = check("12.a", symmetric_loss)
 
 # %% [markdown]
-# The package's class NNCLR does this in three methods: `loss` computes what you wrote, `lookup` searches, and
-# `after_step` lets view 1 into the queue, *after* the step. Ours and theirs, on one real batch:
+# The package's class NNCLR does this in three methods: `forward` computes what you wrote, `search` finds the
+# neighbours, and `after_step` lets view 1 into the queue, *after* the step. Ours and theirs, on one real batch:
 
 # %%
 def views_of(method, ids, rng):
@@ -178,7 +178,7 @@ def views_of(method, ids, rng):
 method, ids = networks["neighbours"], np.arange(2048, 2048 + 128)
 method.support_set.enqueue(embedded["neighbours"][0], np.arange(2048))
 x1, x2 = two_views(train.images, ids, view, np.random.default_rng(3), size)
-theirs = method.loss(x1, x2, ids).item()
+theirs = method([x1, x2], ids).loss.item()
 ours = symmetric_loss(*views_of(method, ids, np.random.default_rng(3)), method.support_set.rows, 0.15).item()
 assert np.isclose(ours, theirs, rtol=1e-4)
 print(f"ours {ours:.4f}, the package's {theirs:.4f}")

@@ -75,8 +75,9 @@ ours, theirs = stored("results/warm.npz"), stored("results/warm.npz")
 theirs.config = replace(theirs.config, neighbors=True)
 theirs.support_set.counts[1] = len(theirs.support_set)        # "full": neighbours are looked up from now on
 loss, queue = step_loss(ours, theirs.support_set.rows.copy(), x1, x2)
-assert np.isclose(loss.item(), theirs.loss(x1, x2, ids).item(), rtol=1e-5)
-theirs.after_step()
+found = theirs([x1, x2], ids)
+assert np.isclose(loss.item(), found.loss.item(), rtol=1e-5)
+theirs.after_step(found)
 assert np.allclose(queue[-128:], theirs.support_set.rows[:128], atol=1e-6)
 
 # %% [markdown]

@@ -19,12 +19,13 @@ from tinynnclr.datasets.views import PRESETS, two_views
 from tinynnclr.metrics.confidence import mean_and_interval
 from tinynnclr.metrics.knn import knn_accuracy
 from tinynnclr.methods.losses import nnclr_loss
+from tinynnclr.methods.method import START, Method, Step
 from tinynnclr.methods.nnclr import NNCLR
 from tinynnclr.methods.support_set import SupportSet
 from tinynnclr.kernels.l2_normalize import unit_rows
 from tinynnclr.models.encode import encode
-from tinynnclr.nn import warmup_cosine
 from tinynnclr.tensor import no_grad
+from tinynnclr.train.loop import Task, train
 from tinynnclr.train.run import make_optimizer
 from .stored import stored
 
@@ -120,52 +121,68 @@ def label_match(positives: np.ndarray, z: np.ndarray, labels: np.ndarray, queue:
     return float((own | (queue_labels[found[:, 0]] == labels)).mean())
 
 
+class ByRule(Method):
+    """NNCLR whose positives a rule chooses from a queue of its own."""
+
+    def __init__(self, choose: Rule, method: NNCLR, data: Dataset, rng: np.random.Generator,
+                 queue: SupportSet):
+        self.method, self.queue = method, queue
+        self.choose, self.data, self.rng = choose, data, rng
+        self.seen = ()  # a row for each choice: label match, distance, seconds
+
+    def forward(self, views, ids, progress=START):
+        z1, z2 = (self.method.projector(self.method.encoder(x)) for x in views)
+        n1, n2 = (self.positives(z.numpy(), self.data.labels[ids]) for z in (z1, z2))
+        p1, p2 = self.method.predictor(z1), self.method.predictor(z2)
+        temperature = self.method.config.temperature
+        loss = (nnclr_loss(n1, p2, temperature) + nnclr_loss(n2, p1, temperature)) * 0.5
+        return Step(loss, ids, z1.numpy())
+
+    def positives(self, z, labels):
+        z, rows = unit_rows(z), self.queue.rows.copy()
+        started = time.process_time()
+        chosen = self.choose(z.copy(), rows.copy(), self.rng)  # copies: the rule may change them
+        positives = expect_positives(chosen, z)
+        seconds = time.process_time() - started
+        match = label_match(positives, z, labels, rows, self.data.labels[self.queue.ids])
+        distance = float(1 - (positives * z).sum(axis=1).mean())
+        self.seen += ((match, distance, seconds),)
+        return positives
+
+    def after_step(self, step):
+        self.queue.enqueue(step.z, step.ids)
+
+
 def train_by(choose: Rule, method: NNCLR, data: Dataset, seed: int, steps: int) -> dict[str, float]:
     """Train `method`, in place, for so many steps of 128 pictures, its positives chosen by the
     rule.
 
     The seed decides which pictures come when, and in which views, whatever the rule draws. Before
     the first step the queue is filled. Returns means over steps and views: "match" (`label_match`),
-    "distance" (1 - the cosine of the positive and its asker), and "choosing", CPU seconds of a step
-    that the rule took.
+    "distance" (1 - the cosine of the positive and its anchor), and "choosing", CPU seconds of a
+    step that the rule took.
     """
-    order, draws, lots = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
+    order, draws, chance = (np.random.default_rng(s)
+                            for s in np.random.SeedSequence(seed).spawn(3))
     config = replace(method.config, batch_size=BATCH)
     queue = SupportSet(config.queue_size, config.dim, order)
-    optimizer = make_optimizer(config, method)
-    base, filling = optimizer.lr, -(-len(queue) // BATCH)
+    filling = -(-len(queue) // BATCH)
     needed = (filling + steps) * BATCH
     ids = np.concatenate([order.permutation(len(data)) for _ in range(-(-needed // len(data)))])
-    seen: list[tuple[float, float, float]] = []
 
-    def chosen(z, labels):
-        z, rows = unit_rows(z), queue.rows.copy()  # copies: the rule may scribble on them
-        started = time.process_time()
-        positives = expect_positives(choose(z.copy(), rows.copy(), lots), z)
-        seconds = time.process_time() - started
-        match = label_match(positives, z, labels, rows, data.labels[queue.ids])
-        seen.append((match, float(1 - (positives * z).sum(axis=1).mean()), seconds))
-        return positives
+    def batches(first, last):
+        for step in range(first, last):
+            batch = ids[step * BATCH:(step + 1) * BATCH]
+            yield two_views(data.images, batch, PRESETS[config.augmentation], draws,
+                            config.view_size), batch
 
-    for step in range(-filling, steps):
-        batch = ids[(filling + step) * BATCH:(filling + step + 1) * BATCH]
-        x1, x2 = two_views(data.images, batch, PRESETS[config.augmentation], draws,
-                           config.view_size)
-        if step < 0:  # no training yet: fill the queue
-            with no_grad():
-                queue.enqueue(method.projector(method.encoder(x1)).numpy(), batch)
-            continue
-        z1, z2 = method.projector(method.encoder(x1)), method.projector(method.encoder(x2))
-        n1, n2 = (chosen(z.numpy(), data.labels[batch]) for z in (z1, z2))
-        p1, p2 = method.predictor(z1), method.predictor(z2)
-        loss = (nnclr_loss(n1, p2, config.temperature) + nnclr_loss(n2, p1,
-                                                                    config.temperature)) * 0.5
-        optimizer.lr = warmup_cosine(step, steps, round(config.warmup * steps), base)
-        method.zero_grad()
-        loss.backward()
-        optimizer.step()
-        queue.enqueue(z1.numpy(), batch)
-    match, distance, seconds = np.mean(seen, axis=0)
+    with no_grad():
+        for (x1, _), batch in batches(0, filling):
+            queue.enqueue(method.projector(method.encoder(x1)).numpy(), batch)
+    learner = ByRule(choose, method, data, chance, queue)
+    task = Task(learner, make_optimizer(config, method), steps, round(config.warmup * steps))
+    train(task, batches(filling, filling + steps))
+    match, distance, seconds = np.mean(learner.seen, axis=0)
     return {"match": float(match), "distance": float(distance), "choosing": float(2 * seconds)}
 
 

@@ -11,12 +11,16 @@ import numpy as np
 from tinynnclr.datasets.views import PRESETS, two_views
 from tinynnclr.kernels import nearest
 from tinynnclr.methods.losses import nnclr_loss
+from tinynnclr.methods import method as methods
+from tinynnclr.methods.method import START, Method
 from tinynnclr.methods.nnclr import NNCLR
+from tinynnclr.methods.support_set import Neighbors
 from tinynnclr.kernels.l2_normalize import unit_rows
 from tinynnclr.models.encode import encode, to_float
 from tinynnclr.nn import SGD
 from tinynnclr.ops import l2_normalize
 from tinynnclr.tensor import Tensor, no_grad
+from tinynnclr.train.loop import Task, train
 
 
 class Step:
@@ -108,19 +112,27 @@ class Step:
 
         SGD, whose rate falls from lr to 0 along half a cosine.
         """
-        parameters = self.method.parameters()
-        optimizer, seen = SGD(parameters, lr), []
-        for step in range(steps):
-            optimizer.lr = lr * (1 + np.cos(np.pi * step / steps)) / 2
-            ids = self.batch()
-            loss, whose = self(ids)
-            for p in parameters:
-                p.grad = None
-            loss.backward()
-            optimizer.step()
-            seen.append((loss.item(), (self.labels[whose] == self.labels[ids]).mean()))
-        losses, agreement = np.array(seen).T
-        return losses, agreement
+        learner = Learner(self)
+        losses, same_class = [], []
+
+        def watch(task, step):
+            losses.append(step.value)
+            same_class.append((self.labels[step.neighbors.ids] == self.labels[step.ids]).mean())
+
+        batches = (((), self.batch()) for _ in range(steps))
+        train(Task(learner, SGD(learner.parameters(), lr), steps), batches, [watch])
+        return np.array(losses), np.array(same_class)
+
+
+class Learner(Method):
+    """A step of the zoo, as the package's training loop wants it."""
+
+    def __init__(self, step: Step):
+        self.method, self.step = step.method, step
+
+    def forward(self, views, ids, progress=START):
+        loss, found = self.step(ids)
+        return methods.Step(loss, ids, neighbors=Neighbors(found, found, found))
 
 
 class Gradient(Step):

@@ -16,7 +16,7 @@ from small import random_data, small_config
 from tinynnclr.cli.commands import Announce, main
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.storage import checkpoint
-from tinynnclr.train.loop import train
+from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 from tinynnclr.train.run_dir import PICTURES, restore
 
@@ -37,9 +37,9 @@ from tinynnclr.cli.commands import main
 main()
 """
 OWN_CONSOLE = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
-KEYS = ["method", "dataset", "seed", "epochs", "steps", "encoder", "parameters", "seconds",
-        "views_per_second", "knn", "linear", "baselines", "protocol", "evaluation_seconds",
-        "threads", "ranks", "data", "target", "config"]
+KEYS = ["method", "dataset", "seed", "epochs", "steps", "encoder", "parameters", "knn", "linear",
+        "baselines", "protocol", "seconds", "views_per_second", "evaluation_seconds", "threads",
+        "ranks", "data", "target", "config"]
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def test_progress_is_shown_where_it_is_wanted(capsys):
     data = random_data(160)
     for progress, words in ((True, ("epoch 2/2", "loss", "views/s", "20/20")), (False, ()),
                             (None, ())):
-        train(Run(small_config(), data), data, augmentation_pair("simclr"), progress=progress)
+        train_run(Run(small_config(), data), data, augmentation_pair("simclr"), progress=progress)
         out, err = capsys.readouterr()
         err = err.replace(COMPILING, "")
         assert out == ""
@@ -250,7 +250,7 @@ def test_an_interrupt_while_judging(here, capsys, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tinynnclr.evaluate.judge_encoder", interrupt)
+    monkeypatch.setattr(sys.modules["tinynnclr.evaluate"], "encoder_accuracies", interrupt)
     before = files(".")
     assert run(capsys, "evaluate", RUN) == (130, "", "\nstopped\n")
     assert files(".") == before

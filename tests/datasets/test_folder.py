@@ -98,7 +98,7 @@ def test_keeps_pixels_of_the_right_size(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + bytes(50)])
-def test_names_the_image_it_cannot_decode(pictures, content):
+def test_names_the_image_it_cannotdecode_image(pictures, content):
     (pictures / "dog" / "broken.png").write_bytes(content)
     with fails(ValueError, "broken.png", "cannot be decoded"):
         load_folder(pictures)
@@ -138,7 +138,7 @@ def test_mistakes(pictures, tmp_path_factory):
 @pytest.mark.parametrize(("count", "shown"), [(500, True), (501, None)])
 def test_shows_its_progress_when_it_takes_long(tmp_path, monkeypatch, count, shown):
     seen = []
-    monkeypatch.setattr(folder, "_decode", lambda file, size: 0)
+    monkeypatch.setattr(folder, "decode_image", lambda file, size: 0)
     monkeypatch.setattr(folder, "tqdm", lambda items, disable, **kw: seen.append(disable) or items)
     folder._load({"class": [Path("x.png")] * count}, ("class",), 1, np.random.default_rng(0))
     assert seen == [shown]

@@ -10,7 +10,7 @@ from one_line import fails
 from PIL import Image, ImageFile
 from places import ROOT
 
-from tinynnclr.datasets.folder import FORMATS, _decode
+from tinynnclr.datasets.folder import FORMATS, decode_image
 
 WHITE = (255, 255, 255)
 LOSSLESS = {"WEBP": {"lossless": True}}
@@ -109,7 +109,7 @@ RIGHT = {"1": (saved(new("1", 1), "PNG"), WHITE),
 def test_right_pixels(tmp_path, name):
     content, color = RIGHT[name]
     (tmp_path / "x.png").write_bytes(content)  # another promised format than the name says is fine
-    assert _decode(tmp_path / "x.png", 2).tolist() == [[list(color)] * 2] * 2
+    assert decode_image(tmp_path / "x.png", 2).tolist() == [[list(color)] * 2] * 2
 
 
 REFUSED = {
@@ -129,13 +129,13 @@ def test_values_without_a_fixed_range_are_refused(tmp_path, name):
     (tmp_path / "x.tif").write_bytes(REFUSED[name])
     mode = name.replace(",", "").split()[0]
     with fails(ValueError, "x.tif", f"mode {mode}", "no fixed range", "convert it to 8-bit gray"):
-        _decode(tmp_path / "x.tif", 2)
+        decode_image(tmp_path / "x.tif", 2)
 
 
 def test_16_bit_colour_with_a_transparent_one_is_refused(tmp_path):
     (tmp_path / "x.png").write_bytes(png(16, 2, words(40000, 2, 3) * 2, words(40000, 2, 3)))
     with fails(ValueError, "x.png", "mode RGB with 16 bits and a transparent colour", "convert"):
-        _decode(tmp_path / "x.png", 2)
+        decode_image(tmp_path / "x.png", 2)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG"])
@@ -143,7 +143,7 @@ def test_the_first_of_several_frames(tmp_path, kind):
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue", "lime")]
     frames[0].save(tmp_path / "x.png", kind, save_all=True, append_images=frames[1:],
                    **LOSSLESS.get(kind, {}))
-    assert (_decode(tmp_path / "x.png", 8) == (255, 0, 0)).all()
+    assert (decode_image(tmp_path / "x.png", 8) == (255, 0, 0)).all()
 
 
 @pytest.mark.parametrize(("kind", "mode"), [("PNG", "RGB"), ("TIFF", "RGB"), ("WEBP", "RGB"),
@@ -161,7 +161,7 @@ def test_upright(tmp_path, kind, mode, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     image.save(tmp_path / "x.png", kind, exif=exif, **LOSSLESS.get(kind, {}))
-    assert (_decode(tmp_path / "x.png", 2)[:, :, 1] // 20).tolist() == upright
+    assert (decode_image(tmp_path / "x.png", 2)[:, :, 1] // 20).tolist() == upright
 
 
 OTHERS = {"EPS": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
@@ -181,7 +181,7 @@ def test_only_promised_formats_are_opened(tmp_path, monkeypatch, name, suffix):
     Image.init()  # as after another part of the program used Pillow
     (tmp_path / f"x{suffix}").write_bytes(OTHERS[name])
     with fails(ValueError, f"x{suffix}: cannot be decoded", "none of PNG, JPEG", "convert"):
-        _decode(tmp_path / f"x{suffix}", 2)
+        decode_image(tmp_path / f"x{suffix}", 2)
 
 
 def test_every_file_is_opened_with_its_formats():
@@ -197,4 +197,4 @@ def test_a_truncated_file_is_named(tmp_path, kind):
     (tmp_path / "x.png").write_bytes(content[: len(content) // 2])
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
     with fails(ValueError, r"x.png: cannot be decoded as an image \("):
-        _decode(tmp_path / "x.png", 2)
+        decode_image(tmp_path / "x.png", 2)

@@ -7,7 +7,7 @@ import pytest
 from one_line import fails
 from small import random_data, small_config
 
-from tinynnclr.evaluate import judge_floors
+from tinynnclr.evaluate import baseline_accuracies
 from tinynnclr.lab.sweep import baseline_cache
 from tinynnclr.lab.sweep.baseline_cache import BaselineCache
 from tinynnclr.train.run import Run
@@ -19,7 +19,7 @@ DATA = random_data(40), random_data(20, seed=1)
 def calls(monkeypatch):
     """The names of the functions that were called to compute a baseline."""
     names = []
-    for name in ("judge_pixels", "judge_encoder"):
+    for name in ("pixel_accuracies", "encoder_accuracies"):
         compute = getattr(baseline_cache, name)
         monkeypatch.setattr(baseline_cache, name, lambda *arguments, compute=compute,
                             name=name: names.append(name) or compute(*arguments))
@@ -33,7 +33,7 @@ def baselines(path, data=DATA, **changes):
 
 def test_they_are_those_of_evaluate(tmp_path, calls):
     for changes in ({}, {"seed": 3, "width": 3}):
-        assert baselines(tmp_path / "f", **changes) == judge_floors(small_config(**changes), DATA)
+        assert baselines(tmp_path / "f", **changes) == baseline_accuracies(small_config(**changes), *DATA)
     kept = json.loads((tmp_path / "f").read_bytes())
     assert [key.rpartition(", ")[0] for key in kept] == [
         "raw pixels", "random weights, tiny_cnn, width 2, seed 0", "random weights, tiny_cnn, width 3, seed 3"]
@@ -41,7 +41,7 @@ def test_they_are_those_of_evaluate(tmp_path, calls):
 
 def test_each_is_computed_once(tmp_path, calls):
     first = baselines(tmp_path / "f")
-    assert sorted(calls) == ["judge_encoder", "judge_pixels"]
+    assert sorted(calls) == ["encoder_accuracies", "pixel_accuracies"]
     assert baselines(tmp_path / "f") == baselines(tmp_path / "f", method="simclr", epochs=9, lr=1.0,
                                             threads=1) == first
     assert len(calls) == 2
@@ -52,7 +52,7 @@ def test_another_encoder(tmp_path, calls, changes):
     baselines(tmp_path / "f")
     del calls[:]
     baselines(tmp_path / "f", **changes)
-    assert calls == ["judge_encoder"]
+    assert calls == ["encoder_accuracies"]
 
 
 def other(part, name):
@@ -71,7 +71,7 @@ def test_another_evaluation_or_other_data(tmp_path, calls, changes):
     baselines(tmp_path / "f")
     del calls[:]
     baselines(tmp_path / "f", **changes)
-    assert sorted(calls) == ["judge_encoder", "judge_pixels"]
+    assert sorted(calls) == ["encoder_accuracies", "pixel_accuracies"]
 
 
 def test_a_damaged_file_is_replaced(tmp_path, calls):

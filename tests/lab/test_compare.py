@@ -18,7 +18,7 @@ from tinynnclr.lab.sweep.jobs import duration
 from tinynnclr.methods import METHODS
 from tinynnclr.storage import checkpoint
 from tinynnclr.storage.text_tables import read_csv
-from tinynnclr.train import loop, run_dir
+from tinynnclr.train import hooks, run_dir
 
 # the data set, and what makes a run take a part of a second
 OPTIONS = [*TRAIN[1:], "--threads", "1", "--clusters", "5"]
@@ -152,12 +152,12 @@ def test_more_arms_and_seeds(here, capsys, trained, count):
 
 def test_baselines_are_computed_once(here, capsys, monkeypatch):
     calls = []
-    for name in ("judge_pixels", "judge_encoder"):
+    for name in ("pixel_accuracies", "encoder_accuracies"):
         compute = getattr(baseline_cache, name)
         monkeypatch.setattr(baseline_cache, name, lambda *arguments, compute=compute,
                             name=name: calls.append(name) or compute(*arguments))
     assert run(capsys, *COMPARE, "--out", "new")[0] == 0
-    assert sorted(calls) == ["judge_encoder", "judge_encoder", "judge_pixels"]  # two seeds
+    assert sorted(calls) == ["encoder_accuracies", "encoder_accuracies", "pixel_accuracies"]  # two seeds
     shutil.rmtree("new/simclr-1")
     assert run(capsys, *COMPARE, "--out", "new")[0] == 0
     assert len(calls) == 3
@@ -180,7 +180,8 @@ def stops(monkeypatch, where, name, count):
 
 
 STOPS = {"after the second run": (run_dir, "train_into", 3, 2, ""),
-         "inside the second run": (loop, "health", 8 + 6, 1, ", 6 steps of simclr:lr=0.1, seed 0, are saved"),
+         "inside the second run": (hooks, "step_diagnostics", 8 + 6, 1,
+                                   ", 6 steps of simclr:lr=0.1, seed 0, are saved"),
          "while the second is evaluated": (jobs, "evaluate_into", 2, 1,
                                         ", 8 steps of simclr:lr=0.1, seed 0, are saved")}
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from tinynnclr import Tensor
 from tinynnclr.lab.detection import centre_head, detector, evaluate, feature_map, keypoints, masks, playroom
 from tinynnclr.lab.plots.detection import draw_dense
-from tinynnclr.lab.registry import evaluate_into
+from tinynnclr.lab.registry import run_protocol
 from tinynnclr.models import ENCODERS, LabEncoder, TinyCNN
 from tinynnclr.nn import Linear
 from tinynnclr.tensor import no_grad
@@ -271,7 +271,7 @@ def test_too_few_scenes_and_nan(scenes):
 def test_the_protocol_leaves_its_files(tmp_path, monkeypatch):
     for name, value in {"TRAIN": 40, "TEST": 12, "STEPS": 2, "TOYS": 70, "TOY_STEPS": 1}.items():
         monkeypatch.setattr(evaluate, name, value)
-    result = evaluate_into(tmp_path, "dense", small_context(dataset="toybox"))
+    result = run_protocol(tmp_path, "dense", small_context(dataset="toybox"))
     rows = json.loads((tmp_path / "dense.json").read_bytes())["rows"]
     assert [(row["encoder"], row["how"]) for row in rows] == [
         (name, how) for name in ("nnclr", "random weights", "supervised")

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from small import random_data, small_config
 
-from tinynnclr import Tensor
 from tinynnclr.lab.paper_tables.neighbor_precision import ORACLES, answer, crossing, gains
 from tinynnclr.lab.paper_tables.table import difference, verdict
+from tinynnclr.methods.method import Progress
 from tinynnclr.methods.oracle_nnclr import oracle_rows
 from tinynnclr.train.run import Run
 
@@ -101,9 +101,7 @@ def test_the_oracles_neighbours_are_constants_of_the_queue():
     method, ids = run.method, np.arange(16)
     method.support_set.enqueue(np.random.default_rng(0).standard_normal((32, 8), np.float32),
                                np.arange(32))
-    method.start(10)
-    method.anchors = (method.labels_of[0][ids],)
-    rows, chosen = method.lookup(Tensor(np.ones((16, 8), np.float32)))
+    rows, chosen = method.search(np.ones((16, 8), np.float32), ids, Progress(5, 10))
     assert isinstance(rows, np.ndarray)
     np.testing.assert_array_equal(rows, method.support_set.rows[chosen])
-    assert (method.labels_of[0][method.support_set.ids[chosen]] == method.anchors[0]).all()
+    assert (method.data.labels[method.support_set.ids[chosen]] == method.data.labels[ids]).all()

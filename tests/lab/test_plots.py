@@ -19,7 +19,7 @@ from tinynnclr.lab.plots.finding import draw_finding
 from tinynnclr.lab.plots.run import draw_curves, draw_embedding, draw_neighbors, draw_views
 from tinynnclr.lab.plots.run_folder import draw_into
 from tinynnclr.lab.protocols.context import EvalResult
-from tinynnclr.train.loop import train
+from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 from tinynnclr.train.run_dir import PICTURES
 
@@ -221,7 +221,7 @@ def test_a_run_on_few_images_has_all_pictures(images, tests, classes, tmp_path):
     data = [Dataset(random_data(n).images, np.arange(n) % classes, tuple(names)) for n
             in (images, tests)]
     run = Run(small_config(batch_size=2, epochs=1, method="simclr"), data[0])
-    train(run, data[0], augmentation_pair("simclr"), progress=False)
+    train_run(run, data[0], augmentation_pair("simclr"), progress=False)
     drawn = draw_into(tmp_path, run, data)
     assert sorted(path.name for path in drawn) == sorted(PICTURES)
 

@@ -14,7 +14,7 @@ from tinynnclr.lab.protocols import semi_supervised
 from tinynnclr.lab.protocols.context import EvalContext
 from tinynnclr.lab.protocols.frozen_features import choose_strength
 from tinynnclr.lab.protocols.semi_supervised import label_list
-from tinynnclr.lab.registry import evaluate_into
+from tinynnclr.lab.registry import run_protocol
 from tinynnclr.metrics.linear_probe import linear_accuracy
 from tinynnclr.models.encode import pixels
 
@@ -96,7 +96,7 @@ def test_the_rows(context, tmp_path):
         pixels(train.images[ten]), train.labels[ten], pixels(test.images), test.labels, 1e-3)
     assert "Labels of 4 (1 %) and 10 (10 %) training images" in result.description
     assert result.chance == 1 / 4
-    again = evaluate_into(tmp_path, "semi", context)
+    again = run_protocol(tmp_path, "semi", context)
     stored = json.loads((tmp_path / "semi.json").read_text(encoding="utf-8"))
     assert stored["label_lists"] == result.label_lists == again.label_lists
     assert stored["rows"] == result.rows

@@ -28,10 +28,11 @@ def test_the_healthy_step_is_nnclr():
     other.support_set.ids[...] = step.ids
     other.support_set.counts[1] = 24
     assert other.config == dataclasses.replace(other.config, neighbors=True)
-    expected = other.loss(x1, x2, ids).item()
+    expected = other((x1, x2), ids)
     loss, whose = step(ids)
-    np.testing.assert_allclose(loss.item(), expected, rtol=1e-5)
-    np.testing.assert_array_equal(whose, other.after_step()["neighbor_ids"])
+    np.testing.assert_allclose(loss.item(), expected.loss.item(), rtol=1e-5)
+    np.testing.assert_array_equal(whose, expected.neighbors.ids)
+    other.after_step(expected)
     np.testing.assert_allclose(step.rows[-5:], other.support_set.rows[:5], atol=1e-6)
     np.testing.assert_array_equal(step.ids[-5:], ids)
 

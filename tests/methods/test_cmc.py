@@ -85,18 +85,19 @@ def unit(rows):
 
 def test_each_sense_is_sought_in_the_other_s_bank(rng):
     method = build(rng, temperature=0.2)
-    x1, x2 = rng.random((2, B, 16, 16, 3), np.float32)
+    views = rng.random((1, B, 16, 16, 3), np.float32)
     ids = np.arange(B) + 20
-    lightness, colors = method.encoder.halves(x1)
+    lightness, colors = method.encoder.halves(views[0])
     z, y = unit(method.lightness_head(lightness).numpy()), unit(method.colors_head(colors).numpy())
     total = 0.0
     for anchor, rows in ((z, method.colors_bank.rows), (y, method.lightness_bank.rows)):
         logits = anchor @ rows.T.astype(float) / 0.2
         total += np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(B), ids])
-    assert method.loss(x1, x2, ids).item() == pytest.approx(total, rel=1e-5)
-    assert method.guess() == pytest.approx(2 * math.log(64))
+    step = method(views, ids)
+    assert step.loss.item() == pytest.approx(total, rel=1e-5)
+    assert step.chance_loss == pytest.approx(2 * math.log(64))
     banks = method.lightness_bank.rows.copy(), method.colors_bank.rows.copy()
-    method.after_step()
+    method.after_step(step)
     for bank, before, rows in zip((method.lightness_bank, method.colors_bank), banks, (z, y),
                                   strict=True):
         np.testing.assert_allclose(bank.rows[ids], unit(0.5 * before[ids] + 0.5 * rows), atol=1e-6)
@@ -105,10 +106,10 @@ def test_each_sense_is_sought_in_the_other_s_bank(rng):
 
 @pytest.mark.parametrize("negatives", ["ball", "ring"])
 def test_conditional_negatives_in_each_direction(negatives, rng):
-    x, values = rng.random((2, B, 16, 16, 3), np.float32), {}
+    x, values = rng.random((1, B, 16, 16, 3), np.float32), {}
     for name, changes in (("plain", {}), ("some", {"negatives": negatives}),
                           ("all", {"negatives": negatives, "ring_outer": 1.0, "ring_inner": 0.0})):
         method = build(np.random.default_rng(2), **changes)
-        values[name] = method.loss(*x, np.arange(B)).item()
+        values[name] = method(x, np.arange(B)).loss.item()
     assert values["all"] == pytest.approx(values["plain"], rel=1e-6)
     assert values["some"] < values["plain"] - 0.5

@@ -17,7 +17,7 @@ from tinynnclr.methods.clustering import pca_whiten
 from tinynnclr.metrics.nmi import normalized_mutual_information
 from tinynnclr.models import TinyCNN
 from tinynnclr.models.encode import encode
-from tinynnclr.train.loop import train
+from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 
 B, DATA = 16, random_data(70)  # 4 batches of 16 and a rest of 6
@@ -39,7 +39,7 @@ def views(rng, b=B):
 
 def trained(data=DATA, augmentation="simclr", **changes):
     run = Run(config(**changes), data)
-    train(run, data, augmentation_pair(augmentation), progress=False)
+    train_run(run, data, augmentation_pair(augmentation), progress=False)
     return run
 
 
@@ -88,11 +88,11 @@ def test_the_loss_is_the_formula(rng):
         logits = (h - h.mean(axis=0)) / np.sqrt(h.var(axis=0) + 1e-5) @ method.head.weight.data
         for row, i in zip(logits, ids, strict=True):  # the label of image i is assignment[i]
             total += (np.log(np.exp(row).sum()) - row[method.assignment[i]]) / (2 * B)
-    assert method.loss(x1, x2, ids).item() == pytest.approx(total, rel=1e-4)
-    found = method.after_step()
-    assert found.keys() == {"z", "nmi"}
-    np.testing.assert_array_equal(found["z"], method.encoder(x1).numpy())
-    method.loss(x1, x2, ids).backward()
+    step = method((x1, x2), ids)
+    assert step.loss.item() == pytest.approx(total, rel=1e-4)
+    assert step.metrics.keys() == {"nmi"}
+    np.testing.assert_array_equal(step.z, method.encoder(x1).numpy())
+    step.loss.backward()
     assert all(p.grad is not None and np.abs(p.grad).max() > 0 for p in method.parameters())
 
 
@@ -101,8 +101,9 @@ def test_a_head_of_zeros_guesses(rng):
     method.start_epoch(70, rng)
     for p in method.head.parameters():
         p.data[...] = 0
-    assert method.loss(*views(rng), np.arange(B)).item() == pytest.approx(math.log(6), rel=1e-6)
-    assert method.guess() == math.log(6)
+    step = method(views(rng), np.arange(B))
+    assert step.loss.item() == pytest.approx(math.log(6), rel=1e-6)
+    assert step.chance_loss == math.log(6)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lars", "adamw"])
@@ -110,7 +111,7 @@ def test_the_head_begins_anew_and_its_memory_with_it(optimizer):
     run = Run(config(optimizer=optimizer, clusters=40, width=4), DATA)
     order, _ = run.method.start_epoch(70, run.rng)
     for indices in batches(order, B):
-        run.method.loss(*views(run.rng), indices).backward()
+        run.method(views(run.rng), indices).loss.backward()
         run.optimizer.step()
         run.method.zero_grad()
     named = run.method.named_parameters()
@@ -138,12 +139,11 @@ def test_the_head_begins_anew_and_its_memory_with_it(optimizer):
 def test_nmi_is_that_of_two_epochs_in_a_row(rng):
     method = build()
     method.start_epoch(70, rng)
-    method.loss(*views(rng), np.arange(B))
-    assert math.isnan(method.after_step()["nmi"])
+    assert math.isnan(method(views(rng), np.arange(B)).metrics["nmi"])
     first = method.assignment.copy()
     method.start_epoch(70, rng)
-    method.loss(*views(rng), np.arange(B))
-    assert method.after_step()["nmi"] == normalized_mutual_information(first, method.assignment)
+    nmi = method(views(rng), np.arange(B)).metrics["nmi"]
+    assert nmi == normalized_mutual_information(first, method.assignment)
     run = trained(epochs=3)
     nmi = [row["nmi"] for row in run.metrics]
     assert math.isnan(nmi[0])
@@ -158,7 +158,7 @@ def test_labels_do_not_reach_the_training():
     for data in (DATA, permuted):
         method, rng = build(data), np.random.default_rng(5)
         method.start_epoch(70, rng)
-        method.loss(*views(rng), np.arange(B)).backward()
+        method(views(rng), np.arange(B)).loss.backward()
         gradients.append([p.grad.tobytes() for p in method.parameters()])
     assert gradients[0] == gradients[1]
     ours, theirs = (state_of(trained(data, epochs=3)) for data in (DATA, permuted))
@@ -173,21 +173,21 @@ def test_a_resumed_run_is_the_uninterrupted_one(step, optimizer, tmp_path, monke
                                                                            optimizer=optimizer)
     after_step = run.method.after_step
 
-    def press():
+    def press(found):
         if run.step + 1 == step:
             signal.raise_signal(signal.SIGINT)
-        return after_step()
+        after_step(found)
 
     monkeypatch.setattr(run.method, "after_step", press)
     with pytest.raises(KeyboardInterrupt):
-        train(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"),
+        train_run(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"),
               progress=False)
     resumed = Run(config(epochs=3, optimizer=optimizer), DATA)
     resumed.load(tmp_path / "c.npz")
     assert (resumed.step, resumed.epoch, len(resumed.order)) == (step, step // 4,
                                                                  64 if step % 4 else 0)
     np.testing.assert_array_equal(resumed.method.assignment, run.method.assignment)
-    train(resumed, DATA, augmentation_pair("simclr"), progress=False)
+    train_run(resumed, DATA, augmentation_pair("simclr"), progress=False)
     ours, theirs = state_of(whole), state_of(resumed)
     assert ours == theirs
     assert {"method.assignment", "method.nmi", "method.head.weight"} < ours.keys()
@@ -216,10 +216,10 @@ def test_training_leaves_the_guess_behind():
     run.order, _ = run.method.start_epoch(320, run.rng)
     x = data.images[run.order[:256]] / np.float32(255)
     # small new weights
-    assert run.method.loss(x, x, run.order[:256]).item() == pytest.approx(math.log(8), rel=0.02)
+    assert run.method((x, x), run.order[:256]).loss.item() == pytest.approx(math.log(8), rel=0.02)
 
 
 def test_more_clusters_than_images():
     with fails(ValueError, "clusters: 71 is more than the 70 training images"):
         Run(config(clusters=71), DATA)
-    assert Run(config(clusters=70), DATA).method.clusters == 70
+    assert Run(config(clusters=70), DATA).config.clusters == 70

@@ -13,8 +13,9 @@ from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.methods import InstanceDiscrimination
 from tinynnclr.methods.bank_loss import BankLoss
 from tinynnclr.methods.memory_bank import MemoryBank
+from tinynnclr.methods.method import START, Progress
 from tinynnclr.models import TinyCNN
-from tinynnclr.train.loop import train
+from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 
 N, D, B, T = 30, 6, 8, 0.3
@@ -71,12 +72,12 @@ def test_softmax_over_all_images(rng):
     z = rng.standard_normal((B, D)).astype(np.float32)
     loss = loss_of(rng, bank)
     everybody = [[j for j in range(N) if j != i] for i in ids]
-    assert loss(Tensor(z), bank, ids).item() == pytest.approx(by_loops(z, bank.rows, ids, everybody,
+    assert loss(Tensor(z), bank, ids, START).loss.item() == pytest.approx(by_loops(z, bank.rows, ids, everybody,
                                                                        T), rel=1e-5)
-    assert loss.guess() == pytest.approx(math.log(N))
+    assert loss(Tensor(z), bank, ids, START).chance_loss == pytest.approx(math.log(N))
     bank.rows[:] = bank.rows[0]
     # all alike: a guess
-    assert loss(Tensor(z), bank, ids).item() == pytest.approx(math.log(N), rel=1e-6)
+    assert loss(Tensor(z), bank, ids, START).loss.item() == pytest.approx(math.log(N), rel=1e-6)
 
 
 def test_softmax_over_some_images(rng):
@@ -86,28 +87,29 @@ def test_softmax_over_some_images(rng):
     loss = loss_of(rng, bank, bank_loss="sampled", seed=5)
     values = []
     for step in range(3):
-        loss.step[0] = step
+        progress = Progress(step, 9)
         drawn = np.random.default_rng((5, step)).integers(0, N, 12)
         assert set(drawn) & set(ids)  # some would have met themselves
         others = [[j for j in drawn if j != i] for i in ids]
-        values.append(loss(Tensor(z), bank, ids).item())
+        values.append(loss(Tensor(z), bank, ids, progress).loss.item())
         assert values[-1] == pytest.approx(by_loops(z, bank.rows, ids, others, T), rel=1e-5)
     assert len(set(values)) == 3
     bank.rows[:] = bank.rows[0]
     alone = loss_of(rng, bank, bank_loss="sampled", bank_negatives=400, seed=5)
     # ln(K + 1), less one's own
-    assert alone(Tensor(z), bank, ids).item() == pytest.approx(alone.guess(), rel=1e-2)
+    found = alone(Tensor(z), bank, ids, START)
+    assert found.loss.item() == pytest.approx(found.chance_loss, rel=1e-2)
 
 
 @pytest.mark.parametrize("bank_loss", ["softmax", "sampled"])
 def test_a_ring_of_all_is_the_plain_loss(bank_loss, rng):
     bank, ids = bank_of(rng), rng.permutation(N)[:B]
     z = Tensor(rng.standard_normal((B, D)).astype(np.float32))
-    plain = loss_of(rng, bank, bank_loss=bank_loss)(z, bank, ids).item()
+    plain = loss_of(rng, bank, bank_loss=bank_loss)(z, bank, ids, START).loss.item()
     whole, part = (loss_of(rng, bank, bank_loss=bank_loss, negatives="ring", ring_outer=outer,
                            ring_inner=0.0) for outer in (1.0, 0.5))
-    assert whole(z, bank, ids).item() == pytest.approx(plain, rel=1e-6)
-    assert part(z, bank, ids).item() < plain - 0.01
+    assert whole(z, bank, ids, START).loss.item() == pytest.approx(plain, rel=1e-6)
+    assert part(z, bank, ids, START).loss.item() < plain - 0.01
 
 
 def test_noise_contrastive_estimation(rng):
@@ -118,7 +120,7 @@ def test_noise_contrastive_estimation(rng):
     z = rng.standard_normal((B, D)).astype(np.float32)
     loss = loss_of(rng, bank, bank_loss="nce", seed=5)
     for step in range(2):
-        loss.step[0] = step
+        progress = Progress(step, 9)
         drawn = np.random.default_rng((5, step)).integers(0, N, 12)
         scores = np.exp(unit(z) @ bank.rows.T.astype(float) / T)  # (B, N)
         if step == 0:
@@ -128,11 +130,12 @@ def test_noise_contrastive_estimation(rng):
             p = scores[i] / constant
             total -= math.log(p[own] / (p[own] + r)) + sum(math.log(r / (p[j] + r)) for j in drawn
                                                            if j != own)
-        assert loss(Tensor(z), bank, ids).item() == pytest.approx(total / B, rel=1e-5)
-        assert loss.drift == pytest.approx(scores[:, drawn].mean() * N / constant, rel=1e-5)
+        found = loss(Tensor(z), bank, ids, progress)
+        assert found.loss.item() == pytest.approx(total / B, rel=1e-5)
+        assert found.drift == pytest.approx(scores[:, drawn].mean() * N / constant, rel=1e-5)
         bank.rows[:] = unit(rng.standard_normal((N, D)) + 3 * unit(z)[0]).astype(np.float32)
-    assert loss.drift != pytest.approx(1, abs=0.05)
-    assert loss.guess() is None
+    assert found.drift != pytest.approx(1, abs=0.05)
+    assert found.chance_loss is None
     assert "z" in loss.state_dict()
     with fails(ValueError, "negatives: a ball or a ring needs --bank-loss softmax or sampled, got "
                "nce"):
@@ -150,7 +153,7 @@ def test_for_many_samples_the_gradient_is_that_of_the_softmax(rng):
     for kind in ("softmax", "nce"):
         leaf = Tensor(z, requires_grad=True)
         loss = loss_of(rng, bank, bank_loss=kind, bank_negatives=200_000, temperature=1.0)
-        loss(leaf, bank, ids).backward()
+        loss(leaf, bank, ids, START).loss.backward()
         directions.append(leaf.grad[0])
     assert loss.z[0] == pytest.approx(np.exp(unit(z) @ rows.T).mean() * n, rel=0.02)
     cosine = unit(directions[0]) @ unit(directions[1])
@@ -162,8 +165,7 @@ def test_no_gradient_enters_the_bank(rng):
     bank, ids = bank_of(rng), rng.permutation(N)[:B]
     before, leaf = bank.rows.copy(), Tensor(rng.standard_normal((B, D)).astype(np.float32),
                                             requires_grad=True)
-    loss = loss_of(rng, bank)(leaf, bank, ids)
-    loss.backward()
+    loss_of(rng, bank)(leaf, bank, ids, START).loss.backward()
     np.testing.assert_array_equal(bank.rows, before)
     assert np.abs(leaf.grad).max() > 1e-4
     np.testing.assert_allclose((leaf.grad * leaf.data).sum(axis=1), 0, atol=1e-6)
@@ -172,21 +174,19 @@ def test_no_gradient_enters_the_bank(rng):
 def test_the_bank_moves_once_a_step_and_only_after_it(rng):
     config, data = small_config(method="instance_discrimination"), random_data()
     method = InstanceDiscrimination(TinyCNN(3, rng), config, rng, data)
-    x1, x2 = rng.random((2, B, 16, 16, 3), np.float32)
+    views = rng.random((1, B, 16, 16, 3), np.float32)
     ids, before = np.arange(B) + 10, method.bank.rows.copy()
-    first = method.loss(x1, x2, ids).item()
-    assert method.loss(x1, x2[::-1], ids).item() == first  # view 2 is not looked at
+    step = method(views, ids)
     np.testing.assert_array_equal(method.bank.rows, before)
-    z = unit(method.head(method.encoder(x1)).numpy())
-    method.after_step()
+    z = unit(method.head(method.encoder(views[0])).numpy())
+    method.after_step(step)
     np.testing.assert_allclose(method.bank.rows[ids], unit(0.5 * before[ids] + 0.5 * z), atol=1e-6)
     assert (method.bank.rows[18:] == before[18:]).all()
-    assert method.loss(x1, x2, ids).item() < first  # nearer to itself than before
-    assert method.bank_loss.step[0] == 1
+    assert method(views, ids).loss.item() < step.loss.item()  # nearer to itself than before
 
 
 def test_the_drift_of_z_is_in_the_metrics():
     run = Run(small_config(method="instance_discrimination", bank_loss="nce", bank_negatives=20),
               random_data())
-    train(run, random_data(), augmentation_pair("simclr"), progress=False)
+    train_run(run, random_data(), augmentation_pair("simclr"), progress=False)
     assert run.metrics[-1]["drift"] > 1  # rows of a few images lie closer than noise does

@@ -3,6 +3,7 @@ reach of gradients.
 """
 import math
 import re
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,13 @@ from tinynnclr.methods import METHODS, make_config
 from tinynnclr.methods.registry import all_options, options_of, owners, suited
 from tinynnclr.models import ENCODERS
 from tinynnclr.models.encode import encode
-from tinynnclr.train.loop import train
+from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 
 DATA = random_data(70)  # 4 batches of 16 and a rest of 6
 VARIANTS = {**{name: {"method": name} for name in METHODS}, "top-k": {"top_k": 3},
             "soft": {"soft_neighbor": True}, "ema": {"momentum_encoder": True},
-            "prototypes": {"prototypes": 20}, "no predictor": {"predictor": False},
+            "no predictor": {"predictor": False},
             "both": {"both_directions": True}, "ring": {"method": "instance_discrimination",
                                                         "negatives": "ring", "anneal": "linear"},
             "sampled": {"method": "instance_discrimination", "bank_loss": "sampled",
@@ -48,7 +49,7 @@ def config_of(name, **changes):
 
 def trained(config, data=DATA, augmentation="simclr", **options):
     run = Run(config, data)
-    train(run, data, augmentation_pair(augmentation), progress=False, **options)
+    train_run(run, data, augmentation_pair(augmentation), progress=False, **options)
     return run
 
 
@@ -56,9 +57,9 @@ def one_step(name, data=DATA):
     """A run after one epoch, with the loss of the next step and the samples of that step."""
     run = trained(config_of(name, epochs=1), data)
     rng = np.random.default_rng(3)
-    x1, x2 = rng.random((2, 16 * run.method.n_views // 2, 16, 16, 3), np.float32)
+    views = rng.random((run.method.n_views, 16, 16, 16, 3), np.float32)
     ids = rng.permutation(len(data))[:16]
-    return run, run.method.loss(x1, x2, ids), ids
+    return run, run.method(views, ids, run.progress), ids
 
 
 @each
@@ -73,21 +74,19 @@ def test_resumed_in_the_middle_of_an_epoch_and_at_its_end(name, tmp_path):
         run = Run(config, DATA)
         real = run.method.after_step
 
-        def stop(run=run, real=real, step=step):
-            out = real()
+        def stop(found, run=run, real=real, step=step):
+            real(found)
             if run.step + 1 == step:
-                import signal
                 signal.raise_signal(signal.SIGINT)
-            return out
 
         run.method.after_step = stop
         with pytest.raises(KeyboardInterrupt):
-            train(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"),
+            train_run(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"),
                   progress=False)
         assert run.step == step
         resumed = Run(config, DATA)
         resumed.load(tmp_path / "c.npz")
-        train(resumed, DATA, augmentation_pair("simclr"), progress=False)
+        train_run(resumed, DATA, augmentation_pair("simclr"), progress=False)
         found = state_of(resumed)
         assert found.keys() == whole.keys()
         assert [key for key in whole if whole[key] != found[key]] == []
@@ -114,17 +113,17 @@ def test_no_label_reaches_the_training(name):
 
 @each
 def test_gradients_reach_the_weights_and_nothing_else(name):
-    run, loss, _ = one_step(name)
+    run, step, _ = one_step(name)
     parameters, before = run.method.named_parameters(), run.method.state_dict()
     run.method.zero_grad()
-    loss.backward()
+    step.loss.backward()
     after = run.method.state_dict()
     # banks and slow copies, too
     assert [key for key in before if before[key].tobytes() != after[key].tobytes()] == []
     for key, p in parameters.items():
         assert p.grad is not None, key
         assert np.isfinite(p.grad).all(), key
-        assert np.abs(p.grad).max() > 0 or (name, key) == ("random", "nothing"), key
+        assert np.abs(p.grad).max() > 0 or (name, key) == ("random", "unused"), key
     assert {id(p) for p in run.optimizer.parameters} == {id(p) for p in parameters.values()}
 
 
@@ -152,18 +151,16 @@ def test_slow_copies_are_saved_and_never_trained(name):
 
 @each
 def test_diagnostics(name):
-    run, _, ids = one_step(name)
-    found = run.method.after_step()
-    assert ("z" in found) == (name != "random")
-    if "z" in found:
-        assert found["z"].ndim == 2
-        assert len(found["z"]) == 16
-    if "rows" in found:
-        np.testing.assert_array_equal(found["anchor_ids"], ids)
-        assert found["neighbor_ids"].shape == found["ages"].shape == found["rows"].shape == (16,)
-        assert found["neighbor_ids"].min() >= 0
-    guess = run.method.guess()
-    assert guess is None or 0 < guess < 20
+    _, step, ids = one_step(name)
+    np.testing.assert_array_equal(step.ids, ids)
+    assert (step.z is not None) == (name != "random")
+    if step.z is not None:
+        assert step.z.ndim == 2
+        assert len(step.z) == 16
+    if step.neighbors is not None:
+        assert all(array.shape == (16,) for array in step.neighbors)
+        assert step.neighbors.ids.min() >= 0
+    assert step.chance_loss is None or 0 < step.chance_loss < 20
 
 
 @pytest.mark.parametrize("name", LEARNING)
@@ -185,7 +182,7 @@ def test_every_method_on_every_encoder(method, encoder):
     """One epoch of two steps, which moves the weights, and features for the evaluation."""
     run = Run(config_of(method, encoder=encoder, epochs=1, width=4), DATA.take(32))
     before = {k: p.data.copy() for k, p in run.method.named_parameters().items()}
-    train(run, DATA.take(32), augmentation_pair("simclr"), progress=False)
+    train_run(run, DATA.take(32), augmentation_pair("simclr"), progress=False)
     assert math.isfinite(run.metrics[-1]["loss"])
     moved = [k for k, p in run.method.named_parameters().items() if not np.array_equal(before[k],
                                                                                        p.data)]
@@ -198,7 +195,7 @@ def test_every_method_on_every_encoder(method, encoder):
 def test_random_weights_stay_as_they_are():
     run = Run(config_of("random"), DATA)
     before = run.method.state_dict()
-    train(run, DATA, augmentation_pair("simclr"), progress=False)
+    train_run(run, DATA, augmentation_pair("simclr"), progress=False)
     after = run.method.state_dict()
     changed = {key.rpartition(".")[2] for key in before
                if before[key].tobytes() != after[key].tobytes()}
@@ -207,13 +204,13 @@ def test_random_weights_stay_as_they_are():
 
 
 def test_supervised_is_told_the_labels():
-    run, loss, ids = one_step("supervised")
+    run, step, ids = one_step("supervised")
     x1, x2 = np.random.default_rng(3).random((2, 16, 16, 16, 3), np.float32)
     logits = run.method.head(run.method.encoder(np.concatenate([x1, x2]))).numpy().astype(float)
     labels = np.tile(DATA.labels[ids], 2)
     wanted = np.mean([np.log(np.exp(row).sum()) - row[k] for row,
                       k in zip(logits, labels, strict=True)])
-    assert loss.item() == pytest.approx(wanted, rel=1e-5)
+    assert step.loss.item() == pytest.approx(wanted, rel=1e-5)
 
 
 def test_a_method_s_own_defaults():

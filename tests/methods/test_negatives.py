@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from small import small_config
 
+from tinynnclr.methods.method import START, Progress
 from tinynnclr.methods.negatives import Negatives, nearest_share, select_negatives
 
 # candidate 99 is the nearest: rank r is candidate 99 - r
@@ -85,10 +86,9 @@ def test_how_the_ball_shrinks(anneal, values):
     config = small_config(method="moco", negatives="ring", anneal=anneal, ring_outer=0.1,
                           anneal_until=0.5)
     negatives = Negatives(config)
-    negatives.start(200)
     for step, share in values.items():
-        assert negatives.ball(step) == pytest.approx(share, rel=1e-9), step
-    sizes = [negatives.ball(step) for step in range(200)]
+        assert negatives.ball(Progress(step, 200)) == pytest.approx(share, rel=1e-9), step
+    sizes = [negatives.ball(Progress(step, 200)) for step in range(200)]
     assert sizes == sorted(sizes, reverse=True)
 
 
@@ -96,12 +96,11 @@ def test_how_the_ball_shrinks(anneal, values):
 def test_shrinking_over_no_time(anneal):
     negatives = Negatives(small_config(method="moco", negatives="ball", anneal=anneal,
                                        anneal_until=0.0))
-    negatives.start(100)
-    assert negatives.ball(0) == pytest.approx(0.1)
+    assert negatives.ball(Progress(0, 100)) == pytest.approx(0.1)
     negatives = Negatives(small_config(method="moco", negatives="ball", anneal=anneal,
                                        ring_outer=0.0))
-    negatives.start(100)
-    assert (negatives.ball(0), negatives.ball(99)) == (1.0, 0.0)
+    shares = [negatives.ball(Progress(step, 100)) for step in (0, 99)]
+    assert shares == [1.0, 0.0]
 
 
 def test_every_flag_matters(rng):
@@ -109,14 +108,10 @@ def test_every_flag_matters(rng):
     similarities = rng.standard_normal((3, 40))
     chosen = {}
     for kind in ("all", "ball", "ring"):
-        for fixed in (False, True):
-            config = small_config(method="moco", negatives=kind, ring_outer=0.5, ring_inner=0.2,
-                                  ring_fixed=fixed)
-            negatives = Negatives(config)
-            allowed = negatives.allowed(similarities, 0)
-            chosen[kind, fixed] = allowed if allowed is None else allowed.sum(axis=1).tolist()
-    assert chosen == {("all", False): None, ("all", True): None, ("ball", False): [20] * 3,
-                      ("ball", True): [20] * 3, ("ring", False): [16] * 3, ("ring", True): [12] * 3}
+        config = small_config(method="moco", negatives=kind, ring_outer=0.5, ring_inner=0.2)
+        allowed = Negatives(config).allowed(similarities, START)
+        chosen[kind] = None if allowed is None else allowed.sum(axis=1).tolist()
+    assert chosen == {"all": None, "ball": [20] * 3, "ring": [16] * 3}
     own = np.zeros((3, 40), bool)
     own[:, 5] = True
-    assert not Negatives(small_config(method="moco")).allowed(similarities, 0, own)[:, 5].any()
+    assert not Negatives(small_config(method="moco")).allowed(similarities, START, own)[:, 5].any()

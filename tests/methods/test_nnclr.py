@@ -9,10 +9,11 @@ from tinynnclr import Tensor
 from tinynnclr.datasets.dataset import batches
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.methods import METHODS, NNCLR, SimCLR, SupportSet
+from tinynnclr.methods.method import Progress, Step
 from tinynnclr.models import TinyCNN
 from tinynnclr.nn import Module
-from tinynnclr.train.diagnostics import health, means
-from tinynnclr.train.loop import train
+from tinynnclr.train.diagnostics import means, step_diagnostics
+from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 
 B = 16
@@ -89,7 +90,7 @@ def test_the_loss_is_the_formula_of_the_paper(rng):
     (z1, p1), (z2, p2) = embeddings(method, x1), embeddings(method, x2)
     rows = method.support_set.rows
     nn1, nn2 = (rows[(unit(z) @ rows.T).argmax(axis=1)] for z in (z1, z2))
-    loss = method.loss(x1, x2, np.arange(B)).item()
+    loss = method((x1, x2), np.arange(B)).loss.item()
     assert loss == pytest.approx(formula(nn1, nn2, p1, p2, 0.2), rel=1e-5)
     # predictions of the same view: a mistake
     assert loss != pytest.approx(formula(nn1, nn2, p2, p1, 0.2), rel=1e-3)
@@ -104,9 +105,10 @@ def test_with_neighbours_off_the_embedding_itself_is_the_positive(rng):
     fill(method, rng)
     x1, x2 = views(rng)
     (z1, p1), (z2, p2) = embeddings(method, x1), embeddings(method, x2)
-    assert method.loss(x1, x2, np.arange(B)).item() == pytest.approx(formula(z1, z2, p1, p2, 0.2),
-                                                                     rel=1e-5)
-    assert set(method.after_step()) == {"z"}
+    step = method((x1, x2), np.arange(B))
+    assert step.loss.item() == pytest.approx(formula(z1, z2, p1, p2, 0.2), rel=1e-5)
+    assert step.neighbors is None
+    method.after_step(step)
     assert [e[0] for e in method.support_set.events] == ["enqueue"]  # and nothing was searched
 
 
@@ -117,7 +119,7 @@ def test_two_searches_in_one_snapshot_then_one_enqueue_of_view_1(rng):
         ids = np.arange(B) + B * step
         z1, z2 = embeddings(method, x1)[0], embeddings(method, x2)[0]
         method.support_set.events.clear()
-        method.loss(x1, x2, ids)
+        found = method((x1, x2), ids)
         events = list(method.support_set.events)
         # 32 rows are full after two batches
         assert [e[0] for e in events] == ["nearest"] * (2 if step >= 2 else 0)
@@ -126,27 +128,29 @@ def test_two_searches_in_one_snapshot_then_one_enqueue_of_view_1(rng):
             assert not set(held) & set(ids)  # and meets nobody of this batch
             assert held.min() >= 0
             np.testing.assert_array_equal(rows, events[0][3])
-        health = method.after_step()
+        method.after_step(found)
         (kind, row, who), = method.support_set.events[len(events):]
         assert kind == "enqueue"
         np.testing.assert_array_equal(row, z1)
         np.testing.assert_array_equal(who, ids)
         if step >= 2:
-            np.testing.assert_array_equal(health["anchor_ids"], ids)
-            np.testing.assert_array_equal(health["neighbor_ids"], events[0][2][health["rows"]])
-            assert set(health["ages"]) <= {1, 2}
-    assert method.support_set.counts[2] == method.steps[0] == 5
+            np.testing.assert_array_equal(found.ids, ids)
+            np.testing.assert_array_equal(found.neighbors.ids,
+                                          events[0][2][found.neighbors.indices])
+            assert set(found.neighbors.ages) <= {1, 2}
+    assert method.support_set.counts[2] == 5
 
 
 @pytest.mark.parametrize(("after", "first"), [(0, 2), (1, 2), (2, 2), (4, 4)])
 def test_neighbours_wait_for_a_full_queue_and_for_their_step(after, first, rng):
     method = build(neighbors_after=after / 100)
-    method.start(100)
     searched = []
     for step in range(6):
-        method.loss(*views(rng), np.arange(B))
-        searched += [step] if any(e[0] == "nearest" for e in method.support_set.events) else []
-        assert ("rows" in method.after_step()) == (step in searched)
+        found = method(views(rng), np.arange(B), Progress(step, 100))
+        if any(e[0] == "nearest" for e in method.support_set.events):
+            searched.append(step)
+        assert (found.neighbors is not None) == (step in searched)
+        method.after_step(found)
         method.support_set.events.clear()
     assert searched == list(range(first, 6))
 
@@ -163,7 +167,7 @@ def test_the_predictor_makes_the_logits(rng):
                                                                                           (12, 8))
     for p in linear[-1].named_parameters().values():
         p.data[...] = 0
-    assert method.loss(*views(rng), np.arange(B)).item() == pytest.approx(math.log(B), rel=1e-6)
+    assert method(views(rng), np.arange(B)).loss.item() == pytest.approx(math.log(B), rel=1e-6)
 
 
 def test_gradients_flow_through_the_predictions_alone(rng):
@@ -174,7 +178,7 @@ def test_gradients_flow_through_the_predictions_alone(rng):
     fill(method, rng)
     x1, x2 = views(rng)
     before = method.support_set.state_dict()
-    method.loss(x1, x2, np.arange(B)).backward()
+    method((x1, x2), np.arange(B)).loss.backward()
     assert all(np.array_equal(before[k], v) for k, v in method.support_set.state_dict().items())
     for name, p in method.named_parameters().items():
         assert p.grad is not None, name
@@ -182,7 +186,7 @@ def test_gradients_flow_through_the_predictions_alone(rng):
     # predictions that do not depend on z cut the only way back: nothing else may learn
     method.zero_grad()
     method.predictor = Fixed(rng.standard_normal((B, 8)).astype(np.float32))
-    method.loss(x1, x2, np.arange(B)).backward()
+    method((x1, x2), np.arange(B)).loss.backward()
     assert np.abs(method.predictor.p.grad).max() > 1e-3
     assert [name for name,
             p in method.named_parameters().items() if p.grad is not None] == ["predictor.p"]
@@ -199,8 +203,7 @@ def test_simclr_has_no_queue_and_takes_both_views(rng):
     np.fill_diagonal(logits, -np.inf)
     wanted = np.mean(np.log(np.exp(logits).sum(axis=1))
                      - logits[np.arange(2 * B), (np.arange(2 * B) + B) % (2 * B)])
-    assert method.loss(x1, x2, np.arange(B)).item() == pytest.approx(wanted, rel=1e-5)
-    assert set(method.after_step()) == {"z"}
+    assert method((x1, x2), np.arange(B)).loss.item() == pytest.approx(wanted, rel=1e-5)
 
 
 @pytest.mark.parametrize("queue", [80, 200, 400, 600])
@@ -219,14 +222,13 @@ def test_self_matches_are_as_many_as_reckoned(queue):
         for ids in batches(rng.permutation(images), b):
             if support_set.filled == queue:
                 found = support_set.nearest(fixed[ids])[1]
-                found_by_step.append({"anchor_ids": ids, "neighbor_ids": support_set.ids[found],
-                                      "rows": found, "ages": support_set.age(found)})
+                found_by_step.append(Step(Tensor(0.0), ids, neighbors=support_set.neighbors(found)))
             support_set.enqueue(fixed[ids], ids)
     n, q = images // b, queue // b
     share = q * (q + 1) / (2 * n * n) if q <= n else 1 - (2 * n - q) * (2 * n - q - 1) / (2 * n * n)
     limit = (queue / images) ** 2 / 2 if q <= n else 1 - (2 - queue / images) ** 2 / 2
     labels = np.zeros(images, np.int64)
-    measured = means([[0.0, *health(step, labels)] for step in found_by_step])["self_match_rate"]
+    measured = means([[0.0, *step_diagnostics(step, labels)] for step in found_by_step])["self_match_rate"]
     assert measured == pytest.approx(share, abs=0.006)
     assert measured == pytest.approx(limit, abs=0.02)
 
@@ -234,7 +236,7 @@ def test_self_matches_are_as_many_as_reckoned(queue):
 def test_neighbours_are_many_different_ones_from_the_start():
     run, data = Run(small_config(batch_size=32, queue_size=64, epochs=3),
                     random_data(160)), random_data(160)
-    train(run, data, augmentation_pair("simclr"), progress=False)
+    train_run(run, data, augmentation_pair("simclr"), progress=False)
     # measured from the moment the queue was full
     assert run.metrics[0]["unique_neighbors"] > 32 / 4
     assert run.metrics[-1]["unique_neighbors"] > 32 / 4
@@ -246,6 +248,6 @@ def test_training_leaves_the_guess_behind(name, guess):
     data = easy_data(64)
     run = Run(small_config(method=name, epochs=15, width=4, lr=0.2, detrend=False), data)
     assert name in METHODS
-    train(run, data, augmentation_pair("crop-only"), progress=False)
+    train_run(run, data, augmentation_pair("crop-only"), progress=False)
     assert run.metrics[-1]["loss"] < 0.9 * guess
     assert run.metrics[-1]["loss"] < run.metrics[0]["loss"]

@@ -21,7 +21,7 @@ def build(views):
 
 @number_of_views
 def test_the_loss_of_its_embeddings(views, rng):
-    method, x = build(views), rng.random((2, B * views // 2, 16, 16, 3), np.float32)
+    method, x = build(views), rng.random((views, B, 16, 16, 3), np.float32)
     if views == 2:
         z = [method.projector(method.encoder(half)) for half in x]
         wanted = nt_xent_loss(*z, 0.2).item()
@@ -29,15 +29,17 @@ def test_the_loss_of_its_embeddings(views, rng):
         both = method.projector(method.encoder(np.concatenate(x)))
         z = [both[i * B:(i + 1) * B] for i in range(views)]
         wanted = mean_of_others_loss(z, 0.2).item()
-    assert method.loss(*x, np.arange(B)).item() == pytest.approx(wanted, rel=1e-6)
-    np.testing.assert_allclose(method.after_step()["z"], z[0].numpy(), rtol=1e-6)
+    step = method(x, np.arange(B))
+    assert step.loss.item() == pytest.approx(wanted, rel=1e-6)
+    np.testing.assert_allclose(step.z, z[0].numpy(), rtol=1e-6)
 
 
 @number_of_views
 def test_equal_embeddings_cost_a_guess(views, rng):
-    method, x = build(views), rng.random((2, B * views // 2, 16, 16, 3), np.float32)
+    method, x = build(views), rng.random((views, B, 16, 16, 3), np.float32)
     last = method.projector.layers[-1]  # batch norm, that now says 1 whatever comes
     last.weight.data[...], last.bias.data[...] = 0, 1
     guess = np.log(2 * B - 1 if views == 2 else B)
-    assert method.loss(*x, np.arange(B)).item() == pytest.approx(guess, rel=1e-6)
-    assert method.guess() == pytest.approx(guess)
+    step = method(x, np.arange(B))
+    assert step.loss.item() == pytest.approx(guess, rel=1e-6)
+    assert step.chance_loss == pytest.approx(guess)

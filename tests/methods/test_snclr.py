@@ -11,6 +11,7 @@ from small import small_config
 from tinynnclr import Tensor, gradcheck
 from tinynnclr.methods import SNCLR
 from tinynnclr.methods.losses import nnclr_loss, soft_neighbor_loss
+from tinynnclr.methods.method import Progress
 from tinynnclr.models import TinyCNN
 
 B, D, T = 6, 5, 0.3
@@ -82,8 +83,7 @@ def test_equal_embeddings_cost_a_guess(inside, k):
                                   * math.log((1 + k) * B))
     method = build(queue_size=B, soft_k=k, soft_weights="inside" if inside else "outside",
                    batch_size=B)
-    method.support_set.counts[1] = B
-    assert method.guess() == pytest.approx(value)
+    assert method.chance_loss(k) == pytest.approx(value)
 
 
 def build(**changes):
@@ -117,12 +117,12 @@ def test_a_step(form, rng):
                                  axis=1)
         total += by_loops(p[anchor], keys, weights, 0.2, form == "inside") / 2
     before = method.support_set.rows.copy()
-    loss = method.loss(x1, x2, np.arange(16))
-    assert loss.item() == pytest.approx(total, rel=1e-4)
+    step = method((x1, x2), np.arange(16))
+    assert step.loss.item() == pytest.approx(total, rel=1e-4)
     np.testing.assert_array_equal(method.support_set.rows, before)
-    found = method.after_step()
-    assert found["neighbor_ids"].min() >= 100
-    assert 0 < found["entropy"] < math.log(4)
+    method.after_step(step)
+    assert step.neighbors.ids.min() >= 100
+    assert 0 < step.metrics["entropy"] < math.log(4)
     newest = method.support_set.born == method.support_set.counts[2]
     np.testing.assert_allclose(np.sort(method.support_set.rows[newest], axis=0),
                                np.sort(y[1], axis=0), atol=1e-5)
@@ -135,8 +135,8 @@ def test_weights_say_something_where_cosines_alone_do_not(rng):
     entropies = {}
     for attention in (1.0, 0.1):
         method = full(rng, soft_temperature=attention, soft_k=5, queue_size=400)
-        method.loss(*rng.random((2, 16, 16, 16, 3), np.float32), np.arange(16))
-        entropies[attention] = method.after_step()["entropy"]
+        step = method(rng.random((2, 16, 16, 16, 3), np.float32), np.arange(16))
+        entropies[attention] = step.metrics["entropy"]
     assert math.log(5) - entropies[1.0] < 0.02
     assert math.log(5) - entropies[0.1] > 0.05
 
@@ -147,21 +147,21 @@ def test_weights_are_constants(rng):
     x1, x2 = rng.random((2, 16, 16, 16, 3), np.float32)
     for p in method.predictor.layers[-1].parameters():
         p.data[...] = 0  # p = 0 has no direction: no gradient can come through it
-    method.loss(x1, x2, np.arange(16)).backward()
+    method((x1, x2), np.arange(16)).loss.backward()
     assert all(np.abs(p.grad).max() < 1e-3 for name,
                p in method.named_parameters().items() if "predictor" not in name)
 
 
 def test_neighbours_wait(rng):
     method = build(neighbors_after=0.5, queue_size=32)
-    method.start(6)
     used = []
     for step in range(6):
-        method.loss(*rng.random((2, 16, 16, 16, 3), np.float32), np.arange(16) + 16 * step)
-        used.append("rows" in method.after_step())
+        x = rng.random((2, 16, 16, 16, 3), np.float32)
+        found = method(x, np.arange(16) + 16 * step, Progress(step, 6))
+        used.append(found.neighbors is not None)
+        method.after_step(found)
     assert used == [False] * 3 + [True] * 3
-    assert [build(soft_k=0).used(), full(rng, soft_k=0).used(), full(rng, soft_k=3).used()] == [0,
-                                                                                                0,
-                                                                                                3]
+    for method in (build(soft_k=0), build(soft_k=3), full(rng, soft_k=0)):
+        assert method(x, np.arange(16), Progress(5, 6)).neighbors is None
     with fails(ValueError, "soft_k: expected at most queue_size, 24, got 25"):
         build(soft_k=25)

@@ -4,16 +4,13 @@ import math
 import numpy as np
 import pytest
 from one_line import fails
-from small import random_data, small_config
+from small import small_config
 
 from tinynnclr import Tensor, gradcheck
-from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.methods import NNCLR
 from tinynnclr.methods.losses import nnclr_loss
-from tinynnclr.methods.prototypes import RESET, Prototypes
+from tinynnclr.methods.method import START, Progress
 from tinynnclr.models import TinyCNN
-from tinynnclr.train.loop import train
-from tinynnclr.train.run import Run
 
 B = 16
 
@@ -42,16 +39,16 @@ def test_a_random_one_of_the_nearest(rng):
     order = np.argsort(-(unit(z) @ method.support_set.rows.T.astype(float)), axis=1)
     seen = []
     for step in range(50):
-        method.steps[0] = step
-        rows, found = method.lookup(Tensor(z))
+        rows, found = method.search(z, np.arange(B), Progress(step, 50))
         np.testing.assert_array_equal(rows, method.support_set.rows[found])
         seen.append((order == found[:, None]).argmax(axis=1))
     assert set(np.ravel(seen)) == {0, 1, 2, 3}
     counts = np.bincount(np.ravel(seen))
     assert np.abs(counts - 2500).max() < 4 * math.sqrt(2500 * 0.75)  # each as often as the others
     # the same step draws the same
-    np.testing.assert_array_equal(method.lookup(Tensor(z))[1], found)
-    np.testing.assert_array_equal(build(top_k=1).lookup(Tensor(z))[1], order[:, 0])
+    again = method.search(z, np.arange(B), Progress(49, 50))[1]
+    np.testing.assert_array_equal(again, found)
+    np.testing.assert_array_equal(build(top_k=1).search(z, np.arange(B), START)[1], order[:, 0])
     with fails(ValueError, "top_k: expected no more than there are rows, got 33"):
         small_config(top_k=33)
 
@@ -60,7 +57,7 @@ def test_the_mean_of_all_weighed_by_a_softmax(rng):
     z, method = queries(rng), build(soft_neighbor=True)
     rows = method.support_set.rows.astype(float)
     weights = np.exp(unit(z) @ rows.T / 0.2)
-    mean, found = method.lookup(Tensor(z))
+    mean, found = method.search(z, np.arange(B), START)
     np.testing.assert_allclose(mean, weights / weights.sum(axis=1, keepdims=True) @ rows, atol=1e-5)
     np.testing.assert_array_equal(found, weights.argmax(axis=1))
     assert isinstance(mean, np.ndarray)
@@ -85,8 +82,9 @@ def test_who_is_searched_with_and_enqueued(momentum_encoder, rng):
     nn1, nn2 = (rows[(unit(s) @ rows.T).argmax(axis=1)] for s in search)
     wanted = sum(nnclr_loss(nn, Tensor(p.astype(float)), 0.2).item() for nn,
                  p in ((nn1, p2), (nn2, p1))) / 2
-    assert method.loss(x1, x2, np.arange(B)).item() == pytest.approx(wanted, rel=1e-4)
-    method.after_step()
+    step = method((x1, x2), np.arange(B))
+    assert step.loss.item() == pytest.approx(wanted, rel=1e-4)
+    method.after_step(step)
     newest = method.support_set.rows[method.support_set.born == method.support_set.counts[2]]
     np.testing.assert_allclose(np.sort(newest, axis=0), np.sort(unit(search[0]), axis=0), atol=1e-5)
     assert (method.momentum_encoder is not None) == momentum_encoder
@@ -99,8 +97,7 @@ def test_with_and_without_a_predictor(predictor, rng):
     assert (method.predictor(z) is z) == (not predictor)
     assert any("predictor" in name for name in method.named_parameters()) == predictor
     x1, x2 = rng.random((2, B, 16, 16, 3), np.float32)
-    loss = method.loss(x1, x2, np.arange(B))
-    loss.backward()
+    method((x1, x2), np.arange(B)).loss.backward()
     assert all(p.grad is not None for p in method.parameters())
 
 
@@ -113,77 +110,5 @@ def test_both_directions(rng):
     assert nnclr_loss(neighbors, Tensor(p), 0.3, True).item() == pytest.approx((rows + columns) / 2)
     gradcheck(lambda p: nnclr_loss(neighbors, p, 0.3, both_directions=True), p)
     x = rng.random((2, B, 16, 16, 3), np.float32)
-    values = [build(both_directions=both).loss(*x, np.arange(B)).item() for both in (False, True)]
+    values = [build(both_directions=both)(x, np.arange(B)).loss.item() for both in (False, True)]
     assert values[0] != values[1]
-
-
-# ---------------------------------------------------------------- prototypes
-
-
-def test_the_first_embeddings_are_the_first_centres(rng):
-    centres, z = Prototypes(10, 8, rng), queries(rng, 25)
-    centres.enqueue(z[:4], np.arange(4))
-    assert (centres.filled, centres.counts[2]) == (4, 1)
-    centres.enqueue(z[4:15], np.arange(4, 15))  # six more, and five that move one each
-    assert centres.filled == 10
-    assert centres.members.sum() == 15
-    assert centres.counts[2] == 2
-    untouched = centres.members == 1
-    np.testing.assert_allclose(centres.rows[untouched], unit(z[:10])[untouched], atol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(centres.rows, axis=1), 1, atol=1e-6)
-
-
-def test_a_centre_follows_by_mini_batch_k_means(rng):
-    """Each embedding moves the centre nearest to it, as a mean of all that came so far does, then
-    length 1 again.
-    """
-    centres, z = Prototypes(6, 8, rng), queries(rng, 6)
-    centres.enqueue(z, np.arange(6))
-    rows, members = unit(z), np.ones(6, int)
-    for batch in range(3):
-        new, ids = queries(rng, 9), 100 * (batch + 1) + np.arange(9)
-        nearest = (unit(new) @ rows.T).argmax(axis=1)
-        sums, last = rows * members[:, None], centres.ids.copy()
-        for row, i, name in zip(unit(new), nearest, ids, strict=True):
-            sums[i] += row
-            members[i] += 1
-            last[i] = name
-        rows = unit(sums)
-        centres.enqueue(new, ids)
-        np.testing.assert_allclose(centres.rows, rows, atol=1e-5)
-        assert centres.members.tolist() == members.tolist()
-        assert centres.ids.tolist() == last.tolist()
-        assert (centres.age(np.unique(nearest)) == 1).all()
-    with fails(FloatingPointError, "Prototypes.enqueue: an embedding holds NaN or infinity"):
-        centres.enqueue(np.full((1, 8), np.nan, np.float32), np.zeros(1, int))
-
-
-def test_centres_gather_in_the_clusters(rng):
-    true = unit(rng.standard_normal((5, 8)))
-    centres = Prototypes(20, 8, rng)
-    for _ in range(30):
-        labels = rng.integers(0, 5, 40)
-        centres.enqueue((true[labels] + 0.1 * rng.standard_normal((40, 8))).astype(np.float32),
-                        labels)
-    nearest = (centres.rows @ true.T).max(axis=1)
-    assert nearest.min() > 0.9
-    np.testing.assert_array_equal((centres.rows @ true.T).argmax(axis=1), centres.ids)
-
-
-def test_centres_begin_again():
-    config = small_config(prototypes=12, epochs=2 * RESET + 1)
-    data, filled = random_data(), []
-    run = Run(config, data)
-    start = run.method.start_epoch
-
-    def watch(size, rng):
-        out = start(size, rng)
-        filled.append(run.method.support_set.filled)
-        return out
-
-    run.method.start_epoch = watch
-    train(run, data, augmentation_pair("simclr"), progress=False)
-    assert filled == [0, 12, 12, 0, 12, 12, 0]
-    assert isinstance(run.method.support_set, Prototypes)
-    assert not isinstance(Run(small_config(), data).method.support_set, Prototypes)
-    assert len(run.method.support_set) == 12

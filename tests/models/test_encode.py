@@ -6,7 +6,7 @@ from small import random_data, small_config
 from tinynnclr import Tensor
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.models.encode import encode, pixels, to_float
-from tinynnclr.train.loop import train
+from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 
 
@@ -15,7 +15,7 @@ def test_encoding_changes_nothing(mode, rng):
     data = random_data(50)
     run = Run(small_config(), data)
     # so that the running statistics are not 0 and 1
-    train(run, data, augmentation_pair("simclr"), progress=False)
+    train_run(run, data, augmentation_pair("simclr"), progress=False)
     encoder = run.method.encoder.train(mode)
     before = {name: array.tobytes() for name, array in encoder.state_dict().items()}
     h = encode(encoder, data.images, batch_size=16)
@@ -32,8 +32,11 @@ def test_encoding_changes_nothing(mode, rng):
 
 def test_the_mode_comes_back_after_an_error():
     encoder = Run(small_config(), random_data()).method.encoder
-    with pytest.raises(ValueError, match="conv2d"):
+    with pytest.raises(ValueError, match="images: expected colour images"):
         encode(encoder, np.zeros((3, 8, 8, 4), np.uint8))
+    encoder.body.layers[1].weight.data[0] = np.nan
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="the encoder"):
+        encode(encoder, np.ones((3, 16, 16, 3), np.uint8))
     assert encoder.training
     assert encoder.body.training
 

@@ -11,7 +11,7 @@ from tinynnclr.methods import NNCLR, make_config
 from tinynnclr.models import ENCODERS, ResNet, ViT, make_encoder
 from tinynnclr.models.vit import TransformerBlock, positions
 from tinynnclr.nn import BatchNorm, MultiHeadAttention
-from tinynnclr.train.loop import train
+from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 
 each = pytest.mark.parametrize("name", ENCODERS)
@@ -43,7 +43,7 @@ def trained(name, epochs, data):
     config = small_config(method="simclr", width=2, encoder=name, optimizer="adamw", lr=3e-3,
                           epochs=epochs, temperature=0.2, detrend=False)
     run = Run(config, data)
-    train(run, data, augmentation_pair("crop-only"), progress=False)
+    train_run(run, data, augmentation_pair("crop-only"), progress=False)
     return run
 
 

@@ -12,7 +12,7 @@ from small import random_data, small_config
 from tinynnclr.cli import commands
 from tinynnclr.lab.bench import drawn
 from tinynnclr.lab.export import export_run, exported
-from tinynnclr.lab.registry import evaluate_into
+from tinynnclr.lab.registry import run_protocol
 from tinynnclr.lab.sweep.collect import collect
 from tinynnclr.lab.sweep.comparison import OUTPUTS
 from tinynnclr.storage import atomic
@@ -124,7 +124,7 @@ def test_a_run_replaces_no_file_of_others(tmp_path):
 def test_a_protocol_and_a_comparison_replace_no_file_of_others(tmp_path):
     (tmp_path / "knn.md").write_text("mine", encoding="utf-8")
     with fails(ValueError, "knn.md: this command did not write the existing file"):
-        evaluate_into(tmp_path, "knn", SimpleNamespace(config=small_config()))
+        run_protocol(tmp_path, "knn", SimpleNamespace(config=small_config()))
     (tmp_path / "compare.csv").write_text("mine", encoding="utf-8")
     (tmp_path / "compare.json").write_text('{"arm": 1}', encoding="utf-8")
     with fails(ValueError, "compare.json: this command did not write the existing file"):

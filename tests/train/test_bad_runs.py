@@ -18,7 +18,6 @@ from one_line import fails
 from promise import Faults, broken
 from small import SMALL, small_config, state_of
 
-from tinynnclr import evaluate
 from tinynnclr.cli import commands as cli
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.lab.plots import run_folder
@@ -60,11 +59,7 @@ def here(trained, tmp_path, monkeypatch, threads):
 def restored(monkeypatch):
     """The runs that commands would have judged, drawn or trained on, in a list."""
     runs = []
-    monkeypatch.setattr(evaluate, "evaluate_into", lambda folder, run,
-                        data: runs.append(run)
-                        or {"baselines": {k: {"knn": 0, "linear": 0} for k in ("pixels", "random")},
-                            "knn": 0, "linear": 0, "protocol": {"chance": 0}, "method": "",
-                            "dataset": "", "epochs": 0, "steps": 0, "seed": 0})
+    monkeypatch.setattr(cli, "evaluate_into", lambda folder, run, data: runs.append(run))
     monkeypatch.setattr(run_folder, "draw_into", lambda folder, run, data: runs.append(run) or [])
     monkeypatch.setattr(cli, "train_and_judge", lambda options, folder, run, data: runs.append(run))
     return runs
@@ -127,7 +122,6 @@ def test_checkpoint_contents_for_real(here, capsys, count, record_property):
                           ({"method": "nnclr"}, "support_set.ids", -2),
                           ({"method": "nnclr"}, "support_set.born", 99),
                           ({"method": "nnclr"}, "support_set.counts", 10_000),
-                          ({"method": "nnclr", "prototypes": 8}, "support_set.ids", 32),
                           ({"method": "snclr"}, "support_set.ids", 32),
                           ({"method": "byol", "neighbors": True}, "support_set.ids", 32),
                           ({"method": "moco"}, "queue.ids", 32),

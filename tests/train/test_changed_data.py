@@ -238,7 +238,7 @@ def test_arrays_that_are_not_finite_are_refused(method, optimizer, tmp_path, mon
 
 
 CLAIMS = {"width": 1500, "dim": 10**7, "projector_hidden": 10**7, "predictor_hidden": 10**7,
-          "queue_size": 10**8, "prototypes": 10**8, "encoder": "vit", "epochs": 2**31 - 1,
+          "queue_size": 10**8, "encoder": "vit", "epochs": 2**31 - 1,
           "batch_size": 2**31 - 1, "train_size": 10**9}
 
 

@@ -26,7 +26,7 @@ from tinynnclr.metrics import linear_probe as linear
 from tinynnclr.nn import Optimizer
 from tinynnclr.storage import checkpoint
 from tinynnclr.train import run_dir
-from tinynnclr.train.loop import train
+from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 
 # small: whitening cares for every pixel
@@ -52,7 +52,7 @@ SORTS_TEST_IMAGES = {"fewshot"}
 def trained():
     """A run whose weights and running statistics are no longer those that it began with."""
     done = Run(small_config(epochs=1), DATA[0])
-    train(done, DATA[0], augmentation_pair("simclr"), progress=False)
+    train_run(done, DATA[0], augmentation_pair("simclr"), progress=False)
     return done
 
 
@@ -194,7 +194,7 @@ def test_no_knob_selects():
     assert len(names) > 60
     for word in ("best", "select", "early", "patience", "stop", "test", "val", "monitor", "keep"):
         assert [name for name in names if word in name.split("_")] == []
-    assert [word for word in train.__annotations__.values() if word is Dataset] == [Dataset]
+    assert [word for word in train_run.__annotations__.values() if word is Dataset] == [Dataset]
 
 
 def test_a_run_is_the_same_whatever_the_test_images_are(tmp_path, capsys, monkeypatch):

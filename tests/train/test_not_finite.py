@@ -13,7 +13,7 @@ from tinynnclr.metrics.geometry import alignment, effective_rank, uniformity
 from tinynnclr.metrics.knn import knn_accuracy, leave_one_out_accuracy, nearest_others, whitened
 from tinynnclr.metrics.linear_probe import fit_softmax, linear_accuracy
 from tinynnclr.models.encode import encode
-from tinynnclr.train import loop as train_module
+from tinynnclr.train import run as train_module
 from tinynnclr.train import run_dir
 from tinynnclr.train.run import Run
 
@@ -51,7 +51,7 @@ def test_a_poisoned_weight(folder):
 
 @pytest.mark.parametrize("view", [0, 1])
 def test_a_poisoned_pixel(folder, view, monkeypatch):
-    real, calls = train_module.two_views, []
+    real, calls = train_module.make_views, []
 
     def poisoned(*args):
         both = real(*args)
@@ -60,7 +60,7 @@ def test_a_poisoned_pixel(folder, view, monkeypatch):
             both[view][5, 7, 7, 1] = np.nan
         return both
 
-    monkeypatch.setattr(train_module, "two_views", poisoned)
+    monkeypatch.setattr(train_module, "make_views", poisoned)
     stops(folder, continued(folder), "step 7, epoch 2: the loss is not finite",
           r"a view of sample \d+ holds NaN")
 
@@ -198,8 +198,14 @@ def test_a_gradient_that_is_none_before_it_reaches_the_weights(folder, detect):
     the next.
     """
     run = continued(folder)
-    real, weight = run.method.loss, run.method.projector.layers[0].weight
-    run.method.loss = lambda *args: real(*args) + ((weight * 0.0) ** 0.5).sum()
+    real, weight = run.method.forward, run.method.projector.layers[0].weight
+
+    def forward(*args):
+        step = real(*args)
+        step.loss = step.loss + ((weight * 0.0) ** 0.5).sum()
+        return step
+
+    run.method.forward = forward
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     words = (("step 5, epoch 2: a gradient is not finite", "power: the first gradient that is not "
               "finite", "batch of") if detect else ("step 6, epoch 2: the loss is not finite",

@@ -13,9 +13,9 @@ from tinynnclr.config import Config
 from tinynnclr.datasets.dataset import Dataset, batches
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.methods.registry import suited
-from tinynnclr.train import loop as train_module
-from tinynnclr.train.diagnostics import worries
-from tinynnclr.train.loop import end_epoch, train
+from tinynnclr.train import run as train_module
+from tinynnclr.train.diagnostics import collapse_warnings, end_epoch
+from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 from tinynnclr.train.sigint import deferred_interrupt
 
@@ -27,7 +27,7 @@ COLUMNS = ["epoch", "step", "seconds", "views_per_second", "lr", "loss", "embedd
 
 def trained(data=DATA, augmentation="simclr", **changes):
     run = Run(small_config(**changes), data)
-    train(run, data, augmentation_pair(augmentation), progress=False)
+    train_run(run, data, augmentation_pair(augmentation), progress=False)
     return run
 
 
@@ -45,7 +45,7 @@ def stop_after(epochs, run, data, path):
             raise Stop
 
     with pytest.raises(Stop):
-        train(run, data, augmentation_pair("simclr"), save=save, progress=False)
+        train_run(run, data, augmentation_pair("simclr"), save=save, progress=False)
 
 
 METHODS = [{"method": "nnclr", "optimizer": "sgd", "nesterov": True},
@@ -62,14 +62,14 @@ def test_a_resumed_run_is_the_uninterrupted_one(changes, tmp_path):
     resumed = Run(small_config(**changes), DATA)
     resumed.load(tmp_path / "c.npz")
     assert (resumed.epoch, resumed.step, len(resumed.metrics), len(resumed.gallery)) == (2, 8, 2, 2)
-    train(resumed, DATA, augmentation_pair("simclr"), progress=False)
+    train_run(resumed, DATA, augmentation_pair("simclr"), progress=False)
     ours, theirs = state_of(whole), state_of(resumed)
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
     assert resumed.seconds > 0
     if changes["method"] == "nnclr":
         queue = {f"method.support_set.{name}" for name in ("rows", "ids", "born", "counts")}
-        assert {*queue, "method.steps", "method.encoder.body.layers.2.running_mean"} < ours.keys()
+        assert {*queue, "method.encoder.body.layers.2.running_mean"} < ours.keys()
 
 
 @pytest.mark.parametrize("step", [4, 6, 7])  # an epoch has 4 steps
@@ -77,19 +77,19 @@ def test_ctrl_c_saves_between_two_steps(step, tmp_path, monkeypatch):
     run, whole = Run(small_config(epochs=3), DATA), trained(epochs=3)
     after_step = run.method.after_step
 
-    def press_at(so_many):
-        if run.step + 1 == so_many:
+    def press(found):
+        if run.step + 1 == step:
             signal.raise_signal(signal.SIGINT)
-        return after_step()
+        after_step(found)
 
-    monkeypatch.setattr(run.method, "after_step", lambda: press_at(step))
+    monkeypatch.setattr(run.method, "after_step", press)
     with pytest.raises(KeyboardInterrupt):
-        train(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"),
+        train_run(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"),
               progress=False)
     resumed = Run(small_config(epochs=3), DATA)
     resumed.load(tmp_path / "c.npz")
     assert (resumed.step, resumed.epoch, len(resumed.log)) == (step, step // 4, step % 4)
-    train(resumed, DATA, augmentation_pair("simclr"), progress=False)
+    train_run(resumed, DATA, augmentation_pair("simclr"), progress=False)
     assert state_of(resumed) == state_of(whole)
 
 
@@ -106,12 +106,12 @@ def test_a_resumed_run_in_the_middle_of_nothing(tmp_path):
     """A checkpoint of the beginning and one of the end."""
     run = Run(small_config(), DATA)
     run.save(tmp_path / "first.npz")
-    train(run, DATA, augmentation_pair("simclr"), progress=False)
+    train_run(run, DATA, augmentation_pair("simclr"), progress=False)
     run.save(tmp_path / "last.npz")
     for name in ("first", "last"):
         again = Run(small_config(), DATA)
         again.load(tmp_path / f"{name}.npz")
-        train(again, DATA, augmentation_pair("simclr"), progress=False)
+        train_run(again, DATA, augmentation_pair("simclr"), progress=False)
         assert state_of(again) == state_of(run)
 
 
@@ -142,7 +142,7 @@ def test_labels_do_not_reach_the_training():
 
 
 def test_every_epoch_has_its_own_views(monkeypatch):
-    seen, real = [], train_module.two_views
+    seen, real = [], train_module.make_views
 
     def spy(images, indices, *rest):
         x1, x2 = real(images, indices, *rest)
@@ -150,7 +150,7 @@ def test_every_epoch_has_its_own_views(monkeypatch):
                      b in zip(indices, x1, x2, strict=True)})
         return x1, x2
 
-    monkeypatch.setattr(train_module, "two_views", spy)
+    monkeypatch.setattr(train_module, "make_views", spy)
     data = DATA.take(64)
     trained(data, epochs=2)
     epochs = [{k: v for batch in part for k, v in batch.items()} for part in (seen[:4], seen[4:])]
@@ -198,18 +198,18 @@ def test_a_step_in_its_order(monkeypatch):
 
         monkeypatch.setattr(owner, name, spy)
 
-    for owner, name in ((run.method, "loss"), (run.method, "zero_grad"), (run.optimizer, "step"),
+    for owner, name in ((run.method, "forward"), (run.method, "zero_grad"), (run.optimizer, "step"),
                         (run.method, "after_step")):
         watch(owner, name)
-    train(run, DATA, augmentation_pair("simclr"), progress=False)
-    assert events == [("loss", False), ("zero_grad", False), ("step", True), ("after_step", True),
-                      ("loss", True), ("zero_grad", True), ("step", True), ("after_step", True)]
+    train_run(run, DATA, augmentation_pair("simclr"), progress=False)
+    assert events == [("forward", False), ("zero_grad", False), ("step", True), ("after_step", True),
+                      ("forward", True), ("zero_grad", True), ("step", True), ("after_step", True)]
 
 
 def test_the_rate_follows_the_schedule():
     # 20 steps, 5 of them warm-up; 0.4 * 16 / 128 = 0.05
     run = Run(small_config(epochs=5, lr=0.4, warmup=0.25), DATA)
-    train(run, DATA, augmentation_pair("simclr"), progress=False)
+    train_run(run, DATA, augmentation_pair("simclr"), progress=False)
     wanted = [0.05 * (4 / 5), *(0.025 * (1 + math.cos(math.pi * (step - 5) / 15)) for step
                                 in (7, 11, 15, 19))]
     assert [row["lr"] for row in run.metrics] == pytest.approx(wanted, rel=1e-12)
@@ -270,18 +270,19 @@ def test_an_unknown_augmentation():
 
 def test_what_looks_like_a_collapse_is_said_once(capsys):
     fine = {"loss": 2.0, "unique_neighbors": 9.0, "embedding_variance": 0.9}
-    assert worries(math.log(16), fine, 16) == worries(None, {**fine, "unique_neighbors": math.nan},
-                                                      16) == {}
-    assert list(worries(math.log(16), {**fine, "loss": math.log(16) * 1.009}, 16)) == ["guess"]
-    assert list(worries(math.log(16), {**fine, "loss": math.log(16) * 0.989}, 16)) == []
-    assert list(worries(None, {**fine, "unique_neighbors": 3.9}, 16)) == ["unique_neighbors"]
-    assert list(worries(None, {**fine, "embedding_variance": 0.049}, 16)) == ["embedding_variance"]
+    for chance, change, kinds in (
+            (math.log(16), {}, []), (None, {"unique_neighbors": math.nan}, []),
+            (math.log(16), {"loss": math.log(16) * 1.009}, ["chance_loss"]),
+            (math.log(16), {"loss": math.log(16) * 0.989}, []),
+            (None, {"unique_neighbors": 3.9}, ["unique_neighbors"]),
+            (None, {"embedding_variance": 0.049}, ["embedding_variance"])):
+        assert list(collapse_warnings(chance, {**fine, **change}, 16)) == kinds
     run = Run(small_config(epochs=9), DATA)
     said = []
     # it worries when it lasts, not on and on
     for loss in (2.77, 2.0, 2.77, 2.78, 2.77, 2.0, 2.77, 2.77):
         run.log, run.epoch_seconds = [[loss, 0.9, *[math.nan] * 7]], 1.0
-        end_epoch(run, DATA)
+        end_epoch(run, DATA, math.log(16))
         said.append(capsys.readouterr().err)
     assert [i for i, text in enumerate(said) if text] == [3, 7]
     assert said[3] == "epoch 4: the loss, 2.780, is within 1 % of a guess's, 2.773: nothing is told apart\n"

@@ -11,15 +11,16 @@ from pathlib import Path
 import numpy as np
 from numba.core import event
 
-from .. import distributed, evaluate, kernels
+from .. import distributed, kernels
 from ..config import Config
 from ..datasets.download import DownloadError, download
+from ..evaluate import evaluate_into
 from ..lab.export import export_run
 from ..lab.paper_tables import parse_tables, reproduce
 from ..lab.protocols.context import EvalContext, table
 from ..lab.protocols.transfer_sets import parse_transfer_sets
 from ..lab.recipes import TRAIN_PRESETS
-from ..lab.registry import evaluate_into, parse_protocols
+from ..lab.registry import parse_protocols, run_protocol
 from ..lab.sweep.arms import parse_seeds
 from ..lab.sweep.comparison import OUTPUTS, Comparison
 from ..methods import SupportSet, make_config
@@ -128,7 +129,7 @@ def train_and_judge(options: argparse.Namespace, folder: Path, run: Run, data: t
               f"Resume with:\n  {shell_words('tinynnclr', 'train', '--resume', '--out', folder)}",
               file=sys.stderr)
         raise SystemExit(130) from None
-    print(evaluate.table(evaluate.evaluate_into(folder, run, data)), flush=True)
+    print(evaluate_into(folder, run, data), flush=True)
     if not options.no_plots:
         from ..lab.plots.run_folder import draw_into  # matplotlib takes a second to import
 
@@ -171,10 +172,9 @@ def run_evaluate(options: argparse.Namespace) -> None:
     with lock_folder(options.dir) if options.dir.is_dir() else contextlib.nullcontext():
         run, data = run_dir.restore(options.dir, options.threads, options.data_dir, options.dataset)
         if not names:
-            print(evaluate.table(evaluate.evaluate_into(options.dir, run, data)))
+            print(evaluate_into(options.dir, run, data))
         for name in names:
-            finding = evaluate_into(options.dir, name, EvalContext(run.config, run.method.encoder,
-                                                                   data, to))
+            finding = run_protocol(options.dir, name, EvalContext(run.config, run.encoder, data, to))
             print(f"{table(finding.rows)}\n{finding.description}\n"
                   f"in {options.dir}: {name}.json, {name}.md, {name}.png", flush=True)
 

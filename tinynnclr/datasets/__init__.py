@@ -1,4 +1,5 @@
 """Data sets by name: `load` returns the training and the test set."""
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,23 @@ DATASETS = ("toybox", "toybox-night", "toybox-sketch", "toybox-fog", "toybox-neo
 
 
 @plain_numbers
-def load(
-    name: str, data_dir: str | Path, *, train_size: int | None = None, seed: int = 0, size: int = 32
-) -> tuple[Dataset, Dataset]:
+def load(name: str, data_dir: str | Path = "data", *, train_size: int | None = None, seed: int = 0,
+         size: int = 32) -> tuple[Dataset, Dataset]:
     """(train, test) of a name in DATASETS, or of "folder:PATH" with images of size x size.
 
     train_size: the number of images that the toybox draws; of other training sets, a random part
     with balanced classes is kept. seed is that of the data (what the toybox draws, the split of a
     folder, the choice of train_size), not of the training. Raises ValueError for an unknown name or
     a wrong size, FileNotFoundError if the files are missing.
+
+    >>> load("toybox", train_size=64)[0]
+    Dataset(toybox: 64 images of 32 x 32, 10 classes)
     """
+    train, test = _load(name, data_dir, train_size, seed, size)
+    return replace(train, name=name), replace(test, name=name)
+
+
+def _load(name, data_dir, train_size, seed, size):
     if train_size is not None and train_size < 1:
         raise ValueError(f"train_size: expected at least 1, got {train_size}")
     kind, _, path = name.partition(":")

@@ -2,7 +2,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ class Dataset:
     images: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...]
+    name: str = "arrays"
 
     def __post_init__(self):
         if self.images.dtype != np.uint8 or self.images.ndim != 4 or self.images.shape[-1] != 3:
@@ -42,9 +43,14 @@ class Dataset:
     def __len__(self):
         return len(self.labels)
 
+    def __repr__(self):
+        height, width = self.images.shape[1:3]
+        return (f"Dataset({self.name}: {len(self):,} images of {height} x {width}, "
+                f"{len(self.class_names)} classes)")
+
     def take(self, n: int) -> "Dataset":
         """The first n images, or all if n is larger."""
-        return Dataset(self.images[:n], self.labels[:n], self.class_names)
+        return replace(self, images=self.images[:n], labels=self.labels[:n])
 
 
 def digests(train: Dataset, test: Dataset | None = None) -> dict[str, str]:

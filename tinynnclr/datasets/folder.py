@@ -147,11 +147,11 @@ def _load(classes, names, size, rng):
     quiet = None if len(pairs) > 500 else True  # None: a bar only if stderr is a terminal
     for image, (file, _) in zip(images, tqdm(pairs, desc="reading images", unit="image",
                                              disable=quiet), strict=True):
-        image[:] = _decode(file, size)
+        image[:] = decode_image(file, size)
     return Dataset(images, np.array([label for _, label in pairs], np.int64), names)
 
 
-def _decode(file, size):
+def decode_image(file: str | Path, size: int) -> np.ndarray:
     """(size, size, 3) uint8: the central square of an image, upright, on white, antialiased."""
     try:
         with warnings.catch_warnings():

@@ -124,16 +124,19 @@ def _crop_boxes(a, n, height, width, rng):
     return np.stack([place[:, 0] * (height - h), place[:, 1] * (width - w), h, w], 1)
 
 
-@plain_numbers
-def two_views(images: np.ndarray, indices: np.ndarray,
-              augmentations: Augmentation | tuple[Augmentation, Augmentation],
-              rng: np.random.Generator, size: int | None = None, rows: slice = slice(None), *,
-              parallel: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Two independent views of images[indices], each (b, size, size, 3) float32 in [0, 1].
+Views = Augmentation | tuple[Augmentation, Augmentation]  # for all views, or for every other one
 
-    images (n, h, w, 3) uint8; one Augmentation for both views, or a pair; size None means h. Only
-    `rows` of the batch are computed, with the same draws as in the whole batch. parallel=False uses
-    the calling thread only and releases the GIL. Raises ValueError as kernels.augment does.
+
+@plain_numbers
+def make_views(images: np.ndarray, indices: np.ndarray, augmentations: Views, n_views: int,
+               rng: np.random.Generator, size: int | None = None, rows: slice = slice(None), *,
+               parallel: bool = True) -> list[np.ndarray]:
+    """n_views independent random views, each (b, size, size, 3) float32 in [0, 1].
+
+    They show images[indices], of images (n, h, w, 3) uint8. One Augmentation serves all views; of a
+    pair, the first makes views 1, 3, ... and the second views 2, 4, ... size None means h. Of the
+    batch only `rows` are made, with the draws that they have in the whole. parallel=False keeps to
+    the calling thread and frees the GIL. Raises ValueError as kernels.augment does.
     """
     pair = (augmentations,) * 2 if isinstance(augmentations, Augmentation) else augmentations
     if not (isinstance(pair, (tuple, list)) and len(pair) == 2
@@ -146,13 +149,18 @@ def two_views(images: np.ndarray, indices: np.ndarray,
         if np.ndim(value) != ndim:
             raise ValueError(f"{name}: expected {ndim} dimensions, got shape {np.shape(value)}")
     b, (_, height, width, _) = len(indices), np.shape(images)
-    params = np.concatenate([draw_params(a, b, height, width, rng)[rows] for a in pair])
-    both = np.concatenate([indices[rows]] * 2)  # one launch of the kernel for both views
-    views = augment(images, both, params, height if size is None else size, parallel=parallel)
-    return views[:len(both) // 2], views[len(both) // 2:]
+    params = np.concatenate([draw_params(pair[i % 2], b, height, width, rng)[rows]
+                             for i in range(n_views)])
+    repeated = np.concatenate([indices[rows]] * n_views)  # one launch makes all views
+    views = augment(images, repeated, params, height if size is None else size, parallel=parallel)
+    return list(views.reshape(n_views, -1, *views.shape[1:]))
 
 
-Views = Augmentation | tuple[Augmentation, Augmentation]  # one for both views, or one each
+def two_views(images: np.ndarray, indices: np.ndarray, augmentations: Views,
+              rng: np.random.Generator, size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """x1, x2: two independent random views, as of `make_views`."""
+    x1, x2 = make_views(images, indices, augmentations, 2, rng, size)
+    return x1, x2
 
 
 def augmentation_pair(name: str) -> Views:
@@ -164,8 +172,6 @@ def augmentation_pair(name: str) -> Views:
 
 
 def views_example(data: Dataset, augmentations: Views, count: int, columns: int) -> np.ndarray:
-    """(count, columns, h, w, 3) random views of the first images, always the same, for a figure."""
+    """(count, columns, h, w, 3): random views of the first images for a picture, always the same."""
     rng = np.random.default_rng(0)
-    views = [two_views(data.images, np.arange(count), augmentations, rng)
-             for _ in range(columns // 2)]
-    return np.stack([v for pair in views for v in pair], axis=1)
+    return np.stack(make_views(data.images, np.arange(count), augmentations, columns, rng), axis=1)

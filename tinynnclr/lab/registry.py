@@ -62,7 +62,7 @@ def parse_protocols(text: str) -> list[str]:
                               in (PROTOCOLS if word == "all" else [word])))
 
 
-def evaluate_into(folder: Path, name: str, context: EvalContext) -> EvalResult:
+def run_protocol(folder: Path, name: str, context: EvalContext) -> EvalResult:
     """Evaluate by one protocol, and write NAME.json, NAME.md and NAME.png in the folder."""
     config = context.config
     files = [folder / f"{name}.{ending}" for ending in ("json", "md", "png")]

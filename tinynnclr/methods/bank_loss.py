@@ -1,6 +1,7 @@
 """The loss of embeddings against a memory bank, which instance discrimination and CMC share."""
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ..nn import Module
 from ..tensor import Tensor
 from .losses import info_nce_loss, nce_loss
 from .memory_bank import MemoryBank
+from .method import Progress
 from .negatives import Negatives
 
 
@@ -28,56 +30,64 @@ class BankConfig:
                                   least=0, most=1)
 
 
+class BankResult(NamedTuple):
+    """The loss of a batch against a bank, the loss of a guess, and how far Z has drifted."""
+
+    loss: Tensor
+    chance_loss: float | None
+    drift: float
+
+
 class BankLoss(Module):
-    """Each embedding must find its image's row among all rows, or among some that are drawn for the
-    step.
+    """Each embedding must find its image's row among all rows, or among some drawn for the step.
 
     `bank_loss` is "softmax" (all n rows), "sampled" (softmax over `bank_negatives` rows drawn for
     the whole batch at once, with replacement, an image's own left out), or "nce": is this pair data
     or noise, with a constant Z that is measured in the first batch, when the rows are still noise.
-    Z is wrong from then on: `drift` says by how much. Source: Wu et al. 2018 (arXiv 1805.01978),
-    section 3.
+    Z is wrong from then on: `drift` is the Z that would be right, divided by it.
+    Source: Wu et al. 2018 (arXiv 1805.01978), section 3.
     """
 
     def __init__(self, config, bank: MemoryBank):
         if config.bank_loss == "nce" and config.negatives != "all":
             raise ValueError("negatives: a ball or a ring needs --bank-loss softmax or sampled, "
                              "got nce")
-        self.kind, self.count, self.temperature = config.bank_loss, config.bank_negatives, config.temperature
-        self.images, self.seed = len(bank), config.seed
-        # rows that were negatives in the last step, on average
-        self.negatives, self.found = Negatives(config), 0.0
+        self.kind, self.temperature = config.bank_loss, config.temperature
+        self.count, self.images, self.seed = config.bank_negatives, len(bank), config.seed
+        self.negatives = Negatives(config)
         self.z = np.zeros(1)  # the constant; 0: not measured yet
-        self.step = np.zeros(1, np.int64)
-        self.drift = float("nan")
 
-    def forward(self, z: Tensor, bank: MemoryBank, ids: np.ndarray) -> Tensor:
+    def forward(self, z: Tensor, bank: MemoryBank, ids: np.ndarray,
+                progress: Progress) -> BankResult:
         """The loss of embeddings z (b, d) of images `ids` (b,); the rows are constants."""
         z = ops.l2_normalize(z)
-        step = int(self.step[0])
-        if self.kind == "softmax":
-            drawn, own = np.arange(self.images), np.zeros((len(ids), self.images), bool)
-            own[np.arange(len(ids)), ids] = True
-        else:
-            drawn = np.random.default_rng((self.seed, step)).integers(0, self.images, self.count)
-            own = drawn == ids[:, None]
+        drawn, own = self.candidates(ids, progress.step)
         positive = (z * bank.rows[ids]).sum(axis=1, keepdims=True)  # (b, 1)
-        others = ops.matmul(z, bank.rows[drawn].T)  # (b, n)
-        allowed = self.negatives.allowed(others.numpy(), step, own)
-        assert allowed is not None  # for some are one's own
-        self.found = np.count_nonzero(allowed) / len(ids)  # of this rank's images
-        if self.kind != "nce":
-            return info_nce_loss(positive, others, self.temperature, allowed)
-        mean = np.exp(others.numpy() / self.temperature).mean(keepdims=True, dtype=np.float64)
+        negatives = ops.matmul(z, bank.rows[drawn].T)  # (b, n)
+        allowed = self.negatives.allowed(negatives.numpy(), progress, own)
+        if self.kind == "nce":
+            return self.nce(positive, negatives, allowed)
+        assert allowed is not None  # an image's own row never is a negative
+        chance = math.log(1 + np.count_nonzero(allowed) / len(ids))  # one of all candidates
+        loss = info_nce_loss(positive, negatives, self.temperature, allowed)
+        return BankResult(loss, chance, float("nan"))
+
+    def candidates(self, ids: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The images (n,) whose rows are compared, and where (b, n) they are an anchor's own."""
+        if self.kind == "softmax":
+            own = np.zeros((len(ids), self.images), bool)
+            own[np.arange(len(ids)), ids] = True
+            return np.arange(self.images), own
+        # seeded by the step, so that a resumed run draws the same
+        drawn = np.random.default_rng((self.seed, step)).integers(0, self.images, self.count)
+        return drawn, drawn == ids[:, None]
+
+    def nce(self, positive: Tensor, negatives: Tensor, allowed: np.ndarray | None) -> BankResult:
+        """The loss of telling data from noise; measures Z where it is not known."""
+        mean = np.exp(negatives.numpy() / self.temperature).mean(keepdims=True, dtype=np.float64)
         estimate = distributed.all_reduce_mean(mean).item() * self.images
         if self.z[0] == 0:
             self.z[0] = estimate
-        self.drift = estimate / self.z[0]
-        return nce_loss(positive, others, self.temperature,
-                        float(self.z[0]) * self.count / self.images, allowed)
-
-    def guess(self) -> float | None:
-        """ln(1 + negatives): one of all candidates is right. None for nce, whose guess depends on
-        Z.
-        """
-        return None if self.kind == "nce" else math.log(1 + self.found)
+        ratio = float(self.z[0]) * self.count / self.images
+        loss = nce_loss(positive, negatives, self.temperature, ratio, allowed)
+        return BankResult(loss, None, estimate / self.z[0])  # a guess's loss depends on Z

@@ -1,21 +1,21 @@
-"""CMC: what one sense says of a picture must be found among what the other sense says of all
-pictures.
+"""CMC: the lightness of an image must be found among the colours of all images, and the reverse.
 
     z = head_L(encoder_L(lightness)) / |.|,   y = head_ab(encoder_ab(colours)) / |.|
     loss = -log( exp(z . u_i / t) / sum_j exp(z . u_j / t) )
            -log( exp(y . v_i / t) / sum_j exp(y . v_j / t) ),
     then v_i <- m v_i + (1 - m) z and u_i <- m u_i + (1 - m) y, scaled to length 1
 
-The two views are the lightness L and the colours ab of one crop, each with an encoder of half the
-width. v_j and u_j are rows of two memory banks: what image j's lightness and colours were embedded
-as when it last came by. Even the positive comes from the bank, of the other sense. Features for the
-evaluation are both encoders' side by side. `--bank-loss` and `--negatives` are those of instance
-discrimination; negatives are ranked in the bank that is searched. Views are crops alone, as in the
-paper (which flips them, too): colours that are jittered say little of the lightness. The paper's
-head is one linear layer, and rows keep half of themselves; without a batch norm at its end
-(--no-head-norm) a run of eight epochs learns nothing here. Source: Tian et al. 2020, "Contrastive
-multiview coding" (arXiv 1906.05849), section 3.
+The lightness L and the colours ab of one crop each have an encoder of half the width. v_j and u_j
+are rows of two memory banks: the embeddings of image j's lightness and colours when it was last
+seen. Even the positive comes from the bank, of the other half. Features for the evaluation are both
+encoders' side by side. `--bank-loss` and `--negatives` are those of instance discrimination;
+negatives are ranked in the bank that is searched. Views are crops alone, as in the paper (which
+flips them, too): jittered colours say little of the lightness. The paper's head is one linear
+layer, and rows keep half of themselves; without a batch norm at its end (--no-head-norm) a run of
+eight epochs learns nothing here.
+Source: Tian et al. 2020, "Contrastive multiview coding" (arXiv 1906.05849), section 3.
 """
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +26,9 @@ from ..config import Config as RunConfig
 from ..config import with_default
 from ..datasets.dataset import Dataset
 from ..models import Encoder, LabEncoder, linear_head, make_encoder
-from ..tensor import Tensor
 from .bank_loss import BankConfig, BankLoss
 from .memory_bank import MemoryBank
-from .method import Method
+from .method import START, Method, Progress, Step
 from .negatives import NegativesConfig
 
 
@@ -37,6 +36,7 @@ class CMC(Method):
     """Two half encoders, each with one linear layer and a memory bank."""
 
     name = "cmc"
+    n_views = 1
 
     @dataclass(frozen=True)
     class Config(RunConfig, BankConfig, NegativesConfig):
@@ -57,40 +57,24 @@ class CMC(Method):
         self.lightness_head = linear_head(encoder.lightness.features, config.dim, rng,
                                           config.head_norm)
         self.colors_head = linear_head(encoder.colors.features, config.dim, rng, config.head_norm)
-        self.lightness_bank, self.colors_bank = (MemoryBank(len(data), config.dim,
-                                                            config.bank_momentum, rng) for _
-                                                 in range(2))
+        self.lightness_bank, self.colors_bank = (
+            MemoryBank(len(data), config.dim, config.bank_momentum, rng) for _ in range(2))
         self.losses = [BankLoss(config, self.lightness_bank), BankLoss(config, self.colors_bank)]
-        # what after_step needs of the last loss: embeddings of both senses, ids
-        self.pending: tuple = ()
 
-    def start(self, total_steps: int) -> None:
-        """The negatives may become nearer over the run."""
-        for loss in self.losses:
-            loss.negatives.start(total_steps)
-
-    def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
-        """The loss of view 1 (b, h, w, 3) of the samples `ids` (b,), both terms; view 2 is not
-        looked at.
-        """
-        lightness, colors = self.encoder.halves(x1)
+    def forward(self, views: Sequence[np.ndarray], ids: np.ndarray,
+                progress: Progress = START) -> Step:
+        """Both terms of the loss, of one view (b, h, w, 3) of the samples `ids` (b,)."""
+        lightness, colors = self.encoder.halves(views[0])
         z, y = self.lightness_head(lightness), self.colors_head(colors)
-        self.pending = z.numpy(), y.numpy(), ids
-        return self.losses[0](z, self.colors_bank, ids) + self.losses[1](y, self.lightness_bank,
-                                                                         ids)
+        first = self.losses[0](z, self.colors_bank, ids, progress)
+        second = self.losses[1](y, self.lightness_bank, ids, progress)
+        chance = (None if first.chance_loss is None or second.chance_loss is None
+                  else first.chance_loss + second.chance_loss)
+        return Step(first.loss + second.loss, ids, z.numpy(), keys=(z.numpy(), y.numpy()),
+                    chance_loss=chance, metrics={"drift": first.drift})
 
-    def guess(self) -> float | None:
-        """2 ln(n): twice one of n images is right."""
-        first, second = (loss.guess() for loss in self.losses)
-        return None if first is None or second is None else first + second
-
-    def after_step(self) -> dict:
+    def after_step(self, step: Step) -> None:
         """Move the rows of the step's images in both banks, once."""
-        z, y, ids = self.pending
-        everyones = distributed.all_gather(ids)
-        self.lightness_bank.update(distributed.all_gather(z), everyones)
-        self.colors_bank.update(distributed.all_gather(y), everyones)
-        for loss in self.losses:
-            loss.step += 1
-        self.pending = ()
-        return {"z": z, "drift": self.losses[0].drift}
+        ids = distributed.all_gather(step.ids)
+        for bank, keys in zip((self.lightness_bank, self.colors_bank), step.keys, strict=True):
+            bank.update(distributed.all_gather(keys), ids)

@@ -1,6 +1,7 @@
-"""What the training loop asks of a method, and all that it knows of one."""
-from dataclasses import dataclass
-from typing import Any, ClassVar
+"""What a method is to the training loop: views of images in, a Step out."""
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,35 @@ from ..datasets.dataset import Dataset
 from ..models import Encoder, make_encoder
 from ..nn import Module
 from ..tensor import Tensor
+from .support_set import Neighbors
+
+
+class Progress(NamedTuple):
+    """Where a run is: so many steps are done, of so many."""
+
+    step: int = 0
+    steps: int = 1
+
+    def before(self, share: float) -> bool:
+        """Whether less than this share of the steps is done."""
+        return self.step < round(share * self.steps)
+
+
+START = Progress()
+
+
+@dataclass(eq=False)
+class Step:
+    """What a method found in a batch: the loss, and what `after_step` and the metrics need."""
+
+    loss: Tensor
+    ids: np.ndarray  # (b,) the samples
+    z: np.ndarray | None = None  # (b, d) embeddings of view 1
+    neighbors: Neighbors | None = None  # of view 1, where they were used
+    keys: tuple[np.ndarray, ...] = ()  # each (b, d): what after_step puts into the method's banks
+    chance_loss: float | None = None  # the loss, in nats, of a network that tells nothing apart
+    metrics: dict[str, float] = field(default_factory=dict)  # "entropy", "nmi", "drift"
+    value: float = float("nan")  # the loss, the mean over all ranks; the loop sets it
 
 
 @dataclass(frozen=True)
@@ -35,30 +65,31 @@ class PredictorConfig:
 
 
 class Method(Module):
-    """An encoder with what a paper puts on top of it; its banks are arrays, so they are saved with
-    the weights.
+    """An encoder and what a paper puts on top of it. Its banks are arrays, saved with the weights.
 
     Made as Class(encoder, config, rng, data). config is a `Class.Config`, a frozen dataclass with
     the options of the method. data is the training set: its size is that of a memory bank, its
     images are what DeepCluster clusters, and its labels are for the methods with `uses_labels`.
+    Between two calls a method keeps nothing but its weights and its banks.
     """
 
     Config: ClassVar[type[RunConfig]] = RunConfig
-    # what commands and files call it; the class's name in small letters, if it gives none
-    name: ClassVar[str] = ""
+    name: ClassVar[str] = ""  # for commands and files; the class's name in small letters if empty
 
-    # it shows something and is no method of its own: no part of "all"
-    experiment: ClassVar[bool] = False
+    experiment: ClassVar[bool] = False  # shows something and is no method: no part of "all"
     uses_labels: ClassVar[bool] = False  # training uses the labels of the training images
     undefined: ClassVar[tuple[str, ...]] = ()  # arrays of its state that may contain NaN
+    n_views: int = 2  # random views of each image in a step
 
     def __init_subclass__(cls):
         super().__init_subclass__()
         if "Config" not in vars(cls):  # its own, so that a configuration knows its method
-            cls.Config = dataclass(frozen=True)(type("Config", (cls.Config,),
-                                                     {"__module__": cls.__module__}))
+            own = type("Config", (cls.Config,), {"__module__": cls.__module__})
+            cls.Config = dataclass(frozen=True)(own)
         cls.name = vars(cls).get("name") or cls.__name__.lower()
         cls.Config.method, cls.Config.kind = cls.name, cls
+        cls.Config.__repr__ = RunConfig.__repr__  # type: ignore[method-assign]
+        cls.Config.__qualname__ = f"{cls.__qualname__}.Config"
 
     def __init__(self, encoder: Encoder, config: Any, rng: np.random.Generator, data: Dataset):
         self.encoder = encoder
@@ -68,37 +99,14 @@ class Method(Module):
         """The encoder to build this method on."""
         return make_encoder(config, rng)
 
-    @property
-    def n_views(self) -> int:
-        """How many random views of an image a step takes: `loss` gets one half of them as x1, the
-        other as x2.
-        """
-        return 2
-
-    def start(self, total_steps: int) -> None:
-        """Told once, before the first step, how long the run is."""
-
     def start_epoch(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Tensor]]:
-        """The order in which an epoch sees `size` samples, and the parameters that begin anew with
-        it.
-        """
+        """The order in which an epoch sees `size` samples, and the parameters that begin anew."""
         return rng.permutation(size), []
 
-    def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
-        """The loss of two views (b, h, w, 3) of the samples `ids` (b,), a single number."""
+    def forward(self, views: Sequence[np.ndarray], ids: np.ndarray,
+                progress: Progress = START) -> Step:
+        """The loss of `n_views` views, each (b, h, w, 3), of the samples `ids` (b,)."""
         raise NotImplementedError
 
-    def guess(self) -> float | None:
-        """The loss, in nats, of a network that tells nothing apart; None where the method has no
-        such number.
-        """
-        return None
-
-    def after_step(self) -> dict:
-        """What follows the optimiser's step (enqueue, for one); returns the step's diagnostics, for
-        `train.health`.
-
-        "z": embeddings (b, d) of view 1; of neighbours, where there are any, "anchor_ids",
-        "neighbor_ids", "rows" and "ages", each (b,); "entropy" and "nmi" are numbers.
-        """
-        return {}
+    def after_step(self, step: Step) -> None:
+        """What follows the optimiser's step: embeddings enter a queue, a slow copy moves."""

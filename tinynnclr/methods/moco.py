@@ -1,19 +1,17 @@
-"""MoCo: the key of an image must be found among keys of other images, which a slow copy of the
-network makes.
+"""MoCo: the key of an image must be found among keys of other images, made by a slow copy.
 
     q = head(encoder(x1)) / |.|,   k = slow copy of both (x2) / |.|,
     loss = -log( exp(q . k / t) / (exp(q . k / t) + sum_j exp(q . queue_j / t)) ),
-    then k goes into the queue
+    then k goes into the queue, and the slow copy follows the weights (eq. 2)
 
-In a step: the copy follows the weights (eq. 2), then makes the keys, then the queue as it was gives
-the negatives, then the keys are let in, once. The queue gives negatives and never positives, the
-opposite of NNCLR. --head v1 is one linear layer, v2 two with ReLU between; --symmetric is the mean
-over both roles of the views, whose keys go in together. The paper shuffles batches between GPUs so
-that batch norm betrays nothing; here its statistics are those of the whole batch on however many
-ranks, so that there is nothing to shuffle. Source: He et al. 2020 (arXiv 1911.05722), algorithm 1,
-and Chen et al. 2020 (v2, arXiv 2003.04297).
+The queue gives negatives and never positives, the opposite of NNCLR. --head v1 is one linear layer,
+v2 two with ReLU between; --symmetric is the mean over both roles of the views, whose keys enter the
+queue together. The paper shuffles batches between GPUs so that batch norm does not give the answer
+away; here its statistics are those of the whole batch on all ranks, so there is nothing to shuffle.
+Source: He et al. 2020 (arXiv 1911.05722), algorithm 1, and Chen et al. 2020 (v2, arXiv 2003.04297).
 """
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +22,8 @@ from ..config import option, with_default
 from ..datasets.dataset import Dataset
 from ..kernels.l2_normalize import unit_rows
 from ..models import Encoder, linear_head
-from ..tensor import Tensor
 from .losses import info_nce_loss
-from .method import EmbeddingConfig, Method, TemperatureConfig
+from .method import START, EmbeddingConfig, Method, Progress, Step, TemperatureConfig
 from .momentum_encoder import EMAConfig, MomentumEncoder
 from .negatives import Negatives, NegativesConfig
 from .support_set import QueueConfig, SupportSet
@@ -50,47 +47,33 @@ class MoCo(Method):
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator,
                  data: Dataset | None = None):
-        self.encoder = encoder
+        self.encoder, self.config = encoder, config
         hidden = {"v1": 0, "v2": config.projector_hidden}[config.head]
         self.head = linear_head(encoder.features, config.dim, rng, config.head_norm, hidden)
         self.momentum_encoder = MomentumEncoder(self.encoder, self.head, momentum=config.ema)
         self.queue = SupportSet(config.queue_size, config.dim, rng)
         self.negatives = Negatives(config)
-        self.temperature, self.symmetric = config.temperature, config.symmetric
-        # found: negatives in the last step, on average
-        self.steps, self.found = np.zeros(1, np.int64), 0.0
-        self.pending: tuple = ()  # what after_step needs of the last loss: q, keys, ids
 
-    def start(self, total_steps: int) -> None:
-        """The negatives may become nearer over the run."""
-        self.negatives.start(total_steps)
+    def forward(self, views: Sequence[np.ndarray], ids: np.ndarray,
+                progress: Progress = START) -> Step:
+        """The loss of two views, each (b, h, w, 3), of the samples `ids` (b,)."""
+        view1, view2 = views
+        queries, keys, losses = [], [], []
+        for query_view, key_view in ((view1, view2), (view2, view1))[:1 + self.config.symmetric]:
+            q = ops.l2_normalize(self.head(self.encoder(query_view)))
+            k = unit_rows(self.momentum_encoder(key_view))
+            positive = (q * k).sum(axis=1, keepdims=True)  # (b, 1)
+            negatives = ops.matmul(q, self.queue.rows.T)  # (b, queue)
+            allowed = self.negatives.allowed(negatives.numpy(), progress)
+            losses.append(info_nce_loss(positive, negatives, self.config.temperature, allowed))
+            queries.append(q.numpy())
+            keys.append(k)
+        count = len(self.queue) if allowed is None else allowed.sum(axis=1).mean()
+        loss = (losses[0] + losses[1]) * 0.5 if self.config.symmetric else losses[0]
+        return Step(loss, ids, queries[0], keys=tuple(keys), chance_loss=math.log(1 + count))
 
-    def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
-        """The loss of two views (b, h, w, 3) of the samples `ids` (b,); enqueues nothing yet."""
-        if self.training:
-            self.momentum_encoder.follow(self.encoder, self.head)  # before the keys are made
-        roles = ((x1, x2), (x2, x1)) if self.symmetric else ((x1, x2),)
-        losses, keys = [], []
-        for x_query, x_key in roles:
-            q = ops.l2_normalize(self.head(self.encoder(x_query)))
-            keys.append(unit_rows(self.momentum_encoder(x_key)))
-            others = ops.matmul(q, self.queue.rows.T)  # (b, queue)
-            allowed = self.negatives.allowed(others.numpy(), int(self.steps[0]))
-            positive = (q * keys[-1]).sum(axis=1, keepdims=True)
-            losses.append(info_nce_loss(positive, others, self.temperature, allowed))
-            self.found = len(self.queue) if allowed is None else allowed.sum(axis=1).mean()
-        self.pending = q.numpy(), keys, ids
-        return losses[0] if len(losses) == 1 else (losses[0] + losses[1]) * 0.5
-
-    def guess(self) -> float:
-        """ln(1 + queue): the key or one of the queue is right."""
-        return math.log(1 + self.found)
-
-    def after_step(self) -> dict:
-        """Enqueue the keys of the step, once."""
-        z, keys, ids = self.pending
-        self.queue.enqueue(np.concatenate([distributed.all_gather(k) for k in keys]),
-                           np.tile(distributed.all_gather(ids), len(keys)))
-        self.steps += 1
-        self.pending = ()
-        return {"z": z}
+    def after_step(self, step: Step) -> None:
+        """Enqueue the keys of the step, once; the slow copy follows the weights."""
+        keys = np.concatenate([distributed.all_gather(k) for k in step.keys])
+        self.queue.enqueue(keys, np.tile(distributed.all_gather(step.ids), len(step.keys)))
+        self.momentum_encoder.follow(self.encoder, self.head)

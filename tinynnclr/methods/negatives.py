@@ -13,6 +13,7 @@ import numpy as np
 
 from ..config import option
 from ..kernels.engine.checks import plain_numbers
+from .method import Progress
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,7 @@ class NegativesConfig:
                             "these not the very nearest (ring)", choices=("all", "ball", "ring"))
     ring_outer: float = option(0.1, "a negative is among this share of the candidates nearest to "
                                "the anchor", least=0, most=1)
-    ring_inner: float = option(0.1, "and not among this share of those (of all candidates: "
-                               "--ring-fixed) (ring)", least=0, most=1)
-    ring_fixed: bool = option(False, "ring_inner is a share of all candidates, however large the "
-                              "ball")
+    ring_inner: float = option(0.1, "and not among this share of those (ring)", least=0, most=1)
     anneal: str = option("none", "how the ball shrinks from all candidates to ring_outer",
                          choices=("none", "linear", "step", "exponential"))
     anneal_until: float = option(0.5, "share of the run after which it is as small as it gets",
@@ -52,55 +50,46 @@ def select_negatives(similarities: np.ndarray, outer: float, inner: float, fixed
                      own: np.ndarray | None = None) -> np.ndarray:
     """True (b, n) for the candidates whose rank by similarity to the anchor lies in the ring.
 
-    Of m candidates, those that `own` (b, n) marks left out, the nearest floor(outer m) make a ball;
-    of these the nearest floor(inner * ball) are too near, or floor(inner m) if fixed. At least one
-    is left.
+    Of m candidates, without those that `own` (b, n) marks, the nearest floor(outer m) make a ball;
+    of these the nearest floor(inner * ball) are too near, or floor(inner m) if fixed. At least one is
+    left.
     """
     own = np.zeros(similarities.shape, bool) if own is None else own
     count = int((~own).sum(axis=1).min(initial=similarities.shape[1]))
     ball = math.floor(outer * count + 1e-9)  # 0.29 * 100 is 28.999...
     near = math.floor(inner * (count if fixed else ball) + 1e-9)
     similarities = np.where(own, similarities.dtype.type(-np.inf), similarities)
-    chosen = nearest_share(similarities, similarities.shape[1] if ball == count else max(ball,
-                                                                                         near + 1))
-    return chosen & ~nearest_share(similarities, near) & ~own
+    inside = similarities.shape[1] if ball == count else max(ball, near + 1)
+    return nearest_share(similarities, inside) & ~nearest_share(similarities, near) & ~own
 
 
 class Negatives:
-    """The choice that a configuration asks for; with `anneal`, the ball starts with all and
-    shrinks.
-    """
+    """The choice that a configuration asks for; with `anneal`, the ball starts with all and shrinks."""
 
     def __init__(self, config):
-        self.kind, self.outer, self.fixed = config.negatives, config.ring_outer, config.ring_fixed
+        self.kind, self.outer = config.negatives, config.ring_outer
         self.inner = config.ring_inner if config.negatives == "ring" else 0.0
-        self.anneal, self.until, self.total = config.anneal, config.anneal_until, 0
+        self.anneal, self.until = config.anneal, config.anneal_until
 
-    def start(self, total_steps: int) -> None:
-        """Told once how long the run is."""
-        self.total = total_steps
+    def ball(self, progress: Progress) -> float:
+        """The share of the candidates in the ball: from 1 down to `outer`.
 
-    @plain_numbers
-    def ball(self, step: int) -> float:
-        """The share of the candidates that the ball holds at this step: from 1 down to `outer`.
-
-        p, the share of the way, is step / (until * total), at most 1. linear: 1 - p (1 - outer);
-        exponential: outer^p; step: linear's, in four steps.
+        With p = step / (until * steps), at most 1: linear: 1 - p (1 - outer); exponential: outer^p;
+        step: as linear, in four steps.
         """
-        way = self.until * self.total
-        p = min(1.0, step / way) if way > 0 else 1.0
+        end = self.until * progress.steps
+        p = min(1.0, progress.step / end) if end > 0 else 1.0
         if self.anneal == "exponential":
             return self.outer ** p if self.outer > 0 else float(p == 0)
         p = {"none": 1.0, "linear": p, "step": math.floor(4 * p) / 4}[self.anneal]
         return 1 - p * (1 - self.outer)
 
-    def allowed(self, similarities: np.ndarray, step: int,
+    def allowed(self, similarities: np.ndarray, progress: Progress,
                 own: np.ndarray | None = None) -> np.ndarray | None:
-        """True (b, n) for the candidates that are negatives, which those marked in `own` (b, n)
-        never are.
+        """True (b, n) for the candidates that are negatives, never those marked in `own` (b, n).
 
-        None where all are: nothing has to be masked.
+        None where all are negatives: nothing has to be masked.
         """
         if self.kind == "all":
             return None if own is None else ~own
-        return select_negatives(similarities, self.ball(step), self.inner, self.fixed, own)
+        return select_negatives(similarities, self.ball(progress), self.inner, own=own)

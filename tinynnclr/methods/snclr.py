@@ -1,4 +1,4 @@
-"""SNCLR: not one neighbour but several, each a positive as far as it deserves.
+"""SNCLR: several neighbours are positives, each weighed by its similarity.
 
     z = projector(encoder(x)),  p = predictor(z),  y = slow copy of projector(encoder(.)),
     N = the K nearest to y(x2)
@@ -6,15 +6,16 @@
     loss = -log sum_k w_k P_k,
     P = softmax(p1 . c / t) over the keys and neighbours c of the whole batch
 
-and the same with the views exchanged. The weights are constants: they say how much, and are not
-learned. With a = 1, as in the released code, cosines differ too little and all weights are nearly 1
-/ K: `entropy` in metrics.csv is then close to ln K. --soft-weights outside is that code's other
-form, -sum_k w_k log P_k. Source: Ge et al. 2023, "Soft neighbors are positive supporters in
-contrastive visual representation learning" (arXiv 2303.17142), section 3. Here the weights of an
-image's neighbours sum to 1, and the heads are NNCLR's (the paper's last batch norms have no scale
-and shift).
+and the same with the views exchanged. The weights are constants. With a = 1, as in the released
+code, cosines differ too little and all weights are nearly 1 / K: `entropy` in metrics.csv is then
+close to ln K. --soft-weights outside is that code's other form, -sum_k w_k log P_k. Here the
+weights of an image's neighbours sum to 1, and the heads are NNCLR's (the paper's last batch norms
+have no scale and shift).
+Source: Ge et al. 2023, "Soft neighbors are positive supporters in contrastive visual representation
+learning" (arXiv 2303.17142), section 3.
 """
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,15 +28,13 @@ from ..kernels.l2_normalize import unit_rows
 from ..models import Encoder, predictor, projector
 from ..tensor import Tensor
 from .losses import soft_neighbor_loss
-from .method import EmbeddingConfig, Method, PredictorConfig, TemperatureConfig
+from .method import START, EmbeddingConfig, Method, PredictorConfig, Progress, Step, TemperatureConfig
 from .momentum_encoder import EMAConfig, MomentumEncoder
 from .support_set import QueueConfig, SupportSet
 
 
 class SNCLR(Method):
-    """Encoder, projector, predictor, slow copies of the first two and a support set of what the
-    copies say.
-    """
+    """Encoder, projector, predictor, slow copies of the first two, and a queue of their output."""
 
     name = "snclr"
 
@@ -53,80 +52,71 @@ class SNCLR(Method):
         soft_weights: str = option("inside", "weights inside the logarithm (the paper) or outside "
                                    "(its code)", choices=("inside", "outside"))
 
+        def check(self) -> None:
+            """As `Config.check`; a queue has at least soft_k rows."""
+            super().check()
+            self.expect("soft_k", self.soft_k <= self.queue_size,
+                        f"at most queue_size, {self.queue_size}")
+
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator,
                  data: Dataset | None = None):
-        self.encoder = encoder
+        self.encoder, self.config = encoder, config
         self.projector = projector(encoder.features, config.projector_hidden, config.dim, rng)
         self.predictor = predictor(config.dim, config.predictor_hidden, rng)
         self.momentum_encoder = MomentumEncoder(self.encoder, self.projector, momentum=config.ema)
         self.support_set = SupportSet(config.queue_size, config.dim, rng)
-        self.temperature, self.attention, self.inside = (
-            config.temperature, config.soft_temperature, config.soft_weights == "inside")
-        self.k, self.neighbors_after, self.batch_size = config.soft_k, config.neighbors_after, config.batch_size
-        if self.k > config.queue_size:
-            raise ValueError(f"soft_k: expected at most queue_size, {config.queue_size}, got "
-                             f"{self.k}")
-        self.first_step, self.steps = 0, np.zeros(1, np.int64)
-        self.pending: tuple = ()  # what after_step needs of the last loss: z1, y2, ids, diagnostics
 
-    def start(self, total_steps: int) -> None:
-        """Neighbours come in after the share `neighbors_after` of all steps."""
-        self.first_step = round(self.neighbors_after * total_steps)
+    def forward(self, views: Sequence[np.ndarray], ids: np.ndarray,
+                progress: Progress = START) -> Step:
+        """The loss of two views, each (b, h, w, 3), of the samples `ids` (b,)."""
+        z1, z2 = (self.projector(self.encoder(x)) for x in views)
+        y1, y2 = (unit_rows(self.momentum_encoder(x)) for x in views)
+        waiting = progress.before(self.config.neighbors_after) or not self.support_set.full
+        k = 0 if waiting else self.config.soft_k
+        keys2, weights2, indices = self.positives(z1.numpy(), y2, k)
+        keys1, weights1, _ = self.positives(z2.numpy(), y1, k)
+        loss = (self.loss(self.predictor(z1), keys2, weights2)
+                + self.loss(self.predictor(z2), keys1, weights1)) * 0.5
+        step = Step(loss, ids, z1.numpy(), keys=(y2,), chance_loss=self.chance_loss(k))
+        if k:
+            weights = weights2[:, 1:]
+            entropy = -(weights * np.log(np.maximum(weights, 1e-12))).sum(axis=1).mean()
+            step.metrics["entropy"] = entropy
+            step.neighbors = self.support_set.neighbors(indices[:, 0])
+        return step
 
-    def used(self) -> int:
-        """How many neighbours are positives now: none before their step, or before the set holds
-        real embeddings.
+    def loss(self, p: Tensor, keys: np.ndarray, weights: np.ndarray) -> Tensor:
+        """The loss of predictions p (b, d) with keys (b, 1 + K, d) and weights (b, 1 + K)."""
+        inside = self.config.soft_weights == "inside"
+        return soft_neighbor_loss(p, keys, weights, self.config.temperature, inside)
+
+    def positives(self, z: np.ndarray, y: np.ndarray,
+                  k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Each image's keys (b, 1 + K, d): its own, y (b, d), and y's neighbours.
+
+        Returns their weights (b, 1 + K) and the neighbours' indices (b, K) as well.
         """
-        waiting = self.steps[0] < self.first_step or self.support_set.filled < len(self.support_set)
-        return 0 if waiting else self.k
-
-    def loss(self, x1: np.ndarray, x2: np.ndarray, ids: np.ndarray) -> Tensor:
-        """The loss of two views (b, h, w, 3) of the samples `ids` (b,); looks neighbours up,
-        enqueues nothing yet.
-        """
-        if self.training:
-            self.momentum_encoder.follow(self.encoder, self.projector)
-        z1, z2 = self.projector(self.encoder(x1)), self.projector(self.encoder(x2))
-        y1, y2 = unit_rows(self.momentum_encoder(x1)), unit_rows(self.momentum_encoder(x2))
-        keys2, weights2, health = self.positives(z1.numpy(), y2, ids)
-        keys1, weights1, _ = self.positives(z2.numpy(), y1, ids)
-        self.pending = z1.numpy(), y2, ids, health
-        return (soft_neighbor_loss(self.predictor(z1), keys2, weights2, self.temperature,
-                                   self.inside) + soft_neighbor_loss(self.predictor(z2), keys1,
-                                                                     weights1, self.temperature,
-                                                                     self.inside)) * 0.5
-
-    def positives(self, z: np.ndarray, y: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray,
-                                                                                np.ndarray, dict]:
-        """Keys (b, 1 + K, d) and weights (b, 1 + K) of each image: its own key y (b, d), then y's
-        neighbours.
-        """
-        k, own = self.used(), np.ones((len(y), 1), y.dtype)
+        own = np.ones((len(y), 1), y.dtype)
         if k == 0:
-            return y[:, None], own, {}
-        rows, found = self.support_set.nearest_k(y, k)  # (b, K, d), (b, K)
-        scores = (unit_rows(z)[:, None] * rows).sum(axis=2) / z.dtype.type(self.attention)
+            return y[:, None], own, np.zeros((len(y), 0), np.int64)
+        rows, indices = self.support_set.nearest_k(y, k)  # (b, K, d), (b, K)
+        scores = ((unit_rows(z)[:, None] * rows).sum(axis=2)
+                  / z.dtype.type(self.config.soft_temperature))
         weights = np.exp(scores - scores.max(axis=1, keepdims=True))
         weights /= weights.sum(axis=1, keepdims=True)
-        entropy = -(weights * np.log(np.maximum(weights, 1e-12))).sum(axis=1).mean()
-        first = found[:, 0]
-        return np.concatenate([y[:, None], rows], axis=1), np.concatenate([own, weights],
-                                                                          axis=1), {
-                "entropy": entropy, "anchor_ids": ids, "neighbor_ids": self.support_set.ids[first],
-                "rows": first, "ages": self.support_set.age(first)}
+        keys = np.concatenate([y[:, None], rows], axis=1)
+        return keys, np.concatenate([own, weights], axis=1), indices
 
-    def guess(self) -> float:
-        """ln((1 + K) b) less the logarithm of the weights' sum, or times that sum with weights
-        outside.
-        """
-        k = self.used()
-        total, weight = math.log((1 + k) * self.batch_size), 1 + (k > 0)
-        return total - math.log(weight) if self.inside else weight * total
+    def chance_loss(self, k: int) -> float:
+        """ln((1 + K) b), less the logarithm of the weights' sum, or times it (weights outside)."""
+        total = math.log((1 + k) * self.config.batch_size)
+        weight = 2 if k else 1
+        if self.config.soft_weights == "inside":
+            return total - math.log(weight)
+        return weight * total
 
-    def after_step(self) -> dict:
-        """Enqueue the slow copy's embeddings of view 2, once."""
-        z1, y2, ids, health = self.pending
-        self.support_set.enqueue(distributed.all_gather(y2), distributed.all_gather(ids))
-        self.steps += 1
-        self.pending = ()
-        return {"z": z1, **health}
+    def after_step(self, step: Step) -> None:
+        """Enqueue the slow copy's embeddings of view 2, once; the slow copy follows."""
+        self.support_set.enqueue(distributed.all_gather(step.keys[0]),
+                                 distributed.all_gather(step.ids))
+        self.momentum_encoder.follow(self.encoder, self.projector)

@@ -1,7 +1,6 @@
-"""The support set: a first-in-first-out queue of embeddings that passed by a moment ago, and a
-search in it.
-"""
+"""The support set: a first-in-first-out queue of recent embeddings, and the search in it."""
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,9 +18,16 @@ class QueueConfig:
     queue_size: int = option(4096, "rows of the queue", least=1)
 
 
+class Neighbors(NamedTuple):
+    """The neighbours that a batch found in a queue, for the diagnostics: each array is (b,)."""
+
+    indices: np.ndarray  # rows of the queue
+    ids: np.ndarray  # samples; -1: a random direction, no sample
+    ages: np.ndarray  # steps since they came in
+
+
 class SupportSet(Module):
-    """`size` rows of length 1 in arrays (so no gradient can enter), with the sample id and the age
-    of each.
+    """`size` rows of length 1 in arrays (so no gradient can enter), each with its sample and age.
 
     A Module only so that its arrays are saved with the rest. It begins with random directions, id
     -1; `filled` counts the rows that hold real embeddings since.
@@ -33,40 +39,42 @@ class SupportSet(Module):
             raise ValueError(f"SupportSet: expected size >= 1 and dim >= 1, got {size} and {dim}")
         self.rows = unit_rows(rng.standard_normal((size, dim), np.float32))  # (size, dim)
         self.ids = np.full(size, -1, np.int64)
-        self.born = np.zeros(size, np.int64)  # the value of `clock` when the row came in
-        self.counts = np.zeros(3, np.int64)  # where the next row goes, rows filled, times enqueued
+        self.born = np.zeros(size, np.int64)  # the number of the batch that a row came in with
+        self.counts = np.zeros(3, np.int64)  # where the next row goes, rows filled, batches
 
     def __len__(self):
         return len(self.rows)
 
     @property
     def filled(self) -> int:
+        """How many rows hold real embeddings."""
         return int(self.counts[1])
 
+    @property
+    def full(self) -> bool:
+        """Whether all rows hold real embeddings."""
+        return self.filled == len(self)
+
     def ranges(self, images: int) -> dict[str, tuple[np.ndarray, int, int]]:
-        """{name: (integers, smallest, largest)} that can be where so many images are learned from.
-        """
+        """{name: (integers, smallest, largest)} that a queue can hold, for so many images."""
         return {"ids": (self.ids, -1, images - 1), "born": (self.born, 0, int(self.counts[2])),
                 "place and rows filled": (self.counts[:2], 0, len(self)),
-                "clock": (self.counts[2:], 0, 2**62)}
+                "batches": (self.counts[2:], 0, 2**62)}
 
     def nearest(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """For each row of z (b, dim): the most similar row by cosine (b, dim), a copy, and its
-        index (b,).
-        """
+        """The row most similar to each of z (b, dim) by cosine (b, dim), and its index (b,)."""
         rows, indices = self.nearest_k(z, 1)
         return rows[:, 0], indices[:, 0]
 
     def nearest_k(self, z: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """The k most similar rows of each row of z (b, dim), best first (b, k, dim), and their
-        indices (b, k).
-        """
+        """The k rows most similar to each of z (b, dim), best first (b, k, dim); indices (b, k)."""
         indices = kernels.nearest(unit_rows(z), self.rows, k)[0]
         return self.rows[indices], indices
 
     def soft_nearest(self, z: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
-        """The mean of all rows, weighed by softmax(cosine / temperature) (b, dim), and the
-        nearest's index (b,).
+        """The mean of all rows, weighed by softmax(cosine / temperature), for each of z (b, dim).
+
+        Returns the means (b, dim), and the index of the nearest row (b,).
         """
         similarities = kernels.matmul(unit_rows(z), self.rows.T)  # (b, size)
         nearest = similarities.argmax(axis=1)
@@ -75,29 +83,31 @@ class SupportSet(Module):
         weights /= weights.sum(axis=1, keepdims=True)
         return kernels.matmul(weights, self.rows), nearest
 
-    def start_epoch(self) -> None:
-        """Epochs mean nothing to a queue."""
-
     def age(self, indices: np.ndarray) -> np.ndarray:
-        """How many batches came in since each of these rows did, itself included: 1 is the newest.
-        """
+        """How many batches have come in since each of these rows, its own included: 1 is newest."""
         return self.counts[2] - self.born[indices] + 1
 
+    def neighbors(self, indices: np.ndarray) -> Neighbors:
+        """What is known of the rows at these indices (b,)."""
+        return Neighbors(indices, self.ids[indices], self.age(indices))
+
     def enqueue(self, z: np.ndarray, ids: np.ndarray) -> None:
-        """Let the rows z (b, dim) of samples `ids` (b,) in, scaled to length 1; the oldest b rows
-        go.
+        """Put z (b, dim) of samples `ids` (b,), scaled to length 1, in place of the oldest b rows.
+
+        Raises ValueError for other shapes, FloatingPointError for a row that is zero or not finite.
         """
         if z.ndim != 2 or z.shape[1] != self.rows.shape[1] or np.shape(ids) != (len(z),):
             raise ValueError(f"SupportSet.enqueue: expected z (b, {self.rows.shape[1]}) and b ids, "
                              f"got {z.shape} and {np.shape(ids)}")
-        size, (pointer, filled, clock) = len(self), self.counts
+        size, (next_place, filled, batches) = len(self), self.counts
         kept = min(len(z), size)  # of a batch larger than the queue, the last rows
-        places = (pointer + np.arange(len(z) - kept, len(z))) % size
+        places = (next_place + np.arange(len(z) - kept, len(z))) % size
         rows = unit_rows(z[len(z) - kept:])
-        length = np.sqrt((rows * rows).sum(axis=1))
-        if not np.abs(length - 1).max(initial=0) < 1e-3:  # NaN fails too
+        lengths = np.sqrt((rows * rows).sum(axis=1))
+        if not np.abs(lengths - 1).max(initial=0) < 1e-3:  # NaN fails, too
             raise FloatingPointError("SupportSet.enqueue: a row has no direction: it is zero, NaN "
                                      "or infinite")
-        self.rows[places], self.ids[places], self.born[places] = rows, ids[len(z)
-                                                                           - kept:], clock + 1
-        self.counts[:] = (pointer + len(z)) % size, min(filled + kept, size), clock + 1
+        self.rows[places] = rows
+        self.ids[places] = ids[len(z) - kept:]
+        self.born[places] = batches + 1
+        self.counts[:] = (next_place + len(z)) % size, min(filled + kept, size), batches + 1

@@ -1,4 +1,6 @@
-"""Images to features with a frozen encoder: nothing is recorded and no running statistic moves."""
+"""Images to features, with a frozen encoder: nothing is recorded, no running statistic moves."""
+from typing import Any
+
 import numpy as np
 
 from .. import distributed
@@ -6,34 +8,38 @@ from ..kernels.engine.checks import plain_numbers
 from ..metrics.checks import expect_finite
 from ..nn import Module
 from ..tensor import no_grad
-
-
-def to_float(images: np.ndarray) -> np.ndarray:
-    """uint8 (n, h, w, 3) -> float32 in [0, 1], as the views of training are."""
-    return images * np.float32(1 / 255)
+from .images import as_images, to_float
 
 
 @plain_numbers
-def encode(encoder: Module, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
-    """h (n, d) of uint8 images (n, h, w, 3), in evaluation mode; the encoder's mode is restored.
+def encode(encoder: Module, images: Any, batch_size: int = 500) -> np.ndarray:
+    """Features h (n, d) float32 of images, in evaluation mode; the encoder's mode is put back.
 
-    Of several ranks, each encodes its shard, and all get every row. Raises FloatingPointError if a
-    row of h is not finite: a score of such features is meaningless.
+    images: an array (n, h, w, 3) or (h, w, 3), of uint8 or of floats in [0, 1]; or a list of such
+    images, of Pillow images and of paths of image files. If they differ in size, the central square
+    of each is resized to 32 x 32. Of several ranks, each encodes a part, and all get every row.
+    Raises ValueError for other images, FloatingPointError if a feature is not finite.
+
+    >>> import tinynnclr as tn
+    >>> rng = np.random.default_rng(0)
+    >>> tn.encode(tn.models.TinyCNN(4, rng), rng.random((5, 24, 24, 3))).shape
+    (5, 32)
     """
-    was_training = encoder.training
-    shard = images[distributed.shard(len(images))]
+    images = as_images(images)
+    before, part = encoder.training, images[distributed.shard(len(images))]
     encoder.eval()
     try:
         with no_grad():
-            parts = [encoder(to_float(shard[i:i + batch_size])).numpy()
-                     for i in range(0, max(1, len(shard)), batch_size)]
+            parts = [encoder(to_float(batch) if batch.dtype == np.uint8 else batch).numpy()
+                     for batch in (part[start:start + batch_size]
+                                   for start in range(0, max(1, len(part)), batch_size))]
     finally:
-        encoder.train(was_training)
+        encoder.train(before)
     h = distributed.all_gather(np.concatenate(parts), len(images))
     expect_finite("the encoder", features=h)
     return h
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
-    """The baseline for every encoder: the image itself as one row of numbers in [0, 1]."""
+    """A baseline for every encoder: the image itself as one row of numbers in [0, 1]."""
     return to_float(images).reshape(len(images), -1)

@@ -1,120 +1,152 @@
-"""What a run tells about itself: how its embeddings and neighbours are, signs of a collapse, and
-where a NaN began.
-"""
+"""What a run shows of itself: metrics of steps and epochs, signs of a collapse, where a NaN began."""
+import sys
+from collections.abc import Sequence
+
 import numpy as np
+from tqdm import tqdm
 
 from .. import distributed
 from ..config import Config
 from ..datasets.dataset import Dataset
 from ..kernels.l2_normalize import unit_rows
-from ..methods import Method
+from ..methods.method import Step
 from ..metrics.knn import leave_one_out_accuracy, nearest_others
 from ..models.encode import encode
 from ..storage.validate import not_finite
 from ..tensor import watch
-from .run import HEALTH, Run
+from .loop import NotFinite
+from .run import DIAGNOSTICS, Run
 
-# training images watched over the epochs; queries drawn, neighbours of each
-GALLERY, QUERIES, SHOWN = 2000, 8, 6
-def health(found: dict, labels: np.ndarray) -> list[float]:
-    """How a step's embeddings and neighbours are, as HEALTH names it; NaN where a method has no
-    such thing.
+GALLERY = 2000  # training images whose neighbours are watched over the epochs
+QUERIES, SHOWN = 8, 6  # queries that are drawn, neighbours of each
 
-    spread: 1 - |mean of the embeddings, each of length 1|^2, so 0 where all point the same way;
-    self_match_rate: share of neighbours that are the image itself, earlier; age: mean, in steps;
-    distinct: different rows in the batch; agreement: share of the same class, for display only: no
-    label reaches the training; entropy: of the weights of soft neighbours, in nats; nmi: of the
-    clusters with those of the epoch before; drift: what NCE's constant Z ought to be, divided by
-    what it is.
+
+def end_epoch(run: Run, data: Dataset, chance_loss: float | None) -> None:
+    """The epoch's row of metrics, and an empty log for the next one."""
+    run.epoch += 1
+    run.seconds += run.epoch_seconds
+    views = run.method.n_views * run.config.batch_size * len(run.log)
+    run.metrics.append({"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 3),
+                        "views_per_second": round(views / run.epoch_seconds, 1),
+                        "lr": run.optimizer.lr, **means(run.log), **monitor_knn(run, data)})
+    last_three = [collapse_warnings(chance_loss, row, run.config.batch_size)
+                  for row in run.metrics[-3:]]
+    earlier, before, now = [{}, {}, *last_three][-3:]
+    for kind in (now.keys() & before.keys()) - earlier.keys():  # once, after two epochs of it
+        tqdm.write(f"epoch {run.epoch}: {now[kind]}", file=sys.stderr)
+    run.order, run.log, run.epoch_seconds = run.order[:0], [], 0.0
+
+
+def step_diagnostics(step: Step, labels: np.ndarray) -> list[float]:
+    """A step's embeddings and neighbours, as DIAGNOSTICS; NaN where a method has no such thing.
+
+    embedding_variance: 1 - |mean of the embeddings, each of length 1|^2, so 0 where all point the
+    same way; self_match_rate: share of neighbours that are the image itself, earlier; neighbor_age:
+    mean, in steps; unique_neighbors: different rows in the batch; neighbor_accuracy: share of the
+    same class (for display only: no label reaches the training); entropy: of the weights of soft
+    neighbours, in nats; nmi: of the clusters with those of the epoch before; drift: the constant Z
+    that NCE should have, divided by the one it has.
     """
-    numbers = {name: found[name] for name in ("entropy", "nmi", "drift") if name in found}
-    if "z" in found:
-        numbers["embedding_variance"] = 1 - np.square(distributed.all_reduce_mean(unit_rows(found[
-                "z"]).mean(axis=0))).sum()
-    if "entropy" in found:
-        numbers["entropy"] = distributed.all_reduce_mean(np.asarray(found["entropy"])).item()
-    if "rows" in found:
-        whose = np.stack([found[name] for name in ("anchor_ids", "neighbor_ids", "rows", "ages")],
-                         axis=1)
-        own, other, rows, ages = distributed.all_gather(whose).T
-        numbers.update(self_match_rate=(own == other).mean(), neighbor_age=ages.mean(),
-                       unique_neighbors=len(np.unique(rows)),
-                       neighbor_accuracy=(labels[own] == labels[other]).mean())
-    return [float(numbers.get(name, np.nan)) for name in HEALTH]
+    numbers = dict(step.metrics)
+    if step.z is not None:
+        mean = distributed.all_reduce_mean(unit_rows(step.z).mean(axis=0))
+        numbers["embedding_variance"] = 1 - np.square(mean).sum()
+    if "entropy" in numbers:
+        entropy = np.asarray(numbers["entropy"])
+        numbers["entropy"] = distributed.all_reduce_mean(entropy).item()
+    if step.neighbors is not None:
+        columns = np.stack([step.ids, *step.neighbors], axis=1)
+        anchors, indices, ids, ages = distributed.all_gather(columns).T
+        numbers.update(self_match_rate=(anchors == ids).mean(), neighbor_age=ages.mean(),
+                       unique_neighbors=len(np.unique(indices)),
+                       neighbor_accuracy=(labels[anchors] == labels[ids]).mean())
+    return [float(numbers.get(name, np.nan)) for name in DIAGNOSTICS]
 
 
-def worries(guess: float | None, row: dict, batch_size: int) -> dict[str, str]:
+def collapse_warnings(chance_loss: float | None, row: dict, batch_size: int) -> dict[str, str]:
     """What in an epoch's row of metrics looks like a collapse: a line for each kind."""
-    found = {}
-    if guess is not None and abs(row["loss"] - guess) < 0.01 * guess:
-        found["guess"] = f"the loss, {row['loss']:.3f}, is within 1 % of a guess's, {guess:.3f}: nothing is told apart"
+    lines = {}
+    if chance_loss is not None and abs(row["loss"] - chance_loss) < 0.01 * chance_loss:
+        lines["chance_loss"] = (f"the loss, {row['loss']:.3f}, is within 1 % of a guess's, "
+                                f"{chance_loss:.3f}: nothing is told apart")
     if row["unique_neighbors"] < batch_size / 4:
-        found["unique_neighbors"] = (f"{row['unique_neighbors']:.0f} different neighbours in a batch of "
-                                     f"{batch_size}: most share a few")
+        lines["unique_neighbors"] = (f"{row['unique_neighbors']:.0f} different neighbours in a "
+                                     f"batch of {batch_size}: most share a few")
     if row["embedding_variance"] < 0.05:
-        found["embedding_variance"] = (f"the embeddings point nearly the same way "
-                                       f"({row['embedding_variance']:.3f}, at best 1)")
-    return found
+        lines["embedding_variance"] = ("the embeddings point nearly the same way (variance "
+                                       f"{row['embedding_variance']:.3f}, at best 1)")
+    return lines
 
 
 def means(log: list[list[float]]) -> dict[str, float]:
     """The mean of each column over the steps that have it."""
     columns = np.array(log).T
     return {name: float(column[~np.isnan(column)].mean()) if not np.isnan(column).all()
-            else float("nan") for name, column in zip(("loss", *HEALTH), columns, strict=True)}
+            else float("nan")
+            for name, column in zip(("loss", *DIAGNOSTICS), columns, strict=True)}
 
 
-def look(run: Run, data: Dataset) -> dict[str, float]:
-    """Where the watched images lie now: keeps the queries' neighbours, returns a leave-one-out kNN
-    accuracy.
-    """
+def monitor_knn(run: Run, data: Dataset) -> dict[str, float]:
+    """Keep the neighbours of the queries as they are now; return a leave-one-out kNN accuracy."""
     watched = data.take(GALLERY)
     try:
-        h = encode(run.method.encoder, watched.images)
+        h = encode(run.encoder, watched.images)
     except FloatingPointError as error:  # features can overflow although the weights are finite
         raise FloatingPointError(f"step {run.step}, epoch {run.epoch}: {error}: "
                                  f"{advice(run.config)}") from None
     run.gallery.append(nearest_others(h, QUERIES, SHOWN))
-    return {"monitor_knn": leave_one_out_accuracy(h, watched.labels, run.config.knn_k,
-                                                  run.config.knn_temperature)}
+    config = run.config
+    return {"monitor_knn": leave_one_out_accuracy(h, watched.labels, config.knn_k,
+                                                  config.knn_temperature)}
 
 
-def explain(what: str, method: Method, x1: np.ndarray, x2: np.ndarray, indices: np.ndarray,
-            run: Run) -> None:
-    """Walk the step again, watched, and stop with the name of the first op whose value or gradient
-    is not finite.
-    """
-    where = f"step {run.step + 1}, epoch {run.epoch + 1}: {what} is not finite"
-    expect_sound({name: p.data for name, p in method.named_parameters().items()}, where, run.config)
-    for view in (x1, x2):
-        broken = ~np.isfinite(view).all(axis=(1, 2, 3))
-        if broken.any():
-            sample = indices[broken.argmax() % len(indices)]
-            raise FloatingPointError(f"{where}; a view of sample {sample} holds NaN or infinity")
-    # of several, one could stop at an op while others wait for it at the next
-    if distributed.size() == 1:
+def locate_nonfinite(run: Run, error: NotFinite) -> FloatingPointError:
+    """Walk the step again, and name the first op whose value or gradient is not finite."""
+    where = f"step {run.step + 1}, epoch {run.epoch + 1}: {error}"
+    weights = {name: p.data for name, p in run.method.named_parameters().items()}
+    if name := not_finite(weights):
+        return nonfinite_array(where, name, run.config)
+    if sample := nonfinite_sample(error.views, error.ids):
+        return FloatingPointError(f"{where}; a view of sample {sample} holds NaN or infinity")
+    if distributed.size() == 1:  # of several, one could stop at an op while others wait at the next
         try:
             with watch():
-                method.loss(x1, x2, indices).backward()
-        except FloatingPointError as error:
-            where += f"; {error}"
-    raise FloatingPointError(f"{where}; batch of samples {indices[:8].tolist()}...: "
-                             f"{advice(run.config)}")
+                run.method(error.views, error.ids, run.progress).loss.backward()
+        except FloatingPointError as first:
+            where += f"; {first}"
+    return FloatingPointError(f"{where}; batch of samples {error.ids[:8].tolist()}...: "
+                              f"{advice(run.config)}")
 
 
-def advice(config: Config) -> str:
-    """Advice for a run whose numbers became too large: the options that are far from their usual
-    values.
-    """
-    found = [f"a larger --{name.replace('_', '-')} than {value:g}" for name
-             in ("temperature", "soft_temperature") if (value := getattr(config, name, 1)) < 0.01]
-    found += [f"a smaller --weight-decay than {config.weight_decay:g}"] * (config.weight_decay
-                                                                           > 0.1)
-    found += [f"a smaller --momentum than {config.momentum:g}"] * (config.momentum >= 1)
-    return f"try {' and '.join([*found, *['a smaller --lr'] * (not found or (config.lr or 0) > 1)])}"
+def nonfinite_sample(views: Sequence[np.ndarray], ids: np.ndarray) -> str:
+    """The first sample that has a view with NaN or infinity; "" where there is none."""
+    for view in views:
+        broken = ~np.isfinite(view).all(axis=(1, 2, 3))
+        if broken.any():
+            return str(ids[broken.argmax()])
+    return ""
+
+
+def nonfinite_array(where: str, name: str, config: Config) -> FloatingPointError:
+    """The error for an array that contains NaN or infinity."""
+    return FloatingPointError(f"{where}; {name} holds NaN or infinity: {advice(config)}")
 
 
 def expect_sound(arrays: dict[str, np.ndarray], where: str, config: Config) -> None:
     """Raise FloatingPointError with the name of the first array that contains NaN or infinity."""
     if name := not_finite(arrays):
-        raise FloatingPointError(f"{where}; {name} holds NaN or infinity: {advice(config)}")
+        raise nonfinite_array(where, name, config)
+
+
+def advice(config: Config) -> str:
+    """Which options to change where numbers became too large: those far from their usual values."""
+    changes = [f"a larger --{name.replace('_', '-')} than {value:g}"
+               for name in ("temperature", "soft_temperature")
+               if (value := getattr(config, name, 1)) < 0.01]
+    if config.weight_decay > 0.1:
+        changes.append(f"a smaller --weight-decay than {config.weight_decay:g}")
+    if config.momentum >= 1:
+        changes.append(f"a smaller --momentum than {config.momentum:g}")
+    if not changes or (config.lr or 0) > 1:
+        changes.append("a smaller --lr")
+    return f"try {' and '.join(changes)}"

@@ -1,120 +1,83 @@
-"""The training loop: views, loss, backward, step; then the epoch's bookkeeping. It knows no method
-by name.
+"""The training loop: loss, gradients, update. Everything that learns here learns in it.
+
+It knows no method by name, and what happens beside the training (a progress bar, metrics,
+checkpoints, Ctrl-C) is a hook: a function of the task and of what the step found.
 """
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import distributed
-from ..datasets.dataset import Dataset, batches
-from ..datasets.views import Views, two_views
-from ..kernels.engine.malloc import keep_freed_memory
-from ..nn import warmup_cosine
-from .diagnostics import advice, expect_sound, explain, health, look, means, worries
-from .run import Run
-from .sigint import deferred_interrupt
+from ..methods.method import Method, Progress, Step
+from ..nn import Optimizer, warmup_cosine
+
+Hook = Callable[[Any, Step], None]
 
 
-def train(run: Run, data: Dataset, augmentations: Views, *,
-          save: Callable[[Run], None] = lambda run: None, progress: bool | None = None,
-          detect_anomaly: bool = False) -> None:
-    """Train until run.config.epochs are done. progress: True or False, None for a bar on a terminal
-    only.
+class NotFinite(FloatingPointError):
+    """A number of a step is not finite; with the batch, so that its origin can be searched."""
 
-    Calls save(run) when an epoch is whole, and on Ctrl-C, which then ends as KeyboardInterrupt.
-    Raises FloatingPointError, with the step and the first op, where the loss is not finite; with
-    detect_anomaly also where a gradient is not, before it reaches the weights.
+    def __init__(self, message: str, views: Sequence[np.ndarray], ids: np.ndarray):
+        super().__init__(message)
+        self.views, self.ids = views, ids
+
+
+class Task:
+    """What the loop works on: a method, its optimiser, and how far it is.
+
+    The learning rate rises to the optimiser's own over `warmup` steps, then falls to 0 over `steps`.
     """
-    keep_freed_memory()
-    config, method, optimizer = run.config, run.method, run.optimizer
-    total = config.epochs * run.steps_per_epoch
-    base, warmup = optimizer.lr, round(config.warmup * total)
-    # of several ranks each has these rows of every batch
-    mine = distributed.shard(config.batch_size)
-    with deferred_interrupt() as interrupted, tqdm(total=total, initial=run.step,
-                                                   disable=None if progress is None else
-                                                   not progress, unit="step", smoothing=0.05,
-                                                   dynamic_ncols=True) as bar:
-        while run.epoch < config.epochs:
-            if len(run.order) == 0:
-                started = time.perf_counter()
-                order, renewed = method.start_epoch(len(data), run.rng)
-                run.order = order.astype(np.int64)  # NumPy 1.26 on Windows gives 32 bits
-                optimizer.forget(renewed)
-                run.epoch_seconds += time.perf_counter() - started
-            for indices in batches(run.order, config.batch_size,
-                                   first=run.step % run.steps_per_epoch):
-                started = time.perf_counter()
-                x1, x2 = views_of_batch(run, data, indices, augmentations, mine)
-                optimizer.lr = warmup_cosine(run.step, total, warmup, base)
-                loss = method.loss(x1, x2, indices[mine])
-                value = distributed.all_reduce_mean(loss.numpy()).item()
-                if not np.isfinite(value):
-                    explain("the loss", method, x1, x2, indices[mine], run)
-                method.zero_grad()
-                loss.backward()
-                distributed.all_reduce_mean_([p.grad for p in method.parameters() if p.grad is
-                                              not None])
-                if detect_anomaly and not all(np.isfinite(p.grad).all() for p
-                                              in optimizer.parameters if p.grad is not None):
-                    explain("a gradient", method, x1, x2, indices[mine], run)
-                optimizer.step()
-                try:
-                    found = method.after_step()
-                except FloatingPointError as error:  # an embedding of length 0 cannot enter a queue
-                    raise FloatingPointError(f"step {run.step + 1}, epoch {run.epoch + 1}: "
-                                             f"{error}: {advice(config)}") from None
-                run.log.append([value, *health(found, data.labels)])
-                run.step += 1
-                run.epoch_seconds += time.perf_counter() - started
-                bar.update()
-                if run.step % 10 == 0 and not bar.disable:
-                    bar.set_description(f"epoch {run.epoch + 1}/{config.epochs}", refresh=False)
-                    bar.set_postfix_str(status(run))
-                if distributed.any_rank(interrupted.is_set()) and run.step % run.steps_per_epoch:
-                    break
-            # before a save
-            expect_sound(run.state(), f"step {run.step}, epoch {run.epoch + 1}", config)
-            if run.step % run.steps_per_epoch == 0:
-                end_epoch(run, data)
-            save(run)
-            if distributed.any_rank(interrupted.is_set()):
-                raise KeyboardInterrupt
-    optimizer.lr = base
+
+    def __init__(self, method: Method, optimizer: Optimizer, steps: int, warmup: int = 0):
+        self.method, self.optimizer = method, optimizer
+        self.steps, self.warmup, self.step = steps, warmup, 0
+        self.base_rate = optimizer.lr
+
+    @property
+    def progress(self) -> Progress:
+        """How many steps are done, of how many."""
+        return Progress(self.step, self.steps)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        return warmup_cosine(self.step, self.steps, self.warmup, self.base_rate)
 
 
-def views_of_batch(run: Run, data: Dataset, indices: np.ndarray, augmentations: Views,
-                   mine: slice) -> tuple[np.ndarray, np.ndarray]:
-    """x1, x2: half of the views each of this rank's rows of a batch, view after view."""
-    pairs = [two_views(data.images, indices, augmentations, run.rng, run.config.view_size, mine)
-             for _ in range(run.method.n_views // 2)]
-    if len(pairs) == 1:
-        return pairs[0]
-    return np.concatenate([x1 for x1, _ in pairs]), np.concatenate([x2 for _, x2 in pairs])
+def train_step(task: Task, views: Sequence[np.ndarray], ids: np.ndarray,
+               check_gradients: bool = False) -> Step:
+    """One step: the loss of the views of samples `ids` (b,), gradients, update.
+
+    Of several ranks, each has its rows of the batch. Raises NotFinite, before a weight has changed,
+    for a loss (with check_gradients also for a gradient) that is not finite.
+    """
+    method, optimizer = task.method, task.optimizer
+    step = method(views, ids, task.progress)
+    step.value = distributed.all_reduce_mean(step.loss.numpy()).item()
+    if not np.isfinite(step.value):
+        raise NotFinite("the loss is not finite", views, ids)
+    method.zero_grad()
+    step.loss.backward()
+    gradients = [p.grad for p in method.parameters() if p.grad is not None]
+    distributed.all_reduce_mean_(gradients)
+    if check_gradients and not all(np.isfinite(gradient).all() for gradient in gradients):
+        raise NotFinite("a gradient is not finite", views, ids)
+    optimizer.lr = task.rate
+    optimizer.step()
+    try:
+        method.after_step(step)
+    except FloatingPointError as error:  # an embedding of length 0 cannot enter a queue
+        raise NotFinite(str(error), views, ids) from None
+    task.step += 1
+    return step
 
 
-def status(run: Run) -> str:
-    """What the progress bar says."""
-    recent, views = means(run.log[-50:]), run.method.n_views * run.config.batch_size * len(run.log)
-    agreement = "-" if np.isnan(recent["neighbor_accuracy"]) else f"{recent['neighbor_accuracy']:.0%}"
-    return (f"loss {recent['loss']:.3f}, lr {run.optimizer.lr:.3f}, "
-            f"{views / run.epoch_seconds:.0f} views/s, neighbours agree {agreement}")
-
-
-def end_epoch(run: Run, data: Dataset) -> None:
-    """The epoch's row of metrics, and a clean slate for the next one."""
-    run.epoch, run.seconds = run.epoch + 1, run.seconds + run.epoch_seconds
-    views = run.method.n_views * run.config.batch_size * len(run.log)
-    run.metrics.append({"epoch": run.epoch, "step": run.step, "seconds": round(run.seconds, 3),
-                        "views_per_second": round(views / run.epoch_seconds, 1),
-                        "lr": run.optimizer.lr, **means(run.log), **look(run, data)})
-    recent: list[dict] = [worries(run.method.guess(), row, run.config.batch_size) for row
-                          in run.metrics[-3:]]
-    earlier, before, now = [{}, {}, *recent][-3:]
-    # once, when it has lasted two epochs
-    for kind in (now.keys() & before.keys()) - earlier.keys():
-        tqdm.write(f"epoch {run.epoch}: {now[kind]}", file=sys.stderr)
-    run.order, run.log, run.epoch_seconds = run.order[:0], [], 0.0
+def train(task: Task, batches: Iterable[tuple[Sequence[np.ndarray], np.ndarray]],
+          hooks: Iterable[Hook] = (), check_gradients: bool = False) -> None:
+    """A step for each (views, ids) of the batches; after each, all hooks in their order."""
+    for views, ids in batches:
+        step = train_step(task, views, ids, check_gradients)
+        for hook in hooks:
+            hook(task, step)
+    task.optimizer.lr = task.base_rate

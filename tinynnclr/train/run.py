@@ -1,64 +1,80 @@
 """The state of a run: what a checkpoint holds, and so all that decides how it goes on."""
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from .. import distributed
 from ..config import Config
-from ..datasets.dataset import Dataset, digests, expect_same_data
+from ..datasets.dataset import Dataset, batches, digests, expect_same_data
+from ..datasets.views import Views, make_views
 from ..kernels import target
-from ..methods import Method
+from ..models import Encoder
 from ..nn import LARS, SGD, AdamW, Module, Optimizer
 from ..storage import checkpoint
 from ..storage.validate import Bounded, expect_finite_arrays, expect_progress
+from .loop import Task
 
-# see diagnostics.health
-HEALTH = ("embedding_variance", "self_match_rate", "neighbor_age", "unique_neighbors",
-          "neighbor_accuracy", "entropy", "nmi", "drift")
+DIAGNOSTICS = ("embedding_variance", "self_match_rate", "neighbor_age", "unique_neighbors",
+               "neighbor_accuracy", "entropy", "nmi", "drift")  # see diagnostics.step_diagnostics
 
 
-class Run:
+class Run(Task):
     """The state of a run: what a checkpoint holds, and so all that decides how it goes on."""
 
     def __init__(self, config: Config, train: Dataset, test: Dataset | None = None,
                  limit: int | None = None):
-        """A run at its first step. limit: how many weights may be drawn, for a run that will be
-        loaded from a file.
-        """
-        if len(train) < 2:
-            raise ValueError(f"expected at least 2 training images, got {len(train)}; add images, "
-                             "or use a larger train_size")
-        if len(train) < config.batch_size:
-            raise ValueError(f"batch_size: {config.batch_size} is more than the {len(train)} "
-                             f"training images; use batch_size {len(train)} or fewer")
-        if config.batch_size % distributed.size():
-            raise ValueError(f"batch_size: {config.batch_size} cannot be shared by "
-                             f"{distributed.size()} ranks: expected a multiple of "
-                             f"{distributed.size()}")
-        self.config, self.epoch, self.step, self.seconds = config, 0, 0, 0.0
+        """A run at its first step; limit: how many weights may be drawn, if a file follows."""
+        expect_batches(config, len(train))
+        self.config = config
         seed, other = np.random.SeedSequence(config.seed).spawn(2)
         weights = np.random.default_rng(seed) if limit is None else Bounded(seed, limit)
         self.rng = np.random.default_rng(other)
         self.data, self.target = digests(train, test), target()  # its data; its processor
-        self.method: Method = config.kind(config.kind.make_encoder(config, weights), config,
-                                          weights, train)
-        self.optimizer = make_optimizer(config, self.method)
+        encoder = config.kind.make_encoder(config, weights)
+        method = config.kind(encoder, config, weights, train)
         self.images, self.steps_per_epoch = len(train), len(train) // config.batch_size
-        self.method.start(config.epochs * self.steps_per_epoch)
+        steps = config.epochs * self.steps_per_epoch
+        super().__init__(method, make_optimizer(config, method), steps,
+                         round(config.warmup * steps))
+        self.epoch, self.seconds = 0, 0.0
         self.metrics: list[dict] = []  # a row an epoch
-        # (QUERIES, SHOWN) neighbours among the first GALLERY images, an epoch each
+        # (QUERIES, SHOWN) neighbours among the first GALLERY images, one array an epoch
         self.gallery: list[np.ndarray] = []
         # Of the epoch that is under way, if one is:
         self.order = np.empty(0, np.int64)  # its samples
-        self.log: list[list[float]] = []  # a row a step: loss, HEALTH
+        self.log: list[list[float]] = []  # a row a step: loss, DIAGNOSTICS
         self.epoch_seconds = 0.0
 
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder as it is now."""
+        return self.method.encoder
+
+    def __repr__(self) -> str:
+        done = f"epoch {self.epoch} of {self.config.epochs}, step {self.step} of {self.steps}"
+        return (f"Run({self.config.method} on {self.images:,} images of {self.config.dataset}, "
+                f"{done}, seed {self.config.seed})")
+
+    def batches(self, data: Dataset, augmentations: Views) -> Iterator[tuple[list, np.ndarray]]:
+        """(views, ids) of all steps that are left; of several ranks, each has its own rows."""
+        rows = distributed.shard(self.config.batch_size)
+        while self.epoch < self.config.epochs:
+            if len(self.order) == 0:
+                order, renewed = self.method.start_epoch(len(data), self.rng)
+                self.order = order.astype(np.int64)  # NumPy 1.26 on Windows gives 32 bits
+                self.optimizer.forget(renewed)
+            first = self.step % self.steps_per_epoch
+            for ids in batches(self.order, self.config.batch_size, first):
+                yield make_views(data.images, ids, augmentations, self.method.n_views, self.rng,
+                                 self.config.view_size, rows), ids[rows]
+
     def save(self, path: Path) -> None:
+        """Write a checkpoint."""
+        log = np.array(self.log).reshape(-1, 1 + len(DIAGNOSTICS))
         groups = {"method": self.method.state_dict(), "optimizer": self.optimizer.state_dict(),
                   "gallery": {str(i): a for i, a in enumerate(self.gallery)},
-                  "epoch": {"order": self.order, "log": np.array(self.log).reshape(-1,
-                                                                                   1
-                                                                                   + len(HEALTH))}}
+                  "epoch": {"order": self.order, "log": log}}
         checkpoint.save(path, groups, {"config": self.config.to_dict(), "epoch": self.epoch,
                                        "step": self.step, "seconds": self.seconds,
                                        "epoch_seconds": self.epoch_seconds,
@@ -67,15 +83,13 @@ class Run:
 
     def state(self) -> dict[str, np.ndarray]:
         """Every array that must be finite: weights, buffers and the optimiser's state."""
+        arrays = self.method.state_dict()
+        finite = {name: a for name, a in arrays.items() if name not in self.method.undefined}
         optimizer = {f"optimizer {name}": a for name, a in self.optimizer.state_dict().items()}
-        return {**{name: a for name,
-                   a in self.method.state_dict().items() if name not in self.method.undefined},
-                **optimizer}
+        return {**finite, **optimizer}
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint. Raises ValueError where it is damaged or its arrays do not
-        fit.
-        """
+        """Continue from a checkpoint. Raises ValueError where it is damaged or does not fit."""
         groups, info = checkpoint.load(path)
         expect_same_data(path, info.get("data"), self.data)
         try:
@@ -85,20 +99,33 @@ class Run:
             self.epoch, self.step, self.seconds = info["epoch"], info["step"], info["seconds"]
             self.epoch_seconds, self.metrics = info["epoch_seconds"], info["metrics"]
             self.order, self.log = groups["epoch"]["order"], groups["epoch"]["log"].tolist()
-            self.gallery = [groups["gallery"][str(i)] for i
-                            in range(len(groups.get("gallery", {})))]
+            gallery = groups.get("gallery", {})
+            self.gallery = [gallery[str(i)] for i in range(len(gallery))]
             self.target = str(info.get("target", self.target))
-            expect_progress(self, ("loss", *HEALTH))
+            expect_progress(self, ("loss", *DIAGNOSTICS))
         except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"{path} does not fit this run ({error})") from None
         expect_finite_arrays(path, self.state())
 
 
+def expect_batches(config: Config, images: int) -> None:
+    """Raise ValueError where a batch has more images than there are, or ranks cannot share it."""
+    if images < 2:
+        raise ValueError(f"expected at least 2 training images, got {images}; add images, or use a "
+                         "larger train_size")
+    if images < config.batch_size:
+        raise ValueError(f"batch_size: {config.batch_size} is more than the {images} training "
+                         f"images; use batch_size {images} or fewer")
+    if config.batch_size % distributed.size():
+        raise ValueError(f"batch_size: {config.batch_size} cannot be shared by {distributed.size()} "
+                         f"ranks: expected a multiple of {distributed.size()}")
+
+
 def make_optimizer(config: Config, method: Module) -> Optimizer:
-    """The optimiser that a configuration names; sgd and lars get a rate in proportion to the batch.
-    """
+    """The configured optimiser; for sgd and lars, the rate is in proportion to the batch."""
     lr = config.lr or (0.001 if config.optimizer == "adamw" else 0.24)
-    parameters, rate, decay = method.parameters(), lr * config.batch_size / 128, config.weight_decay
+    rate = lr * config.batch_size / 128
+    parameters, decay = method.parameters(), config.weight_decay
     if config.optimizer == "adamw":
         return AdamW(parameters, lr, weight_decay=decay)
     if config.optimizer == "lars":

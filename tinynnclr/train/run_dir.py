@@ -9,18 +9,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from .. import datasets, distributed, kernels
 from ..config import Config
 from ..datasets.dataset import Dataset, digests, expect_same_data
 from ..datasets.views import augmentation_pair
-from ..methods import make_config
+from ..methods import Method, make_config
 from ..models import Encoder
 from ..storage import checkpoint
 from ..storage.atomic import HeldOpen, expect_ours, temporary, write_text
 from ..storage.validate import Bounded, expect_finite_arrays
-from .loop import train
+from .hooks import train_run
 from .run import Run
 
 CHECKPOINT, METRICS, RESULT = "checkpoint.npz", "metrics.csv", "result.json"
@@ -119,7 +120,8 @@ def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = No
         expect_own(folder, METRICS, RESULT)
         with contextlib.suppress(HeldOpen):
             write_metrics(folder, run.metrics)  # an interrupt may have come between the two files
-    train(run, data, augmentations, save=save, progress=progress, detect_anomaly=detect_anomaly)
+    train_run(run, data, augmentations, save=save, progress=progress,
+              detect_anomaly=detect_anomaly)
     if held:
         write(run)
     for error in held:
@@ -127,13 +129,52 @@ def train_into(folder: Path, run: Run, data: Dataset, progress: bool | None = No
               file=sys.stderr)
 
 
-def _config(folder, info) -> Config:
-    """The configuration in what a checkpoint says of itself."""
+def stored_config(folder: Path, kind: type[Method] | None = None) -> Config:
+    """The configuration of the run in a folder; kind: its method, if it is not a registered one."""
+    return _config(folder, checkpoint.load(folder / CHECKPOINT)[1], kind)
+
+
+def load_run(folder: str | Path, method: type[Method] | None = None) -> Run:
+    """The run that `fit` or `tinynnclr train` wrote into a folder; its data are not needed.
+
+    method: the run's Method class, if it is one of your own. To train on, call `fit` with the same
+    folder. Raises FileNotFoundError, or ValueError where the checkpoint is damaged.
+
+    >>> load_run("runs/nnclr").encoder  # doctest: +SKIP
+    """
+    folder = Path(folder)
+    path = folder / CHECKPOINT
+    groups, info = checkpoint.load(path)
+    config = _config(folder, info, method)
+    try:
+        stand_in = shape_of_data(info["data"])
+        run = Run(config, stand_in, limit=_limit(groups.get("method", {})))
+        run.data = info["data"]
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"{path} does not fit this run ({error})") from None
+    run.load(path)
+    return run
+
+
+def shape_of_data(stored: dict[str, str]) -> Dataset:
+    """A data set with as many images and classes as the stored digests count, and no content."""
+    count, classes = (int(stored[name].partition(" ")[0])
+                      for name in ("training images", "class names"))
+    if not (0 < count < 2**31 and 0 < classes < 2**31):
+        raise ValueError(f"data: expected numbers of images and classes, got {count} and {classes}")
+    images = np.broadcast_to(np.zeros(3, np.uint8), (count, 1, 1, 3))  # takes no memory
+    return Dataset(images, np.zeros(count, np.int64), ("",) * classes)
+
+
+def _config(folder, info, kind=None) -> Config:
+    """The configuration in a checkpoint's info."""
     if not {"config", "epoch", "step"} <= info.keys():
         raise ValueError(f"{folder / CHECKPOINT} holds no run")
     try:
-        return make_config(info["config"])
-    except ValueError as error:
+        if kind is None:
+            return make_config(info["config"])
+        return kind.Config(**{k: v for k, v in info["config"].items() if k != "method"})
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{folder / CHECKPOINT}: {error}; the file was changed, or another "
                          "version of tinynnclr wrote it: use that version, or train a new run with "
                          "another --out") from None

@@ -2,6 +2,7 @@
 import numpy as np
 
 from tinynnclr.methods import losses
+from tinynnclr.methods.method import Progress
 from tinynnclr.methods.negatives import Negatives, select_negatives
 from tinynnclr.tensor import Tensor
 from ..check import exercise
@@ -10,7 +11,7 @@ from ..check import exercise
 class _Asked:
     """The options that Negatives reads."""
 
-    negatives, ring_inner, ring_fixed = "ball", 0.0, False
+    negatives, ring_inner = "ball", 0.0
 
     def __init__(self, outer, until, kind):
         self.ring_outer, self.anneal_until, self.anneal = outer, until, kind
@@ -25,8 +26,7 @@ def ring_mask(similarities: np.ndarray, ids: np.ndarray, outer: float, inner: fl
 def ball_share(step: int, total: int, outer: float, until: float, kind: str) -> float:
     """The package's share of the candidates in the ball at this step of a run of `total`."""
     negatives = Negatives(_Asked(outer, until, kind))
-    negatives.start(total)
-    return negatives.ball(step)
+    return negatives.ball(Progress(step, total))
 
 
 def ring_loss(positive: np.ndarray, others: np.ndarray, allowed: np.ndarray,

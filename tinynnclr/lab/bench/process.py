@@ -45,28 +45,15 @@ def start(cold: bool) -> float:
 def _first_step():
     from ...datasets.views import augmentation_pair
     from ...methods import NNCLR
-    from ...train.loop import train
+    from ...train.loop import train_step
     from ...train.run import Run
     from ...train.run_dir import load_data
 
     config = NNCLR.Config()
     data, _ = load_data(config)
     run = Run(config, data)
-
-    class Done(Exception):
-        pass
-
-    after_step = run.method.after_step
-
-    def stop():
-        after_step()
-        raise Done
-
-    run.method.after_step = stop  # type: ignore[method-assign]
-    try:
-        train(run, data, augmentation_pair(config.augmentation), progress=False)
-    except Done:
-        pass
+    views, ids = next(run.batches(data, augmentation_pair(config.augmentation)))
+    train_step(run, views, ids)
 
 
 def _main(side: str, *arguments: str) -> None:

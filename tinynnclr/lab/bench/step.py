@@ -9,9 +9,11 @@ from ...kernels.engine.malloc import keep_freed_memory
 from ...methods import NNCLR, Method
 from ...models import TinyCNN
 from ...nn import SGD
+from ...train.loop import Task, train_step
 
 BATCH, SIZE, DIM, QUEUE, HIDDEN = 256, 32, 128, 16384, 256
 RATE, MOMENTUM, DECAY, TEMPERATURE = 0.06, 0.9, 5e-4, 0.1
+LONG = 10**9  # steps of the schedule: the rate stays as it is
 
 
 def views(batch: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
@@ -41,17 +43,9 @@ def make_step(width: int, batch: int = BATCH, method: Method | None = None) -> C
     keep_freed_memory()
     method = method or make_method(width)
     optimizer = SGD(method.parameters(), RATE, MOMENTUM, weight_decay=DECAY)
-    (x1, x2), ids = views(batch), np.arange(batch)
-
-    def step():
-        loss = method.loss(x1, x2, ids)
-        method.zero_grad()
-        loss.backward()
-        optimizer.step()
-        method.after_step()
-        return loss.item()
-
-    return step
+    task, ids = Task(method, optimizer, steps=LONG), np.arange(batch)
+    pair = views(batch)
+    return lambda: train_step(task, pair, ids).value
 
 
 @plain_numbers

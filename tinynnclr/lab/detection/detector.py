@@ -2,6 +2,7 @@
 encoder if it may.
 """
 import copy
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +10,12 @@ from tqdm import tqdm
 
 from ...datasets.dataset import batches
 from ...kernels.engine.checks import plain_numbers
+from ...methods.method import START, Method, Progress, Step
 from ...models import Encoder
 from ...models.encode import to_float
-from ...nn import AdamW, BatchNorm, Linear, Module, Sequential, warmup_cosine
+from ...nn import AdamW, BatchNorm, Linear, Module, Sequential
 from ...tensor import Tensor, no_grad
+from ...train.loop import Task, train
 from .centre_head import CentreHead, box_loss, box_targets, centres, focal_loss, heat_targets, peaks
 from .feature_map import feature_map
 from .keypoints import keypoint_loss, keypoint_targets, read_keypoints
@@ -128,19 +131,34 @@ def train_detector(encoder: Encoder, rooms: Playroom, frozen: bool, seed: int, s
     detector = Detector(encoder, frozen, rng)
     detector.train()
     optimizer = AdamW(detector.parameters(), RATE, weight_decay=DECAY)
-    order: list[np.ndarray] = []
-    for step in range(steps):
-        if not order:
-            order = list(batches(rng.permutation(len(rooms)), BATCH))
-        optimizer.lr = warmup_cosine(step, steps, max(1, round(WARMUP * steps)), RATE)
-        heat, *others = detector.losses(rooms.take(order.pop())).values()
-        loss = sum(others, heat)
-        if not np.isfinite(loss.item()):
-            raise FloatingPointError(f"dense: step {step + 1}: the loss is not finite: does the "
-                                     "encoder hold NaN?")
-        detector.zero_grad()
-        loss.backward()
-        optimizer.step()
-        bar.update()
+    task = Task(Detection(detector, rooms), optimizer, steps, max(1, round(WARMUP * steps)))
+    try:
+        train(task, scene_batches(len(rooms), steps, rng), [lambda task, step: bar.update()])
+    except FloatingPointError as error:
+        raise FloatingPointError(f"dense: step {task.step + 1}: {error}: does the encoder hold "
+                                 "NaN?") from None
     detector.eval()
     return detector
+
+
+class Detection(Method):
+    """A detector and its scenes, as the training loop wants them: ids are those of scenes."""
+
+    def __init__(self, detector: Detector, rooms: Playroom):
+        self.detector, self.rooms = detector, rooms
+
+    def forward(self, views: Sequence[np.ndarray], ids: np.ndarray,
+                progress: Progress = START) -> Step:
+        """The sum of the detector's losses in the scenes `ids` (b,); there are no views."""
+        heat, *others = self.detector.losses(self.rooms.take(ids)).values()
+        return Step(sum(others, heat), ids)
+
+
+def scene_batches(scenes: int, steps: int,
+                  rng: np.random.Generator) -> Iterator[tuple[list, np.ndarray]]:
+    """No views and the ids of a batch of scenes, for so many steps; each epoch in random order."""
+    order: list[np.ndarray] = []
+    for _ in range(steps):
+        if not order:
+            order = list(batches(rng.permutation(scenes), BATCH))
+        yield [], order.pop()

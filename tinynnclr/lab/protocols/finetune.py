@@ -14,7 +14,7 @@ from ...methods import Supervised
 from ...metrics.checks import expect_labelled
 from ...models import Encoder
 from ...models.encode import encode
-from ...train.loop import train as train_run
+from ...train.hooks import train_run
 from ...train.run import Run, make_optimizer
 
 # rate: of --lr, at batch 128; so few small steps (0.05) leave train unfitted
@@ -38,7 +38,8 @@ def fine_tune(config: Config, encoder: Encoder, train: Dataset, seed: int, steps
                                "optimizer": "sgd", "augmentation": augmentation, "lr": RATE}
     run = Run(Supervised.Config(**{**config.common(), **changes}), train)
     classifier = Supervised(copy.deepcopy(encoder), run.config, np.random.default_rng(seed), train)
-    run.method, run.optimizer = classifier, make_optimizer(run.config, classifier)
+    run.method = classifier
+    run.optimizer = make_optimizer(run.config, classifier)
     train_run(run, train, augmentation_pair(augmentation), progress=False)
     return classifier
 

@@ -10,7 +10,7 @@ import numpy as np
 from ... import __version__
 from ...config import Config
 from ...datasets.dataset import Dataset
-from ...evaluate import judge_encoder, judge_pixels
+from ...evaluate import encoder_accuracies, pixel_accuracies
 from ...models.encode import encode
 from ...nn import Module
 from ...storage.atomic import HeldOpen, expect_ours, write_text
@@ -45,9 +45,9 @@ class BaselineCache:
         weights_digest = digest(data_digest.encode(), encode(encoder, data[1].images[:64]))
         name = f"random weights, {config.encoder}, width {config.width}, seed {config.seed}"
         return {"pixels": self._look_up(f"raw pixels, {data_digest}",
-                                        lambda: judge_pixels(config, *data)),
+                                        lambda: pixel_accuracies(config, *data)),
                 "random": self._look_up(f"{name}, {weights_digest}",
-                                        lambda: judge_encoder(config, encoder, *data))}
+                                        lambda: encoder_accuracies(config, encoder, *data))}
 
     def _look_up(self, key: str, compute: Callable[[], Accuracies]) -> Accuracies:
         if key not in self.stored:

@@ -1,0 +1,76 @@
+"""Training from Python in one call."""
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ..config import Config
+from ..datasets.dataset import Dataset
+from ..datasets.views import augmentation_pair
+from ..methods import Method
+from ..storage.folder_lock import lock_folder
+from ..storage.messages import nearest
+from . import run_dir
+from .hooks import train_run
+from .run import Run
+
+
+def fit(method: Config | type[Method], train: Dataset, *, out: str | Path | None = None,
+        progress: bool | None = None, **options: Any) -> Run:
+    """Train a method on images, and return the run: its encoder, its metrics, its configuration.
+
+    method: a configuration, as `NNCLR.Config(queue_size=2048)`, or a Method class, also one of your
+    own. train: the images, as `datasets.load` returns them. options: those of the configuration,
+    as epochs=8 or batch_size=128; they win over `method`'s.
+
+    out: a folder for checkpoints and metrics.csv. If a run with the same configuration lies there,
+    training goes on where it stopped, to the same bytes; Ctrl-C saves. Without `out` nothing is
+    written. progress: None shows a bar on a terminal and in a notebook, False never.
+
+    Raises ValueError for an option that there is not or that is out of range, and for an `out` that
+    contains another run; FloatingPointError where the loss is not finite.
+
+    >>> import tinynnclr as tn
+    >>> train, test = tn.datasets.load("toybox", train_size=64)
+    >>> tn.fit(tn.NNCLR.Config(width=2, queue_size=16), train, epochs=1, batch_size=32)
+    Run(nnclr on 64 images of toybox, epoch 1 of 1, step 2 of 2, seed 0)
+    """
+    config = configure(method, train, options)
+    if out is None:
+        run = Run(config, train)
+        train_run(run, train, augmentation_pair(config.augmentation), progress=progress)
+        return run
+    folder = Path(out)
+    run_dir.open_dir(folder)
+    with lock_folder(folder):
+        run = continued(folder, config, train)
+        run_dir.train_into(folder, run, train, progress)
+    return run
+
+
+def configure(method: Config | type[Method], train: Dataset, options: dict[str, Any]) -> Config:
+    """The configuration with these options, and with the data set's name and size."""
+    config = method.Config() if isinstance(method, type) else method
+    if not isinstance(config, Config) or config.kind is None:
+        raise ValueError("fit: expected a method's configuration, as NNCLR.Config(), or a Method "
+                         f"class, got {method!r}")
+    names = [field.name for field in dataclasses.fields(config)]
+    for name in options:
+        if name not in names:
+            raise ValueError(f"fit: {config.method} has no option {name!r}{nearest(name, names)}")
+    return dataclasses.replace(config, **{"dataset": train.name, "train_size": len(train),
+                                          **options})
+
+
+def continued(folder: Path, config: Config, train: Dataset) -> Run:
+    """The run that lies in the folder, if there is one, or a new one."""
+    run = Run(config, train)
+    if not (folder / run_dir.CHECKPOINT).exists():
+        run_dir.expect_free(folder)
+        return run
+    before = run_dir.stored_config(folder, type(run.method)).to_dict()
+    for name, value in config.to_dict().items():
+        if name != "threads" and before.get(name) != value:
+            raise ValueError(f"out: the run in {folder} was begun with {name} {before.get(name)!r}, "
+                             f"and {value!r} is asked for now; choose another folder")
+    run.load(folder / run_dir.CHECKPOINT)
+    return run

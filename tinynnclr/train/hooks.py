@@ -1,0 +1,94 @@
+"""What happens beside the training: metrics, a progress bar, the end of an epoch, Ctrl-C."""
+import time
+from collections.abc import Callable
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import distributed
+from ..datasets.dataset import Dataset
+from ..datasets.views import Views
+from ..kernels.engine.malloc import keep_freed_memory
+from ..methods.method import Step
+from .diagnostics import end_epoch, expect_sound, locate_nonfinite, means, step_diagnostics
+from .loop import Hook, NotFinite, train
+from .run import Run
+from .sigint import deferred_interrupt
+
+
+class StepLog:
+    """A hook: a row of run.log for each step, and the time that training takes."""
+
+    def __init__(self, labels: np.ndarray):
+        self.labels, self.started = labels, time.perf_counter()
+
+    def __call__(self, run: Run, step: Step) -> None:
+        run.log.append([step.value, *step_diagnostics(step, self.labels)])
+        now = time.perf_counter()
+        run.epoch_seconds += now - self.started
+        self.started = now
+
+
+class ProgressBar:
+    """A hook: the bar moves, and every tenth step says how training goes."""
+
+    def __init__(self, bar: tqdm):
+        self.bar = bar
+
+    def __call__(self, run: Run, step: Step) -> None:
+        self.bar.update()
+        if run.step % 10 or self.bar.disable:
+            return
+        recent = means(run.log[-50:])
+        speed = run.method.n_views * run.config.batch_size * len(run.log) / run.epoch_seconds
+        accuracy = recent["neighbor_accuracy"]
+        shown = "-" if np.isnan(accuracy) else f"{accuracy:.0%}"
+        self.bar.set_description(f"epoch {run.epoch + 1}/{run.config.epochs}", refresh=False)
+        self.bar.set_postfix_str(f"loss {recent['loss']:.3f}, lr {run.optimizer.lr:.3f}, "
+                                 f"{speed:.0f} views/s, neighbours of the same class {shown}")
+
+
+class EpochEnd:
+    """A hook: after an epoch, its row of metrics, warnings and a save; on Ctrl-C, a save and the end.
+
+    save(run) is called when an epoch is whole, and before KeyboardInterrupt is raised.
+    """
+
+    def __init__(self, data: Dataset, log: StepLog, save: Callable[[Run], None],
+                 interrupted: Callable[[], bool]):
+        self.data, self.log, self.save, self.interrupted = data, log, save, interrupted
+
+    def __call__(self, run: Run, step: Step) -> None:
+        stopped = distributed.any_rank(self.interrupted())
+        whole = run.step % run.steps_per_epoch == 0
+        if not (stopped or whole):
+            return
+        expect_sound(run.state(), f"step {run.step}, epoch {run.epoch + 1}", run.config)
+        if whole:
+            end_epoch(run, self.data, step.chance_loss)
+        self.save(run)
+        if stopped or distributed.any_rank(self.interrupted()):
+            raise KeyboardInterrupt
+        self.log.started = time.perf_counter()
+
+
+def train_run(run: Run, data: Dataset, augmentations: Views, *,
+              save: Callable[[Run], None] = lambda run: None, progress: bool | None = None,
+              detect_anomaly: bool = False) -> None:
+    """Train until run.config.epochs are done.
+
+    progress: True or False, None for a bar on a terminal only. Calls save(run) when an epoch is
+    whole, and on Ctrl-C, which then ends as KeyboardInterrupt. Raises FloatingPointError, with the
+    step and the first op, where the loss is not finite; with detect_anomaly also where a gradient
+    is not, before it reaches the weights.
+    """
+    keep_freed_memory()
+    bar = tqdm(total=run.steps, initial=run.step, disable=None if progress is None else not progress,
+               unit="step", smoothing=0.05, dynamic_ncols=True)
+    with deferred_interrupt() as interrupted, bar:
+        log = StepLog(data.labels)
+        hooks: list[Hook] = [log, ProgressBar(bar), EpochEnd(data, log, save, interrupted.is_set)]
+        try:
+            train(run, run.batches(data, augmentations), hooks, check_gradients=detect_anomaly)
+        except NotFinite as error:
+            raise locate_nonfinite(run, error) from None
