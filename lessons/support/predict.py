@@ -47,7 +47,7 @@ def draw_guess(ax: Axes, name: str, axis: str = "y") -> None:
     fixed = not getattr(ax, f"get_autoscale{axis}_on")()
     no_logarithm = number <= 0 and getattr(ax, f"get_{axis}scale")() == "log"
     if no_logarithm or fixed and not min(first, last) <= number <= max(first, last):
-        far = (number > max(first, last)) == (first < last)
+        far = bool(number > max(first, last)) == bool(first < last)
         _at_the_edge(ax, number, axis == "x", far)
         return
     style = {"color": ORANGE, "fontsize": 9, "path_effects": HALO}
