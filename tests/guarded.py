@@ -46,8 +46,7 @@ class _GuardedNumpy:
 
 @contextlib.contextmanager
 def guarded(monkeypatch, kernel):
-    """Inside, the arrays that the module of this kernel makes for its results are guarded; checked
-    at the end.
+    """Inside, arrays that the kernel's module makes are guarded; checked at the end.
 
     Call the kernels once before: what Numba compiles in here would see the guard.
     """

@@ -1,5 +1,4 @@
-"""A valid call of every public kernel, and what plain NumPy in float64 makes of the same arguments.
-"""
+"""A valid call of every public kernel, and what NumPy in float64 makes of its arguments."""
 import importlib
 import inspect
 import pkgutil
@@ -45,27 +44,24 @@ PARTS = {"augment.identity_params", "l2_normalize.unit_rows"}  # no kernels
 
 
 def public_kernels():
-    """{"module.name": function} of all that the modules of kernels/ define and do not hide, but
-    their naive twins.
-    """
-    found = {}
+    """{"module.name": function} of all public functions of kernels/ but naive twins."""
+    functions = {}
     for module in pkgutil.iter_modules(kernels.__path__):
-        for name, value in vars(importlib.import_module(f"tinynnclr.kernels.{module.name}")).items():
-            where = getattr(inspect.unwrap(getattr(value, "py_func", value)), "__module__",
-                            "") if callable(value) else ""
-            if where == f"tinynnclr.kernels.{module.name}" and not name.startswith(
-                    "_") and not name.endswith("_naive"):
-                found[f"{module.name}.{name}"] = value
-    return {name: fn for name, fn in found.items() if name not in PARTS}
+        path = f"tinynnclr.kernels.{module.name}"
+        for name, value in vars(importlib.import_module(path)).items():
+            hidden = name.startswith("_") or name.endswith("_naive") or not callable(value)
+            function = inspect.unwrap(getattr(value, "py_func", value)) if not hidden else None
+            if getattr(function, "__module__", "") == path:
+                functions[f"{module.name}.{name}"] = value
+    return {name: fn for name, fn in functions.items() if name not in PARTS}
 
 
 def arrays(**shapes):
-    """Arguments by name: a shape stands for normal numbers, a number for itself, a function for
-    what it draws.
-    """
+    """Arguments by name: a shape for normal numbers, a function to draw, any other value."""
     def draw(rng, dtype):
-        return {name: rng.standard_normal(value).astype(dtype) if isinstance(value, tuple) else
-                value(rng, dtype) if callable(value) else value for name, value in shapes.items()}
+        return {name: value(rng, dtype) if callable(value)
+                else rng.standard_normal(value).astype(dtype) if isinstance(value, tuple)
+                else value for name, value in shapes.items()}
     return draw
 
 
@@ -191,100 +187,90 @@ def rows_to_length(x, eps):
 
 BOXES = np.array([[0.3, 1.2, 4.1, 3.4], [-2.25, -1.7, 6.3, 5.1]])
 CHANNELS = {"weight": (3,), "bias": (3,), "mean": (3,), "var": positive(3), "eps": 1e-5}
-AFFINE = {"scale": positive(3), "shift": (3,)}
-CASES = {"matmul.matmul": [Case(matmul, arrays(a=(5, 7), b=(7, 4), bias=(4,), relu=True)),
-                           Case(matmul, arrays(a=(2, 5, 3), b=(2, 3, 4))),
-                           Case(matmul, arrays(a=(1, 1), b=(1, 1)))],
-         "attention.attention": [Case(attend, arrays(q=(2, 3, 4), k=(2, 3, 4), v=(2, 3, 4),
-                                                     heads=2))],
-         "attention.attention_grad": [Case(attend_back,
-                                           arrays(g=(2, 3, 4), q=(2, 3, 4), k=(2, 3, 4),
-                                                  v=(2, 3, 4), p=(2, 2, 3, 3), heads=2))],
-         "augment.augment": [Case(augment, images)],
-         "conv.conv2d": [Case(conv, arrays(x=(2, 5, 4, 3), weight=(3, 2, 3, 4), stride=2,
-                                           padding=1)),
-                         Case(conv, arrays(x=(1, 5, 4, 3), weight=(3, 3, 3, 2), stride=1, padding=1,
-                                           affine=lambda *a: tuple(arrays(**AFFINE)(*a).values()))),
-                         Case(conv, arrays(x=(1, 6, 5, 32), weight=(3, 3, 32, 32), stride=1,
-                                           padding=1)),
-                         Case(conv, arrays(x=(1, 6, 8, 64), weight=(3, 3, 64, 64), stride=2,
-                                           padding=1))],
-         "conv.conv2d_grad_input": [Case(conv_grad_input,
-                                         arrays(g=(2, 3, 3, 4), weight=(3, 2, 3, 4),
-                                                input_shape=fixed((2, 5, 4, 3)), stride=2,
-                                                padding=1)),
-                                    Case(conv_grad_input,
-                                         arrays(g=(1, 3, 4, 64), weight=(3, 3, 64, 64),
-                                                input_shape=fixed((1, 6, 8, 64)), stride=2,
-                                                padding=1)),
-                                    Case(conv_grad_input,
-                                         arrays(g=(1, 3, 3, 2), weight=(2, 2, 16, 2),
-                                                input_shape=fixed((1, 5, 4, 16)), stride=2,
-                                                padding=1))],
-         "conv.conv2d_grad_weight": [Case(conv_grad_weight,
-                                          arrays(g=(2, 3, 3, 4), x=(2, 5, 4, 3),
-                                                 weight_shape=fixed((3, 2, 3, 4)), stride=2,
-                                                 padding=1)),
-                                     Case(conv_grad_weight,
-                                          arrays(g=(1, 6, 5, 32), x=(1, 6, 5, 32),
-                                                 weight_shape=fixed((3, 3, 32, 32)), stride=1,
-                                                 padding=1))],
-         "gelu.gelu": [Case(gelu_naive, arrays(a=(3, 5)))],
-         "kmeans.cluster_sums": [Case(sums, arrays(x=(6, 4), assignment=below(3, 6), k=3))],
-         "kmeans.kmeans": [Case(groups, arrays(x=apart, k=3, steps=4,
-                                               rng=lambda *_: np.random.default_rng(1)))],
-         "l2_normalize.l2_normalize": [Case(rows_to_length, arrays(x=(4, 5), eps=1e-12))],
-         "l2_normalize.l2_normalize_grad": [Case(l2_back,
-                                                 arrays(g=(4, 5), y=unit_rows(4, 5),
-                                                        lengths=positive(4), eps=1e-12))],
-         "color.rgb_to_lab": [Case(lab_of, arrays(rgb=positive(3, 4, 3)))],
-         "layer_norm.layer_norm": [Case(layer_norm_there,
-                                        arrays(x=(3, 2, 5), weight=(5,), bias=(5,), eps=1e-5))],
-         "layer_norm.layer_norm_grad": [Case(layer_norm_back,
-                                             arrays(g=(3, 2, 5), x=(3, 2, 5), weight=(5,),
-                                                    means=(6,), scales=positive(6)))],
-         "nearest.nearest": [Case(nearest, arrays(queries=(5, 3), bank=(7, 3), k=2)),
-                             Case(nearest, arrays(queries=(5, 3), bank=(7, 3), k=2, ids=below(4, 7),
-                                                  exclude=below(4, 5)))],
-         "norm.moments": [Case(moments, arrays(x=(4, 2, 3)))],
-         "norm.coefficients": [Case(coefficients, arrays(x=(4, 2, 3), **CHANNELS))],
-         "norm.normalize": [Case(normalize, arrays(x=(4, 2, 3), **CHANNELS, relu=True))],
-         "norm.normalize_grad": [Case(normalize_grad, arrays(g=(4, 2, 3), x=(4, 2, 3), **CHANNELS,
-                                                             relu=True)),
-                                 Case(normalize_grad, arrays(g=(4, 3), x=(4, 3), **CHANNELS,
-                                                             constant_stats=True))],
-         "pool.max_pool2d": [Case(max_pool, arrays(x=(2, 5, 4, 3), size=3, stride=2, padding=1))],
-         "pool.max_pool2d_grad": [Case(max_pool_grad, arrays(g=(2, 3, 2, 3),
-                                                             where=below(20, 2, 3, 2, 3),
-                                                             input_shape=fixed((2, 5, 4, 3))))],
-         "pool.global_avg_pool": [Case(pooled, arrays(x=(2, 3, 4, 3)))],
-         "pool.global_avg_pool_grad": [Case(shared_out,
-                                            arrays(g=(2, 3), input_shape=fixed((2, 3, 4, 3))))],
-         "roi_align.roi_align": [Case(roi_align, arrays(x=(2, 4, 5, 3), boxes=lambda rng,
-                                                        dtype: BOXES.astype(dtype),
-                                                        image=fixed(np.array([1, 0])), size=2,
-                                                        samples=2))],
-         "roi_align.roi_align_grad": [Case(roi_align_grad,
-                                           arrays(g=(2, 2, 2, 3), boxes=lambda rng,
-                                                  dtype: BOXES.astype(dtype),
-                                                  image=fixed(np.array([1, 0])),
-                                                  input_shape=fixed((2, 4, 5, 3)), samples=2))],
-         "softmax.cross_entropy": [Case(lambda **a: cross_entropy(**a)[:2],
-                                        arrays(logits=(4, 3), labels=below(3, 4)))],
-         "softmax.cross_entropy_grad": [Case(lambda g, **a: cross_entropy(**a, g=g)[2],
-                                             arrays(g=(4,), logits=(4, 3), labels=below(3, 4),
-                                                    log_sums=(4,)))],
-         "detrend.detrend": [Case(detrend, arrays(x=(2, 4, 5, 3), eps=1e-4))],
-         "detrend.detrend_grad": [Case(detrend_grad, arrays(g=(2, 4, 5, 3), y=(2, 4, 5, 3),
-                                                            scale=positive(2, 3)))],
-         "optim.sgd": [Case(updated(optim.sgd_naive), arrays(weight=(3, 4), grad=(3, 4),
-                                                             velocity=(3, 4), lr=0.1, momentum=0.9,
-                                                             decay=0.01, nesterov=True))],
-         "optim.lars": [Case(updated(optim.lars_naive),
-                             arrays(weight=(3, 4), grad=(3, 4), velocity=(3, 4), lr=0.1,
-                                    momentum=0.9, decay=0.01, trust=0.02))],
-         "optim.adamw": [Case(updated(optim.adamw_naive),
-                              arrays(weight=(3, 4), grad=(3, 4), mean=(3, 4), square=positive(3, 4),
-                                     lr=0.1, betas=fixed((0.9, 0.99)), eps=1e-8, decay=0.01,
-                                     steps=3))],}
+QKV = {"q": (2, 3, 4), "k": (2, 3, 4), "v": (2, 3, 4)}
+STRIDED = {"stride": 2, "padding": 1}
+PADDED = {"stride": 1, "padding": 1}
+ALIGNED = {"boxes": lambda rng, dtype: BOXES.astype(dtype), "image": fixed(np.array([1, 0])),
+           "samples": 2}
+UPDATED = {"weight": (3, 4), "grad": (3, 4), "lr": 0.1, "decay": 0.01}
+
+
+def affine(*a):
+    return tuple(arrays(scale=positive(3), shift=(3,))(*a).values())
+
+
+# (reference, arguments) of each valid call
+CALLS = {
+    "matmul.matmul": [(matmul, {"a": (5, 7), "b": (7, 4), "bias": (4,), "relu": True}),
+                      (matmul, {"a": (2, 5, 3), "b": (2, 3, 4)}),
+                      (matmul, {"a": (1, 1), "b": (1, 1)})],
+    "attention.attention": [(attend, {**QKV, "heads": 2})],
+    "attention.attention_grad": [
+        (attend_back, {"g": (2, 3, 4), **QKV, "p": (2, 2, 3, 3), "heads": 2})],
+    "augment.augment": [(augment, images)],
+    "conv.conv2d": [
+        (conv, {"x": (2, 5, 4, 3), "weight": (3, 2, 3, 4), **STRIDED}),
+        (conv, {"x": (1, 5, 4, 3), "weight": (3, 3, 3, 2), **PADDED, "affine": affine}),
+        (conv, {"x": (1, 6, 5, 32), "weight": (3, 3, 32, 32), **PADDED}),
+        (conv, {"x": (1, 6, 8, 64), "weight": (3, 3, 64, 64), **STRIDED})],
+    "conv.conv2d_grad_input": [
+        (conv_grad_input, {"g": g, "weight": weight, "input_shape": fixed(shape), **STRIDED})
+        for g, weight, shape in (((2, 3, 3, 4), (3, 2, 3, 4), (2, 5, 4, 3)),
+                                 ((1, 3, 4, 64), (3, 3, 64, 64), (1, 6, 8, 64)),
+                                 ((1, 3, 3, 2), (2, 2, 16, 2), (1, 5, 4, 16)))],
+    "conv.conv2d_grad_weight": [
+        (conv_grad_weight, {"g": (2, 3, 3, 4), "x": (2, 5, 4, 3),
+                            "weight_shape": fixed((3, 2, 3, 4)), **STRIDED}),
+        (conv_grad_weight, {"g": (1, 6, 5, 32), "x": (1, 6, 5, 32),
+                            "weight_shape": fixed((3, 3, 32, 32)), **PADDED})],
+    "gelu.gelu": [(gelu_naive, {"a": (3, 5)})],
+    "kmeans.cluster_sums": [(sums, {"x": (6, 4), "assignment": below(3, 6), "k": 3})],
+    "kmeans.kmeans": [
+        (groups, {"x": apart, "k": 3, "steps": 4, "rng": lambda *_: np.random.default_rng(1)})],
+    "l2_normalize.l2_normalize": [(rows_to_length, {"x": (4, 5), "eps": 1e-12})],
+    "l2_normalize.l2_normalize_grad": [
+        (l2_back, {"g": (4, 5), "y": unit_rows(4, 5), "lengths": positive(4), "eps": 1e-12})],
+    "color.rgb_to_lab": [(lab_of, {"rgb": positive(3, 4, 3)})],
+    "layer_norm.layer_norm": [
+        (layer_norm_there, {"x": (3, 2, 5), "weight": (5,), "bias": (5,), "eps": 1e-5})],
+    "layer_norm.layer_norm_grad": [
+        (layer_norm_back, {"g": (3, 2, 5), "x": (3, 2, 5), "weight": (5,), "means": (6,),
+                           "scales": positive(6)})],
+    "nearest.nearest": [
+        (nearest, {"queries": (5, 3), "bank": (7, 3), "k": 2}),
+        (nearest, {"queries": (5, 3), "bank": (7, 3), "k": 2, "ids": below(4, 7),
+                   "exclude": below(4, 5)})],
+    "norm.moments": [(moments, {"x": (4, 2, 3)})],
+    "norm.coefficients": [(coefficients, {"x": (4, 2, 3), **CHANNELS})],
+    "norm.normalize": [(normalize, {"x": (4, 2, 3), **CHANNELS, "relu": True})],
+    "norm.normalize_grad": [
+        (normalize_grad, {"g": (4, 2, 3), "x": (4, 2, 3), **CHANNELS, "relu": True}),
+        (normalize_grad, {"g": (4, 3), "x": (4, 3), **CHANNELS, "constant_stats": True})],
+    "pool.max_pool2d": [(max_pool, {"x": (2, 5, 4, 3), "size": 3, **STRIDED})],
+    "pool.max_pool2d_grad": [
+        (max_pool_grad, {"g": (2, 3, 2, 3), "where": below(20, 2, 3, 2, 3),
+                         "input_shape": fixed((2, 5, 4, 3))})],
+    "pool.global_avg_pool": [(pooled, {"x": (2, 3, 4, 3)})],
+    "pool.global_avg_pool_grad": [
+        (shared_out, {"g": (2, 3), "input_shape": fixed((2, 3, 4, 3))})],
+    "roi_align.roi_align": [(roi_align, {"x": (2, 4, 5, 3), **ALIGNED, "size": 2})],
+    "roi_align.roi_align_grad": [
+        (roi_align_grad, {"g": (2, 2, 2, 3), **ALIGNED, "input_shape": fixed((2, 4, 5, 3))})],
+    "softmax.cross_entropy": [
+        (lambda **a: cross_entropy(**a)[:2], {"logits": (4, 3), "labels": below(3, 4)})],
+    "softmax.cross_entropy_grad": [
+        (lambda g, **a: cross_entropy(**a, g=g)[2],
+         {"g": (4,), "logits": (4, 3), "labels": below(3, 4), "log_sums": (4,)})],
+    "detrend.detrend": [(detrend, {"x": (2, 4, 5, 3), "eps": 1e-4})],
+    "detrend.detrend_grad": [
+        (detrend_grad, {"g": (2, 4, 5, 3), "y": (2, 4, 5, 3), "scale": positive(2, 3)})],
+    "optim.sgd": [(updated(optim.sgd_naive),
+                   {**UPDATED, "velocity": (3, 4), "momentum": 0.9, "nesterov": True})],
+    "optim.lars": [(updated(optim.lars_naive),
+                    {**UPDATED, "velocity": (3, 4), "momentum": 0.9, "trust": 0.02})],
+    "optim.adamw": [(updated(optim.adamw_naive),
+                     {**UPDATED, "mean": (3, 4), "square": positive(3, 4),
+                      "betas": fixed((0.9, 0.99)), "eps": 1e-8, "steps": 3})]}
+CASES = {name: [Case(reference, drawn if callable(drawn) else arrays(**drawn))
+                for reference, drawn in calls] for name, calls in CALLS.items()}
 ALL = [(name, i) for name in sorted(CASES) for i in range(len(CASES[name]))]

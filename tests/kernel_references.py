@@ -1,6 +1,4 @@
-"""What the larger kernels compute, as plain NumPy in float64 that refuses whatever the kernels must
-refuse.
-"""
+"""The larger kernels in NumPy and float64, which refuse whatever the kernels must refuse."""
 import numpy as np
 
 from tinynnclr.kernels.augment import augment_naive
@@ -91,7 +89,8 @@ def max_pool(x, size, stride, padding):
     y = np.empty((n, places[-1][0] + 1, places[-1][1] + 1, c))
     where, pixels = np.full(y.shape, -1), np.arange(h * w).reshape(h, w)
     for i, j, rows, columns in places:
-        window, seen = x[:, rows, columns].reshape(n, pixels[rows, columns].size, c), pixels[rows, columns].ravel()
+        seen = pixels[rows, columns].ravel()
+        window = x[:, rows, columns].reshape(n, len(seen), c)
         y[:, i, j] = window.max(axis=1, initial=-np.inf)
         if len(seen):
             where[:, i, j] = seen[window.argmax(axis=1)]
@@ -165,9 +164,8 @@ def normalize_grad(g, x, weight, bias, mean, var, eps, relu=False, constant_stat
     need(g.shape == x.shape)
     g = np.where(y <= 0, 0, g) if relu else g
     xhat, axes = (x - mean) / np.sqrt(var + eps), tuple(range(x.ndim - 1))
-    total, along, m = g.sum(axes), (g
-                                    * xhat).sum(axes), np.inf if constant_stats else x.size / max(
-            x.shape[-1], 1)
+    total, along = g.sum(axes), (g * xhat).sum(axes)
+    m = np.inf if constant_stats else x.size / max(x.shape[-1], 1)
     return weight / np.sqrt(var + eps) * (g - total / m - xhat * (along / m)), along, total
 
 
@@ -177,8 +175,8 @@ def _less_planes(x):
     rows, columns = np.mgrid[:h, :w]
     planes = np.stack([np.ones(h * w), rows.ravel(), columns.ravel()], 1)
     flat = x.transpose(1, 2, 0, 3).reshape(h * w, n * c)
-    return (flat - planes @ (np.linalg.pinv(planes) @ flat)).reshape(h, w, n, c).transpose(2, 0, 1,
-                                                                                           3)
+    left = flat - planes @ (np.linalg.pinv(planes) @ flat)
+    return left.reshape(h, w, n, c).transpose(2, 0, 1, 3)
 
 
 def detrend_grad(g, y, scale):
@@ -189,9 +187,7 @@ def detrend_grad(g, y, scale):
 
 
 def detrend(x, eps):
-    """(y, None): each channel less its plane, over its spread. The scale is what the gradient's
-    case needs.
-    """
+    """(y, None): each channel less its plane, over the rest's root mean square."""
     need(x.ndim == 4, 0 not in x.shape[1:])
     left = _less_planes(x)
     return left / np.sqrt((left * left).mean((1, 2), keepdims=True) + eps), None
@@ -206,9 +202,7 @@ def updated(naive):
 
 
 def roi_places(boxes, image, size, samples, shape):
-    """(box, bin down, bin across, weight, (map, row, column)) of every pixel that is read, weights
-    of 0 among them.
-    """
+    """(box, bin down, bin across, weight, (map, row, column)) of every pixel that is read."""
     _, h, w, _ = shape
     need(boxes.ndim == 2, boxes.shape[1:] == (4,), image.shape == boxes.shape[:1], 0 not in (h, w),
          size >= 1)

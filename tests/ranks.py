@@ -1,6 +1,4 @@
-"""What every rank does in test_distributed.py: `mpiexec -n 2 python ranks.py TASK (OUT JSON)...`;
-OUT: rank 0's npz.
-"""
+"""What each rank runs in test_distributed.py: `mpiexec -n 2 python ranks.py TASK (OUT JSON)...`."""
 import contextlib
 import json
 import os
@@ -36,9 +34,7 @@ def replaced(*changes):
 
 
 def in_float64(run):
-    """Widen all weights, banks and statistics of a new run; what views and images must become as
-    well.
-    """
+    """Widen all weights, banks and statistics of a new run; returns changes for its inputs."""
     for _, value, attribute, owner in list(run.method._entries()):
         if isinstance(value, Tensor):
             value.data = value.data.astype(np.float64)
@@ -51,8 +47,7 @@ def in_float64(run):
 
 
 def train(out, double=True, until=2, resume=None, save=None, press=None, end=None, **changes):
-    """Train small_config(changes) on DATA; leaves the log's rows, the bytes sent in each step, and
-    the state.
+    """Train small_config(changes) on DATA; saves the log, the bytes of each step, the state.
 
     until: stop after so many epochs; resume, save: checkpoints; press: the step in which the last
     rank gets Ctrl-C; end: [rank, step, how], where that rank dies.
@@ -132,9 +127,7 @@ def primitives(out):
 
 
 def gradients(out):
-    """Gradcheck through both batch norms and all_gather, whose rows are shared out, as if they were
-    of one process.
-    """
+    """Gradcheck through both batch norms and all_gather, with rows divided among ranks."""
     @op
     # the same on all ranks: its gradient is the mean of what each says, as it is of weights
     def everywhere(a):
@@ -152,15 +145,14 @@ def gradients(out):
         return ops.all_gather(ops.matmul(own * own, ops.all_gather(own).T))
 
     rng, n = np.random.default_rng(0), 3 * distributed.size()
-    weight, bias, filters = rng.uniform(0.5, 2, 3), rng.standard_normal(3), rng.standard_normal((3,
-                                                                                                 3,
-                                                                                                 3,
-                                                                                                 2))
+    weight, bias = rng.uniform(0.5, 2, 3), rng.standard_normal(3)
+    filters = rng.standard_normal((3, 3, 3, 2))
     rows, images = rng.standard_normal((n, 3)) + 5, rng.standard_normal((n, 4, 4, 3))
-    for name, arrays, static in [("batch_norm", (rows, weight, bias), {}),
-                                 ("batch_norm", (images, weight, bias), {"relu": True}),
-                                 ("batch_norm", (rows[:distributed.size()], weight, bias), {}),  # a row for each
-                                 ("batch_norm_conv2d", (images, weight, bias, filters), {"padding": 1})]:
+    for name, arrays, static in [
+            ("batch_norm", (rows, weight, bias), {}),
+            ("batch_norm", (images, weight, bias), {"relu": True}),
+            ("batch_norm", (rows[:distributed.size()], weight, bias), {}),  # one row for each rank
+            ("batch_norm_conv2d", (images, weight, bias, filters), {"padding": 1})]:
         gradcheck(shared(name, **static), *arrays)
         np.testing.assert_allclose(shared(name, **static)(*map(Tensor, arrays)).numpy(),
                                    REFERENCES[name](*arrays, **static), rtol=1e-10, atol=1e-10)
@@ -180,6 +172,5 @@ if __name__ == "__main__":
     kernels.set_num_threads(1)
     with distributed.all_or_none(), np.errstate(all="ignore"):
         for out, changes in zip(rest[::2], rest[1::2], strict=True):
-            {"train": train, "primitives": primitives, "gradients": gradients}[task](out,
-                                                                                     **json.loads(
-                    changes))
+            tasks = {"train": train, "primitives": primitives, "gradients": gradients}
+            tasks[task](out, **json.loads(changes))

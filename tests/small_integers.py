@@ -1,6 +1,4 @@
-"""Integers of a small NumPy type that no sum, product or compiled function takes: they must become
-Python's first.
-"""
+"""Small NumPy integers that refuse arithmetic: the package must convert them first."""
 import numpy as np
 
 
@@ -15,14 +13,13 @@ INT8, UINT8, INT16, UINT64 = KINDS = [type(kind.__name__, (kind,), dict(_REFUSED
 
 
 def small(value, kind):
-    """The value with its integers, in tuples and dictionaries, too, as those of a kind that can
-    hold them.
-    """
+    """The value with its integers, also in tuples and dictionaries, as a kind that holds them."""
     if type(value) is dict:
         return {key: small(v, kind) for key, v in value.items()}
     if type(value) is tuple:
         return tuple(small(v, kind) for v in value)
-    return kind(value) if type(value) is int and np.iinfo(kind.__base__).min <= value <= 127 else value
+    fits = type(value) is int and np.iinfo(kind.__base__).min <= value <= 127
+    return kind(value) if fits else value
 
 
 def holds_integers(value):

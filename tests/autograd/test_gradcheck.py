@@ -58,28 +58,25 @@ RIGHT = {
     "matmul": (np.matmul, [lambda g, a, b: g @ b.T, lambda g, a, b: a.T @ g], ((3, 3), (3, 3))),
     "bias": (np.add, [lambda g, a, b: g, lambda g, a, b: g.sum(0)], ((3, 4), (4,))),
 }
-WRONG = {"0.1 % too large": (np.tanh, [lambda g, x: 1.001 * g * (1 - np.tanh(x) ** 2)], MATRIX),
-         "0.1 % too small in the second input": (np.multiply,
-                                                 [lambda g, a, b: g * b, lambda g, a,
-                                                  b: 0.999 * g * a], ((3, 4), (3, 4))),
-         "softmax gives zeros": (softmax, [lambda g, x: np.zeros_like(x)], MATRIX),
-         "batch norm gives zeros": (detrend, [lambda g, x: np.zeros_like(x)], MATRIX),
-         "batch norm forgets the variance": (detrend, [lambda g,
-                                                       x: (g - g.mean(0))
-                                                       / np.sqrt(x.var(0) + 1e-5)], MATRIX),
-         "batch norm forgets the mean": (detrend, [lambda g,
-                                                   x: detrend_vjp(g, x) + g.mean(0)
-                                                   / np.sqrt(x.var(0) + 1e-5)], MATRIX),
-         "softmax forgets a term": (softmax, [lambda g, x: softmax(x) * g], MATRIX),
-         "wrong sign": (np.tanh, [lambda g, x: -g * (1 - np.tanh(x) ** 2)], MATRIX),
-         "wrong sign in one element": (np.sin, [wrong_in_one_element], MATRIX),
-         "inputs swapped": (np.multiply, [lambda g, a, b: g * a, lambda g, a, b: g * b],
-                            ((3, 4), (3, 4))), "transposed": (np.matmul,
-                                                              [lambda g, a, b: (g @ b.T).T,
-                                                               lambda g, a, b: a.T @ g],
-                                                              ((3, 3), (3, 3))),
-         "cotangent forgotten": (np.tanh, [lambda g, x: 1 - np.tanh(x) ** 2], MATRIX),
-         "NaN": (np.tanh, [lambda g, x: g * np.nan], MATRIX),}
+WRONG = {
+    "0.1 % too large": (np.tanh, [lambda g, x: 1.001 * g * (1 - np.tanh(x) ** 2)], MATRIX),
+    "0.1 % too small in the second input": (
+        np.multiply, [lambda g, a, b: g * b, lambda g, a, b: 0.999 * g * a], ((3, 4), (3, 4))),
+    "softmax gives zeros": (softmax, [lambda g, x: np.zeros_like(x)], MATRIX),
+    "batch norm gives zeros": (detrend, [lambda g, x: np.zeros_like(x)], MATRIX),
+    "batch norm forgets the variance": (
+        detrend, [lambda g, x: (g - g.mean(0)) / np.sqrt(x.var(0) + 1e-5)], MATRIX),
+    "batch norm forgets the mean": (
+        detrend, [lambda g, x: detrend_vjp(g, x) + g.mean(0) / np.sqrt(x.var(0) + 1e-5)], MATRIX),
+    "softmax forgets a term": (softmax, [lambda g, x: softmax(x) * g], MATRIX),
+    "wrong sign": (np.tanh, [lambda g, x: -g * (1 - np.tanh(x) ** 2)], MATRIX),
+    "wrong sign in one element": (np.sin, [wrong_in_one_element], MATRIX),
+    "inputs swapped": (
+        np.multiply, [lambda g, a, b: g * a, lambda g, a, b: g * b], ((3, 4), (3, 4))),
+    "transposed": (
+        np.matmul, [lambda g, a, b: (g @ b.T).T, lambda g, a, b: a.T @ g], ((3, 3), (3, 3))),
+    "cotangent forgotten": (np.tanh, [lambda g, x: 1 - np.tanh(x) ** 2], MATRIX),
+    "NaN": (np.tanh, [lambda g, x: g * np.nan], MATRIX)}
 
 
 def draw(shapes):
@@ -125,9 +122,7 @@ def test_an_input_that_gets_no_gradient():
 
 @pytest.mark.parametrize("value", [softmax, detrend])
 def test_under_a_plain_sum_zeros_would_pass(value):
-    """Why the cotangent is random: these columns or rows add up to a constant, and the slope of a
-    constant is zero.
-    """
+    """Why the cotangent is random: these rows or columns have a constant sum, with slope zero."""
     broken = mutant(value, lambda g, x: np.zeros_like(x))
     gradcheck(lambda x: broken(x).sum(), *draw(MATRIX))
     with pytest.raises(AssertionError):

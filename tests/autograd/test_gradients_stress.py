@@ -1,8 +1,6 @@
-"""Every op's gradient in float64 on drawn shapes, layouts, strides, axes and sizes; an op without a
-strategy fails.
+"""Every op's gradient in float64 on drawn shapes, layouts, strides, axes and sizes.
 
-The magnitudes are those at which a central difference still tells something: inputs of about 1e-3
-to 1e3.
+The magnitudes, about 1e-3 to 1e3, are those at which central differences are accurate.
 """
 import numpy as np
 import pytest
@@ -19,9 +17,7 @@ SOME = st.integers(1, 5)  # where an axis of no numbers is refused, or means not
 
 @st.composite
 def array(draw, *shape, low=None, different=False):
-    """Numbers of a drawn seed, magnitude and layout; low: positive, and no less; different: no two
-    are close.
-    """
+    """Numbers of a drawn seed and magnitude; low: all above it; different: no two are close."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     if different:
         x = rng.permutation(int(np.prod(shape))).reshape(shape) * 0.1 - 1.0
@@ -29,8 +25,7 @@ def array(draw, *shape, low=None, different=False):
         x = rng.standard_normal(shape)
     else:
         x = rng.uniform(low, 3, shape)
-    x = x * draw(st.sampled_from((1.0, 1.0, 1e-3, 1e2)) if not different else st.just(1.0))
-    return x
+    return x if different else x * draw(st.sampled_from((1.0, 1.0, 1e-3, 1e2)))
 
 
 def away(x):
@@ -40,9 +35,7 @@ def away(x):
 
 
 def laid(x, layout):
-    """(an array, an op's way back): the op gives the numbers of x, lying in memory as the layout
-    says.
-    """
+    """(array, op): the op turns the array, of another layout, into the numbers of x."""
     if layout == "C" or x.ndim == 0:
         return x, lambda tensor: tensor
     if layout == "transposed":
@@ -112,11 +105,9 @@ def transposed(draw):
 def indexed(draw):
     shape = draw(st.lists(SOME, min_size=1, max_size=3))
     n = shape[0]
-    index = draw(st.one_of(st.integers(-n, n - 1), st.slices(n),
-                           st.lists(st.integers(-n, n - 1),
-                                    max_size=6).map(lambda i: np.array(i, int)),
-                           st.lists(st.booleans(), min_size=n,
-                                    max_size=n).map(lambda m: np.array(m, bool)), st.just(...),
+    integers = st.lists(st.integers(-n, n - 1), max_size=6).map(lambda i: np.array(i, int))
+    masks = st.lists(st.booleans(), min_size=n, max_size=n).map(lambda m: np.array(m, bool))
+    index = draw(st.one_of(st.integers(-n, n - 1), st.slices(n), integers, masks, st.just(...),
                            st.none()))
     return (draw(array(*shape)),), {"index": index}
 
@@ -148,10 +139,8 @@ def linears(draw):
 
 @st.composite
 def convolutions(draw):
-    kh, kw, c, f = draw(SOME), draw(SOME), draw(st.sampled_from([1, 2, 3, 9,
-                                                                 17])), draw(st.sampled_from([1, 2,
-                                                                                              8,
-                                                                                              19]))
+    kh, kw = draw(SOME), draw(SOME)
+    c, f = draw(st.sampled_from([1, 2, 3, 9, 17])), draw(st.sampled_from([1, 2, 8, 19]))
     padding, stride = draw(st.integers(0, 3)), draw(st.integers(1, 4))
     h, w = (max(1, side - 2 * padding) + draw(st.integers(0, 5)) for side in (kh, kw))
     return (draw(array(draw(st.integers(0, 2)), h, w, c)),
@@ -174,8 +163,8 @@ def images(draw):
 
 @st.composite
 def batch_norms(draw, filters=False):
-    n, h, w, c = draw(st.integers(2, 4)), draw(st.integers(2, 4)), draw(st.integers(2,
-                                                                                    4)), draw(SOME)
+    n, h, w = (draw(st.integers(2, 4)) for _ in range(3))
+    c = draw(SOME)
     x = draw(array(n, h, w, c)) + draw(st.sampled_from([0.0, 50.0]))
     size = max(np.abs(x - x.mean((0, 1, 2))).max(), 1e-9)
     static = {"eps": draw(st.sampled_from([1e-5, 0.1]))}
@@ -208,16 +197,16 @@ def lengths(draw):
 @st.composite
 def labelled(draw):
     n, classes = draw(SOME), draw(SOME)
-    return (draw(array(n,
-                       classes)),), {"labels": np.array(draw(st.lists(st.integers(0, classes - 1),
-                                                                      min_size=n, max_size=n)))}
+    labels = draw(st.lists(st.integers(0, classes - 1), min_size=n, max_size=n))
+    return (draw(array(n, classes)),), {"labels": np.array(labels)}
 
 
 @st.composite
 def attentions(draw):
-    heads, d, t, n = draw(st.integers(1, 3)), draw(SOME), draw(st.integers(1, 20)), draw(st.integers(0, 2))
-    return tuple(draw(array(n, t, heads * d).filter(lambda x: np.abs(x).max(initial=0) < 50)) for _
-                 in range(3)), {"heads": heads}
+    heads, d, t, n = (draw(strategy) for strategy
+                      in (st.integers(1, 3), SOME, st.integers(1, 20), st.integers(0, 2)))
+    tokens = array(n, t, heads * d).filter(lambda x: np.abs(x).max(initial=0) < 50)
+    return tuple(draw(tokens) for _ in range(3)), {"heads": heads}
 
 
 @st.composite
@@ -229,19 +218,18 @@ def powers(draw):
 @st.composite
 def masked(draw):
     shape = draw(st.lists(SIZES, max_size=3))
-    return (draw(array(*shape)),), {"mask": np.random.default_rng(draw(st.integers(0,
-                                                                                   99))).random(
-            shape) < 0.5, "value": draw(st.sampled_from([0, -5, 3]))}
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    return (draw(array(*shape)),), {"mask": rng.random(shape) < 0.5,
+                                    "value": draw(st.sampled_from([0, -5, 3]))}
 
 
 @st.composite
 def aligned(draw):
     n, h, w, r = draw(SOME), draw(SOME), draw(SOME), draw(st.integers(0, 3))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
-    return (draw(array(n, h, w, draw(SOME))),), {"boxes": rng.uniform(-2, 7, (r, 4)),
-                                                 "image": rng.integers(0, n, r),
-                                                 "size": draw(st.integers(1, 3)),
-                                                 "samples": draw(st.integers(1, 3))}
+    return (draw(array(n, h, w, draw(SOME))),), {
+        "boxes": rng.uniform(-2, 7, (r, 4)), "image": rng.integers(0, n, r),
+        "size": draw(st.integers(1, 3)), "samples": draw(st.integers(1, 3))}
 
 
 STRATEGIES = {"add": binary(), "sub": binary(), "mul": binary(), "div": binary(divisor=True),

@@ -1,6 +1,4 @@
-"""Graphs across processes and copies; leaves that change too early; vjps that return something
-else.
-"""
+"""Graphs across processes and copies; leaves that change too early; wrong vjps."""
 import copy
 import itertools
 import pickle
@@ -169,9 +167,7 @@ def test_steps_that_change_no_leaf_of_the_graph_do_no_harm():
 
 
 def test_evaluation_keeps_the_statistics_of_its_forward_pass(rng):
-    """A batch in training changes the running statistics in place, between forward and backward of
-    another batch.
-    """
+    """A batch in training changes them in place between another's forward and backward."""
     x, scale = rng.standard_normal((6, 3)), (Tensor(np.full(3, 2.0)), Tensor(np.ones(3)))
     running = {"running_mean": np.ones(3), "running_var": np.full(3, 4.0)}
     leaves = [Tensor(x, requires_grad=True) for _ in range(2)]

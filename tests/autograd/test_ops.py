@@ -1,13 +1,9 @@
-"""Every op: its gradient by central differences under a random cotangent, its value by plain NumPy.
-"""
+"""Every op: its gradient by central differences, its value by plain NumPy."""
 import inspect
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from one_line import fails
 from op_cases import ALL, CASES, REFERENCES
 
@@ -40,28 +36,6 @@ def test_value(name, i):
         np.testing.assert_array_equal(array, copy)
 
 
-@pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])
-@settings(max_examples=15, deadline=None, database=None)
-@given(shapes=mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_side=3, max_dims=4),
-       seed=st.integers(0, 99))
-def test_broadcasting_is_undone(name, shapes, seed):
-    rng = np.random.default_rng(seed)
-    a, b = (rng.uniform(0.5, 2, shape) for shape in shapes.input_shapes)
-    assert OPS[name](Tensor(a), Tensor(b)).shape == shapes.result_shape
-    gradcheck(OPS[name], a, b)
-
-
-@settings(max_examples=25, deadline=None, database=None)
-@given(shape=st.lists(st.integers(1, 4), min_size=1, max_size=4), seed=st.integers(0, 99),
-       keepdims=st.booleans())
-def test_any_axes_can_be_summed(shape, seed, keepdims):
-    rng = np.random.default_rng(seed)
-    axes = tuple(int(a) for a in rng.permutation(len(shape))[:rng.integers(1, len(shape) + 1)])
-    axes = tuple(a - len(shape) if rng.random() < 0.5 else a for a in axes)
-    for op in (ops.sum, ops.mean):
-        gradcheck(lambda x, op=op: op(x, axis=axes, keepdims=keepdims), rng.standard_normal(shape))
-
-
 def test_batch_norm_cases_stay_away_from_the_kink():
     for arrays, static, step in CASES["batch_norm"]:
         if static.get("relu"):
@@ -70,19 +44,16 @@ def test_batch_norm_cases_stay_away_from_the_kink():
             assert (y < 0).any() or y.size < 5
 
 
-@pytest.mark.parametrize("values", [[0.0, -1.0, 2.0], [np.nan]])
-def test_relu_at_zero_and_at_nan(values):
-    a = Tensor(np.array(values), requires_grad=True)
+def test_relu_at_zero_and_at_nan():
+    a = Tensor(np.array([0.0, -1.0, 2.0, np.nan]), requires_grad=True)
     out = ops.relu(a)
-    out.backward(np.ones(len(values)))
-    np.testing.assert_array_equal(out.data, [0, 0, 2] if len(values) == 3 else [np.nan])
-    np.testing.assert_array_equal(a.grad, [0, 0, 1] if len(values) == 3 else [0])
+    out.backward(np.ones(4))
+    np.testing.assert_array_equal(out.data, [0, 0, 2, np.nan])
+    np.testing.assert_array_equal(a.grad, [0, 0, 1, 0])
 
 
 def test_cross_entropy_at_known_points():
-    """E1-E3, E5: identical logits give ln(classes); a mean, not a sum; temperature only scales the
-    logits.
-    """
+    """Identical logits give ln(classes); a mean, not a sum; temperature only scales logits."""
     assert ops.cross_entropy(Tensor(np.zeros((6, 8))),
                              labels=np.arange(6)).item() == pytest.approx(math.log(8))
     for tau in (0.1, 1.0):
@@ -104,29 +75,9 @@ def test_huge_logits_do_not_overflow():
                                   np.array([0, -2e4, -1e4], np.float32))
 
 
-@pytest.mark.parametrize(("labels", "words"), [([0, 1], ["labels", r"shape \(3,\)", r"\(2,\)"]),
-                                               ([0, 1, 4], ["0 to 3", "0 to 4"]),
-                                               ([0, -1, 2], ["-1 to 2"]),
-                                               ([[0], [1], [2]], [r"\(3, 1\)"])])
-def test_labels_that_do_not_fit(labels, words):
-    with fails(ValueError, "cross_entropy", *words):
-        ops.cross_entropy(Tensor(np.zeros((3, 4))), labels=labels)
-
-
 def test_no_rows_have_no_cross_entropy():
     with fails(ValueError, "cross_entropy", "at least one row"):
         ops.cross_entropy(Tensor(np.zeros((0, 4))), labels=np.zeros(0, int))
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_normalized_rows_have_length_one_each_by_itself(rng, dtype):
-    x = rng.standard_normal((5, 7)).astype(dtype)
-    y = ops.l2_normalize(Tensor(x)).data
-    np.testing.assert_allclose(np.linalg.norm(y, axis=1), 1, rtol=0, atol=1e-6)
-    x[2] *= 10
-    scaled = ops.l2_normalize(Tensor(x)).data
-    np.testing.assert_array_equal(np.delete(scaled, 2, 0), np.delete(y, 2, 0))
-    np.testing.assert_allclose(scaled[2], y[2], rtol=0, atol=1e-6)
 
 
 def test_a_zero_row_normalizes_to_zero_with_a_finite_gradient():
@@ -167,19 +118,9 @@ def test_batch_norm_needs_two_rows_in_training_only():
                           training=False).shape == (0, 3)
 
 
-@pytest.mark.parametrize("training", [True, False])
-def test_batch_norm_of_another_number_of_features(training):
-    five = np.ones(5)
-    with fails(ValueError):
-        ops.batch_norm(Tensor(np.ones((4, 3))), Tensor(five), Tensor(five),
-                       running_mean=five.copy(), running_var=five.copy(), training=training)
-
-
 @pytest.mark.parametrize("name", OPS)
 def test_what_has_a_gradient_is_positional_and_nothing_else(name):
-    """As @op takes it: a setting that may come by position would be taken for an array with a
-    gradient.
-    """
+    """A setting that could be positional would be taken for an array with a gradient."""
     kinds = {p.kind for p in inspect.signature(OPS[name]).parameters.values()}
     assert kinds <= {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY,
                      inspect.Parameter.VAR_POSITIONAL}

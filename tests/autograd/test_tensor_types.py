@@ -110,12 +110,6 @@ def test_a_cotangent_of_the_wrong_shape():
     assert a.grad is None
 
 
-def test_a_cotangent_takes_the_type_of_the_value():
-    a = leaf(1.0, 2.0, dtype=np.float32)
-    (a * 2).backward([1, 2])
-    assert a.grad.dtype == np.float32
-
-
 def test_operators_are_the_ops():
     x = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
     assert len(x) == 2

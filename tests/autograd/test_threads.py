@@ -44,8 +44,7 @@ def test_a_switch_holds_in_its_own_thread_only(switch):
 
 @each_switch
 def test_blocks_in_two_threads_that_overlap(switch):
-    """The first thread leaves its block while the second is still inside, and the other way round.
-    """
+    """The first thread leaves its block while the second is inside, and the reverse."""
     shared, steps, seen = switch(), threading.Barrier(2, timeout=10), {}
 
     def work(first):

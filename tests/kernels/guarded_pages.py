@@ -1,9 +1,8 @@
-"""A program: every public kernel, spoiled or not, on arrays that begin and end where memory that
-nobody may touch does.
+"""A program: every public kernel, spoiled or not, on arrays between pages that cannot be read.
 
-Whoever reads or writes a byte outside an argument or a result dies of it. Prints how many calls it
-survived; what it was about to do stands in the file of the first argument. Arguments: FILE, every
-how-manieth spoiled call, "die" or "".
+A byte read or written outside an argument or a result ends the process. Prints how many calls it
+survived; the file of the first argument names the call in progress. Arguments: FILE, N for every
+N-th spoiled call, "die" or "".
 """
 import ctypes
 import importlib

@@ -1,7 +1,6 @@
-"""Flags and fields of Config with whatever a keyboard or a file can hold: exit status 0 or 2, one
-line, no traceback.
+"""Flags and fields of Config with any text or value: exit status 0 or 2, one line, no traceback.
 
-Nothing is trained: a command line that is sound would train as long as it says.
+Nothing is trained: a valid command line would train.
 """
 import json
 
@@ -107,9 +106,7 @@ def test_any_words(here, capsys, count, record_property):
 
 
 def test_fields_of_config(count, record_property):
-    """Any value for any field: a ValueError of one line, or a configuration that comes back from
-    JSON as it was.
-    """
+    """Any value for any field: a one-line ValueError, or a configuration that survives JSON."""
     faults = Faults()
 
     def check(values):

@@ -1,6 +1,4 @@
-"""Every public kernel with one argument spoiled: a ValueError or TypeError of one line, or the
-right answer.
-"""
+"""Every public kernel with one argument spoiled: a one-line error, or the right answer."""
 import copy
 
 import numpy as np
@@ -78,7 +76,8 @@ def fault(name, case, arguments):
     if error is not None:
         if not isinstance(error, REFUSED):
             return f"{type(error).__name__}: {error}"
-        return "" if str(error) and "\n" not in str(error) else f"a message of several lines, or none: {error}"
+        one_line = str(error) and "\n" not in str(error)
+        return "" if one_line else f"a message of several lines, or none: {error}"
     wanted, refused = outcome(case.reference, in_float64_each(arguments))
     if refused is not None:
         return f"an answer, where the reference says {type(refused).__name__} {refused}"

@@ -1,6 +1,4 @@
-"""Where compiled kernels are stored, and that no damaged file, unwritable folder or old source does
-any harm.
-"""
+"""Where compiled kernels are stored; damaged files and unwritable folders do no harm."""
 import hashlib
 import os
 import re
@@ -68,12 +66,11 @@ def signed(content):
 
 
 @pytest.mark.parametrize("file", ["nbi", "nbc"])
-@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[:40],
-                                    lambda content: content[:-1], lambda content: content + b"\0",
-                                    flip_a_bit, lambda content: bytes(len(content)),
-                                    lambda content: b"garbage" * 1000, lambda content: signed(b""),
-                                    lambda content: signed(content[:-40]),
-                                    lambda content: signed(b"\x80\x05N."),])
+@pytest.mark.parametrize("damage", [
+    lambda content: b"", lambda content: content[:40], lambda content: content[:-1],
+    lambda content: content + b"\0", flip_a_bit, lambda content: bytes(len(content)),
+    lambda content: b"garbage" * 1000, lambda content: signed(b""),
+    lambda content: signed(content[:-40]), lambda content: signed(b"\x80\x05N.")])
 def test_a_damaged_file_is_compiled_and_written_again(cache, capsys, damage, file):
     call()
     path = pair(cache)[file]
@@ -268,15 +265,13 @@ def test_a_folder_that_disappears_meanwhile_is_made_again(cache):
     assert (folder / MARK).is_file()
 
 
-@pytest.mark.parametrize(("platform", "variables", "expected"),
-                         [("linux", {"XDG_CACHE_HOME": "/x"}, "/x/tinynnclr"),
-                          ("linux", {"XDG_CACHE_HOME": "x"}, "~/.cache/tinynnclr"),
-                          ("linux", {}, "~/.cache/tinynnclr"),
-                          ("darwin", {}, "~/Library/Caches/tinynnclr"),
-                          ("win32", {"LOCALAPPDATA": "/local"}, "/local/tinynnclr"),
-                          ("win32", {}, "~/AppData/Local/tinynnclr"),
-                          ("linux", {"XDG_CACHE_HOME": "/x", "CACHE_DIR": "/mine"},
-                           "/mine/tinynnclr"),])
+@pytest.mark.parametrize(("platform", "variables", "expected"), [
+    ("linux", {"XDG_CACHE_HOME": "/x"}, "/x/tinynnclr"),
+    ("linux", {"XDG_CACHE_HOME": "x"}, "~/.cache/tinynnclr"),
+    ("linux", {}, "~/.cache/tinynnclr"), ("darwin", {}, "~/Library/Caches/tinynnclr"),
+    ("win32", {"LOCALAPPDATA": "/local"}, "/local/tinynnclr"),
+    ("win32", {}, "~/AppData/Local/tinynnclr"),
+    ("linux", {"XDG_CACHE_HOME": "/x", "CACHE_DIR": "/mine"}, "/mine/tinynnclr")])
 @pytest.mark.skipif(sys.platform == "win32", reason="the paths of this test are POSIX's")
 def test_the_platforms_cache_folder(platform, variables, expected, monkeypatch):
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):

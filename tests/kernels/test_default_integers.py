@@ -1,6 +1,4 @@
-"""NumPy 1.26 on Windows makes integers of 32 bits by default; compiled code gets 64 bits all the
-same.
-"""
+"""NumPy 1.26 on Windows has integers of 32 bits by default; compiled code gets 64 bits."""
 import ast
 import importlib
 import inspect
@@ -20,8 +18,7 @@ from tinynnclr.train.run_dir import CHECKPOINT, train_into
 PACKAGE = ROOT / "tinynnclr"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 class WindowsNumpy:
-    """NumPy, except that integers are of 32 bits where neither a type nor an array says otherwise.
-    """
+    """NumPy, except that integers have 32 bits unless a type or an array says otherwise."""
 
     def __getattr__(self, name):
         real = getattr(np, name)
@@ -85,9 +82,7 @@ def test_a_run_goes_on_after_an_order_of_32_bits(tmp_path, monkeypatch):
 
 
 def untyped(tree):
-    """The calls that make integers of the default type in what is not compiled, and no twin: the
-    line of each.
-    """
+    """The lines of calls that make integers of the default type, outside kernels and twins."""
     for top in tree.body:
         if isinstance(top, ast.FunctionDef) and (top.name.endswith("_naive") or any("jit"
                                                                                     in ast.unparse(

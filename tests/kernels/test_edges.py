@@ -1,6 +1,4 @@
-"""No kernel reads a byte past the end of its inputs: there the memory ends, and whoever goes on
-dies.
-"""
+"""No kernel reads a byte past the end of its inputs, where the readable memory ends."""
 import subprocess
 import sys
 
@@ -20,7 +18,8 @@ def at_the_edge(shape, dtype):
     memory = mmap.mmap(-1, (pages + 1) * mmap.PAGESIZE)
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + pages * mmap.PAGESIZE
     assert libc.mprotect(ctypes.c_void_p(address), mmap.PAGESIZE, 0) == 0
-    copy = np.frombuffer(memory, dtype, array.size, pages * mmap.PAGESIZE - array.nbytes).reshape(shape)
+    copy = np.frombuffer(memory, dtype, array.size, pages * mmap.PAGESIZE - array.nbytes)
+    copy = copy.reshape(shape)
     copy[...] = array
     return copy
 
@@ -32,7 +31,8 @@ for dtype in (np.float32, np.float64):
         for k in (1, 4, 197):
             a, b = at_the_edge((7, k), dtype), at_the_edge((k, n), dtype)
             kernels.matmul(a, b), kernels.matmul(b.T, a.T)
-            kernels.nearest(at_the_edge((n, k), dtype), a), kernels.nearest(a, at_the_edge((n, k), dtype), min(n, 2))
+            rows = at_the_edge((n, k), dtype)
+            kernels.nearest(rows, a), kernels.nearest(a, rows, min(n, 2))
     for c, f in ((1, 1), (3, 5), (2, 8), (5, 17), (16, 9), (7, 33)):
         for stride, padding in ((1, 1), (2, 0), (3, 2)):
             x, weight = at_the_edge((2, 7, 6, c), dtype), at_the_edge((3, 2, c, f), dtype)

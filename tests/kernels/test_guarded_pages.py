@@ -15,7 +15,8 @@ def survive(tmp_path, every, die=""):
     done = subprocess.run([sys.executable, HERE / "guarded_pages.py", tmp_path / "log", str(every),
                            die], timeout=3000, capture_output=True, env=environment,
                           encoding="utf-8")
-    last = (tmp_path / "log").read_text(encoding="utf-8").splitlines()[-1] if (tmp_path / "log").exists() else ""
+    log = tmp_path / "log"
+    last = log.read_text(encoding="utf-8").splitlines()[-1] if log.exists() else ""
     return done.returncode, done.stdout, f"{last}\n{done.stderr}"
 
 

@@ -1,6 +1,4 @@
-"""The thread pool: every number of the range once, errors reach the caller, and nobody writes after
-the return.
-"""
+"""The thread pool: every number of the range once, errors reach the caller after all writes."""
 import gc
 import os
 import signal
@@ -181,7 +179,7 @@ def test_an_idle_worker_holds_on_to_no_array(threads):
 FORK = """
 import os, warnings
 import numpy as np
-warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: fork beside threads; that it works is the point
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: fork beside threads
 from tinynnclr.kernels import matmul, set_num_threads
 set_num_threads(2)
 a = np.ones((300, 20))

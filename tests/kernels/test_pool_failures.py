@@ -1,6 +1,4 @@
-"""The thread pool where something fails: nested calls, workers that end, threads that cannot start.
-Nothing hangs.
-"""
+"""The thread pool with nested calls, workers that end, threads that cannot start."""
 import os
 import queue
 import threading
@@ -8,16 +6,10 @@ import time
 
 import numpy as np
 import pytest
+from test_parallel import eventually
 
 from tinynnclr.kernels.engine import parallel as module
 from tinynnclr.kernels.engine.parallel import parallel
-
-
-def eventually(true, seconds=5):
-    end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
-        time.sleep(0.005)
-    return true()
 
 
 @pytest.fixture
@@ -28,9 +20,7 @@ def fresh_pool(monkeypatch):
 
 
 def in_time(call, seconds=20):
-    """call() on a thread of its own, and its error; a call that hangs fails the test instead of
-    stopping it.
-    """
+    """call() on a thread, and its error; a call that hangs fails the test, not the process."""
     results = []
 
     def record():

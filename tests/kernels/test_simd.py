@@ -1,24 +1,21 @@
-"""What all fast kernels stand on: the vectors that a processor has, and panels whose last columns
-are zeros.
-"""
+"""The micro-kernel's parts: a processor's vectors, and panels whose last columns are zero."""
 import numpy as np
 import pytest
 
 from tinynnclr.kernels import target
 from tinynnclr.kernels.engine import simd
 
+HOSTS = {(64, 8): [("+sse2,+avx,+avx2,+avx512f", ""), *(("", name) for name in (
+             "skylake-avx512", "znver4", "znver5", "sapphirerapids", "x86-64-v4"))],
+         (32, 6): [("+sse2,+avx,+avx2", ""), *(("", name) for name in (
+             "haswell", "znver3", "x86-64-v3", "alderlake"))],
+         (16, 8): [("+neon", ""), ("", "apple-m1")],
+         (16, 4): [("+sse2,+avx", ""), *(("", name) for name in (
+             "nehalem", "generic", "x86-64", "sandybridge", "tremont"))]}
 
-@pytest.mark.parametrize(("features", "name", "expected"),
-                         [("+sse2,+avx,+avx2,+avx512f", "", (64, 8)),
-                          ("", "skylake-avx512", (64, 8)), ("+sse2,+avx,+avx2", "", (32, 6)),
-                          ("", "haswell", (32, 6)), ("", "znver3", (32, 6)), ("+neon", "", (16, 8)),
-                          ("", "apple-m1", (16, 8)), ("+sse2,+avx", "", (16, 4)),
-                          ("", "nehalem", (16, 4)), ("", "generic", (16, 4)),
-                          ("", "znver4", (64, 8)), ("", "znver5", (64, 8)),
-                          ("", "sapphirerapids", (64, 8)), ("", "x86-64-v4", (64, 8)),
-                          ("", "x86-64-v3", (32, 6)), ("", "alderlake", (32, 6)),
-                          ("", "x86-64", (16, 4)), ("", "sandybridge", (16, 4)),
-                          ("", "tremont", (16, 4)),])
+
+@pytest.mark.parametrize(("features", "name", "expected"), [
+    (*host, expected) for expected, hosts in HOSTS.items() for host in hosts])
 def test_vectors_and_rows_of_a_tile(features, name, expected, monkeypatch):
     """As Numba is told by its own settings; without them it is the machine that is asked."""
     monkeypatch.setattr(simd, "get_host_cpu_features", lambda: features)
@@ -78,8 +75,6 @@ def test_panels_are_filled_up_with_zeros(rng, dtype, transposed):
                       columns, out)
             expected = np.zeros((steps, panels * nr), dtype)
             expected[:, :columns] = b.T if transposed else b
-            found = out[:panels * steps * nr].reshape(panels, steps, nr).transpose(1, 0,
-                                                                                   2).reshape(steps,
-                                                                                              -1)
-            np.testing.assert_array_equal(found, expected)
+            packed = out[:panels * steps * nr].reshape(panels, steps, nr)
+            np.testing.assert_array_equal(packed.transpose(1, 0, 2).reshape(steps, -1), expected)
             assert np.isnan(out[panels * steps * nr:]).all()

@@ -106,7 +106,7 @@ def test_rows_and_pixels_with_threads_layouts_and_borders(rng, threads, monkeypa
 
     def losses(logits, g):
         values, log_sums = kernels.cross_entropy(logits, labels)
-        return values, log_sums, kernels.cross_entropy_grad(g[:, 0].copy(), logits, labels, log_sums)
+        return values, log_sums, kernels.cross_entropy_grad(g[:, 0], logits, labels, log_sums)
 
     def lengths(x, g):
         y, length = kernels.l2_normalize(x)

@@ -1,6 +1,4 @@
-"""Waiting on a number in memory: it ends when the number is there or the looks are over, and says
-which.
-"""
+"""Waiting for a number in memory ends when it is there or after so many reads."""
 import threading
 
 import numpy as np

@@ -8,7 +8,7 @@ from tinynnclr import Tensor
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.lab.export import torch_state
 from tinynnclr.methods import NNCLR, make_config
-from tinynnclr.models import ENCODERS, ResNet, ViT, make_encoder
+from tinynnclr.models import ENCODERS, ResNet, TinyCNN, ViT, make_encoder
 from tinynnclr.models.vit import TransformerBlock, positions
 from tinynnclr.nn import BatchNorm, MultiHeadAttention
 from tinynnclr.train.hooks import train_run
@@ -64,9 +64,7 @@ def test_a_run_learns(name):
 
 @pytest.mark.parametrize(("blocks", "parameters"), [(1, 0.08), (2, 0.17), (3, 0.27)])
 def test_a_resnet_is_as_large_as_the_paper_s(blocks, parameters, rng):
-    """Table 6 of the paper: 0.27 million weights with 20 layers; here without the last layer, 650
-    weights.
-    """
+    """Table 6: 0.27 million weights with 20 layers, of which the last, with 650, is absent."""
     encoder = ResNet(16, rng, blocks=blocks)
     assert (encoder.num_parameters() + 650) / 1e6 == pytest.approx(parameters, abs=0.006)
     convolutions = [p for p in encoder.parameters() if p.ndim == 4 and p.shape[0] == 3]
@@ -141,11 +139,11 @@ def twin_of(name, width, channels, torch):
 
     if name == "vit":
         return VisionTransformer(4 * width)
-    if name == "fine_cnn":
-        sizes = [(channels, width, 1), (width, 2 * width, 2), (2 * width, 4 * width, 2),
-                 (4 * width, 8 * width, 1)]
-        layers = [[nn.Conv2d(a, b, 3, s, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()] for a, b,
-                  s in sizes]
+    if name.endswith("cnn"):
+        sizes = (channels, width, 2 * width, 4 * width, 8 * width)
+        strides = (1, 2, 2, 1 if name == "fine_cnn" else 2)
+        layers = [[nn.Conv2d(a, b, 3, s, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
+                  for a, b, s in zip(sizes, sizes[1:], strides, strict=False)]
         return nn.Sequential(*sum(layers, []), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     blocks, w = {"resnet8": 1, "resnet20": 3}[name], width
     sizes = [(w, w, 1), *[(w, w, 1)] * (blocks - 1), (w, 2 * w, 2),
@@ -155,7 +153,7 @@ def twin_of(name, width, channels, torch):
                          *(Block(*s) for s in sizes), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
-@pytest.mark.parametrize("name", [name for name in ENCODERS if name != "tiny_cnn"])
+@each
 @pytest.mark.parametrize("training", [False, True])
 def test_the_same_network_in_torch(name, training, rng):
     """The exported state loads as it is, strictly; outputs and all gradients agree."""
@@ -181,10 +179,29 @@ def test_the_same_network_in_torch(name, training, rng):
                                        err_msg=key)
 
 
+def test_tiny_cnn_has_97_000_weights_at_width_16(rng):
+    weights = sum(p.data.size for p in TinyCNN(16, rng).parameters() if p.ndim > 1)
+    assert weights == 97_200
+    assert TinyCNN(16, rng).num_parameters() == 97_680
+
+
+def test_tiny_cnn_takes_images_of_any_size_and_none(rng):
+    encoder = TinyCNN(4, rng).eval()
+    for shape in ((2, 17, 9, 3), (0, 32, 32, 3)):
+        assert encoder(Tensor(np.ones(shape, np.float32))).shape == (shape[0], 32)
+
+
+def test_in_eval_mode_an_image_does_not_depend_on_its_batch(rng):
+    encoder = TinyCNN(4, rng)
+    images = rng.random((5, 16, 16, 3), np.float32)
+    encoder(Tensor(images))
+    encoder.eval()
+    alone = np.concatenate([encoder(Tensor(images[i:i + 1])).data for i in range(5)])
+    np.testing.assert_array_equal(encoder(Tensor(images)).data, alone)
+
+
 def test_a_block_begins_near_what_came_in(rng):
-    """Pre-norm: attention and MLP are added to a straight path, and heads see only their own
-    numbers.
-    """
+    """Pre-norm: attention and MLP are added to a straight path; heads see their own numbers."""
     block, x = TransformerBlock(8, 2, rng), rng.standard_normal((3, 5, 8)).astype(np.float32)
     for part in (block.attention.out, block.mlp.layers[-1]):
         for p in part.parameters():

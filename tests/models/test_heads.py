@@ -46,9 +46,7 @@ def test_a_linear_head(norm, hidden, rng):
 
 
 def test_a_projector_without_its_last_norm(rng):
-    """BYOL's: linear, batch norm, ReLU, and a linear layer with a bias; with the norm there is no
-    bias to shift.
-    """
+    """BYOL's: linear, batch norm, ReLU and a linear layer with a bias."""
     kinds = {last: [type(m).__name__ for m in projector(5, 7, 3, rng, layers=2,
                                                         last_norm=last).layers] for last
              in (True, False)}

@@ -196,43 +196,22 @@ def test_warmup_cosine(step, wanted):
     assert isinstance(warmup_cosine(step, 45, 5, 1.0), float)
 
 
-def test_warmup_cosine_rises_then_falls_and_reaches_base():
-    rates = [warmup_cosine(step, 100, 10, 2.0) for step in range(100)]
-    assert max(rates) == 2.0
-    assert (np.diff(rates[:10]) > 0).all()
-    assert (np.diff(rates[10:]) < 0).all()
-    assert 0 < rates[-1] < 0.002
-
-
 @pytest.mark.parametrize(("total", "warmup"), [(10, 0), (10, 10), (3, 10), (1, 0), (1, 1)])
 def test_warmup_cosine_of_odd_lengths(total, warmup):
     rates = [warmup_cosine(step, total, warmup, 1.0) for step in range(total)]
     assert all(0 < rate <= 1 for rate in rates)
 
 
-@pytest.mark.parametrize("kind", [SGD, LARS, AdamW])
-def test_forgetting_some_parameters(kind, rng):
-    parameters = [Tensor(rng.standard_normal((2, 2)), requires_grad=True) for _ in range(3)]
-    optimizer = kind(parameters, 0.1)
-    for p in parameters:
-        p.grad = np.ones_like(p.data)
-    optimizer.step()
-    optimizer.forget(parameters[1:2])
-    for arrays in optimizer.arrays.values():
-        assert [bool(a.any()) for a in arrays] == [True, False, True]
-
-
 @pytest.mark.parametrize(("kind", "options"), [(AdamW, {"weight_decay": 0.1}),
                                                (SGD, {"momentum": 0.9, "nesterov": True}),
                                                (SGD, {"momentum": 0.9})])
 def test_late_and_rare_gradients_equal_torch(kind, options, rng):
-    """Parameter i has gradients from step 7 i on, in every (i + 1)-th step; after 20 steps the last
-    one begins anew.
-    """
+    """Parameter i has a gradient in every (i + 1)-th step from 7 i; the last is cleared once."""
     torch = pytest.importorskip("torch")
     ours = [Tensor(rng.standard_normal((2, 3)), requires_grad=True) for _ in range(3)]
     theirs = [torch.nn.Parameter(torch.from_numpy(p.data.copy())) for p in ours]
-    optimizer, reference = kind(ours, 0.1, **options), getattr(torch.optim, kind.__name__)(theirs, 0.1, **options)
+    optimizer = kind(ours, 0.1, **options)
+    reference = getattr(torch.optim, kind.__name__)(theirs, 0.1, **options)
     for step in range(30):
         if step == 20:
             optimizer.forget(ours[2:])
