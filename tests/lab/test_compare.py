@@ -12,7 +12,7 @@ from command_line import TRAIN, files, fitting, run, write_pictures
 
 from tinynnclr import kernels
 from tinynnclr.cli.commands import main
-from tinynnclr.lab.sweep import baseline_cache, jobs
+from tinynnclr.lab.sweep import jobs
 from tinynnclr.lab.sweep.comparison import OUTPUTS
 from tinynnclr.lab.sweep.jobs import duration
 from tinynnclr.methods import METHODS
@@ -54,11 +54,11 @@ def here(home, tmp_path, monkeypatch, threads):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """The folders of the runs that were trained."""
-    found, train_into = [], run_dir.train_into
-    monkeypatch.setattr(run_dir, "train_into", lambda folder,
-                        *a: found.append(folder.name) or train_into(folder, *a))
-    return found
+    """The names of the folders whose runs were trained."""
+    names, train_into = [], run_dir.train_into
+    monkeypatch.setattr(run_dir, "train_into", lambda folder, *arguments:
+                        names.append(folder.name) or train_into(folder, *arguments))
+    return names
 
 
 def rows(out=OUT):
@@ -118,7 +118,6 @@ def test_the_page(here):
 
 
 def test_a_run_in_it_is_one_of_train(here, capsys):
-    """And so can be drawn, or judged again."""
     assert run(capsys, "train", *OPTIONS, "--method", "simclr", "--seed", "1", "--no-plots",
                "--out", "alone")[0] == 0
     alone, ours = (json.loads((folder / "result.json").read_bytes()) for folder
@@ -150,19 +149,6 @@ def test_more_arms_and_seeds(here, capsys, trained, count):
     assert "elsewhere" not in (OUT / "compare.md").read_text(encoding="utf-8")
 
 
-def test_baselines_are_computed_once(here, capsys, monkeypatch):
-    calls = []
-    for name in ("pixel_accuracies", "encoder_accuracies"):
-        compute = getattr(baseline_cache, name)
-        monkeypatch.setattr(baseline_cache, name, lambda *arguments, compute=compute,
-                            name=name: calls.append(name) or compute(*arguments))
-    assert run(capsys, *COMPARE, "--out", "new")[0] == 0
-    assert sorted(calls) == ["encoder_accuracies", "encoder_accuracies", "pixel_accuracies"]  # two seeds
-    shutil.rmtree("new/simclr-1")
-    assert run(capsys, *COMPARE, "--out", "new")[0] == 0
-    assert len(calls) == 3
-
-
 # ---------------------------------------------------------------- stopped and resumed
 
 
@@ -183,7 +169,7 @@ STOPS = {"after the second run": (run_dir, "train_into", 3, 2, ""),
          "inside the second run": (hooks, "step_diagnostics", 8 + 6, 1,
                                    ", 6 steps of simclr:lr=0.1, seed 0, are saved"),
          "while the second is evaluated": (jobs, "evaluate_into", 2, 1,
-                                        ", 8 steps of simclr:lr=0.1, seed 0, are saved")}
+                                           ", 8 steps of simclr:lr=0.1, seed 0, are saved")}
 
 
 @pytest.mark.parametrize("name", STOPS)
@@ -258,38 +244,31 @@ def test_durations():
 
 # ---------------------------------------------------------------- mistakes
 
-MISTAKES = {"unknown method": (["--methods", "nnclr,simclear"], "got 'simclear', did you mean "
-                               "simclr?"),
-            "unknown option": (["--methods", "nnclr:neighbours=false"],
-                               "nnclr has no option 'neighbours', did you mean neighbors?"),
-            "bad value": (["--methods", "nnclr:lr=fast"], "nnclr:lr=fast: lr: expected float, got "
-                          "'fast'"), "out of range": (["--methods", "nnclr:temperature=0"],
-                                                      "arm nnclr:temperature=0: temperature: "
-                                                      "expected above 0"),
-            "bad choice": (["--methods", "moco:anneal=liner"], "expected one of none, linear",
-                           "did you mean linear?"),
-            "an option of all": (["--methods", "nnclr:seed=3"], "seed is the same for all arms"),
-            "the same twice": (["--methods", "nnclr,nnclr:top_k=1"], "nnclr and nnclr:top_k=1 are "
-                               "the same run"), "no seeds": (["--seeds", "0"],
-                                                             "--seeds: expected a count",
-                                                             "got '0'"),
-            "method": (["--method", "nnclr"], "tinynnclr compare: unknown flag --method, did you "
-                       "mean --methods?"), "seed": (["--seed", "1"], "unknown flag --seed, did you "
-                                                    "mean --seeds?"),
-            "unknown data": (["--dataset", "toybix"], "got 'toybix', did you mean toybox?"),
-            "too large a batch": (["--methods", "nnclr,nnclr:batch_size=99", "--out", "new"],
-                                  "arm nnclr:batch_size=99: batch_size", "76"),
-            "another option": (["--epochs", "3"], "nnclr-0 holds a run with epochs 2, and now it "
-                               "is 3: give 2 again, name"),
-            "another judge": (["--knn-k", "4"], "with knn_k 3, and now it is 4"),
-            "a file": (["--out", "pictures/class0/0.png"], "--out", "cannot write there"),}
+MISTAKES = {
+    "unknown method": ("--methods nnclr,simclear", "got 'simclear', did you mean simclr?"),
+    "bad value": ("--methods nnclr:lr=fast", "nnclr:lr=fast: lr: expected float, got 'fast'"),
+    "out of range": ("--methods nnclr:temperature=0",
+                     "arm nnclr:temperature=0: temperature: expected above 0"),
+    "bad choice": ("--methods moco:anneal=liner", "expected one of none, linear",
+                   "did you mean linear?"),
+    "an option of all": ("--methods nnclr:seed=3", "seed is the same for all arms"),
+    "the same twice": ("--methods nnclr,nnclr:top_k=1", "nnclr and nnclr:top_k=1 are the same run"),
+    "no seeds": ("--seeds 0", "--seeds: expected a count", "got '0'"),
+    "method": ("--method nnclr", "unknown flag --method, did you mean --methods?"),
+    "unknown data": ("--dataset toybix", "got 'toybix', did you mean toybox?"),
+    "too large a batch": ("--methods nnclr,nnclr:batch_size=99 --out new",
+                          "arm nnclr:batch_size=99: batch_size", "76"),
+    "another option": ("--epochs 3",
+                       "nnclr-0 holds a run with epochs 2, and now it is 3: give 2 again, name"),
+    "another evaluation": ("--knn-k 4", "with knn_k 3, and now it is 4"),
+    "a file": ("--out pictures/class0/0.png", "--out", "cannot write there")}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_one_line(name, here, capsys, trained):
-    arguments, *words = MISTAKES[name]
+    flags, *words = MISTAKES[name]
     before = files(here)
-    status, out, err = run(capsys, *COMPARE, *arguments)
+    status, out, err = run(capsys, *COMPARE, *flags.split())
     assert (status, out, err.count("\n"), trained) == (2, "", 1, [])
     assert err.startswith("tinynnclr compare: ")
     assert [word for word in words if word not in err] == []
@@ -297,26 +276,25 @@ def test_one_line(name, here, capsys, trained):
     assert sorted(os.listdir(here)) == ["pictures", "runs"]
 
 
-def test_what_is_in_a_folder(here, capsys):
-    """A run that was begun with another option, one of another version, and things that are no run:
-    a line each.
+def test_a_folder_with_something_else(here, capsys):
+    """A run with another option, one of another version, and files that hold no run: a line each.
     """
     (OUT / "simclr-1" / "result.json").unlink()
     assert "simclr-1 holds a run with warmup 0.05, and now it is 0.5" in run(
         capsys, *COMPARE, "--methods", "simclr", "--seeds", "1,", "--warmup", "0.5")[2]
-    result = json.loads((OUT / "nnclr-0" / "result.json").read_bytes())
+    path = OUT / "nnclr-0" / "result.json"
+    result = json.loads(path.read_bytes())
     for text, words in ((json.dumps({**result, "config": {"gone": 1}}),
                          "nnclr-0: a run of another version"),
-                        ("{", "result.json is damaged: ""delete it"),
+                        ("{", "result.json is damaged: delete it"),
                         ("[]", "result.json is damaged: delete it")):
-        (OUT / "nnclr-0" / "result.json").write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
         status, out, err = run(capsys, *COMPARE)
         assert (status, out, err.count("\n"), words in err) == (2, "", 1, True)
-    (OUT / "nnclr-0" / "result.json").unlink()
+    path.unlink()
     checkpoint.save(OUT / "nnclr-0" / "checkpoint.npz", {}, {"step": 3})
-    status, out, err = run(capsys, *COMPARE)
-    assert (status, out, err) == (2, "", f"tinynnclr compare: {OUT / 'nnclr-0' / 'checkpoint.npz'} "
-                                  "holds no run\n")
+    assert run(capsys, *COMPARE) == (2, "", f"tinynnclr compare: {OUT / 'nnclr-0'}{os.sep}"
+                                     "checkpoint.npz holds no run\n")
 
 
 def test_help(capsys):

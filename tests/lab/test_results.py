@@ -2,6 +2,7 @@
 import json
 
 import pytest
+from PIL import Image
 from places import ROOT
 
 from tinynnclr.lab.paper_tables import tables_of
@@ -13,21 +14,29 @@ from tinynnclr.storage.text_tables import csv_text, read_csv
 FOLDER = ROOT / "results" / "reproduce"
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.stem)
-def test_a_page_is_made_of_its_runs(path):
+def expect_made_of_its_runs(path):
+    """A table's page has the tables and verdicts that its CSV file gives; returns the CSV rows."""
     lines = read_csv(path)
     page = path.with_suffix(".md").read_text(encoding="utf-8")
     table = tables_of(lines[0]["budget"])[lines[0]["table"]]
-    assert path.with_suffix(".png").read_bytes()[:4] == b"\x89PNG"
     rows = []
     if table.protocol:
         measures = ("accuracy", "chance")
         rows = [{name: float(value) if name in measures else value for name, value in line.items()
                  if name not in LABELS or name in ("arm", "seed", "encoder")} for line in lines]
     runs = mean_accuracies(rows, table.focus) if rows else read_runs(path)
+    assert page.startswith(f"# {table.name}: {table.question}\n")
     for text in parts(table, runs, rows):
         assert f"\n\n{text}\n\n" in page
     assert all(line["machine"] and line["version"] and line["collected"] for line in lines)
+    with Image.open(path.with_suffix(".png")) as image:
+        assert image.size[0] == 1170
+    return lines
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.stem)
+def test_a_page_is_made_of_its_runs(path):
+    expect_made_of_its_runs(path)
 
 
 @pytest.mark.parametrize("path", sorted((FOLDER.parent / "compare").glob("*.json")),
