@@ -1,10 +1,9 @@
-"""Lesson 19's judge: train by any rule that chooses positives, all else equal, and say what became
-of it.
+"""Lesson 19: train by any rule that chooses positives, all else equal, and evaluate it.
 
 A rule is a function choose(z, queue, rng) -> positives: z (b, d) are the embeddings of a batch,
-queue (q, d) those of pictures seen a moment ago, all of length 1; rng is for what it draws. Row i
-of the positives (b, d) is what the other view of picture i is pulled to. A rule sees neither labels
-nor pictures, and what it returns is a constant.
+queue (q, d) those of earlier pictures, all of length 1; rng is for its random draws. Row i of the
+positives (b, d) is the target of the other view of picture i. A rule gets neither labels nor
+pictures, and its positives are constants.
 """
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,7 +35,7 @@ BATCH = 128
 
 
 def own_view(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Yourself: what NNCLR does while neighbours are off, and the idea of SimCLR."""
+    """The other view of the same picture: NNCLR without neighbours, and the idea of SimCLR."""
     return z
 
 
@@ -61,23 +60,21 @@ def soft_mean(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.
 
 
 def mutual_neighbor(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The nearest row r where nobody, no other asker in z and no other row of the queue, is nearer
-    to r than you are.
+    """The nearest row r, if no other query in z and no other row of the queue is nearer to r.
 
-    Your own view where somebody is. Of equal askers the first counts. The reference of exercise
-    19.a.
+    Otherwise the own view. Of equally near queries the first counts. The reference of 19.a.
     """
     found = kernels.nearest(z, queue)[0][:, 0]
     rows = queue[found]
-    asker, similarity = kernels.nearest(rows, z)
-    # a row is nearest to itself; NaN where there is no other
+    query, similarity = kernels.nearest(rows, z)
+    # without the row itself; NaN where there is no other
     _, other = kernels.nearest(rows, queue, exclude=found)
-    mutual = (asker[:, 0] == np.arange(len(z))) & ~(other[:, 0] > similarity[:, 0])
+    mutual = (query[:, 0] == np.arange(len(z))) & ~(other[:, 0] > similarity[:, 0])
     return np.where(mutual[:, None], rows, z)
 
 
 def random_row(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Any row at all: the floor."""
+    """A random row: the baseline."""
     return queue[rng.integers(0, len(queue), len(z))]
 
 
@@ -86,14 +83,13 @@ RULES: dict[str, Rule] = {"own view": own_view, "nearest": nearest_row,
                           "mutual": mutual_neighbor, "random row": random_row}
 
 
-# ---------------------------------------------------------------- the judge
+# ---------------------------------------------------------------- training and evaluation
 
 
 def expect_positives(positives: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """The positives, if they keep the contract: an array like z, (b, d) of its dtype, whose rows
-    have length 1.
+    """The positives, if they are an array (b, d) of z's dtype with rows of length 1.
 
-    Raises ValueError for what does not.
+    Raises ValueError otherwise.
     """
     if not isinstance(positives, np.ndarray):
         raise ValueError(f"choose: expected an array, a constant, got {type(positives).__name__}")
@@ -110,11 +106,11 @@ def expect_positives(positives: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 def label_match(positives: np.ndarray, z: np.ndarray, labels: np.ndarray, queue: np.ndarray,
                 queue_labels: np.ndarray) -> float:
-    """The share of positives (b, d) that are of the class of their asker: z (b, d), labels (b,).
+    """Share of positives (b, d) that have the class of their query: z (b, d), labels (b,).
 
-    A positive counts as the picture that it lies nearest to: the asker itself or a row of the queue
-    (q, d), whose classes are queue_labels (q,). So a mixture has a class, too, and the own view is
-    always right.
+    A positive has the class of the picture that it is nearest to: the query itself or a row of the
+    queue (q, d), whose classes are queue_labels (q,). So a mixture has a class, too, and the own
+    view always matches.
     """
     found, similarity = kernels.nearest(positives, queue)
     own = (positives * z).sum(axis=1) >= similarity[:, 0]
@@ -193,7 +189,7 @@ def pictures() -> tuple[Dataset, Dataset]:
 
 
 def knn(method: NNCLR) -> float:
-    """kNN accuracy on the held-out pictures: those of training vote, by the encoder's features."""
+    """kNN accuracy on the held-out pictures, among the training pictures, by encoder features."""
     data, test = pictures()
     return knn_accuracy(encode(method.encoder, data.images), data.labels,
                         encode(method.encoder, test.images), test.labels)
@@ -201,10 +197,10 @@ def knn(method: NNCLR) -> float:
 
 def score(choose: Rule, seeds: Iterable[int], steps: int,
           warm: str = "results/warm.npz") -> list[dict]:
-    """Train the stored network by the rule, anew for each seed, and judge it: a row a seed.
+    """Train the stored network by the rule for each seed, and evaluate it: a row a seed.
 
     A row holds "seed", "steps", "knn" (on held-out pictures, after training), "seconds" (CPU, of
-    the training), and what `train_by` returns. Raises ValueError where the rule breaks the
+    the training), and the values of `train_by`. Raises ValueError where the rule breaks the
     contract.
     """
     rows = []
@@ -218,11 +214,10 @@ def score(choose: Rule, seeds: Iterable[int], steps: int,
 
 
 def paired(mine: Sequence[Mapping], base: Sequence[Mapping]) -> tuple[float, float, float]:
-    """kNN of mine minus that of base, seed by seed, in points: the mean and the ends of its 95 %
-    interval (Student's).
+    """kNN of mine minus base, paired by seed, in points: the mean and its 95 % interval's ends.
 
     Rows as `score` returns them, in any order. The ends of a single seed are -inf and inf. Raises
-    ValueError unless both have the same seeds, each once, and all rows the same steps: the
+    ValueError unless both have the same seeds, each once, and all rows the same steps. The
     reference of exercise 19.b.
     """
     seeds = sorted(row["seed"] for row in mine)

@@ -1,8 +1,6 @@
-"""The bug zoo of lesson 14: one step of NNCLR, cut into parts, and eight steps of which one part
-each is wrong.
+"""The bug zoo of lesson 14: a step of NNCLR, cut into parts, and eight steps with one bug each.
 
-Every bug has been seen in somebody's code; none raises an error, and each changes one method of
-Step.
+Every bug has been seen in real code; none raises an error, and each changes one method of Step.
 """
 from collections.abc import Iterator
 
@@ -24,16 +22,17 @@ from tinynnclr.train.loop import Task, train
 
 
 class Step:
-    """A training step of `method` on images (n, h, w, 3); labels (n,) are for the watching alone.
+    """A training step of `method` on images (n, h, w, 3); labels (n,) are only for monitoring.
 
-    rows (q, d) is the queue, oldest first, and ids (q,) says whose they are (-1: nobody's, random
-    directions).
+    rows (q, d) is the queue, oldest first, and ids (q,) are the images of its rows (-1: none, a
+    random direction).
     """
 
     def __init__(self, method: NNCLR, images: np.ndarray, labels: np.ndarray,
                  queue_size: int = 1024, batch_size: int = 128, seed: int = 0):
-        self.method, self.images, self.labels, self.batch_size = method, images, labels, batch_size
-        self.encoder, self.rng = method.encoder, np.random.default_rng(seed)
+        self.method, self.encoder = method, method.encoder
+        self.images, self.labels, self.batch_size = images, labels, batch_size
+        self.rng = np.random.default_rng(seed)
         self.rows = unit_rows(self.rng.standard_normal((queue_size, method.config.dim), np.float32))
         self.ids = np.full(queue_size, -1)
         self._batches = self._epochs()
@@ -52,39 +51,32 @@ class Step:
         return self.method.projector(self.encoder(x))
 
     def look(self, z: Tensor) -> tuple[np.ndarray | Tensor, np.ndarray]:
-        """The row of the queue nearest to each of z (b, d): rows (b, d), and whose they are (b,).
-        """
+        """The row of the queue nearest to each of z (b, d): rows (b, d) and their images (b,)."""
         found = nearest(unit_rows(z.numpy()), self.rows)[0][:, 0]
         return self.rows[found], self.ids[found]
 
     def store(self, z: np.ndarray, ids: np.ndarray) -> None:
-        """Let z (b, d) of the images ids (b,) into the queue; the oldest b rows go."""
+        """Write z (b, d) of the images ids (b,) into the queue, in place of the oldest b rows."""
         self.rows = np.concatenate([self.rows[len(z):], unit_rows(z)])
         self.ids = np.concatenate([self.ids[len(z):], ids])
 
     def friends(self, z1: Tensor, z2: Tensor, ids: np.ndarray) -> tuple:
-        """Look up the friends of both views, then store view 1: n1, n2, each (b, d), and whose n1
-        are (b,).
-        """
+        """Search for both views, then store view 1: n1, n2 (b, d), and the images of n1 (b,)."""
         n1, whose = self.look(z1)
         n2, _ = self.look(z2)
         self.store(z1.numpy(), ids)
         return n1, n2, whose
 
     def loss(self, n: np.ndarray | Tensor, p: Tensor) -> Tensor:
-        """Each friend n (b, d) must find the prediction p (b, d) of its own row: one number, in
-        nats.
-        """
+        """The InfoNCE of friends n (b, d) and predictions p (b, d): one number, in nats."""
         return nnclr_loss(n, p, self.method.config.temperature)
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """Features h (n, f) of uint8 images (n, h, w, 3), for judging the encoder."""
+        """Features h (n, f) of uint8 images (n, h, w, 3), for the evaluation of the encoder."""
         return encode(self.encoder, images)
 
     def __call__(self, ids: np.ndarray) -> tuple[Tensor, np.ndarray]:
-        """The loss of the images ids (b,), symmetric in the views, and whose the friends of view 1
-        are (b,).
-        """
+        """The symmetric loss of the images ids (b,), and the images of view 1's friends (b,)."""
         z1, z2 = (self.embed(x) for x in self.views(ids))
         n1, n2, whose = self.friends(z1, z2, ids)
         p1, p2 = self.method.predictor(z1), self.method.predictor(z2)
@@ -97,20 +89,20 @@ class Step:
     def _epochs(self) -> Iterator[np.ndarray]:
         while True:
             order = self.order()
-            yield from order[:len(order) // self.batch_size * self.batch_size].reshape(-1, self.batch_size)
+            whole = len(order) // self.batch_size * self.batch_size
+            yield from order[:whole].reshape(-1, self.batch_size)
 
     def fill(self) -> "Step":
-        """Real embeddings take the random rows' place; no weight changes. Returns itself."""
+        """Replace the queue's random rows by embeddings, without training; returns itself."""
         with no_grad():
             for _ in range(-(-len(self.rows) // self.batch_size)):
                 self(self.batch())
         return self
 
     def train(self, steps: int, lr: float = 0.24) -> tuple[np.ndarray, np.ndarray]:
-        """Train so many steps: the loss of each (steps,), and the share of friends of the anchor's
-        class (steps,).
+        """Train: the loss of each step (steps,), and the share of friends of the anchor's class.
 
-        SGD, whose rate falls from lr to 0 along half a cosine.
+        SGD, whose learning rate falls from lr to 0 along half a cosine.
         """
         learner = Learner(self)
         losses, same_class = [], []
@@ -125,7 +117,7 @@ class Step:
 
 
 class Learner(Method):
-    """A step of the zoo, as the package's training loop wants it."""
+    """A step of the zoo as a method for the package's training loop."""
 
     def __init__(self, step: Step):
         self.method, self.step = step.method, step
@@ -136,9 +128,7 @@ class Learner(Method):
 
 
 class Gradient(Step):
-    """No stop-gradient: the friend's value, with the gradient of z (Keras' example of NNCLR does it
-    on purpose).
-    """
+    """No stop-gradient through the friend (as in Keras' example of NNCLR, on purpose)."""
 
     def look(self, z):
         rows, whose = super().look(z)
@@ -147,7 +137,7 @@ class Gradient(Step):
 
 
 class Itself(Step):
-    """Stores before it looks: everybody's nearest friend is themselves."""
+    """Stores before it searches, so every row finds itself."""
 
     def friends(self, z1, z2, ids):
         self.store(z1.numpy(), ids)
@@ -156,7 +146,7 @@ class Itself(Step):
 
 
 class Lengths(Step):
-    """The queue is not scaled to length 1: the longest win."""
+    """The queue is not scaled to length 1: the longest rows win."""
 
     def store(self, z, ids):
         self.rows = np.concatenate([self.rows[len(z):], z])
@@ -164,22 +154,21 @@ class Lengths(Step):
 
 
 class Rotated(Step):
-    """Positives are off by one: each prediction must find its neighbour's friend."""
+    """Positives are off by one: each prediction belongs to the friend of its neighbour."""
 
     def loss(self, n, p):
         return nnclr_loss(np.roll(n, 1, axis=0), p, self.method.config.temperature)
 
 
 class Inverted(Step):
-    """Similarities are multiplied by the temperature, where they should be divided."""
+    """Similarities are multiplied by the temperature instead of divided."""
 
     def loss(self, n, p):
         return nnclr_loss(n, p, 1 / self.method.config.temperature)
 
 
 class Company(Step):
-    """The encoder is judged in training mode: its batch norms measure the batch, whoever is in it.
-    """
+    """The encoder is evaluated in training mode: its batch norms depend on the batch."""
 
     def encode(self, images):
         self.encoder.train()
@@ -189,7 +178,7 @@ class Company(Step):
 
 
 class Twins(Step):
-    """One seed for both views: they are the same picture."""
+    """One seed for both views, so that they are the same picture."""
 
     def views(self, ids):
         seed, size = self.rng.integers(2**32), self.method.config.view_size
@@ -199,9 +188,7 @@ class Twins(Step):
 
 
 class Sorted(Step):
-    """Nobody shuffles: images come class by class, as folders list them, and fill the queue with
-    one class.
-    """
+    """No shuffling: images come class by class and fill the queue with one class."""
 
     def order(self):
         return np.argsort(self.labels, kind="stable")
@@ -213,7 +200,6 @@ ZOO: dict[str, type[Step]] = {"healthy": Step, "gradient": Gradient, "itself": I
 
 
 def patient(seed: int, *given, **options) -> Step:
-    """One of ZOO, chosen by the seed, whose class does not tell which; other arguments are Step's.
-    """
+    """One of ZOO, chosen by the seed, whose class hides its name; the rest are Step's arguments."""
     kind = list(ZOO.values())[np.random.default_rng((14, seed)).integers(len(ZOO))]
     return type("Step", (kind,), {"__doc__": Step.__doc__})(*given, seed=seed, **options)

@@ -1,5 +1,4 @@
-"""A whole NNCLR training step, ours: two forward passes, search, loss, backward, optimiser, queue.
-"""
+"""A whole NNCLR training step: two forward passes, search, loss, backward, optimiser, queue."""
 from collections.abc import Callable
 
 import numpy as np
@@ -50,8 +49,9 @@ def make_step(width: int, batch: int = BATCH, method: Method | None = None) -> C
 
 @plain_numbers
 def flops(width: int, batch: int = BATCH) -> float:
-    """Floating-point operations of the products in one step: three for every forward one, but for
-    the first layer's.
+    """Floating-point operations of the matrix products in one step.
+
+    Each forward product has two backward ones, but for that of the first layer, which has one.
     """
     sizes = [(32, 3, width), (16, width, 2 * width), (8, 2 * width, 4 * width),
              (4, 4 * width, 8 * width)]

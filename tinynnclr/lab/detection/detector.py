@@ -1,6 +1,4 @@
-"""An encoder and three heads that find boxes, masks and key points; the heads learn, and the
-encoder if it may.
-"""
+"""A detector: an encoder, frozen or trained, and heads for boxes, masks and key points."""
 import copy
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -23,13 +21,14 @@ from .masks import mask_loss, mask_targets, paste_masks
 from .playroom import CLASS_NAMES, KEYPOINT_NAMES, SIZE, Playroom
 from .region_head import RegionHead
 
-FEATURES = 64  # channels of the map that the heads see
-BATCH, RATE, WARMUP, DECAY = 32, 1e-2, 0.1, 1e-4  # scenes in a step; AdamW
-MOST = 20  # things found in a scene
+FEATURES = 64  # channels of the map that the heads read
+BATCH = 32  # scenes in a step
+RATE, WARMUP, DECAY = 1e-2, 0.1, 1e-4  # of AdamW
+MOST = 20  # detections in a scene
 
 
 class Found(NamedTuple):
-    """Things that were found, in the order of their scenes, in each the surest first."""
+    """Detections in the order of their scenes, in each with the best score first."""
 
     scenes: np.ndarray  # (d,) int64
     labels: np.ndarray  # (d,) int64
@@ -39,52 +38,49 @@ class Found(NamedTuple):
 
 
 class Detector(Module):
-    """A copy of the encoder, a layer that brings its map to 64 channels, and a head for each task.
-    """
+    """A copy of the encoder, a layer that maps to 64 channels, and a head for each task."""
 
     def __init__(self, encoder: Encoder, frozen: bool, rng: np.random.Generator):
-        self.encoder, self.frozen = copy.deepcopy(encoder), frozen
+        self.encoder = copy.deepcopy(encoder)
+        self.frozen = frozen
         self.encoder.eval()
         with no_grad():
             channels = feature_map(self.encoder, np.zeros((1, SIZE, SIZE, 3), np.float32)).shape[-1]
         self.neck = Sequential(Linear(channels, FEATURES, rng, bias=False),
                                BatchNorm(FEATURES, relu=True))
         self.centre = CentreHead(FEATURES, len(CLASS_NAMES), rng)
-        self.mask, self.keypoint = RegionHead(FEATURES, 1, rng), RegionHead(FEATURES,
-                                                                            len(KEYPOINT_NAMES),
-                                                                            rng)
+        self.mask = RegionHead(FEATURES, 1, rng)
+        self.keypoint = RegionHead(FEATURES, len(KEYPOINT_NAMES), rng)
 
     def train(self, mode: bool = True) -> Module:
-        """A frozen encoder stays in evaluation mode: no running statistic of it moves."""
+        """A frozen encoder stays in evaluation mode, so its running statistics do not change."""
         super().train(mode)
         self.encoder.train(mode and not self.frozen)
         return self
 
     def forward(self, images: np.ndarray) -> Tensor:
-        """uint8 (n, 64, 64, 3) -> the map (n, 16, 16, 64) that all heads read; a frozen encoder is
-        not recorded.
-        """
+        """uint8 (n, 64, 64, 3) -> the map (n, 16, 16, 64) that all heads read."""
         x = to_float(images)
         if not self.frozen:
             return self.neck(feature_map(self.encoder, x))
         with no_grad():
-            seen = feature_map(self.encoder, x)
-        return self.neck(seen)
+            features = feature_map(self.encoder, x)
+        return self.neck(features)
 
-    def losses(self, rooms: Playroom) -> dict[str, Tensor]:
+    def losses(self, scenes: Playroom) -> dict[str, Tensor]:
         """{task: loss} of some scenes; masks and key points are learned in the true boxes."""
-        x = self(rooms.images)
+        x = self(scenes.images)
         n, side = x.shape[:2]
         heat, found = self.centre(x)
-        column, row = centres(rooms.boxes, side)
-        scenes, boxes = rooms.scenes, rooms.boxes
-        return {"heat": focal_loss(heat, heat_targets(n, side, len(CLASS_NAMES), scenes,
-                                                      rooms.labels, boxes)),
-                "box": box_loss(found[scenes, row, column], box_targets(boxes, side)),
-                "mask": mask_loss(self.mask(x, boxes, scenes), mask_targets(rooms.masks, boxes)),
-                "keypoint": keypoint_loss(self.keypoint(x, boxes, scenes),
-                                          keypoint_targets(rooms.keypoints, boxes),
-                                          rooms.keypoints[..., 2] > 0)}
+        image, boxes = scenes.scenes, scenes.boxes
+        column, row = centres(boxes, side)
+        heat_map = heat_targets(n, side, len(CLASS_NAMES), image, scenes.labels, boxes)
+        return {"heat": focal_loss(heat, heat_map),
+                "box": box_loss(found[image, row, column], box_targets(boxes, side)),
+                "mask": mask_loss(self.mask(x, boxes, image), mask_targets(scenes.masks, boxes)),
+                "keypoint": keypoint_loss(self.keypoint(x, boxes, image),
+                                          keypoint_targets(scenes.keypoints, boxes),
+                                          scenes.keypoints[..., 2] > 0)}
 
     def find(self, images: np.ndarray) -> Found:
         """At most 20 things in each of the images (n, 64, 64, 3) uint8."""
@@ -99,9 +95,7 @@ class Detector(Module):
         return Found(*(np.concatenate(field) for field in zip(*parts, strict=True)))
 
     def point(self, images: np.ndarray, scenes: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-        """(t, 4, 2): x, y of the key points of the things in boxes (t, 4) of the images `scenes`
-        (t,), rising.
-        """
+        """(t, 4, 2): x, y of key points in boxes (t, 4) of the images `scenes` (t,), ascending."""
         parts = [np.zeros((0, len(KEYPOINT_NAMES), 2))]
         for start in range(0, len(images), BATCH):
             things = slice(*np.searchsorted(scenes, [start, start + BATCH]))
@@ -118,22 +112,21 @@ class Detector(Module):
 
 
 @plain_numbers
-def train_detector(encoder: Encoder, rooms: Playroom, frozen: bool, seed: int, steps: int,
+def train_detector(encoder: Encoder, scenes: Playroom, frozen: bool, seed: int, steps: int,
                    bar: tqdm) -> Detector:
-    """A detector on a copy of the encoder, trained for so many steps on the sum of its losses.
+    """A detector on a copy of the encoder, trained on the sum of its losses.
 
-    Raises ValueError for fewer scenes than a batch, FloatingPointError where the loss is not
-    finite.
+    Raises ValueError for fewer scenes than a batch, FloatingPointError if the loss is not finite.
     """
-    if len(rooms) < BATCH:
-        raise ValueError(f"dense: expected at least {BATCH} training scenes, got {len(rooms)}")
+    if len(scenes) < BATCH:
+        raise ValueError(f"dense: expected at least {BATCH} training scenes, got {len(scenes)}")
     rng = np.random.default_rng(seed)
     detector = Detector(encoder, frozen, rng)
     detector.train()
     optimizer = AdamW(detector.parameters(), RATE, weight_decay=DECAY)
-    task = Task(Detection(detector, rooms), optimizer, steps, max(1, round(WARMUP * steps)))
+    task = Task(Detection(detector, scenes), optimizer, steps, max(1, round(WARMUP * steps)))
     try:
-        train(task, scene_batches(len(rooms), steps, rng), [lambda task, step: bar.update()])
+        train(task, scene_batches(len(scenes), steps, rng), [lambda task, step: bar.update()])
     except FloatingPointError as error:
         raise FloatingPointError(f"dense: step {task.step + 1}: {error}: does the encoder hold "
                                  "NaN?") from None
@@ -142,15 +135,15 @@ def train_detector(encoder: Encoder, rooms: Playroom, frozen: bool, seed: int, s
 
 
 class Detection(Method):
-    """A detector and its scenes, as the training loop wants them: ids are those of scenes."""
+    """A detector and its scenes as a method for the training loop; ids are those of scenes."""
 
-    def __init__(self, detector: Detector, rooms: Playroom):
-        self.detector, self.rooms = detector, rooms
+    def __init__(self, detector: Detector, scenes: Playroom):
+        self.detector, self.scenes = detector, scenes
 
     def forward(self, views: Sequence[np.ndarray], ids: np.ndarray,
                 progress: Progress = START) -> Step:
         """The sum of the detector's losses in the scenes `ids` (b,); there are no views."""
-        heat, *others = self.detector.losses(self.rooms.take(ids)).values()
+        heat, *others = self.detector.losses(self.scenes.take(ids)).values()
         return Step(sum(others, heat), ids)
 
 

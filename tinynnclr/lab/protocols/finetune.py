@@ -1,6 +1,4 @@
-"""Supervised training that may begin at a pre-trained encoder: fine-tuning, or from scratch, to be
-compared with it.
-"""
+"""Supervised training of an encoder: fine-tuning, or training from scratch to compare with."""
 import copy
 from typing import Any
 
@@ -17,20 +15,19 @@ from ...models.encode import encode
 from ...train.hooks import train_run
 from ...train.run import Run, make_optimizer
 
-# rate: of --lr, at batch 128; so few small steps (0.05) leave train unfitted
-STEPS, BATCH, RATE = 300, 64, 1.0
+STEPS, BATCH = 300, 64
+RATE = 1.0  # as --lr, at batch 128; with 0.05 so few steps do not fit the training images
 AUGMENTATION = "crop-only"  # for images that are not the run's own
 
 
 @plain_numbers
 def fine_tune(config: Config, encoder: Encoder, train: Dataset, seed: int, steps: int = STEPS,
               augmentation: str = AUGMENTATION) -> Supervised:
-    """Encoder and a new linear layer, trained together on the labels of train for about so many
-    steps.
+    """Train a copy of the encoder and a new linear layer on train for about so many steps.
 
-    It works on a copy: the encoder given keeps all its bytes. From scratch is the same with an
-    encoder at random weights. Batch norms go on as in training, by batch: their old statistics do
-    not fit weights that move at such a rate. Raises ValueError for fewer than 2 images.
+    The given encoder stays as it is; one with random weights gives training from scratch. Batch
+    norms use batch statistics: the old running statistics do not fit weights that change at such a
+    rate. Raises ValueError for fewer than 2 images.
     """
     batch = min(BATCH, len(train))
     epochs = max(1, round(steps / (len(train) // batch)))
@@ -45,7 +42,7 @@ def fine_tune(config: Config, encoder: Encoder, train: Dataset, seed: int, steps
 
 
 def accuracy(classifier: Supervised, test: Dataset) -> float:
-    """The share of test images whose largest logit is that of their class."""
+    """The share of test images for which the logit of their class is the largest."""
     logits = classifier.head(encode(classifier.encoder, test.images)).numpy()
     expect_labelled("accuracy", logits=(logits, test.labels))
     return float((logits.argmax(axis=1) == test.labels).mean())
