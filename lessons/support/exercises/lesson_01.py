@@ -16,8 +16,8 @@ def _(trial):
     one = np.ones((1, 1))
     _product(trial, 2 * one, 3 * one, one, "out = a b, so a moves out by b, and b moves it by a")
     a, b, g = np.array([[1., 2], [3, 4]]), np.array([[5., 6], [7, 8]]), np.array([[1., 0], [0, 0]])
-    _product(trial, a, b, g, "the loss sees out[0, 0] alone, which is row 0 of a times column 0 of "
-             "b")
+    _product(trial, a, b, g, "the loss depends on out[0, 0] alone, which is row 0 of a times "
+             "column 0 of b")
     rng = np.random.default_rng(0)
     for m, k, n in ((1, 1, 2), (1, 2, 1), (2, 1, 1), (2, 3, 4), (5, 2, 3), (7, 6, 5), (7, 6, 5)):
         a, b, g = _whole(rng, m, k), _whole(rng, k, n), _whole(rng, m, n)
@@ -120,7 +120,7 @@ def _(trial):
     _walk(trial, [x, _Named("y = 3x", (3, x))], {x: 3}, "one way back: g times 3")
     x = _Named("x")
     _walk(trial, [x, _Named("y = 3x + 3x", (3, x), (3, x))], {x: 6},
-          "x is used twice: what arrives second is added to what came first")
+          "x is used twice: the second gradient is added to the first")
     x = _Named("x")
     _walk(trial, [x, _Named("y = 2x + 5x", (2, x), (5, x))], {x: 7}, "x is used twice, and its "
           "shares differ")

@@ -180,8 +180,8 @@ def _(trial):
         a, b = numbers(*sizes)
         trial.equal(trial(a, b), a @ b, hint=hint, a=a, b=b)
     code = getattr(trial.answer, "__code__", None)
-    trial.true(code is not None, "a plain Python function that calls NumPy is wanted, not a "
-               "compiled or wrapped one")
+    trial.true(code is not None, "write a plain Python function that calls NumPy, not a compiled "
+               "or wrapped one")
     for name in product_names(code):
         trial.fail(f"right numbers, but {name} does the work, and it is not allowed here: only *, "
                    "a sum, and shapes")

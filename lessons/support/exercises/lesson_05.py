@@ -45,16 +45,16 @@ def _(trial):
     for sizes, hint in (
             ((1, 1, 1, 1, 1, 0), "one pixel, one window of one pixel"),
             ((1, 2, 1, 1, 1, 0), "two windows of one pixel: two rows of one number"),
-            ((1, 2, 1, 2, 1, 0), "one window that sees both pixels: one row of two numbers"),
+            ((1, 2, 1, 2, 1, 0), "one window over both pixels: one row of two numbers"),
             ((2, 1, 2, 1, 1, 0), "one window, one above the other: pixel (1, 0) has number 1 * w"),
             ((2, 3, 1, 1, 1, 0), "a pixel has number row * w + column"),
             ((2, 2, 2, 2, 1, 0), "taps in reading order: (0, 0), (0, 1), (1, 0), (1, 1)"),
             ((2, 3, 2, 2, 1, 0), "the second window is one pixel further to the right"),
             ((1, 1, 3, 3, 1, 1),
              "with padding 1 the window begins one pixel above and to the left of the image"),
-            ((1, 3, 1, 1, 2, 0), "with stride 2 the windows stand on columns 0 and 2"),
-            ((1, 2, 1, 3, 1, 1),
-             "the border is above and below too: three rows of windows, the middle one sees"),
+            ((1, 3, 1, 1, 2, 0), "with stride 2 the windows are at columns 0 and 2"),
+            ((1, 2, 1, 3, 1, 1), "the border is above and below, too: of three rows of windows "
+             "only the middle one has pixels"),
             ((2, 2, 3, 3, 1, 1),
              "a tap beyond the right edge is border, not the first pixel of the next row"),
             ((3, 4, 2, 3, 1, 0), "the window has kh rows and kw columns"),
@@ -71,15 +71,15 @@ def _(trial):
         trial.equal(trial(patches, ids, pixels), col2im(patches, ids, pixels), hint=hint,
                     patches=patches, ids=ids, pixels=pixels)
 
-    see(np.array([[[5.0]]]), np.array([[0]]), 1, "one number of one pixel comes back to it")
+    see(np.array([[[5.0]]]), np.array([[0]]), 1, "one number is added to its pixel")
     see(np.array([[[5.0], [7.0]]]), np.array([[0], [1]]), 2, "two places, two pixels")
-    see(np.array([[[5.0], [7.0]]]), np.array([[1], [0]]), 2, "ids says where each place came from")
+    see(np.array([[[5.0], [7.0]]]), np.array([[1], [0]]), 2, "ids holds the pixel of each place")
     see(np.array([[[1.0, 10], [100, 1000]]]), np.array([[0, 1], [1, 2]]), 3,
         "pixel 1 is in both rows and gets 110; does `out[ids] += ...` add both, or keep the last?")
     see(np.array([[[1.0, 10, 100]]]), np.array([[-1, 0, 1]]), 2, "-1 is the border, but in NumPy "
         "the last pixel: drop it")
     see(np.array([[[1.0, 2, 10, 20]]]), np.array([[0, 1]]), 2,
-        "two channels: in a row of patches the channels of one tap stand together")
+        "two channels: in a row of patches the channels of one tap are adjacent")
     see(np.array([[[1.0, 2]], [[10, 20]]]), np.array([[0, 1]]), 2, "two images, each folded onto "
         "itself")
     see(np.array([[[1.0]]]), np.array([[0]]), 3, "a pixel in no patch has gradient 0, and is in "
@@ -93,8 +93,8 @@ def _(trial):
     ids = pixel_ids(16, 16, 3, 3, 1, 1)
     patches = rng.standard_normal((2, 256, 36))
     got = trial.allocates(MEMORY, patches, ids, 256, hint="A matrix with a row for each pixel and "
-                          "a column for each place is nearly all zeros: add each number where it "
-                          "belongs instead.")
+                          "a column for each place is nearly all zeros: add each number to its "
+                          "pixel instead.")
     trial.equal(got, col2im(patches, ids, 256), hint="two larger images")
 
 
@@ -106,12 +106,12 @@ def _(trial):
     row[1, :, 0, 0] = 1, 10, 100
     g = np.zeros((1, 1, 2, 1))
     g[0, 0, 0] = 1
-    _once(trial, g, row, 1, "y[0] saw x[0] through tap 10 and x[1] through tap 100; so they get 10 "
-          "and 100")
+    _once(trial, g, row, 1, "y[0] used x[0] with tap 10 and x[1] with tap 100; so their gradients "
+          "are 10 and 100")
     column = np.zeros((3, 3, 1, 1))
     column[:, 1, 0, 0] = 1, 10, 100
-    _once(trial, g.reshape(1, 2, 1, 1), column, 1, "the same, upright: is the window turned in "
-          "both directions?")
+    _once(trial, g.reshape(1, 2, 1, 1), column, 1, "the same, vertical: is the weight flipped "
+          "along both axes?")
     _once(trial, np.array([1.0, 10]).reshape(1, 1, 1, 2),
           np.array([[2.0, 3], [4, 5]]).reshape(1, 1, 2, 2), 0, "two channels in, two out: channel "
           "c gets the sum over f of g[f] w[c, f]")

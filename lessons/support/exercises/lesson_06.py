@@ -44,8 +44,8 @@ def _(trial):
     column, one = np.array([[0.0], [1.0], [5.0]]), np.ones(1)
     cases = (
         (np.array([[1.0], [0.0]]), np.array([[0.0], [2.0]]), one, 1e-5,
-         "of two rows one becomes -1 and the other 1, whatever they were: moving x changes next to "
-         "nothing, so dL/dx is next to 0. Mean and variance move with x"),
+         "of two rows one becomes -1 and the other 1, whatever they were: a change of x changes "
+         "almost nothing, so dL/dx is almost 0. Mean and variance change with x"),
         (np.ones((3, 1)), column, one, 1e-5,
          "g is the same everywhere, and the sum of y is 0 whatever x is: its gradient is 0"),
         (np.array([[1.0], [0.0], [0.0]]), column, one, 1e-5, "three rows: take from g its mean, "

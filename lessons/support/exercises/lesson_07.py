@@ -59,7 +59,8 @@ def _(trial):
         (_pixels([0, 40], [80, 120]), (0, 0, 2, 2), 2,
          "the whole image at its own size must come back as it is"),
         (_pixels([0, 40], [0, 40]), (0, 0, 2, 2), 4, "two pixels become four, at x = -0.25, 0.25, "
-         "0.75 and 1.25; the first and last lie outside the centres and are moved onto them"),
+         "0.75 and 1.25; the first and last lie outside the pixel centres and are clipped to "
+         "them"),
         (ramp, (0, 0, 4, 4), 2,
          "a ramp stays a ramp: the new pixels lie at x = 0.5 and 2.5, half-way between old ones"),
         (_pixels([100, 50], [50, 0]), (0, 0, 2, 2), 4, "a ramp that falls: the numbers of an image "
@@ -171,8 +172,8 @@ def _(trial):
     images = np.random.default_rng(7).integers(0, 256, (25, 6, 6, 3), np.uint8)
     _, indices, x1, x2 = first = _epoch(trial, images, 8, 0, 0)
     trial.true(not any(np.array_equal(a, b) for a, b in zip(x1, x2, strict=True)),
-               "x1 and x2 are the same pixels: each view needs draws of its own, from one "
-               "Generator that goes on", x1=x1[0, 0], x2=x2[0, 0])
+               "x1 and x2 are the same pixels: each view needs its own draws, all from one "
+               "Generator", x1=x1[0, 0], x2=x2[0, 0])
     for name, x in (("x1", x1), ("x2", x2)):
         trial.true(not any(np.allclose(a, b, atol=1e-5) for a,
                            b in zip(x, images[indices] / 255, strict=True)),
@@ -181,7 +182,7 @@ def _(trial):
     trial.true(not np.array_equal(indices, np.arange(25)),
                "the order of the images is not shuffled", indices=indices)
     trial.true(_same(first, _epoch(trial, images, 8, 0, 0)), "two runs with the same seed and "
-               "epoch differ: every draw must come from a Generator made of the two", seed=0,
+               "epoch differ: every draw must come from a Generator made from both", seed=0,
                epoch=0)
     _, _, a, b = _epoch(trial, np.repeat(images[:1], 8, axis=0), 4, 0, 0)
     trial.true(len(np.unique(np.concatenate([a, b]).reshape(16, -1), axis=0)) == 16,

@@ -31,13 +31,12 @@ def _(trial):
         ([[3.0]], "one candidate is certain: probability 1, logarithm 0"),
         ([[0.0, 0.0]], "two equal candidates: each has ln(1/2)"),
         ([[1.0, 2.0, 4.0], [0.0, -1.0, 3.0]],
-         "each row is a softmax of its own: its probabilities add up to 1"),
-        ([[1e4, 1e4]], "exp(1e4) is infinite: take the row's largest logit away from all of them "
-         "before any exp"),
+         "each row is a separate softmax: its probabilities add up to 1"),
+        ([[1e4, 1e4]], "exp(1e4) is infinite: subtract the row's largest logit before any exp"),
         ([[-1e4, -1e4]],
-         "exp(-1e4) is 0, and log(0) is minus infinity: take the row's largest logit away first"),
+         "exp(-1e4) is 0, and log(0) is minus infinity: subtract the row's largest logit first"),
         ([[0.0, 1.0], [1e4, 1e4 + 1]],
-         "the rows differ in size: each needs its own largest logit taken away"),
+         "the rows differ in size: subtract each row's own largest logit"),
         ([[0.0, -1e4]], "the second is -1e4 and finite: log(softmax) is too late, the 0 is there "
          "already; subtract log(sum(exp)) from the logits instead"),
         ([[0.0, -inf]], "a masked candidate has probability 0, so the other is certain"),
@@ -89,8 +88,8 @@ def _(trial):
     before = Node("probe").order
     trial(lopsided, 0.5)
     recorded = Node("probe").order - before - 1
-    trial.true(recorded == 0, "right numbers, but autograd found them: write what it would have "
-               "found, the probabilities minus the right answers, over b times the temperature",
+    trial.true(recorded == 0, "right numbers, but by autograd: write the formula, (probabilities - "
+               "one-hot labels) / (b temperature)",
                values_recorded=recorded)
 
 
@@ -105,7 +104,7 @@ def _(trial):
          "is 0. A masked candidate has probability 0; one with a logit of 0 still has a share, "
          "exp(0) = 1"),
         (np.ones((2, 2)), np.ones((2, 2)), 0.5,
-         "all alike: a guess among 2b - 1 = 3 candidates costs ln 3"),
+         "all rows are equal: a random choice among 2b - 1 = 3 candidates costs ln 3"),
         (spread, spread, 1.0, "two pictures, each view equal to its partner: anchor i's right "
          "answer is the other view of picture i, b rows away in the stack z1, z2"),
         (spread, spread, 0.5,

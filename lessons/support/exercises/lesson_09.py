@@ -71,8 +71,8 @@ CURVES = (
      "as far apart"),
     ("collapsed", (_curve(5.54, 5.54, 5.54, 5.54), _curve(0.02, 0.01, 0.01, 0.01),
                    _curve(-0.03, -0.02, -0.02, -0.02), 0.01),
-     "a loss that never moves from a guess, ln 255, is as bad as one that falls to 0: all "
-     "sit in one spot"),
+     "a loss that stays at chance, ln 255, is as bad as one that falls to 0: all rows are in one "
+     "place"),
     ("healthy", (_curve(5.10, 4.98, 4.93, 4.91), _curve(1.30, 1.25, 1.22, 1.21),
                  _curve(-3.3, -3.2, -3.2, -3.2), 1.25),
      "the loss hardly moves, which is no fault: it is spread out, and the exam agrees with "
@@ -86,11 +86,11 @@ CURVES = (
      "own views"),
     ("healthy", (_curve(5.5, 5.3, 4.9, 4.5), _curve(0.03, 0.1, 0.3, 0.4),
                  _curve(-0.05, -0.3, -1.2, -2.0), 0.45),
-     "it began in one spot and found its way out: look at the end of the curves"),
+     "it began in one place and spread out later: look at the end of the curves"),
     ("collapsed", (_curve(4.9, 4.9, 5.3, 5.54), _curve(0.5, 0.4, 0.1, 0.002),
                    _curve(-2.0, -1.8, -0.4, -0.004), 0.01),
-     "it began well and ended in one spot, where a ratio of two tiny distances means "
-     "nothing: test for the collapse first"),
+     "it began well and ended in one place, where a ratio of two tiny distances means nothing: "
+     "test for the collapse first"),
     ("healthy", (_curve(4.0, 1.2, 0.6, 0.4), _curve(0.9, 0.2, 0.08, 0.05),
                  _curve(-2.0, -2.6, -3.1, -3.2), 0.06),
      "very close partners are no collapse if all other rows are far away: look at the "
@@ -131,8 +131,7 @@ def _(trial):
          "through exp"),
         (np.diag([1.0, 1e-3, 1e-3]),
          "two directions a thousand times weaker add a little, not two"),
-        (turned,
-         "the same strengths 3 and 1, in directions that lie askew in six rows of four numbers"),
+        (turned, "the same strengths 3 and 1, in rotated directions of six rows of four numbers"),
         (turned.T.copy(), "more columns than rows"),
         (turned + 2, "nothing is centred: a mean that all rows share is a direction, too"),
         (np.array([[5.0, 0.0], [0.0, 1.0]]),

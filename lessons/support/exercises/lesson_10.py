@@ -54,14 +54,14 @@ def _(trial):
         (2, [1, 1, 1], "the queue is full and the pointer was at 0 again: the third row takes the "
          "place of the first"),
         (2, [2, 1], "a batch that ends at the last place leaves the pointer at 0"),
-        (3, [2, 2], "the second batch does not fit before the end: its rest goes on at place 0"),
+        (3, [2, 2], "the second batch does not fit before the end: its rest continues at place 0"),
         (1, [2], "more rows than places: the last one stays"),
         (3, [4], "more rows than places: the last `size` rows stay, and the oldest of them is "
          "where the pointer is"),
         (3, [2, 5],
          "more rows than places, from the middle: every place is written, by the last three"),
         (2, [5], "more than twice as many rows as places"),
-        (3, [2, 0, 2], "an empty batch changes no row, and the clock goes on"),
+        (3, [2, 0, 2], "an empty batch changes no row, but the clock advances"),
         (7, [3] * 9, "batches of 3 in 7 places, round and round"),
         (9, rng.integers(0, 18, 40).tolist(), "40 batches of any size up to twice the queue"),
         (16, rng.integers(0, 32, 40).tolist(), "40 batches of any size up to twice the queue"))
@@ -108,7 +108,7 @@ def _(trial):
     cases: tuple = (
         ([east], [north, east], [1, 1], 1, 1, "age 1 or more: every row counts"),
         ([east], [east, almost], [2, 1], 2, 2,
-         "row 0 came with batch 2, which is this one: its age is 1, too young"),
+         "row 0 came with batch 2, the current one: its age is 1, too young"),
         ([east], [east, almost, north], [2, 1, 1], 3, 2,
          "row 0 is 2 steps old, 3 - 2 + 1, and that is old enough"),
         ([east], [almost, north, east], [1, 1, 2], 2, 2,
@@ -118,8 +118,8 @@ def _(trial):
         ([east, north], [east, north], [1, 1], 1, 2, "no row is old enough: -1, for each query"),
         ([east], [east, north, north, almost], [2, 1, 1, 2], 2, 2, "two equals: the lower place"),
         ([east, north], [east, almost, north, west], [3, 1, 2, 3], 3, 2,
-         "after a wrap, the newest rows stand at both ends of the array: only `born` says which "
-         "they are"))
+         "after a wrap, the newest rows are at both ends of the array: only `born` identifies "
+         "them"))
     cases += tuple(([east], [east] * (young + 40), [2] * young + [1] * 40, 2, 2,
                     "40 rows are old enough and equal: the lowest place; np.argsort keeps their "
                     "order with kind=\"stable\" only") for young in (5, 20))
@@ -143,8 +143,8 @@ def _older_in_any_order(trial, rng):
         kept = z.copy(), rows.copy(), born.copy()
         got = trial.answer(z, rows, born, 6, at_least)
         trial.true(all(np.array_equal(a, b) for a, b in zip(kept, (z, rows, born), strict=True)),
-                   "the places may be right, but what was given has been changed: the queue has "
-                   "lost those rows for good. Hide them in the similarities instead",
+                   "the places may be right, but the arguments were changed, and the queue has "
+                   "lost those rows. Exclude them in the similarities instead",
                    at_least=at_least, rows_before=kept[1], rows_afterwards=rows)
         trial.equal(got, nearest_older(z, rows, born, 6, at_least), z=z, rows=rows, born=born,
                     clock=6, at_least=at_least, hint=f"{size} rows of ages 1 to {min(size, 6)}, in "
@@ -185,8 +185,8 @@ def _is_a_copy(trial):
                    "itself, which belongs to the caller", z_before=kept, z_afterwards=z)
         before = got.copy()
         z[:] = 7
-        trial.true(np.array_equal(got, before), "right numbers, but no memory of its own: z "
-                   "was overwritten after the call, and the result changed with it",
+        trial.true(np.array_equal(got, before), "right numbers, but the result shares z's memory: "
+                   "it changed when z was overwritten after the call",
                    result=before, result_afterwards=got)
 
 

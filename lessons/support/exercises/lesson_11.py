@@ -58,7 +58,7 @@ def _(trial):
     for b, size, d in ((3, 7, 2), (2, 64, 1), (20, 200, 3), (65, 1000, 4)):
         queries, bank = whole_numbers(rng, b, d), whole_numbers(rng, size, d)
         trial.equal(trial(queries, bank), nearest_one(queries, bank), queries=queries, bank=bank,
-                    hint="many rows tie here: the lowest index wins, also where the two stand in "
+                    hint="many rows tie here: the lowest index wins, also if the two are in "
                     "different blocks")
     queries, bank = whole_numbers(rng, QUERIES, DIM), whole_numbers(rng, ROWS, DIM)
     # sees what NumPy and Numba allocate, both through Python
@@ -86,7 +86,7 @@ def _(trial):
             ([3] * 40, 30, "of 40 equal scores the first stays in front, and all others in order"),
             ([3, 3], 1, "of two equal scores the first stays in front"),
             ([3, 3], 2, "of two equal scores the first stays in front"),
-            ([3, 1, 2], 2, "a new score may belong between two that are there already"),
+            ([3, 1, 2], 2, "a new score may belong between two earlier ones"),
             ([1, 2, 3], 2, "a new best pushes all others one place down"),
             ([2, 3, 2, 2], 2, "of equals at the end of the list the first one stays")):
         see(trial, np.array(numbers, np.float32), k, hint)
@@ -105,7 +105,7 @@ def _(trial):
 def _(trial):
     query = np.array([[1, 0]], np.float32)
     for rows, hint in (
-            ([[-2, 1]], "one row wins by every measure"),
+            ([[-2, 1]], "one row is nearest by every measure"),
             ([[1, 0], [0, 1]], "the first row is the query itself"),
             ([[1, 0], [3, 2]], "the second row is longer, which matters for the dot product only"),
             ([[3, 2], [0.25, 0], [1, 0.5]], "three measures, three winners: the long row, the one "

@@ -90,8 +90,8 @@ def _gradients(trial: Trial, arrays: list, queue: np.ndarray, temperature: float
     z1, z2, p1, p2 = arrays
     leaves, loss = _answer(trial, arrays, queue, temperature)
     shown = {**dict(zip(NAMES, arrays, strict=True)), "queue": queue, "temperature": temperature}
-    trial.true(loss.node is not None, "the value is right, but no gradient can come back from it: "
-               "p1 and p2 must stay Tensors up to the loss", **shown)
+    trial.true(loss.node is not None, "the value is right, but it has no gradient: p1 and p2 must "
+               "stay Tensors up to the loss", **shown)
     loss.backward()
     for name in ("z1", "z2"):
         grad = leaves[name].grad

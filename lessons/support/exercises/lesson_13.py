@@ -57,40 +57,39 @@ CROWD_LABELS = np.array([1, 0, 0, 2, 2, 2])
 VOTES = (
     (LINE, FOUR, EAST, NO_ROW, 1, 0.1,
      "one neighbour: the row that points most nearly the same way gives its class"),
-    (np.array([[1.0, 0.1], [2, 9], [-3, -9.1]]), FOUR[:3], np.array([[1.0, 0.3]]), NO_ROW, 1,
-     0.1, "a long row is not a near one: scale each to length 1"),
+    (np.array([[1.0, 0.1], [2, 9], [-3, -9.1]]), FOUR[:3], np.array([[1.0, 0.3]]), NO_ROW, 1, 0.1,
+     "a long row is not a near one: scale each to length 1"),
     (LINE, FOUR, LINE, FOUR, 1, 0.1, "every query is a row of train: leave it out before the "
      "nearest is taken, however near it is"),
     (LINE, np.array([0, 1, 1, 0]), LINE[[1]], NO_ROW, 1, 0.1,
      "own is -1: no row is the query itself, so the nearest counts, even at the same place"),
-    (CROWD, CROWD_LABELS, EAST, NO_ROW, 3, 0.1, "the nearest outvotes two farther ones: each "
-     "neighbour has exp(cosine / temperature) votes"),
+    (CROWD, CROWD_LABELS, EAST, NO_ROW, 3, 0.1,
+     "the nearest outvotes two farther ones: each neighbour has exp(cosine / temperature) votes"),
     (CROWD, CROWD_LABELS, EAST, NO_ROW, 3, 10.0,
      "at a high temperature votes are almost equal, and two beat one"),
     (NEAR, np.array([2, 0, 1, 1, 3, 3]), NEAR[[0]], np.array([0]), 3, 10.0,
      "three others vote: leave the query's own row out before the k nearest are taken, not "
      "afterwards"),
-    (APART, np.array([0, 1, 1]), APART[[0]], np.array([0]), 2, 0.1,
-     "both others point away: a similarity of 0 leaves the own row the nearest of all; minus "
-     "infinity does not"),
-    (LINE + 50, FOUR, EAST + 50, NO_ROW, 1, 0.1, "far from the origin all rows point the same "
-     "way: subtract the mean of train first, from both"),
+    (APART, np.array([0, 1, 1]), APART[[0]], np.array([0]), 2, 0.1, "both others point away: a "
+     "similarity of 0 leaves the own row the nearest of all; minus infinity does not"),
+    (LINE + 50, FOUR, EAST + 50, NO_ROW, 1, 0.1, "far from the origin all rows point the same way: "
+     "subtract the mean of train first, from both"),
     (LINE, FOUR, np.array([[1.0, 0.2], [3, 0.1], [9, 0.3]]), -np.ones(3, int), 1, 0.1,
-     "three queries on one side: subtract the mean of train; their own mean depends on the "
-     "other queries"),
+     "three queries on one side: subtract the mean of train; their own mean depends on the other "
+     "queries"),
     (LINE, FOUR, LINE[[1]], np.array([1]), 20, 0.1,
      "k is larger than the number of rows: all others vote"),
     (LINE, FOUR, LINE, np.array([0, -1, 2, -1]), 1, 0.1,
      "two of the four queries are rows of train: use own query by query"),
     (LINE, np.array([0, 0, 1, 1]), LINE[[3, 1]], np.array([-1, 1]), 20, 10.0,
-     "k is larger than the number of rows, and one query is a row of train: three vote there, "
-     "all four elsewhere"),
+     "k is larger than the number of rows, and one query is a row of train: three vote there, all "
+     "four elsewhere"),
     (np.tile([[1.0, 0], [-1, 0]], (2, 1)), np.array([3, 0, 1, 0]), EAST, NO_ROW, 2, 0.1,
      "classes 1 and 3 have as many votes: the lower class"),
     *((np.tile([[1.0, 0], [-1, 0]], (30, 1)), np.arange(60)[::-1].copy(), EAST, NO_ROW, k, 0.1,
        "of 30 equal cosines the lowest rows vote: np.argsort keeps equals in order with "
-       "kind=\"stable\" only; here each votes for another class, so the lowest of these "
-       "classes wins") for k in (5, 20)))
+       "kind=\"stable\" only; here each votes for another class, so the lowest of these classes "
+       "wins") for k in (5, 20)))
 
 
 @exercise("13.a", reference=knn_classes)
@@ -108,7 +107,7 @@ def _(trial):
         arguments = (train, CROWD_LABELS, queries, NO_ROW, 3, 0.005)
         trial.equal(trial(*arguments), knn_classes(*arguments), train=train, labels=CROWD_LABELS,
                     queries=queries, temperature=0.005, hint="1 / 0.005 is 200, and exp(200) is "
-                    "infinite in float32; take each query's largest cosine away before the "
+                    "infinite in float32; subtract each query's largest cosine before the "
                     "exponential")
 
 
@@ -130,10 +129,9 @@ def _(trial):
          "one feature is constant, so its spread is 0: divide by no less than 0.000001"),
         (cloud * [1, 30, 0.2] + [0, 5, 1], which, np.array([[1.0, 4, 1], [0, 80, 1], [0, 0, 1.5]]),
          0.01, "three classes, three features of different spread"),
-        (flat, sides, np.array([[1e5], [-1.0]]), 0.1, "a picture far away has logits of which exp "
-         "is infinite, and beside it those of another are nothing: take each row's largest logit "
-         "away from that row before exp"),
-        (flat, sides, np.array([[-1e5]]), 0.1, "a picture far away on the other side"))
+        (flat, sides, np.array([[1e5], [-1.0]]), 0.1, "a distant picture has logits whose exp is "
+         "infinite: subtract each row's own largest logit before exp"),
+        (flat, sides, np.array([[-1e5]]), 0.1, "a distant picture on the other side"))
     with np.errstate(all="ignore"):
         alone, together = (trial(flat, sides, test, 0.1) for test
                            in (np.array([[3.0]]), np.array([[3.0], [9]])))
@@ -154,9 +152,9 @@ PAIRS = (
     ({0: 0.9}, {0: 0.5}, 1,
      "one seed is no interval, however large the difference: low and high are NaN"),
     (EVEN, {2: 0.5, 3: 0.6}, 1, "no seed is in both, so nothing can be paired"),
-    ({0: 0.92, 1: 0.94}, EVEN, 1, "two seeds, differences of 2 and 3 points: their mean is "
-     "2.5, their spread (n - 1) is 0.71, that of the mean 0.71 / sqrt(2) = 0.5, and Student's "
-     "factor for two is 12.7; so the interval holds 0, and is wide"),
+    ({0: 0.92, 1: 0.94}, EVEN, 1, "two seeds, differences of 2 and 3 points: their mean is 2.5, "
+     "their spread (n - 1) is 0.71, that of the mean 0.71 / sqrt(2) = 0.5, and Student's factor "
+     "for two is 12.7; so the interval holds 0, and is wide"),
     (ABOVE, DRIFT, 1, "four seeds that move together: take the differences seed by seed, then "
      "their spread. A difference of two means would hide it"),
     (DRIFT, ABOVE, 1, "the same the other way round: first minus second, in points"),
@@ -166,8 +164,8 @@ PAIRS = (
     ({seed: a + 0.0002 * (-1) ** seed for seed, a in FIVE.items()}, FIVE, 1,
      "the whole interval lies within the margin on both sides of 0: alike"),
     ({seed: a + 0.01 + 0.011 * (-1) ** seed for seed, a in FIVE.items()}, FIVE, 1,
-     "the interval holds 0 and reaches beyond the margin: these seeds cannot tell, and that is "
-     "not alike"),
+     "the interval holds 0 and reaches beyond the margin: these seeds are too few to tell, which "
+     "is not alike"),
     (dict(enumerate((0.55, 0.513, 0.545, 0.50, 0.53))),
      dict(enumerate((0.52, 0.511, 0.52, 0.511, 0.505))), 1,
      "the mean difference is above 0, and the interval holds 0"),
@@ -179,8 +177,8 @@ PAIRS = (
      "the same accuracies twice: the interval is 0 alone, which is neither above nor below 0"),
     (EVEN, EVEN, 0, "a margin of 0: no interval lies within it, so nothing is alike"),
     (dict(enumerate((0.931, 0.923, 0.933))), dict(enumerate((0.92, 0.917, 0.924))), 1,
-     "three seeds: 4.303 of their standard errors (spread / sqrt(3), the spread with n - 1), "
-     "not 1.96"))
+     "three seeds: 4.303 of their standard errors (spread / sqrt(3), the spread with n - 1), not "
+     "1.96"))
 
 
 @exercise("13.c", reference=conclude)

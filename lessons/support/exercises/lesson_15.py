@@ -60,17 +60,17 @@ def _(trial):
         (with_own, first, 0.1, 0.1,
          "both bounds are the same, and one negative must be left: the next rank, 10"),
         (with_own, first, 1.0, 0.0, "a ring from 0 to everything: all but the own row"),
-        (with_own, first, 0.29, 0.0, "0.29 * 100 is 28.999... in floating point, and 29 candidates "
-         "are wanted: add a hair, 1e-9, before rounding down"),
+        (with_own, first, 0.29, 0.0, "0.29 * 100 is 28.999... in floating point, but the answer is "
+         "29 candidates: add 1e-9 before rounding down"),
         (with_own, first, 0.6, 0.29,
-         "the inner bound needs its hair, too: 29 are left out, not 28"),
+         "the inner bound needs its 1e-9, too: 29 are left out, not 28"),
         (np.array([[9.0, 1.0]]), first, 0.5, 0.0,
          "one other: half of one is none, and one negative must be left"),
         (np.arange(10.0)[None], np.array([3]), 0.9, 0.5,
          "nine candidates besides one's own row: half of them is 4, half of ten would be 5")]
     two = np.array([[9.0, 5.0, 6.0, 7.0, 8.0], [4.0, 3.0, 0.0, 2.0, 1.0]])
-    cases.insert(2, (two, np.array([0, 0]), 0.5, 0.25, "two anchors, one of whose similarities are "
-                     "all lower: each row has edges of its own"))
+    cases.insert(2, (two, np.array([0, 0]), 0.5, 0.25, "two anchors, one with lower similarities: "
+                     "each row has its own bounds"))
     own = np.array([2, 0, 6])
     cases.append((rng.standard_normal((3, 41)), own, 0.5, 0.1, "three anchors and a bank of 41: "
                   "the shares are of the 40 others in the bank, not of the batch"))
@@ -192,11 +192,10 @@ def _(trial):
         (rng.uniform(-1, 1, 4), rng.uniform(-1, 1, (4, 50)), rng.random((4, 50)) < 0.2, 0.07,
          "a ring of some"),
         (np.array([1.0]), np.array([[0.5, 1.0, -1.0]]), np.array([[True, True, False]]), 0.001,
-         "temperature 0.001: exp(1 / 0.001) is infinite. Take the largest logit away first, as in "
+         "temperature 0.001: exp(1 / 0.001) is infinite. Subtract the largest logit first, as in "
          "08.a"),
         (np.array([1.0, -1.0]), np.array([[0.5, 1.0], [-1.0, -0.999]]), np.ones((2, 2), bool),
-         0.001,
-         "two anchors of very different size: each row needs its own largest logit taken away"),
+         0.001, "two anchors of very different size: subtract each row's own largest logit"),
         (np.array([-1.0, -1.0]), np.array([[1.0, -0.999], [1.0, 0.9]]),
          np.array([[False, True], [False, False]]), 0.001, "a candidate that is not allowed has "
          "the largest logit, which must not be subtracted: mask first")]

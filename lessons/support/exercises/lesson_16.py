@@ -65,7 +65,7 @@ def _(trial):
         z, rows = pair.astype(np.float32), np.stack([pair, -pair]).astype(np.float32)
         trial.equal(trial(z, rows, 0.005), attention_weights(z, rows, 0.005), z=z, rows=rows,
                     temperature=0.005, hint="1 / 0.005 is 200, and exp(200) is infinite in "
-                    "float32; take each row's own largest score away before the exponential")
+                    "float32; subtract each row's own largest score before the exponential")
 
 
 @exercise("16.b", reference=soft_loss)
@@ -84,8 +84,8 @@ def _(trial):
          "a mean key"),
         (p, own_and_two, np.array([[1.0, 0.7, 0.3], [1.0, 0.2, 0.8]]), 0.5,
          "the own key has weight 1 and counts like the rest: the weights add up to 2"),
-        (p[:1], two[:1], np.array([[1.0, 0.0]]), 0.5, "weight 0 takes a neighbour out of the "
-         "positives, and not out of the line-up: it is a candidate still"),
+        (p[:1], two[:1], np.array([[1.0, 0.0]]), 0.5,
+         "weight 0 removes a neighbour from the positives, not from the candidates"),
         (2 * p, 3 * two, np.full((2, 2), 0.5), 0.2,
          "only directions count: scale p and all keys to length 1"),
         (rng.standard_normal((5, 6)), rng.standard_normal((5, 4, 6)), rng.uniform(0, 1, (5, 4)),
@@ -117,8 +117,8 @@ def _(trial):
     near, far = own[:, ::-1] * [1, -1] + own, own + 0.5 * NORTH
     two = np.stack([near, far], axis=1)
     cases = (
-        (z[:1], own[:1], own[:1, None], 0.5, 0.5, "own key and neighbour in one place, and no "
-         "other candidate: there is nowhere to go, so 0"),
+        (z[:1], own[:1], own[:1, None], 0.5, 0.5,
+         "own key and neighbour are equal, and there is no other candidate: the gradient is 0"),
         (z, own, near[:, None], 0.5, 0.5, "one neighbour, whose weight is 1 whatever z is, and the "
          "own key, which has 1 as well; the loss is a mean over the anchors"),
         (z, own, two, 1e6, 0.5,

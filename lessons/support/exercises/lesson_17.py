@@ -54,13 +54,13 @@ def _(trial):
         (_column(1, 9), _column(0, 8),
          "two rows, two centroids: the nearest is meant, so the distance is least"),
         (_column(1, 2), _column(1, 10), "the largest product with x is that of the long centroid, "
-         "10. Far is not near: take half of |c|^2 away from x.c"),
+         "10. Far is not near: subtract half of |c|^2 from x.c"),
         (_column(1.5, 4), _column(1, 4),
          "half of |c|^2, not all of it: |x - c|^2 = |x|^2 - 2 (x.c - |c|^2 / 2)"),
         (_column(1), _column(0, 2), "equally far from both: the lowest index"),
         *((_column(0), _column(*[9] * far, *[1, -1] * 20), "40 centroids are equally near: the "
-           "lowest index. np.argsort keeps equals in order with kind=\"stable\" only")
-          for far in (5, 20)),
+           "lowest index. np.argsort keeps equals in order with kind=\"stable\" "
+           "only") for far in (5, 20)),
         (np.array([[4.0, 4.0]]), np.array([[1.0, 1.0], [5.0, 3.0]]),
          "centroid 0 points the same way, centroid 1 is nearer: distances, not cosines"),
         (rng.standard_normal((7, 3)), rng.standard_normal((4, 3)),
@@ -99,8 +99,8 @@ def _(trial):
         (_column(0, 5, 4.5), _column(1, 9), [0, 0, 0],
          "row 2 is nearer to the new centroid than to its old one: it moves, too"),
         (_column(0, 1, 7, 8), _column(0, 20, 30), [0, 0, 0, 0], "two are empty. Centroid 1 goes to "
-         "the farthest row, the distances change, and only then it is centroid 2's turn: not to "
-         "the same row"),
+         "the farthest row, the distances change, and only then centroid 2 moves: not to the same "
+         "row"),
         (_column(3, 3, 3), _column(3, 9, 9), [0, 0, 0], "all rows are at their centroid: none is "
          "left to go to, so the others stay empty, and stay where they are"),
         (_column(0, 0, 1, 1), _column(0.5, 9, 9, 9), [0, 0, 0, 0],

@@ -79,7 +79,7 @@ def _(trial):
             ([[1]], [-1], [3], "first scale and shift, then ReLU: -1 + 3 is 2"),
             ([[np.nan]], [1], [0],
              "NaN stays NaN: `value > 0` is false for it, and so is `value < 0`"),
-            ([[1, 1]], [1, 2], [10, 20], "each column has a scale and a shift of its own"),
+            ([[1, 1]], [1, 2], [10, 20], "each column has its own scale and shift"),
             ([[1], [-1], [np.nan], [3]], [1], [1], "a NaN stays in its row"),
             ([[1, 2], [3, 4], [-9, 9]], [1, -1], [0, 5], "three rows, two columns")):
         see(trial, *(np.array(a, np.float32) for a in (x, scale, shift)), hint)
@@ -120,8 +120,8 @@ def see(trial: Trial, x: np.ndarray, scale: np.ndarray, shift: np.ndarray, hint:
     """An answer's values, their type, and that x is as it was."""
     got = trial(x, scale, shift)
     trial.equal(got, affine_relu(x, scale, shift), hint=hint, x=x, scale=scale, shift=shift)
-    trial.true(got.dtype == np.float32, "the values are right, but float32 went in and must come "
-               "out: in twice the bytes everything takes twice the memory", x=x,
+    trial.true(got.dtype == np.float32, "the values are right, but float32 must stay float32: "
+               "float64 takes twice the memory", x=x,
                got_type=str(got.dtype))
     after = x.copy()
     trial.answer(after, scale.copy(), shift.copy())

@@ -160,7 +160,7 @@ def _(trial):
         got = trial.keeps(spy, z, queue.copy(), judge_of(z), shuffles)
         trial.equal(got, expected, rule=choose.__name__.strip("_").replace("_", " "),
                     shuffles=shuffles, hint=hint)
-        trial.true(len(seen) == 1 + shuffles, "the rule is asked once for the real queue and once "
+        trial.true(len(seen) == 1 + shuffles, "the rule is called once for the real queue and once "
                    f"a shuffle: expected {1 + shuffles} calls, got {len(seen)}")
         together = all(np.array_equal(np.sort(q, axis=0), np.sort(queue, axis=0))
                        and (q[:, None] == queue[None]).all(axis=2).any(axis=1).all() for q in seen)
