@@ -16,7 +16,8 @@ if console.is_command():
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")  # before NumPy is imported: the only thread pool is ours
 
-from . import datasets, kernels, metrics, models, nn, ops
+from . import datasets, kernels, methods, metrics, models, nn, ops
+from .config import Config
 from .evaluate import evaluate
 from .gradcheck import gradcheck
 from .methods import BYOL, CMC, NNCLR, SNCLR, DeepCluster, InstanceDiscrimination, Method, MoCo, SimCLR, Supervised
@@ -28,6 +29,7 @@ from .train.run import Run
 from .train.run_dir import load_run
 
 __version__ = "0.1.0"
-__all__ = ["BYOL", "CMC", "NNCLR", "SNCLR", "DeepCluster", "InstanceDiscrimination", "Method", "MoCo",
-           "Run", "SimCLR", "Step", "Supervised", "Tensor", "datasets", "encode", "evaluate", "fit",
-           "gradcheck", "kernels", "load_run", "metrics", "models", "nn", "no_grad", "ops"]
+__all__ = ["BYOL", "CMC", "NNCLR", "SNCLR", "Config", "DeepCluster", "InstanceDiscrimination",
+           "Method", "MoCo", "Run", "SimCLR", "Step", "Supervised", "Tensor", "datasets", "encode",
+           "evaluate", "fit", "gradcheck", "kernels", "load_run", "methods", "metrics", "models",
+           "nn", "no_grad", "ops"]

@@ -1,20 +1,15 @@
-"""What every run can set: one frozen dataclass. Each method adds its own options in a subclass,
-`Method.Config`.
+"""What every run can set. Each method adds its own options in a subclass, `Method.Config`.
 
 The command line is generated from it: `batch_size` is the flag --batch-size, and a field's metadata
 holds its help, its range and its choices.
 """
 import dataclasses
-import typing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from .kernels.engine.checks import plain
 from .models import ENCODERS, encoder_defaults
-from .storage.messages import nearest
-
-# a whole number must be smaller than this; a seed is stored as int64
-LARGEST, LONGEST = 2**31, 2**63
+from .storage.options import expect_option
 
 
 def option(default: Any, meaning: str, group: str = "", *, choices: tuple[str, ...] | None = None,
@@ -115,46 +110,3 @@ class Config:
     def common(self) -> dict:
         """The options that every method has, by name."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(Config)}
-
-
-def expect_option(f: dataclasses.Field, value: Any) -> None:
-    """Raise ValueError for a value of the wrong type or out of the range that the field's metadata
-    name.
-    """
-    types, rules = typing.get_args(f.type) or (f.type,), f.metadata
-    # a bool is no int, here
-    if type(value) not in types and not (type(value) is int and float in types):
-        raise ValueError(f"{f.name}: expected {' or '.join(t.__name__ for t in types)}, got "
-                         f"{value!r}")
-    if value is None:
-        return
-    if rules["choices"] and value not in rules["choices"]:
-        raise ValueError(f"{f.name}: expected one of {', '.join(rules['choices'])}; "
-                         f"got {value!r}{nearest(value, rules['choices'])}")
-    if type(value) is int and value >= (largest := LONGEST if f.name == "seed" else LARGEST):
-        got = f"{value:.3e}" if value < 10**300 else "one of more than 300 digits"
-        raise ValueError(f"{f.name}: expected a number below {largest}, got {got}")
-    if not in_range(value, rules["least"], rules["above"], rules["most"]):
-        raise ValueError(f"{f.name}: expected "
-                         f"{range_words(rules['least'], rules['above'], rules['most'])}, got "
-                         f"{value!r}")
-
-
-def in_range(value: Any, least: float | None, above: float | None, most: float | None) -> bool:
-    """Whether least <= value <= most and value > above, of those that are given; a number is then
-    finite, too.
-    """
-    limits = (least, above, most)
-    if all(limit is None for limit in limits):
-        return True
-    return ((least is None or value >= least) and (above is None or value > above)
-            and (value <= most if most is not None else value < float("inf")))
-
-
-def range_words(least: float | None, above: float | None, most: float | None) -> str:
-    """The range in words: "at least 1", "0 or more", "above 0", "0 to 1"."""
-    if most is not None:
-        return f"{least:g} to {most:g}"
-    if above is not None:
-        return f"above {above:g}"
-    return "0 or more" if least == 0 else f"at least {least:g}"

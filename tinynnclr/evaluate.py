@@ -55,6 +55,9 @@ def evaluate(run: Run, train: Dataset, test: Dataset,
     >>> sorted(tn.evaluate(run, train, test)["baselines"])
     ['pixels', 'random']
     """
+    for name, value, kind in (("run", run, Run), ("train", train, Dataset), ("test", test, Dataset)):
+        if not isinstance(value, kind):
+            raise ValueError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}")
     config = run.config
     accuracies = encoder_accuracies(config, run.encoder, train, test)
     return Evaluation({"method": config.method, "dataset": config.dataset, "seed": config.seed,

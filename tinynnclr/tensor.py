@@ -224,6 +224,11 @@ class Tensor:
     data: a float32 or float64 array, kept as it is (other numbers become float32). Python's numbers
     may stand beside a Tensor in any operator.
 
+    >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4.])
+
     Ops keep the arrays of the forward pass, not copies: an array that is changed in place before
     backward makes gradients wrong. For a leaf with requires_grad, an optimiser's step and `w.data
     -= step` note the change, and backward raises RuntimeError; after `w.data[0] = 1` call

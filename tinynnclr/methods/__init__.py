@@ -3,7 +3,7 @@ from .byol import BYOL
 from .cmc import CMC
 from .deepcluster import DeepCluster
 from .instance_discrimination import InstanceDiscrimination
-from .method import Method
+from .method import EmbeddingConfig, Method, PredictorConfig, Progress, Step, TemperatureConfig
 from .moco import MoCo
 from .nnclr import NNCLR
 from .oracle_nnclr import OracleNNCLR
@@ -14,6 +14,7 @@ from .snclr import SNCLR
 from .supervised import Supervised
 from .support_set import SupportSet
 
-__all__ = ["BYOL", "CMC", "METHODS", "DeepCluster", "OracleNNCLR", "InstanceDiscrimination",
-           "Method", "MoCo", "NNCLR", "RandomWeights", "SNCLR", "SimCLR", "Supervised",
-           "SupportSet", "make_config"]
+__all__ = ["BYOL", "CMC", "METHODS", "NNCLR", "SNCLR", "DeepCluster", "EmbeddingConfig",
+           "InstanceDiscrimination", "Method", "MoCo", "OracleNNCLR", "PredictorConfig", "Progress",
+           "RandomWeights", "SimCLR", "Step", "Supervised", "SupportSet", "TemperatureConfig",
+           "make_config"]

@@ -83,7 +83,7 @@ class Method(Module):
 
     def __init_subclass__(cls):
         super().__init_subclass__()
-        if "Config" not in vars(cls):  # its own, so that a configuration knows its method
+        if "Config" not in vars(cls) or "kind" in vars(cls.Config):  # each class has its own
             own = type("Config", (cls.Config,), {"__module__": cls.__module__})
             cls.Config = dataclass(frozen=True)(own)
         cls.name = vars(cls).get("name") or cls.__name__.lower()

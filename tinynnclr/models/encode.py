@@ -25,6 +25,9 @@ def encode(encoder: Module, images: Any, batch_size: int = 500) -> np.ndarray:
     >>> tn.encode(tn.models.TinyCNN(4, rng), rng.random((5, 24, 24, 3))).shape
     (5, 32)
     """
+    if not isinstance(encoder, Module):
+        raise ValueError("encoder: expected a network, as run.encoder, got "
+                         f"{type(encoder).__name__}")
     images = as_images(images)
     before, part = encoder.training, images[distributed.shard(len(images))]
     encoder.eval()

@@ -40,23 +40,29 @@ def fit(method: Config | type[Method], train: Dataset, *, out: str | Path | None
         train_run(run, train, augmentation_pair(config.augmentation), progress=progress)
         return run
     folder = Path(out)
-    run_dir.open_dir(folder)
-    with lock_folder(folder):
-        run = continued(folder, config, train)
-        run_dir.train_into(folder, run, train, progress)
+    try:
+        run_dir.open_dir(folder)
+        with lock_folder(folder):
+            run = continued(folder, config, train)
+            run_dir.train_into(folder, run, train, progress)
+    except (ValueError, OSError) as error:  # their text is that of the command line
+        raise type(error)(str(error).replace("--out ", "out: ")) from None
     return run
 
 
 def configure(method: Config | type[Method], train: Dataset, options: dict[str, Any]) -> Config:
     """The configuration with these options, and with the data set's name and size."""
-    config = method.Config() if isinstance(method, type) else method
+    config = method.Config() if isinstance(method, type) and issubclass(method, Method) else method
     if not isinstance(config, Config) or config.kind is None:
-        raise ValueError("fit: expected a method's configuration, as NNCLR.Config(), or a Method "
-                         f"class, got {method!r}")
+        raise ValueError("method: expected a configuration, as NNCLR.Config(), or a Method class, "
+                         f"got {method!r}")
+    if not isinstance(train, Dataset):
+        raise ValueError("train: expected a Dataset, as datasets.load returns, got "
+                         f"{type(train).__name__}")
     names = [field.name for field in dataclasses.fields(config)]
     for name in options:
         if name not in names:
-            raise ValueError(f"fit: {config.method} has no option {name!r}{nearest(name, names)}")
+            raise ValueError(f"{name}: {config.method} has no such option{nearest(name, names)}")
     return dataclasses.replace(config, **{"dataset": train.name, "train_size": len(train),
                                           **options})
 

@@ -140,7 +140,13 @@ def load_run(folder: str | Path, method: type[Method] | None = None) -> Run:
     method: the run's Method class, if it is one of your own. To train on, call `fit` with the same
     folder. Raises FileNotFoundError, or ValueError where the checkpoint is damaged.
 
-    >>> load_run("runs/nnclr").encoder  # doctest: +SKIP
+    >>> import tempfile
+    >>> import tinynnclr as tn
+    >>> train, test = tn.datasets.load("toybox", train_size=64)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = tn.fit(tn.SimCLR.Config(width=2), train, epochs=1, batch_size=32, out=folder)
+    ...     tn.load_run(folder)
+    Run(simclr on 64 images of toybox, epoch 1 of 1, step 2 of 2, seed 0)
     """
     folder = Path(folder)
     path = folder / CHECKPOINT
