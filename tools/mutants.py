@@ -172,7 +172,8 @@ def cosmic_ray(command: str, *paths: Path, cwd: Path) -> None:
 def draw(session: Path, count: int) -> None:
     """Choose `count` faults to try; the others are marked as skipped."""
     with closing(sqlite3.connect(session)) as db, db:
-        rows = db.execute("select job_id, operator_name from mutation_specs order by rowid").fetchall()
+        rows = db.execute("select job_id, operator_name from mutation_specs "
+                          "order by rowid").fetchall()
         jobs = [job for job, operator in rows if not operator.endswith(TRIVIAL)]
         chosen = set(random.Random(0).sample(jobs, min(count, len(jobs))))
         db.executemany("insert into work_results (job_id, worker_outcome) values (?, 'SKIPPED')",

@@ -22,7 +22,7 @@ STORED = ROOT / "docs" / "promises.json"
 
 
 class Promise(NamedTuple):
-    """A sentence, how it is tested, and the tests: files in tests/, or FILE::NAME for single ones."""
+    """A sentence, how it is tested, and the tests: FILE or FILE::NAME in tests/."""
 
     words: str
     how: str

@@ -14,8 +14,7 @@ ONE_PROCESS, NO_RANK = "#999999", "#FFFFFF"
 
 
 def draw_table(axes: Axes, owner: np.ndarray, title: str, below: str) -> None:
-    """A square for each similarity, in the colour of its rank (-1: none), with a dot for a positive.
-    """
+    """A square for each similarity in the colour of its rank (-1: none); positives have a dot."""
     for row, column in np.ndindex(owner.shape):
         rank = owner[row, column]
         colour = NO_RANK if rank == -1 else ONE_PROCESS if rank == RANKS else COLOURS[rank]
@@ -42,9 +41,9 @@ def draw(path: Path) -> Path:
     """
     n = RANKS * EACH
     fig = Figure((WIDTH, 4.35), dpi=DPI)
-    top_inches = draw_headline(fig, f"A batch of {n} images: row i, the anchor, is compared with the "
-                          "prediction of every image j. White dots: the positives.",
-                          "Which rank computes which similarities")
+    top_inches = draw_headline(fig, f"A batch of {n} images: row i, the anchor, is compared with "
+                               "the prediction of every image j. White dots: the positives.",
+                               "Which rank computes which similarities")
     rank = np.arange(n) // EACH
     tables = [(np.full((n, n), RANKS), "one process", "candidates j: 7 negatives for each anchor"),
               (np.where(rank[:, None] == rank, rank[:, None], -1), "4 ranks, nothing gathered",

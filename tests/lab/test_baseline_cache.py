@@ -33,10 +33,12 @@ def baselines(path, data=DATA, **changes):
 
 def test_they_are_those_of_evaluate(tmp_path, calls):
     for changes in ({}, {"seed": 3, "width": 3}):
-        assert baselines(tmp_path / "f", **changes) == baseline_accuracies(small_config(**changes), *DATA)
+        expected = baseline_accuracies(small_config(**changes), *DATA)
+        assert baselines(tmp_path / "f", **changes) == expected
     kept = json.loads((tmp_path / "f").read_bytes())
     assert [key.rpartition(", ")[0] for key in kept] == [
-        "raw pixels", "random weights, tiny_cnn, width 2, seed 0", "random weights, tiny_cnn, width 3, seed 3"]
+        "raw pixels", "random weights, tiny_cnn, width 2, seed 0",
+        "random weights, tiny_cnn, width 3, seed 3"]
 
 
 def test_each_is_computed_once(tmp_path, calls):

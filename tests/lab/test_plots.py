@@ -1,4 +1,4 @@
-"""Pictures of runs: valid PNG files of a sensible size for every input of a run, and no warnings."""
+"""Pictures of runs: valid PNG files of a sensible size for every run, and no warnings."""
 import logging
 import struct
 import subprocess

@@ -35,7 +35,8 @@ RESULTS = [result("a", 0, 0.80), result("b:lr=1", 0, 0.85), result("a", 1, 0.82,
 def test_paired_differences():
     """b - a is 5 and 2 points: mean 3.5, deviation 3 / sqrt(2), half interval 12.706 * 3 / 2."""
     runs = runs_of(RESULTS)
-    assert difference_rows(runs, "a") == [["b:lr=1", "2", "+3.5 ± 19.1"]]  # c shares one seed with a
+    # c shares one seed with a, which is too few
+    assert difference_rows(runs, "a") == [["b:lr=1", "2", "+3.5 ± 19.1"]]
     assert difference_rows(runs, "b:lr=1") == [["a", "2", "-3.5 ± 19.1"]]
     assert difference_rows(runs, "not run yet") == []
     equal = runs_of([result("a", 0, 0.5), result("b", 0, 0.6), result("a", 1, 0.6),

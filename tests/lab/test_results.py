@@ -51,13 +51,18 @@ def test_the_page_of_a_preset_is_made_of_its_run(name):
     base = FOLDER.parent / "presets" / name
     page = base.with_suffix(".md").read_text(encoding="utf-8")
     result = json.loads(base.with_suffix(".json").read_text(encoding="utf-8"))
-    assert {option: result["config"][option] for option
-            in TRAIN_PRESETS[name].options} == TRAIN_PRESETS[name].options
-    assert f"| **{name}** | **{result['knn']:.1%}** | **{result['linear']:.1%}** |".replace("%", " %") in page
-    accuracies = {(row["encoder"], row["features"]): f"{row['accuracy']:.1%}".replace("%", " %") for row
-            in json.loads(base.with_name(f"{name}-knn.json").read_text(encoding="utf-8"))["rows"]}
-    for baseline in ("raw pixels", "random weights"):
-        assert f"| {baseline} | {accuracies[baseline, 'centred']} | {accuracies[baseline, 'whitened']} |" in page
-    method = result["config"]["method"]
-    assert f"| **{name}** | **{accuracies[method, 'centred']}** | **{accuracies[method, 'whitened']}** |" in page
+    stored = json.loads(base.with_name(f"{name}-knn.json").read_text(encoding="utf-8"))
+    options = TRAIN_PRESETS[name].options
+    assert {option: result["config"][option] for option in options} == options
+
+    def row(label, *accuracies):
+        return " | ".join([f"| {label}", *(f"{100 * x:.1f} %" for x in accuracies)]) + " |"
+
+    accuracies = {(row["encoder"], row["features"]): row["accuracy"] for row in stored["rows"]}
+    for encoder in ("raw pixels", "random weights"):
+        assert row(encoder, *(accuracies[encoder, kind] for kind in ("centred", "whitened"))) in page
+    plain = page.replace("**", "")
+    assert row(name, result["knn"], result["linear"]) in plain
+    assert row(name, *(accuracies[result["method"], kind] for kind
+                       in ("centred", "whitened"))) in plain
     assert f"{result['seconds'] / 60:.1f} minutes of training ({result['steps']:,} steps" in page

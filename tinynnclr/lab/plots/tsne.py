@@ -59,7 +59,7 @@ def squared_distances(rows: np.ndarray) -> np.ndarray:
 
 
 def neighbor_probabilities(distances: np.ndarray, perplexity: float) -> np.ndarray:
-    """p (n, n): row i is a softmax of -beta_i times its squared distances, of entropy log(perplexity).
+    """p (n, n): row i is a softmax of -beta_i distances, with the entropy log(perplexity).
 
     Each beta is found by bisection, all rows at once; a row has about `perplexity` neighbours.
     """
@@ -87,7 +87,7 @@ def neighbor_probabilities(distances: np.ndarray, perplexity: float) -> np.ndarr
 
 
 def principal_directions(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The first two principal directions (d, 2) of centred rows (n, d), largest entries positive."""
+    """The first two principal directions (d, 2) of centred rows; largest entries positive."""
     directions = rng.standard_normal((rows.shape[1], 2), np.float32)
     # orthogonal iterations: enough for a start
     for _ in range(20):
