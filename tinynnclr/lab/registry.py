@@ -3,7 +3,7 @@
 A protocol is a function EvalContext -> EvalResult. A new one adds its line to PROTOCOLS.
 """
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,15 +51,21 @@ def picture(name: str) -> Callable[[EvalResult, Path, str], Path]:
     return draw_dense if name == "dense" else draw_finding  # type: ignore[return-value]
 
 
-def parse_protocols(text: str) -> list[str]:
-    """The names in "semi,dense"; "all" is every one. Raises ValueError for an unknown name."""
+def parse_names(text: str, known: Collection[str], flag: str) -> list[str]:
+    """The names in "semi,dense"; "all" is every known one. Raises ValueError for an unknown name.
+    """
     names = [word.strip() for word in text.split(",")]
     for name in names:
-        if name not in PROTOCOLS and name != "all":
-            raise ValueError(f"--protocol: expected all or some of {', '.join(PROTOCOLS)}; "
-                             f"got {name!r}{nearest(name, PROTOCOLS)}")
+        if name not in known and name != "all":
+            raise ValueError(f"{flag}: expected all or some of {', '.join(known)}; "
+                             f"got {name!r}{nearest(name, known)}")
     return list(dict.fromkeys(name for word in names for name
-                              in (PROTOCOLS if word == "all" else [word])))
+                              in (known if word == "all" else [word])))
+
+
+def parse_protocols(text: str) -> list[str]:
+    """The protocols that --protocol names."""
+    return parse_names(text, PROTOCOLS, "--protocol")
 
 
 def run_protocol(folder: Path, name: str, context: EvalContext) -> EvalResult:

@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 from ...config import Config
 from ...methods.registry import suited
 from ...storage.atomic import expect_ours, write_text
-from ...storage.messages import nearest, shell_words
+from ...storage.messages import shell_words
 from ...storage.text_tables import csv_text
 from ...train import run_dir
 from ..protocols.context import Row
 from ..provenance import stamp
+from ..registry import parse_names
 from ..sweep.arms import Arm
-from ..sweep.jobs import Sweep, plan
+from ..sweep.jobs import Sweep, flags_of, plan
 from ..sweep.report import UPPER_BOUND, csv_rows, page, protocol_text, runs_of
 from .neighbor_precision import NAME, answer, stored_gains
 from .page import draw, mean_accuracies, parts
@@ -52,13 +53,7 @@ def tables_of(budget: str) -> dict[str, Table]:
 def parse_tables(text: str, budget: str) -> list[Table]:
     """The tables in "linear,top-k"; "all" is every one. Raises ValueError for an unknown name."""
     known = tables_of(budget)
-    names = [word.strip() for word in text.split(",")]
-    for name in names:
-        if name not in known and name != "all":
-            raise ValueError(f"TABLE: expected all or some of {', '.join(known)}; got "
-                             f"{name!r}{nearest(name, known)}")
-    return [known[name] for name in dict.fromkeys(name for word in names for name
-                                                  in (known if word == "all" else [word]))]
+    return [known[name] for name in parse_names(text, known, "TABLE")]
 
 
 def reproduce(table: Table, budget: str, seeds: Sequence[int], given: dict[str, Any], out: Path,
@@ -151,12 +146,10 @@ def describe(config: Config, images: int, seeds: int, budget: str) -> str:
 def command_line(table: Table, budget: str, seeds: Sequence[int],
                  given: dict[str, Any]) -> list[str]:
     """The words of the command that makes a table."""
-    words = ["tinynnclr", "reproduce", table.name, "--budget", budget, "--seeds",
-             ",".join(map(str, seeds))]
-    for name, value in given.items():
-        if value != BUDGETS[budget].options.get(name):
-            words += [f"--{name.replace('_', '-')}", str(value)]
-    return words
+    changed = {name: value for name, value in given.items()
+               if value != BUDGETS[budget].options.get(name)}
+    return ["tinynnclr", "reproduce", table.name, "--budget", budget, "--seeds",
+            ",".join(map(str, seeds)), *flags_of(changed)]
 
 
 def expect_free(base: Path) -> None:

@@ -13,7 +13,7 @@ from ...storage.messages import shell_words
 from ...storage.text_tables import csv_text, markdown_table
 from ...train import run_dir
 from .arms import Arm, parse_arms, parse_seeds
-from .jobs import Sweep, plan
+from .jobs import Sweep, flags_of, plan
 from .report import (
     baseline_numbers,
     csv_rows,
@@ -89,14 +89,8 @@ class Comparison(Sweep):
 
 def command_line(methods: str, seeds: str, options: dict, out: Path | None = None) -> str:
     """The command that makes a comparison."""
-    words = ["tinynnclr", "compare", "--methods", methods, "--seeds", seeds]
-    for name, value in options.items():
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            words += [f"--{flag}", str(value)]
-    return shell_words(*words, *([] if out is None else ["--out", out]))
+    return shell_words("tinynnclr", "compare", "--methods", methods, "--seeds", seeds,
+                       *flags_of(options), *([] if out is None else ["--out", out]))
 
 
 def title(results: Sequence[dict]) -> str:

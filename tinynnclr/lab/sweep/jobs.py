@@ -309,6 +309,18 @@ class Sweep:
             raise SystemExit(130) from None
 
 
+def flags_of(options: dict) -> list[str]:
+    """Options as flags of a command: --lr 0.1 --no-neighbors."""
+    words: list[str] = []
+    for name, value in options.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", str(value)]
+    return words
+
+
 def duration(seconds: float) -> str:
     """A time in the two largest units that it has."""
     if seconds < 9.95:
