@@ -82,7 +82,7 @@ def images(rng, dtype):
     params[:, 0:4] = 1, 0.5, 4, 3.5
     params[1, 4:12] = 1, 7, 0.8, 1.2, 0.7, 0.1, 0.3, 0.6
     return {"images": rng.integers(0, 256, (4, 6, 5, 3), np.uint8), "indices": np.array([0, 3, 2]),
-            "params": params, "size": 4, "parallel": False}
+            "params": params, "size": 4}
 
 
 def apart(rng, dtype):

@@ -109,7 +109,7 @@ def max_pool_grad(g, where, input_shape):
     return dx.reshape(input_shape)
 
 
-def augment(images, indices, params, size, parallel):
+def augment(images, indices, params, size):
     """As `augment_naive`, for what is in range."""
     size, = whole(size)
     need(size >= 1, images.dtype == np.uint8, indices.dtype.kind in "iu" or not indices.size,

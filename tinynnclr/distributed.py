@@ -1,7 +1,7 @@
 """Training in several processes: the rank of this one, and the few things that ranks communicate.
 
 `mpiexec -n 4 python -m tinynnclr train` starts four *ranks*. All run the same program with the same
-seed, hold the same weights, queues and banks, and take an equal share of every batch; the functions
+seed, hold the same weights, queues and banks, and take an equal shard of every batch; the functions
 below combine what depends on the whole batch. In a single process each of them returns its argument
 and nothing is imported. All ranks must call them in the same order, or they wait for each other for
 ever; only printing and writing is left to rank 0. The transport is MPI, through mpi4py.

@@ -6,6 +6,7 @@ N-th spoiled call, "die" or "".
 """
 import ctypes
 import importlib
+import itertools
 import math
 import mmap
 import sys
@@ -15,6 +16,8 @@ import numpy as np
 from kernel_cases import ALL, CASES, public_kernels
 from spoiled import COMPILED_ANEW
 from test_bad_arrays import call, spoiled_calls
+
+from tinynnclr import kernels
 
 libc = ctypes.CDLL(None, use_errno=True)
 sides = {"end": True}  # whether arrays end or begin at the edge
@@ -37,8 +40,9 @@ def moved(value):
     """C-contiguous arrays of numbers, moved to the edge; all else as it is."""
     if isinstance(value, tuple):
         return tuple(map(moved, value))
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu" or not value.flags.c_contiguous \
-            or not value.flags.writeable or not value.flags.aligned:
+    if (not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu"
+            or not value.flags.c_contiguous or not value.flags.writeable
+            or not value.flags.aligned):
         return value
     copy = at_the_edge(value.shape, value.dtype)
     copy[...] = value
@@ -66,11 +70,39 @@ class EdgeNumpy:
         return self.empty(array.shape, array.dtype)
 
 
+def odd_sizes(dtype):
+    """Kernels of vectors, with inputs at the edge whose sizes are beside whole vectors."""
+    rng = np.random.default_rng(0)
+
+    def draw(*shape):
+        return moved(rng.standard_normal(shape).astype(dtype))
+
+    for n, k in itertools.product((1, 3, 5, 8, 9, 16, 17, 33), (1, 4, 197)):
+        a, b, rows = draw(7, k), draw(k, n), draw(n, k)
+        kernels.matmul(a, b), kernels.matmul(b.T, a.T)
+        kernels.nearest(rows, a), kernels.nearest(a, rows, min(n, 2))
+    for c, f in ((1, 1), (3, 5), (2, 8), (5, 17), (16, 9), (7, 33)):
+        x = draw(2, 7, 6, c)
+        for stride, padding in ((1, 1), (2, 0), (3, 2)):
+            weight = draw(3, 2, c, f)
+            g = draw(*kernels.conv2d(x, weight, stride, padding).shape)
+            kernels.conv2d_grad_input(g, weight, x.shape, stride, padding)
+            kernels.conv2d_grad_weight(g, x, weight.shape, stride, padding)
+            y, where = kernels.max_pool2d(x, 3, stride, 1)
+            kernels.max_pool2d_grad(draw(*y.shape), where, x.shape)
+        channels = [draw(c) for _ in range(2)]
+        statistics = kernels.moments(x)
+        kernels.normalize(x, *channels, *statistics, relu=True)
+        kernels.normalize_grad(draw(*x.shape), x, *channels, *statistics, relu=True)
+
+
 def main(file, every, die):
     """Every case as it is and, of its spoiled calls, one in `every`."""
     warnings.simplefilter("ignore")
     if die:
         ctypes.string_at(at_the_edge((4,), np.float32).ctypes.data, 17)
+    for sides["end"], dtype in itertools.product((True, False), (np.float32, np.float64)):
+        odd_sizes(dtype)
     count = 0
     with open(file, "w", encoding="utf-8") as log:
         for name, i in ALL:

@@ -61,9 +61,8 @@ def test_compiled_code_gets_64_bits(name, i, monkeypatch):
     assert call(name, CASES[name][i].arguments(np.random.default_rng(0), np.float32))[1] is None
     for module in (importlib.import_module(f"tinynnclr.kernels.{name.split('.')[0]}"), winograd):
         monkeypatch.setattr(module, "np", WindowsNumpy())
-        launch = "run_parallel" if hasattr(module, "run_parallel") else "parallel"
-        if hasattr(module, launch):
-            monkeypatch.setattr(module, launch, watched(getattr(module, launch), seen))
+        if hasattr(module, "parallel"):
+            monkeypatch.setattr(module, "parallel", watched(module.parallel, seen))
     error = call(name, CASES[name][i].arguments(np.random.default_rng(0), np.float32))[1]
     assert (seen, error) == ([], None)
 

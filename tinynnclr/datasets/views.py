@@ -129,14 +129,14 @@ Views = Augmentation | tuple[Augmentation, Augmentation]  # for all views, or fo
 
 @plain_numbers
 def make_views(images: np.ndarray, indices: np.ndarray, augmentations: Views, n_views: int,
-               rng: np.random.Generator, size: int | None = None, rows: slice = slice(None), *,
-               parallel: bool = True) -> list[np.ndarray]:
+               rng: np.random.Generator, size: int | None = None,
+               rows: slice = slice(None)) -> list[np.ndarray]:
     """n_views independent random views, each (b, size, size, 3) float32 in [0, 1].
 
     They show images[indices], of images (n, h, w, 3) uint8. One Augmentation serves all views; of a
     pair, the first makes views 1, 3, ... and the second views 2, 4, ... size None means h. Of the
-    batch only `rows` are made, with the draws that they have in the whole. parallel=False keeps to
-    the calling thread and frees the GIL. Raises ValueError as kernels.augment does.
+    batch only `rows` are made, with the draws that they have in the whole. Raises ValueError as
+    kernels.augment does.
     """
     pair = (augmentations,) * 2 if isinstance(augmentations, Augmentation) else augmentations
     if not (isinstance(pair, (tuple, list)) and len(pair) == 2
@@ -152,7 +152,7 @@ def make_views(images: np.ndarray, indices: np.ndarray, augmentations: Views, n_
     params = np.concatenate([draw_params(pair[i % 2], b, height, width, rng)[rows]
                              for i in range(n_views)])
     repeated = np.concatenate([indices[rows]] * n_views)  # one launch makes all views
-    views = augment(images, repeated, params, height if size is None else size, parallel=parallel)
+    views = augment(images, repeated, params, height if size is None else size)
     return list(views.reshape(n_views, -1, *views.shape[1:]))
 
 

@@ -1,8 +1,8 @@
 """Views of images: crop, flip, colour jitter, gray, blur and solarise, one image at a time.
 
-The random draws happen elsewhere (datasets/views.py): a row of `params` says exactly what to do to
-one image, so this is a pure function. An image is cut and stretched onto three planes (red, green,
-blue), then every step is a loop over the planes without branches, so it runs in vectors.
+The random draws happen in datasets/views.py: a row of `params` says what to do to one image. It is
+cut and stretched onto three planes (red, green, blue), then every step is a loop over the planes
+without branches, so it runs in vectors.
 """
 import colorsys
 import itertools
@@ -13,7 +13,7 @@ from numba import njit
 
 from .engine.checks import as_array, expect_indices, expect_like, expect_whole, plain_numbers
 from .engine.compile import jit
-from .engine.parallel import parallel as run_parallel
+from .engine.parallel import parallel
 
 COLUMNS = ("crop_y", "crop_x", "crop_h", "crop_w",  # pixels, real numbers: the box is not rounded
            "flip", "order",                         # 1 mirrors left and right; row of ORDERS
@@ -43,25 +43,21 @@ def identity_params(n: int, height: int, width: int) -> np.ndarray:
 
 
 @plain_numbers
-def augment(images: np.ndarray, indices: np.ndarray, params: np.ndarray, size: int, *,
-            parallel: bool = True) -> np.ndarray:
+def augment(images: np.ndarray, indices: np.ndarray, params: np.ndarray,
+            size: int) -> np.ndarray:
     """Views (b, size, size, 3) float32 in [0, 1] of images[indices], row i made as params[i] says.
 
     images (n, h, w, 3) uint8, indices (b,) integers in [0, n), params (b, 13) float32 with the
-    columns COLUMNS, which are also the order of the steps. Same bytes for any number of threads;
-    parallel=False works on the calling thread alone and without the GIL. Bilinear without
-    antialiasing: a view smaller than its crop may alias. Jitter as in torchvision (clipped after
-    each step). Raises ValueError for a wrong shape, dtype or range.
+    columns COLUMNS, also the order of the steps. Same bytes for any number of threads. Bilinear
+    without antialiasing: a view smaller than its crop may alias. Jitter as in torchvision (clipped
+    after each step). Raises ValueError for a wrong shape, dtype or range.
     """
     indices, params, size = _checked(images, indices, params, size)
     n, h, w, _ = images.shape
     rows = images.reshape(n, h, 3 * w)
     rows.flags.writeable = False  # read-only and writable images share one compiled kernel
     out = np.empty((len(indices), size, size, 3), np.float32)
-    if parallel:
-        run_parallel(_augment, len(out), rows, indices, params, out)
-    else:
-        _augment(0, len(out), rows, indices, params, out)
+    parallel(_augment, len(out), rows, indices, params, out)
     return out
 
 
@@ -140,9 +136,9 @@ def _view(image, p, planes, lines, taps, out):
             if factor != ZERO:
                 _hue(planes, SIX * (factor + ONE if factor < ZERO else factor))
         elif factor != ONE:
-            own = ONE - factor if op == SATURATION or op == GRAY else ZERO
-            same = (ONE - factor) * _mean_luma(planes, lines) if op == CONTRAST else ZERO
-            _blend(planes, factor, own, same)
+            luma = ONE - factor if op == SATURATION or op == GRAY else ZERO
+            offset = (ONE - factor) * _mean_luma(planes, lines) if op == CONTRAST else ZERO
+            _blend(planes, factor, luma, offset)
     if p[SIGMA] > ZERO:
         _blur(planes, lines, p[SIGMA])
     invert = p[SOLARIZE]
@@ -189,13 +185,13 @@ def _clip(v):
 
 
 @_piece
-def _blend(planes, factor, own, same):
-    """x -> clip(factor x + own luma(pixel) + same): brightness, contrast, saturation, gray."""
+def _blend(planes, factor, luma, offset):
+    """x -> clip(factor x + luma * luma(pixel) + offset): brightness, contrast, saturation, gray."""
     size = planes.shape[1]
     for y in range(size):
         for x in range(size):
             r, g, b = planes[0, y, x], planes[1, y, x], planes[2, y, x]
-            add = own * (LUMA_R * r + LUMA_G * g + LUMA_B * b) + same
+            add = luma * (LUMA_R * r + LUMA_G * g + LUMA_B * b) + offset
             planes[0, y, x] = _clip(factor * r + add)
             planes[1, y, x] = _clip(factor * g + add)
             planes[2, y, x] = _clip(factor * b + add)

@@ -8,20 +8,21 @@ from .nearest import nearest
 
 
 def kmeans_naive(x, k, steps, rng):
-    """Every row against every centroid; the same start, repair and end as `kmeans`, in float64."""
+    """Every row against every centroid, in float64, with the start, repair and end of `kmeans`."""
     x = x.astype(np.float64)
     centroids, inertias = x[rng.choice(len(x), k, replace=False)], []
     for _ in range(steps):
         while True:
             distances = np.array([[((row - c) ** 2).sum() for c in centroids] for row in x])
-            assignment, own = distances.argmin(axis=1), distances.min(axis=1)
+            assignment, nearest_distances = distances.argmin(axis=1), distances.min(axis=1)
             empty = [c for c in range(k) if c not in assignment]
-            if not empty or own.max() == 0:
+            if not empty or nearest_distances.max() == 0:
                 break
-            centroids[empty[0]] = x[own.argmax()]
-        if inertias and own.sum() >= inertias[-1]:
+            centroids[empty[0]] = x[nearest_distances.argmax()]
+        inertia = nearest_distances.sum()
+        if inertias and inertia >= inertias[-1]:
             break
-        inertias.append(own.sum())
+        inertias.append(inertia)
         result = centroids.copy(), assignment, inertias
         for c in set(assignment.tolist()):
             centroids[c] = x[assignment == c].mean(axis=0)

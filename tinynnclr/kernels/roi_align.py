@@ -47,7 +47,7 @@ def _roi_align(start, stop, x, boxes, image, samples, out):
     size, one = out.shape[1], x.dtype.type(1)
     for r in range(start, stop):
         step_x, step_y = (boxes[r, 2] - boxes[r, 0]) / size, (boxes[r, 3] - boxes[r, 1]) / size
-        picture = x[image[r]]
+        pixels = x[image[r]]
         for i in range(size):
             for j in range(size):
                 out[r, i, j] = 0
@@ -61,8 +61,8 @@ def _roi_align(start, stop, x, boxes, image, samples, out):
                         v, u = x.dtype.type(down), x.dtype.type(across)
                         share = one / x.dtype.type(samples * samples)
                         for c in range(channels):
-                            top = picture[y0, x0, c] * (one - u) + picture[y0, x1, c] * u
-                            bottom = picture[y1, x0, c] * (one - u) + picture[y1, x1, c] * u
+                            top = pixels[y0, x0, c] * (one - u) + pixels[y0, x1, c] * u
+                            bottom = pixels[y1, x0, c] * (one - u) + pixels[y1, x1, c] * u
                             out[r, i, j, c] += share * (top * (one - v) + bottom * v)
 
 

@@ -12,11 +12,9 @@ class Module:
     """Attributes decide: a Tensor is a parameter, an ndarray a buffer, a Module a child.
 
     Lists, tuples and dicts, also nested ones, may hold Tensors and Modules; arrays in them are not
-    saved. A Tensor made without requires_grad is a frozen weight: it is saved, but is no parameter.
-    The result of an op is neither.
-
-    Names are dotted paths in the order of definition, such as "layers.0.weight". A tied weight (one
-    Tensor in two places) has two names in a state, but is one parameter, under its first name.
+    saved. A Tensor without requires_grad is a frozen weight: saved, but no parameter. The result of
+    an op is neither. Names are dotted paths in the order of definition, such as "layers.0.weight".
+    A tied weight (one Tensor in two places) has two names in a state, but is one parameter.
     """
 
     training = True

@@ -1,8 +1,8 @@
-"""Optimisers: each changes parameters in place, from their gradients and some state of its own.
+"""Optimisers: each changes parameters in place, from their gradients and some state.
 
 Weight decay leaves out biases and the scales and shifts of norms: everything with one axis. `lr`
-may be set before every step, by a schedule. A parameter whose grad is None is left as it is; AdamW
-corrects each parameter's means by its own number of steps.
+may be set before every step. A parameter whose grad is None is left as it is; AdamW counts the
+steps of each parameter.
 """
 from collections.abc import Iterable
 
@@ -15,9 +15,8 @@ from ..tensor import Tensor
 class Optimizer:
     """The base of SGD, LARS and AdamW: parameters with their step counts and named state arrays.
 
-    A parameter that is given twice counts once. Raises TypeError or ValueError for a parameter that
-    is not a leaf Tensor. Copy or pickle an optimiser together with its module, as one tuple: alone,
-    it copies the parameters.
+    A parameter that is given twice counts once; TypeError or ValueError for one that is not a leaf
+    Tensor. Copy or pickle an optimiser together with its module, as one tuple.
     """
 
     memory: tuple[str, ...] = ()

@@ -24,5 +24,5 @@ def mean(a, *, axis=None, keepdims=False):
     """Mean over the axes (all unless given); m numbers get g / m each."""
     shape = a.shape
     out = np.asarray(a.mean(axis=axis, keepdims=keepdims))
-    share = out.size / max(a.size, 1)
-    return out, (lambda g: _spread(g * g.dtype.type(share), shape, axis, keepdims),)
+    scale = out.size / max(a.size, 1)
+    return out, (lambda g: _spread(g * g.dtype.type(scale), shape, axis, keepdims),)

@@ -171,7 +171,7 @@ def parallel(kernel: Callable, count: int, *args, grain: int = 1) -> None:
         if count > 0:
             kernel(0, count, *args)
         return
-    ticket = itertools.count()  # next() is atomic: whoever is free takes the next piece
+    ticket = itertools.count()  # next() is atomic: an idle thread takes the next piece
 
     def run():
         while not launch.closed and (piece := next(ticket)) < pieces:

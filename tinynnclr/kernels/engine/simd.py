@@ -14,7 +14,7 @@ A and NR of B and do MR * NR multiplications with them:
 
 The tile does not care where its numbers come from. Row i of A starts at `a_off[i]`, and its sum
 runs over `blocks` times `runs` stretches of `run_len` numbers, so A may be a matrix, a transposed
-matrix, or the patches of padded images that nobody ever unfolded. Row i of C is written at
+matrix, or the patches of padded images, without a copy. Row i of C is written at
 `c_off[i]`. B is read in *panels*: NR neighbouring columns, row after row, with the width filled up
 with zeros, so that each step k reads consecutive memory. Everything else (matmul, convolutions and
 their gradients, neighbour search) is `contract` below, called with other offsets.
