@@ -45,15 +45,13 @@ def nearest_row(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> n
 
 
 def random_of_five(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One of the five most similar rows, each as likely as the others: NNCLR with --top-k 5."""
+    """One of the five most similar rows, drawn at random: NNCLR with --top-k 5."""
     found = kernels.nearest(z, queue, 5)[0]
     return queue[found[np.arange(len(z)), rng.integers(0, 5, len(z))]]
 
 
 def soft_mean(z: np.ndarray, queue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The mean of all rows, weighed by softmax(cosine / 0.15), scaled to length 1: NNCLR with
-    --soft-neighbor.
-    """
+    """The mean of all rows with weights softmax(cosine / 0.15): NNCLR with --soft-neighbor."""
     cosines = kernels.matmul(z, np.ascontiguousarray(queue.T))  # (b, q)
     weights = np.exp((cosines - cosines.max(axis=1, keepdims=True)) / z.dtype.type(0.15))
     return unit_rows(kernels.matmul(weights, queue))
@@ -124,7 +122,7 @@ class ByRule(Method):
                  queue: SupportSet):
         self.method, self.queue = method, queue
         self.choose, self.data, self.rng = choose, data, rng
-        self.seen = ()  # a row for each choice: label match, distance, seconds
+        self.measures = ()  # a row for each choice: label match, distance, seconds
 
     def forward(self, views, ids, progress=START):
         z1, z2 = (self.method.projector(self.method.encoder(x)) for x in views)
@@ -142,7 +140,7 @@ class ByRule(Method):
         seconds = time.process_time() - started
         match = label_match(positives, z, labels, rows, self.data.labels[self.queue.ids])
         distance = float(1 - (positives * z).sum(axis=1).mean())
-        self.seen += ((match, distance, seconds),)
+        self.measures += ((match, distance, seconds),)
         return positives
 
     def after_step(self, step):
@@ -150,13 +148,12 @@ class ByRule(Method):
 
 
 def train_by(choose: Rule, method: NNCLR, data: Dataset, seed: int, steps: int) -> dict[str, float]:
-    """Train `method`, in place, for so many steps of 128 pictures, its positives chosen by the
-    rule.
+    """Train `method`, in place, for so many steps of 128 pictures, with positives from the rule.
 
-    The seed decides which pictures come when, and in which views, whatever the rule draws. Before
-    the first step the queue is filled. Returns means over steps and views: "match" (`label_match`),
-    "distance" (1 - the cosine of the positive and its anchor), and "choosing", CPU seconds of a
-    step that the rule took.
+    The seed decides the order of the pictures and their views, independently of the rule's draws.
+    Before the first step the queue is filled. Returns means over steps and views: "match"
+    (`label_match`), "distance" (1 - the cosine of the positive and its query), and "choosing", the
+    rule's CPU seconds per step.
     """
     order, draws, chance = (np.random.default_rng(s)
                             for s in np.random.SeedSequence(seed).spawn(3))
@@ -178,7 +175,7 @@ def train_by(choose: Rule, method: NNCLR, data: Dataset, seed: int, steps: int) 
     learner = ByRule(choose, method, data, chance, queue)
     task = Task(learner, make_optimizer(config, method), steps, round(config.warmup * steps))
     train(task, batches(filling, filling + steps))
-    match, distance, seconds = np.mean(learner.seen, axis=0)
+    match, distance, seconds = np.mean(learner.measures, axis=0)
     return {"match": float(match), "distance": float(distance), "choosing": float(2 * seconds)}
 
 
