@@ -1,4 +1,4 @@
-"""The pages that are made of something else: lessons with folded solutions, the API floor by floor,
+"""The pages that are made of something else: lessons with folded solutions, the API layer by layer,
 the tables.
 """
 import importlib
@@ -18,11 +18,11 @@ import tinynnclr
 from tinynnclr.storage.text_tables import markdown_table
 
 ROOT = Path(__file__).parents[1]
-# what a reader may import, from the ground up
-FLOORS = {"tinynnclr": ["distributed", "tensor", "gradcheck", "config", "evaluate"],
+# what a reader may import, from the lowest layer up
+LAYERS = {"tinynnclr": ["distributed", "tensor", "gradcheck", "config", "evaluate"],
           "kernels": None, "ops": None, "nn": None, "models": None, "datasets": None,
           "metrics": None, "methods": None, "train": None, "storage": None, "lab": None,
-          "cli": None,}
+          "cli": None}
 
 
 def write(docs: Path) -> None:
@@ -100,10 +100,10 @@ def papers(folder: Path) -> None:
 
 
 def api(folder: Path) -> None:
-    """A page for each floor of the house, and in it each module with what it says of itself."""
+    """A page for each layer of the package, with the docstrings of its modules."""
     folder.mkdir(exist_ok=True)
-    for floor, modules in FLOORS.items():
-        package = "tinynnclr" if floor == "tinynnclr" else f"tinynnclr.{floor}"
+    for layer, modules in LAYERS.items():
+        package = "tinynnclr" if layer == "tinynnclr" else f"tinynnclr.{layer}"
         found = importlib.import_module(package)
         modules = modules or [m.name.removeprefix(f"{package}.") for m
                               in pkgutil.walk_packages(found.__path__, f"{package}.") if ".bench."
@@ -112,7 +112,7 @@ def api(folder: Path) -> None:
         for module in modules:
             name = f"{package}.{module}"
             lines += [module, "-" * len(module), "", *entry(name, members=True)]
-        (folder / f"{floor}.rst").write_text("\n".join(lines), encoding="utf-8")
+        (folder / f"{layer}.rst").write_text("\n".join(lines), encoding="utf-8")
 
 
 def entry(module: str, members: bool) -> list[str]:

@@ -68,11 +68,11 @@ def pages(site):
                   and p.name not in ("genindex.html", "py-modindex.html", "search.html"))
 
 
-def test_every_lesson_and_every_floor_has_its_page(site):
+def test_every_lesson_and_every_layer_has_its_page(site):
     found = pages(site)
     assert {f"lessons/{source.stem}.html" for source in SOURCES} <= set(found)
-    floors = {p.parent.name for p in (ROOT / "tinynnclr").glob("*/__init__.py")} - {"bench"}
-    assert {f"api/{floor}.html" for floor in floors} <= set(found)
+    layers = {p.parent.name for p in (ROOT / "tinynnclr").glob("*/__init__.py")} - {"bench"}
+    assert {f"api/{layer}.html" for layer in layers} <= set(found)
     assert {"index.html", "tables.html", "lessons/index.html"} <= set(found)
 
 
