@@ -22,19 +22,14 @@ def test_the_stored_results_are_of_these_files_and_explained():
     for row in STORED["rows"]:
         count = mutants.COUNTS[row["file"].split("/")[0]]
         assert len(row["unseen"]) <= row["drawn"] <= min(row["possible"], count)
-    unseen = {(row["file"], after) for row in STORED["rows"] for _, after in row["unseen"]}
-    assert unseen == set(mutants.WHY)
+        assert all(fault["reason"] for fault in row["unseen"])
 
 
 def test_results_of_files_that_were_not_tried_again_stay(tmp_path):
     assert mutants.every_row(tmp_path) == STORED["rows"]
-
-
-def test_the_page():
     text = mutants.page()
     assert text.count("\n| `") == len(mutants.FILES)
     assert text.count("```diff") == sum(len(row["unseen"]) for row in STORED["rows"])
-    assert "not explained" not in text
 
 
 def test_a_fault_is_read_from_its_diff():

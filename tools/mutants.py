@@ -4,8 +4,8 @@ cosmic-ray makes small faults (`<` for `<=`, `-` for `+`, `break` for `continue`
 in a copy of the project, and runs the tests of the changed file. A few faults of each file are
 drawn with a fixed seed, because all would take days. FOLDER keeps the results: call it again to
 resume. Faults that no test detected, or that took long, are then tried again, and
-docs/mutants.json, which pages.py makes a page of, is updated. When a file of the package has
-changed, begin with a new FOLDER.
+docs/mutants.json, which pages.py makes a page of, is updated. There, each fault that no test
+detects needs a "reason". When a file of the package has changed, begin with a new FOLDER.
 """
 import argparse
 import json
@@ -76,51 +76,7 @@ TESTS = {
     "kernels/engine/target": "kernels/test_simd.py",
     "kernels/optim": "kernels/test_small_kernels.py",
     "kernels/engine/winograd_tiles": "kernels/test_winograd.py"}
-WHY: dict[tuple[str, str], str] = {  # why a test need not detect a fault, by its changed line
-    ("ops/norm", "if distributed.size() <= 1:"):
-        "equivalent: there is always at least one rank",
-    ("ops/norm",
-     'return {"average": distributed.all_reduce_mean} if distributed.size() >= 1 else {}'):
-        "same numbers: the mean over one rank is its own",
-    ("methods/cmc", "return None if first is None and second is None else first + second"):
-        "equivalent: both losses have the same options, so both have a chance loss or neither "
-        "has",
-    ("methods/simclr", "if self.views <= 2:"):
-        "equivalent: a configuration with fewer than two views is refused",
-    ("methods/momentum_encoder", "for mine, module in zip(self.copies, modules, strict=False):"):
-        "equivalent: every caller passes as many modules as were copied",
-    ("kernels/augment", "per = ONE / (chroma if chroma is not TINY else ONE)"):
-        "equivalent: a gray pixel's hue is then NaN; the clip makes it a number, and its chroma "
-        "of 0 removes it",
-    ("kernels/kmeans", "comes = (here < distances) ^ ((here == distances) & (c < assignment))"):
-        "equivalent: a distance is never both smaller and equal",
-    ("kernels/engine/small_matrix",
-     "value = builder.fmul(value, ir.Constant(value.type, factor if value.type is scalar"):
-        "equivalent: llvmlite has one object for each number type",
-    ("kernels/engine/small_matrix",
-     "for i, (target, row) in enumerate(zip(targets, matrix, strict=False)):"):
-        "equivalent: every caller has a target for each row of the matrix",
-    ("kernels/norm", "axes, m = tuple(range(x.ndim - 1)), x.size / x.shape[-1]"):
-        "equivalent: the division has no remainder, and the naive twin only divides by m",
-    ("kernels/matmul", "return min(ROWS, -(-m // MR) * MR), min(COLUMNS, -(-n | nr) * nr)"):
-        "same numbers: the block still has whole panels, and is only wider than necessary",
-    ("kernels/engine/load_row",
-     "zero, source, target = x.dtype.type(0), x[start:start | length], out[at:at + length]"):
-        "equivalent: compiled code does not check the end of a slice, and the loop uses the "
-        "length",
-    ("kernels/engine/winograd", "width = max(2 * stride * wide + 2, w ** 2)"):
-        "same numbers: the scratch array is larger than necessary",
-    ("kernels/engine/parallel",
-     "if not not spin(done, _launches, seen + 1 if _tasks.empty() else seen, LOOKS, GRACE):"):
-        "same numbers: it only changes how a thread waits for its next task",
-    ("kernels/engine/parallel",
-     "if not spin(done, _launches, seen ** 1 if _tasks.empty() else seen, LOOKS, GRACE):"):
-        "same numbers: it only changes how a thread waits for its next task",
-    ("kernels/softmax", "largest = row[j] if row[j] > largest or row[j] < row[j] else largest"):
-        "equivalent: a NaN among the logits makes the sum NaN",
-    ("kernels/optim", "GRAIN = 1 ** 14"):
-        "same numbers: it only changes how threads divide the work",
-}
+
 
 def tests_of(name: str) -> str:
     """pytest's arguments for a file such as "ops/norm", with paths in tests/."""
@@ -201,15 +157,22 @@ def read_session(name: str, folder: Path) -> dict | None:
         possible = db.execute("select count(*) from mutation_specs").fetchone()[0]
         rows = db.execute("select test_outcome, diff from work_results where worker_outcome = "
                           "'NORMAL'").fetchall()
+    survivors = sorted(changed(diff) for outcome, diff in rows if outcome == "SURVIVED")
     return {"file": name, "tests": tests_of(name), "possible": possible, "drawn": len(rows),
-            "unseen": sorted([*changed(diff)] for outcome, diff in rows if outcome == "SURVIVED")}
+            "unseen": [{"before": before, "after": after, "reason": ""}
+                       for before, after in survivors]}
 
 
 def every_row(folder: Path) -> list[dict]:
-    """The results of each file: from its session, or as they are stored."""
+    """The results of each file: from its session, with stored reasons, or as they are stored."""
     stored = {row["file"]: row for row in json.loads(STORED.read_bytes())["rows"]}
-    rows = (read_session(name, folder) or stored.get(name) for name in FILES)
-    return [row for row in rows if row]
+    reasons = {(name, fault["after"]): fault["reason"] for name, row in stored.items()
+               for fault in row["unseen"]}
+    rows = [row for name in FILES if (row := read_session(name, folder) or stored.get(name))]
+    for row in rows:
+        for fault in row["unseen"]:
+            fault["reason"] = reasons.get((row["file"], fault["after"]), "")
+    return rows
 
 
 def changed(diff: str) -> tuple[str, str]:
@@ -235,9 +198,9 @@ def page() -> str:
                              len(row["unseen"])] for row in rows])
     parts = ["# Mutation testing", text, table, "## Faults that were not detected"]
     for row in rows:
-        for before, after in row["unseen"]:
-            parts += [f"`{row['file']}.py`: {WHY.get((row['file'], after), 'not explained.')}",
-                      f"```diff\n-{before}\n+{after}\n```"]
+        for fault in row["unseen"]:
+            parts += [f"`{row['file']}.py`: {fault['reason'] or 'not explained.'}",
+                      f"```diff\n-{fault['before']}\n+{fault['after']}\n```"]
     return "\n\n".join(parts) + "\n"
 
 

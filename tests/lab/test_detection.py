@@ -285,4 +285,4 @@ def test_the_protocol_leaves_its_files(tmp_path, monkeypatch):
     assert picture.std() > 20
     several = draw_dense(evaluate.DetectionResult([*result.rows, *result.rows], ""),
                          tmp_path / "two seeds.png", "")
-    assert len(np.asarray(Image.open(several))) < len(picture)  # no scenes, only the bars
+    assert len(np.asarray(Image.open(several))) < len(picture)  # no scenes, only the measures

@@ -6,19 +6,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ...metrics.confidence import mean_and_interval
 from ..detection.average_precision import box_overlap
 from ..detection.evaluate import DetectionResult
 from ..detection.playroom import CLASS_NAMES, Playroom
 from ..protocols.context import grouped
+from .dots import ROW, draw_legend, draw_rows_on, series_of
 from .style import (
-    BLUE,
     DPI,
     GREY,
     HALO,
     INK,
     MARGIN,
-    ORANGE,
     WIDTH,
     draw_headline,
     own_style,
@@ -31,8 +29,8 @@ UNMATCHED = "#333333"  # a predicted object where there is none
 MARKERS = "^vso"  # top, bottom, front, back
 PREDICTED = "predictions on test scenes, in the colour of the true object there; dark if none"
 LEGEND = "key points: ▲ top, ▼ bottom, ■ front, ● back"
-# inches: between pictures; the height of the bars; of a row's heading
-GAP, BARS, LINE = 0.08, 2.1, 0.3
+# inches: between scenes, height of the measures, height of a row's heading
+GAP, MEASURES, LINE = 0.08, 2.7, 0.3
 
 
 def draw_scene(ax: Axes, scene: Playroom, truth: Playroom, fontsize: float) -> None:
@@ -79,14 +77,14 @@ def draw_playroom(scenes: Playroom, path: str | Path, *, title: str = "") -> Pat
 
 @own_style()
 def draw_dense(result: DetectionResult, path: str | Path, title: str) -> Path:
-    """Bars of the measures in percent; below them test scenes, with true and predicted objects."""
+    """Dots of the measures; below them test scenes, with true and predicted objects."""
     rows = [] if result.truth is None else [("the truth", result.truth), *result.found.items()]
     side = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
-    height = 1.2 + BARS + (0.4 + len(rows) * (side + LINE + GAP) if rows else 0.1)
+    height = 0.8 + MEASURES + (0.4 + len(rows) * (side + LINE + GAP) if rows else 0.1)
     fig = Figure((WIDTH, height), dpi=DPI)
     top = draw_headline(fig, title, "Accuracy of detection, with baselines")
-    _draw_bars(fig, result, top + 0.5)
-    y = top + BARS + 0.9
+    _draw_measures(fig, result, top + 0.1)
+    y = top + MEASURES + 0.5
     for name, scenes in rows:
         truth = scenes is result.truth
         note = f"masks are tinted; {LEGEND}" if truth else PREDICTED
@@ -103,34 +101,20 @@ def draw_dense(result: DetectionResult, path: str | Path, title: str) -> Path:
     return write_picture(fig, path)
 
 
-def _draw_bars(fig, result, top):
-    """A group of bars for each measure, in the encoder's colour; hatched if it is frozen."""
-    groups = grouped(result.rows)
-    measures = list(dict.fromkeys(key for numbers in groups.values() for key in numbers))
-    encoders = list(dict.fromkeys(which[0][1] for which in groups))
-    colours = dict(zip(encoders, (BLUE, "#777777", ORANGE), strict=False))
+def _draw_measures(fig, result, top):
+    """A row of dots for each measure, a marker for each encoder and way."""
+    groups = {", ".join(word for _, word in words): numbers
+              for words, numbers in grouped(result.rows).items()}
+    measures = list(dict.fromkeys(name for numbers in groups.values() for name in numbers))
+    panel = {measure: {name: [value for value in numbers[measure] if value == value] or [0.0]
+                       for name, numbers in groups.items()} for measure in measures}
+    series = series_of([panel])
+    inches = ROW * len(measures)
     height = fig.get_figheight()
-    ax = fig.add_axes((0.55 / WIDTH, 1 - (top + BARS) / height, (WIDTH - 0.7) / WIDTH,
-                       BARS / height))
-    width = 0.8 / len(groups)
-    for k, (which, numbers) in enumerate(groups.items()):
-        (_, encoder), (_, how) = which
-        for i, measure in enumerate(measures):
-            mean, half = mean_and_interval([v for v in numbers[measure] if v == v] or [0.0])
-            x = i + (k - (len(groups) - 1) / 2) * width
-            ax.bar(x, 100 * mean, 0.9 * width, yerr=None if half is None else 100 * half, capsize=2,
-                   linewidth=1, edgecolor=colours[encoder],
-                   color="white" if how == "frozen" else colours[encoder],
-                   hatch="////" if how == "frozen" else None,
-                   label=f"{encoder}, {how}" if i == 0 else None)
-            ax.annotate(f"{100 * mean:.0f}", (x, 100 * (mean + (half or 0))), (0, 2), ha="center",
-                        va="bottom", textcoords="offset points", fontsize=8, color=INK)
-    ax.set_xticks(range(len(measures)), measures, fontsize=9.5, color=INK)
-    ax.set_ylabel("percent", fontsize=9)
-    ax.set_ylim(0, 100)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(axis="x", length=0)
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=3, frameon=False, fontsize=8.5)
+    draw_legend(fig, series, top, columns=3)
+    ax = fig.add_axes((1.2 / WIDTH, 1 - (top + 0.6 + inches) / height, (WIDTH - 1.4) / WIDTH,
+                       inches / height))
+    draw_rows_on(ax, measures, panel, series, {})
 
 
 def _square(fig, left, top, side):

@@ -1,5 +1,5 @@
 """The dot plot: means of several seeds with 95 % intervals, in rows, beside baselines as lines."""
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +35,9 @@ STRIP = 0.3  # share of the panel for the baselines, where the axis is broken
 LEGEND = ("Small dots: one seed each. Large: the mean of the seeds and its 95 % interval. "
           "Dashed: baselines, and a supervised upper bound.")
 BASELINES = ("raw pixels", "random weights")
-FIXED = {"random weights": {"marker": "o", "color": GREY, "mfc": "white"},
-         "raw pixels": {"marker": "x", "color": GREY},
-         "chance": {"marker": "|", "color": GREY, "ms": 14}}
+FIXED: dict[str, dict] = {"random weights": {"marker": "o", "color": GREY, "mfc": "white"},
+                          "raw pixels": {"marker": "x", "color": GREY},
+                          "chance": {"marker": "|", "color": GREY, "ms": 14}}
 Rows = Mapping[str, Mapping[str, Sequence[float]]]  # {row: {series: accuracies, one a seed}}
 
 
@@ -144,53 +144,64 @@ def draw_dots(panels: Mapping[str, Rows], path: str | Path, *, title: str, headl
     are hollow; a series "chance" is a stroke. Returns the PNG's path.
     """
     rows = list(dict.fromkeys(row for panel in panels.values() for row in panel))
-    names = dict.fromkeys(name for panel in panels.values() for numbers in panel.values()
-                          for name in numbers)
-    series = sorted(names, key=(*(name for name in names if name not in FIXED), *FIXED).index)
-    styles = _styles(series)
+    series = series_of(panels.values())
     height = 1.85 + ROW * len(rows)
     fig = Figure((WIDTH, height), DPI)
     draw_headline(fig, title, headline)
-    labels = [plain_text(row, 48) for row in rows]
-    left, gap = min(4.2, 0.35 + 0.085 * max(map(len, labels))), 0.3
+    left, gap = min(4.2, 0.35 + 0.085 * min(48, max(map(len, rows)))), 0.3
     width = (WIDTH - left - MARGIN - 0.15 - gap * (len(panels) - 1)) / len(panels)
     for i, (heading, panel) in enumerate(panels.items()):
         ax = fig.add_axes(((left + i * (width + gap)) / WIDTH, 0.55 / height, width / WIDTH,
                            ROW * len(rows) / height))
-        for y, row in enumerate(rows):
-            for name in reversed([name for name in series if name in panel.get(row, {})]):
-                half = (halves or {}).get((heading, row, name))
-                offset = 0 if name == "chance" else (series.index(name) - len(series) / 2) * 0.06
-                _draw_mean(ax, y + offset, panel[row][name], half,
-                           styles[name] | ({"mfc": "white"} if row.startswith(BASELINES) else {}))
+        draw_rows_on(ax, rows, panel, series,
+                     {(row, name): half for (panel_of, row, name), half in (halves or {}).items()
+                      if panel_of == heading})
         ax.set_title(heading, fontsize=10, color=INK, loc="left")
-        ax.set_yticks(range(len(rows)), labels if i == 0 else [""] * len(rows), fontsize=9,
-                      color=INK)
-        ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1))
-        _percent_axis(ax)
-        ax.grid(color="#E5E5E5")
-        ax.set_axisbelow(True)
-        ax.tick_params(axis="y", length=0)
-    handles = [Line2D([], [], label=plain_text(name, 30), **{"ls": "", "ms": 6.5, **styles[name]})
-               for name in series]
-    fig.legend(handles=handles, loc="upper right", frameon=False, fontsize=9, handlelength=1.2,
-               bbox_to_anchor=(1 - MARGIN / WIDTH, 1 - 0.66 / height), borderaxespad=0,
-               ncols=len(series), columnspacing=1.2)
+        if i > 0:
+            ax.set_yticklabels([""] * len(rows))
+    draw_legend(fig, series, 0.66)
     return write_picture(fig, path)
 
 
-def _styles(series):
-    """{series: marker and colours}: baselines and chance grey, the others in turn."""
-    others = [name for name in series if name not in FIXED]
-    return {**{name: {"marker": MARKERS[i % 4], "color": COLOURS[i % 4],
-                      "mfc": COLOURS[i % 4] if i < 4 else "white"}
-               for i, name in enumerate(others)}, **FIXED}
+def series_of(panels: Iterable[Rows]) -> dict[str, dict]:
+    """{series: style}: the baselines and chance last and grey, the others in turn."""
+    names = dict.fromkeys(name for panel in panels for numbers in panel.values()
+                          for name in numbers)
+    styles: dict[str, dict] = {}
+    for i, name in enumerate(name for name in names if name not in FIXED):
+        styles[name] = {"marker": MARKERS[i % 4], "color": COLOURS[i % 4],
+                        "mfc": COLOURS[i % 4] if i < 4 else "white"}
+    return styles | {name: style for name, style in FIXED.items() if name in names}
 
 
-def _draw_mean(ax, y, numbers, half, style):
-    mean, half_of_seeds = mean_and_interval(list(numbers))
-    half = half if half_of_seeds is None else half_of_seeds
-    ax.errorbar(mean, y, xerr=half, capsize=2.5, **{"ms": 6.5, "ls": "", **style})
+def draw_rows_on(ax: Axes, rows: Sequence[str], panel: Rows, series: Mapping[str, dict],
+                 halves: Mapping[tuple[str, str], float]) -> None:
+    """The rows of one panel of `draw_dots`."""
+    for y, row in enumerate(rows):
+        for i, name in reversed([*enumerate(series)]):  # the first on top
+            if name in panel.get(row, {}):
+                mean, half = mean_and_interval(list(panel[row][name]))
+                half = halves.get((row, name)) if half is None else half
+                offset = 0 if name == "chance" else (i - len(series) / 2) * 0.06
+                hollow = {"mfc": "white"} if row.startswith(BASELINES) else {}
+                ax.errorbar(mean, y + offset, xerr=half, capsize=2.5,
+                            **{"ms": 6.5, "ls": "", **series[name], **hollow})
+    ax.set_yticks(range(len(rows)), [plain_text(row, 48) for row in rows], fontsize=9, color=INK)
+    ax.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1))
+    _percent_axis(ax)
+    ax.grid(color="#E5E5E5")
+    ax.set_axisbelow(True)
+    ax.tick_params(axis="y", length=0)
+
+
+def draw_legend(fig: Figure, series: Mapping[str, dict], top: float,
+                columns: int | None = None) -> None:
+    """The series' markers and names at the right, so many inches below the top."""
+    handles = [Line2D([], [], label=plain_text(name, 30), **{"ls": "", "ms": 6.5, **style})
+               for name, style in series.items()]
+    fig.legend(handles=handles, loc="upper right", frameon=False, fontsize=9, handlelength=1.2,
+               bbox_to_anchor=(1 - MARGIN / WIDTH, 1 - top / fig.get_figheight()), borderaxespad=0,
+               ncols=columns or len(series), columnspacing=1.2)
 
 
 def _percent_axis(ax: Axes) -> None:
