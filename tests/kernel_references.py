@@ -232,8 +232,8 @@ def roi_align(x, boxes, image, size, samples=2):
 
 
 def roi_align_grad(g, boxes, image, input_shape, samples=2):
-    need(g.ndim == 4, len(input_shape) == 4, g.shape == (len(boxes), g.shape[1], g.shape[1],
-                                                         input_shape[3]))
+    need(g.ndim == 4, len(input_shape) == 4)
+    need(g.shape == (len(boxes), g.shape[1], g.shape[1], input_shape[3]))
     dx = np.zeros(input_shape)
     for r, i, j, weight, pixel in roi_places(boxes, image, g.shape[1], samples, input_shape):
         dx[pixel] += weight * g[r, i, j]

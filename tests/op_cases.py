@@ -211,6 +211,5 @@ REFERENCES = {
     "conv2d": kernels.conv.conv2d_naive, "max_pool2d": kernels.pool.max_pool2d_naive,
     "global_avg_pool": kernels.pool.global_avg_pool_naive, "batch_norm": _batch_norm,
     "batch_norm_conv2d": _batch_norm_conv2d, "detrend": detrend_naive,
-    "roi_align": lambda x, boxes, image, size, samples=2: roi_align_naive(x, boxes, image, size,
-                                                                          samples)}
+    "roi_align": lambda x, samples=2, **static: roi_align_naive(x, samples=samples, **static)}
 ALL = [(name, i) for name in sorted(CASES) for i in range(len(CASES[name]))]

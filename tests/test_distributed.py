@@ -242,17 +242,17 @@ def test_under_mpiexec_without_mpi4py(launcher, monkeypatch, capsys):
 
 
 def test_without_mpi4py_the_command_says_so_once(monkeypatch):
-    said = ""
+    program = ("import sys; sys.modules['mpi4py'] = None\n"
+               "from tinynnclr.cli.commands import main; main(['train'])")
+    output = ""
     for number in ("0", "1"):
-        done = subprocess.run([sys.executable, "-c", "import sys; sys.modules['mpi4py'] = "
-                               "None\nfrom tinynnclr.cli.commands import main; main(['train'])"],
-                              capture_output=True, env={**ENVIRONMENT, "PMI_SIZE": "2",
-                                                        "PMI_RANK": number}, timeout=60,
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60,
+                              env={**ENVIRONMENT, "PMI_SIZE": "2", "PMI_RANK": number},
                               check=False, encoding="utf-8")
         assert done.returncode == 2
-        said += done.stderr
-    assert said.count("\n") == 1, said
-    assert said.startswith("tinynnclr: mpiexec started 2 processes")
+        output += done.stderr
+    assert output.count("\n") == 1, output
+    assert output.startswith("tinynnclr: mpiexec started 2 processes")
 
 
 def test_alone_nothing_is_imported_and_everything_is_itself():

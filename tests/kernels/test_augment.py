@@ -82,10 +82,9 @@ def test_every_order_of_the_four_jitters():
 def test_identity_is_exact_and_strength_zero_is_the_identity():
     images = np.arange(256 * 3, dtype=np.uint8).reshape(1, 16, 16, 3)
     expected = images.astype(np.float32) / np.float32(255)
-    for row in (identity_params(1, 16, 16), draw_params(PRESETS["none"], 1, 16, 16,
-                                                        np.random.default_rng(0)),
-                draw_params(Augmentation(**{**NOTHING, "jitter": 1}), 1, 16, 16,
-                            np.random.default_rng(0))):
+    drawn = [draw_params(a, 1, 16, 16, np.random.default_rng(0))
+             for a in (PRESETS["none"], Augmentation(**{**NOTHING, "jitter": 1}))]
+    for row in (identity_params(1, 16, 16), *drawn):
         np.testing.assert_array_equal(augment(images, np.array([0]), row, 16), expected)
 
 

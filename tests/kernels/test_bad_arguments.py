@@ -41,8 +41,8 @@ def here(tmp_path, monkeypatch, threads):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "train_and_judge", lambda *_: None)
     monkeypatch.setattr(cli.Comparison, "run", lambda self: [])
-    monkeypatch.setattr(cli, "run_bench", lambda options: kernels.set_num_threads(options.threads
-                                                                                  or 1))
+    monkeypatch.setattr(cli, "run_bench",
+                        lambda options: kernels.set_num_threads(options.threads or 1))
     monkeypatch.setattr(cli, "download", lambda *_, **__: None)
     monkeypatch.setattr(toybox, "load", lambda **_: (random_data(300), random_data(20)))
     return tmp_path

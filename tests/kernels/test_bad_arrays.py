@@ -44,9 +44,8 @@ def call(name, arguments):
     """A kernel's outcome; of those that change their arguments, these."""
     result, error = outcome(KERNELS[name], arguments)
     if name.startswith("optim.") and error is None:
-        result = tuple(v for key, v in arguments.items() if isinstance(v,
-                                                                       np.ndarray)
-                       and key != "grad")
+        result = tuple(v for key, v in arguments.items()
+                       if isinstance(v, np.ndarray) and key != "grad")
     return result, error
 
 
@@ -118,9 +117,8 @@ def test_one_argument_spoiled(name, i, count, record_property):
     every, case, faults, cases = count(7, 2, 1), CASES[name][i], [], 0
     for dtype in (np.float32, np.float64) if every < 7 else (np.float32,):
         for n, (what, arguments) in enumerate(spoiled_calls(name, case, dtype)):
-            if (name,
-                what) in EXCEPTED or what.endswith(COMPILED_ANEW) and (every > 1
-                                                                       or dtype != np.float32):
+            anew = what.endswith(COMPILED_ANEW) and (every > 1 or dtype != np.float32)
+            if (name, what) in EXCEPTED or anew:
                 continue
             if n % every == 0 or what.startswith("empty"):
                 wrong = fault(name, case, arguments)

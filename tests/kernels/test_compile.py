@@ -117,9 +117,8 @@ def blocked(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["file", "long", LOOP])
-def test_without_a_writable_folder_a_temporary_one_is_used_and_reported_once(cache, tmp_path,
-                                                                             monkeypatch, capsys,
-                                                                             kind):
+def test_without_a_writable_folder_a_temporary_one_is_used(cache, tmp_path, monkeypatch, capsys,
+                                                           kind):
     where = blocked(tmp_path, kind)
     monkeypatch.setattr(module.config, "CACHE_DIR", str(where))
     assert not call()
@@ -163,18 +162,19 @@ def test_a_full_disk(cache, monkeypatch, capsys):
 def test_a_temporary_folder_that_others_can_write_to_is_not_used(cache, tmp_path, monkeypatch):
     monkeypatch.setattr(module.config, "CACHE_DIR", str(blocked(tmp_path, "file")))
     folder = module._temporary_root()
-    for spoil in (lambda: folder.chmod(0o777), lambda: (folder.rmdir(),
-                                                        folder.symlink_to(tmp_path))):
+    for spoil in (lambda: folder.chmod(0o777),
+                  lambda: (folder.rmdir(), folder.symlink_to(tmp_path))):
         spoil()
         assert module._temporary_root() is None
         assert not call()
         assert not call()
 
 
-def test_a_cache_that_is_read_only_is_read(cache, monkeypatch, capsys):
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied")
+def refuse(*_):
+    raise PermissionError(13, "Permission denied")
 
+
+def test_a_cache_that_is_read_only_is_read(cache, monkeypatch, capsys):
     call()
     monkeypatch.setattr(module, "_open_folder", refuse)
     monkeypatch.setattr(os, "utime", refuse)
@@ -183,11 +183,7 @@ def test_a_cache_that_is_read_only_is_read(cache, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_windows_may_refuse_to_replace_a_file_that_another_process_reads(cache, monkeypatch,
-                                                                         capsys):
-    def refuse(*_):
-        raise PermissionError(13, "Permission denied")
-
+def test_windows_may_refuse_to_replace_a_file_in_use(cache, monkeypatch, capsys):
     call()
     before = {name: path.read_bytes() for name, path in pair(cache).items()}
     monkeypatch.setattr(module._Files, "load", lambda *_: None)

@@ -28,11 +28,10 @@ class WindowsNumpy:
 
         def make(*args, dtype=None):
             result = real(*args, **({} if dtype is None else {"dtype": dtype}))
-            told = dtype not in (None, int) or any(isinstance(a,
-                                                              (np.ndarray, np.generic, type,
-                                                               np.dtype)) and a is not int for a
-                                                   in args)
-            return result if told else int32(result)
+            typed = (np.ndarray, np.generic, type, np.dtype)
+            given = dtype not in (None, int) or any(isinstance(a, typed) and a is not int
+                                                    for a in args)
+            return result if given else int32(result)
 
         return join if name in ("concatenate", "column_stack") else make if name in (
             "arange", "array", "asarray", "full", "zeros", "empty", "cumsum") else real
@@ -83,17 +82,15 @@ def test_a_run_goes_on_after_an_order_of_32_bits(tmp_path, monkeypatch):
 def untyped(tree):
     """The lines of calls that make integers of the default type, outside kernels and twins."""
     for top in tree.body:
-        if isinstance(top, ast.FunctionDef) and (top.name.endswith("_naive") or any("jit"
-                                                                                    in ast.unparse(
-                d) for d in top.decorator_list)):
+        if isinstance(top, ast.FunctionDef) and (
+                top.name.endswith("_naive")
+                or any("jit" in ast.unparse(d) for d in top.decorator_list)):
             continue
+        least = {"np.arange": 9, "np.cumsum": 9, "np.array": 2, "np.full": 3}
         for made in (node for node in ast.walk(top) if isinstance(node, ast.Call)):
-            name, least = ast.unparse(made.func), {"np.arange": 9, "np.cumsum": 9, "np.array": 2,
-                                                   "np.full": 3}
-            floats = any(isinstance(n, ast.Constant) and isinstance(n.value, float) for n
-                         in ast.walk(made))
-            if name in least and len(made.args) < least[name] and not floats and \
-                    not any(keyword.arg == "dtype" for keyword in made.keywords):
+            typed = (any(keyword.arg == "dtype" for keyword in made.keywords)
+                     or any(isinstance(getattr(n, "value", None), float) for n in ast.walk(made)))
+            if len(made.args) < least.get(ast.unparse(made.func), 0) and not typed:
                 yield f"{made.lineno}: {ast.unparse(made)}"
 
 
@@ -105,9 +102,8 @@ def test_kernels_say_of_which_type_integers_are(path):
 
 def test_the_rule_sees_what_has_no_type():
     def example(n):
-        return np.arange(n), np.array([n]), np.array([0.5]), np.arange(n,
-                                                                       dtype=np.int64), np.array([
-                n], np.int64)
+        typed = np.array([0.5]), np.arange(n, dtype=np.int64), np.array([n], np.int64)
+        return np.arange(n), np.array([n]), typed
 
     source = inspect.cleandoc("\n" + inspect.getsource(example))
     assert len(list(untyped(ast.parse(source)))) == 2

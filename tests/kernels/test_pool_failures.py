@@ -80,10 +80,8 @@ def test_an_error_inside_of_nested_calls_reaches_the_caller(threads):
 
 
 @pytest.mark.parametrize("broken", ["ends at once", "spin", "_take_a_core", "sched_getaffinity"])
-def test_a_worker_that_fails_outside_of_the_kernel_stops_nobody(threads, monkeypatch, fresh_pool,
-                                                                broken):
+def test_a_worker_that_fails_outside_a_kernel(threads, monkeypatch, fresh_pool, broken):
     threads(3)
-
     real = getattr(module, broken, None)
 
     def fail_in_workers(*arguments):
@@ -157,8 +155,7 @@ def test_a_worker_that_comes_late_does_nothing():
 
 
 @pytest.mark.parametrize("place", ["_start_workers", "_take_a_core"])
-def test_an_interrupt_before_the_work_leaves_nothing_in_the_queue(threads, monkeypatch, fresh_pool,
-                                                                  place):
+def test_an_interrupt_before_the_work_empties_the_queue(threads, monkeypatch, fresh_pool, place):
     threads(3)
 
     def interrupt(*_):

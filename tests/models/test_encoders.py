@@ -109,8 +109,8 @@ def twin_of(name, width, channels, torch):
 
         def forward(self, x):
             split = lambda y: y.unflatten(2, (self.heads, -1)).transpose(1, 2)  # noqa: E731
-            y = nn.functional.scaled_dot_product_attention(*(split(f(x)) for f
-                                                             in (self.query, self.key, self.value)))
+            layers = self.query, self.key, self.value
+            y = nn.functional.scaled_dot_product_attention(*(split(f(x)) for f in layers))
             return self.out(y.transpose(1, 2).flatten(2))
 
     class Transformer(nn.Module):

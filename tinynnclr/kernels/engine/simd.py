@@ -48,8 +48,8 @@ def _host() -> tuple[int, int]:
         features = features or get_host_cpu_features()
 
     def has(feature, names):
-        return f"+{feature}" in features or f"-{feature}" not in features and any(part in name
-                                                                                  for part in names)
+        named = any(part in name for part in names)
+        return f"+{feature}" in features or f"-{feature}" not in features and named
 
     if has("avx512f", _AVX512):
         # 32 registers: 16 for the tile, 2 for B, 1 for A, and 8 row addresses in the integer ones
@@ -114,15 +114,10 @@ def _tile(vectors):
                 builder.store(value, builder.bitcast(pointer, vector.as_pointer())).align = itemsize
 
             def prefetch(pointer):
-                byte = ir.IntType(8).as_pointer()
-                fn = cgutils.get_or_insert_function(builder.module,
-                                                    ir.FunctionType(ir.VoidType(),
-                                                                    [byte, ir.IntType(32),
-                                                                     ir.IntType(32),
-                                                                     ir.IntType(32)]),
-                                                    "llvm.prefetch.p0i8")
-                builder.call(fn, [builder.bitcast(pointer, byte),
-                                  *(ir.IntType(32)(x) for x in (1, 3, 1))])
+                byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+                kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+                fn = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+                builder.call(fn, [builder.bitcast(pointer, byte), flag(1), flag(3), flag(1)])
 
             def at(pointer, *offsets):
                 total = offsets[0]
@@ -158,8 +153,8 @@ def _tile(vectors):
                         prefetch(at(c_row, _I64(v * lanes)))
 
             steps = builder.mul(runs, run_len)
-            with cgutils.for_range(builder, blocks) as block, cgutils.for_range(builder,
-                                                                                runs) as run:
+            with (cgutils.for_range(builder, blocks) as block,
+                  cgutils.for_range(builder, runs) as run):
                 a_run = builder.add(builder.mul(block.index, block_stride),
                                     builder.mul(run.index, run_stride))
                 b_run = builder.add(builder.mul(block.index, steps),
@@ -275,8 +270,8 @@ def column_max(typing, scores, rows, top):
             before = builder.load(best)
             builder.store(builder.select(builder.fcmp_ordered(">", row, before), row, before), best)
         target = make_array(sig.args[2])(context, builder, top).data
-        builder.store(builder.load(best), builder.bitcast(target,
-                                                          panel.as_pointer())).align = itemsize
+        target = builder.bitcast(target, panel.as_pointer())
+        builder.store(builder.load(best), target).align = itemsize
         return context.get_dummy_value()
 
     return signature, codegen

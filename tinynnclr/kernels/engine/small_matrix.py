@@ -53,9 +53,8 @@ def linear(matrix: Sequence[Sequence[float]], add: Sequence[int] = ()) -> Callab
 
             def term(total, factor, value):
                 if abs(factor) != 1:
-                    value = builder.fmul(value, ir.Constant(value.type,
-                                                            factor if value.type == scalar
-                                                            else [factor] * lanes))
+                    constant = factor if value.type == scalar else [factor] * lanes
+                    value = builder.fmul(value, ir.Constant(value.type, constant))
                     factor = 1
                 if total is None:
                     return value if factor > 0 else builder.fneg(value)
