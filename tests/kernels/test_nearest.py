@@ -83,22 +83,6 @@ def test_zero_queries_tie_with_every_row(dtype, k):
     assert not similarities.any()
 
 
-def test_zero_rows_and_negated_rows(rng, dtype):
-    queries, _ = draw(rng, dtype, 11, 1, 8)
-    bank = np.concatenate([-queries, np.zeros((2, 8), dtype)])
-    indices, similarities = nearest(queries, -bank)
-    assert indices[:, 0].tolist() == list(range(11))
-    np.testing.assert_allclose(similarities, 1, rtol=0, atol=1e-6)
-    opposite = np.concatenate([-queries[:1]] * 70 + [np.zeros((1, 8), dtype)])
-    indices, similarities = nearest(queries[:1], opposite)  # zero is nearer than the opposite
-    assert indices.tolist() == [[70]]
-    assert similarities.tolist() == [[0]]
-    # a negative similarity can be the largest
-    indices, similarities = nearest(queries[:1], opposite[:70], 2)
-    assert indices.tolist() == [[0, 1]]
-    np.testing.assert_allclose(similarities, -1, rtol=0, atol=1e-6)
-
-
 @pytest.mark.parametrize("k", [1, 5])
 def test_rows_of_nan_are_never_nearest(rng, dtype, k):
     queries, bank = draw(rng, dtype, NR + 5, 2 * BLOCK + 8, 7)
