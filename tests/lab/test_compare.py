@@ -14,7 +14,7 @@ from tinynnclr import kernels
 from tinynnclr.cli.commands import main
 from tinynnclr.lab.sweep import jobs
 from tinynnclr.lab.sweep.comparison import OUTPUTS
-from tinynnclr.lab.sweep.jobs import duration
+from tinynnclr.lab.sweep.sweep import duration
 from tinynnclr.methods import METHODS
 from tinynnclr.storage import checkpoint
 from tinynnclr.storage.text_tables import read_csv

@@ -13,8 +13,8 @@ from tinynnclr.lab.paper_tables import BUDGETS, parse_tables, reproduce, tables_
 from tinynnclr.lab.paper_tables.neighbor_precision import OFFS, REAL, STYLES, gains
 from tinynnclr.lab.paper_tables.runs import key
 from tinynnclr.lab.sweep.arms import Arm
-from tinynnclr.lab.sweep.jobs import evenly
 from tinynnclr.lab.sweep.report import UPPER_BOUND, read_runs
+from tinynnclr.lab.sweep.sweep import evenly
 from tinynnclr.methods import NNCLR, make_config
 from tinynnclr.methods.registry import suited
 from tinynnclr.metrics.confidence import mean_and_interval

@@ -193,7 +193,7 @@ def undrawn(monkeypatch):
 
     def run_next(self, baselines):
         job = self.left[0]
-        data = self.data.of(job.config)
+        data = self.data_of(job.config)
         baselines.of(job.config, Run(job.config, data[0]).method.encoder, data)
         self.jobs.remove(job)
         return ""

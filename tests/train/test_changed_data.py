@@ -18,7 +18,8 @@ from tinynnclr.datasets.dataset import changes, digests
 from tinynnclr.evaluate import read_result
 from tinynnclr.lab.export import export_run
 from tinynnclr.lab.sweep.baseline_cache import BaselineCache
-from tinynnclr.lab.sweep.jobs import Job, Sweep, finished, steps_saved
+from tinynnclr.lab.sweep.jobs import Job, finished, steps_saved
+from tinynnclr.lab.sweep.sweep import Sweep
 from tinynnclr.methods import METHODS, make_config
 from tinynnclr.storage import checkpoint
 from tinynnclr.train import run_dir
@@ -123,12 +124,12 @@ def test_a_stored_run_of_a_sweep(here):
     config = make_config(checkpoint.load("c/simclr-0/checkpoint.npz")[1]["config"])
     data, job = run_dir.load_data(config), Job("simclr", config, here / "c/simclr-0")
     sweep = Sweep([job], here, "")
-    sweep.data.loaded[config.dataset, config.train_size] = data
+    sweep.data[config.dataset, config.train_size] = data
     assert sweep.check()
     assert sweep.left == []
     assert steps_saved(job, data) == sweep.results[0]["steps"]
     changed = data[0], other(data[1], "labels")
-    sweep.data.loaded[config.dataset, config.train_size] = changed
+    sweep.data[config.dataset, config.train_size] = changed
     for read in (sweep.check, lambda: finished(job, changed), lambda: steps_saved(job, changed)):
         with fails(ValueError, "the data are not those of this run: test labels"):
             read()

@@ -13,8 +13,9 @@ from ..protocols.context import Row
 from ..provenance import stamp
 from ..registry import parse_names
 from ..sweep.arms import Arm
-from ..sweep.jobs import Sweep, flags_of, plan
+from ..sweep.jobs import plan
 from ..sweep.report import UPPER_BOUND, csv_rows, page, protocol_text, runs_of
+from ..sweep.sweep import Sweep, flags_of
 from .neighbor_precision import NAME, answer, stored_gains
 from .page import draw, mean_accuracies, parts
 from .runs import key, nmi_with_classes, protocol_result
@@ -99,7 +100,7 @@ def measure(table: Table, sweep: Sweep) -> tuple[list[dict], list[Row], str]:
         names = {arm.name for arm in table.arms}
         jobs = [job for job in sweep.jobs if job in sweep.done and job.arm in names]
         for job in jobs:
-            result = protocol_result(job, sweep.data.of(job.config), table.protocol,
+            result = protocol_result(job, sweep.data_of(job.config), table.protocol,
                                      baselines=job.arm == table.arms[0].name)
             rows += [{"arm": job.arm, "seed": str(job.config.seed), **row}
                      for row in result["rows"]]
@@ -107,7 +108,7 @@ def measure(table: Table, sweep: Sweep) -> tuple[list[dict], list[Row], str]:
     if "nmi with classes" in table.measures:
         for job, result in sweep.done.items():
             if job.config.method == "deepcluster":
-                nmi = nmi_with_classes(job, sweep.data.of(job.config))
+                nmi = nmi_with_classes(job, sweep.data_of(job.config))
                 result["over_epochs"]["nmi with classes"] = nmi
     return sweep.results, [], protocol_text(sweep.results[0]["protocol"])
 
@@ -116,7 +117,7 @@ def write(table: Table, budget: str, sweep: Sweep, results: list[dict], rows: li
           method: str, command: str, base: Path) -> list[Path]:
     """TABLE-BUDGET.csv, .md and .png of what was measured."""
     config = sweep.jobs[0].config
-    images = len(sweep.data.of(config)[0])
+    images = len(sweep.data_of(config)[0])
     runs = mean_accuracies(rows, table.focus) if rows else runs_of(results)
     elsewhere, notes = {}, sweep.notes()
     if table.name == NAME:

@@ -13,7 +13,7 @@ from ...storage.messages import shell_words
 from ...storage.text_tables import csv_text, markdown_table
 from ...train import run_dir
 from .arms import Arm, parse_arms, parse_seeds
-from .jobs import Sweep, flags_of, plan
+from .jobs import plan
 from .report import (
     baseline_numbers,
     csv_rows,
@@ -25,6 +25,7 @@ from .report import (
     runs_of,
     table_heads,
 )
+from .sweep import Sweep, flags_of
 
 OUTPUTS = ("compare.json", "compare.md", "compare.csv", "compare.png")
 MEASURES = ("steps", "knn", "linear", "seconds")
