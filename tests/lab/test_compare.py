@@ -7,6 +7,7 @@ import signal
 import struct
 from pathlib import Path
 
+import collect
 import pytest
 from command_line import TRAIN, files, fitting, run, write_pictures
 
@@ -125,6 +126,20 @@ def test_a_run_in_it_is_one_of_train(here, capsys):
     timeless_keys = [k for k in alone if k not in (*CLOCK, "evaluation_seconds")]
     assert list(alone) == list(ours)
     assert [alone[k] for k in timeless_keys] == [ours[k] for k in timeless_keys]
+
+
+def test_its_runs_can_be_collected(here, capsys, monkeypatch):
+    """By tools/collect.py, like those of `train`."""
+    folders = [str(OUT / name) for name in ("nnclr-0", "nnclr-1", "simclr-0")]
+    monkeypatch.setattr("sys.argv", ["collect.py", *folders, "--out", "all.json"])
+    collect.main()
+    table = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[1] for line in table[4:]] == ["nnclr", "simclr"]
+    assert len(json.loads(Path("all.json").read_bytes())) == 3
+    monkeypatch.setattr("sys.argv", ["collect.py", folders[0], "--out", "pictures/class0/0.png"])
+    with pytest.raises(SystemExit):
+        collect.main()
+    assert "this command did not write the existing file" in capsys.readouterr().err
 
 
 def test_a_finished_comparison_trains_nothing(here, capsys, trained):

@@ -12,7 +12,7 @@ from tinynnclr.lab.sweep.report import (
     read_runs,
     runs_of,
 )
-from tinynnclr.storage.text_tables import csv_text, markdown_table, read_csv
+from tinynnclr.storage.text_tables import csv_text, read_csv
 
 
 def result(arm, seed, knn, random=0.3, **more):
@@ -120,8 +120,3 @@ def test_a_damaged_csv_file(text, tmp_path):
     (tmp_path / "x.csv").write_text(text, encoding="utf-8")
     with fails(ValueError, "x.csv: expected runs as `tinynnclr compare`", "make it anew"):
         read_runs(tmp_path / "x.csv")
-
-
-def test_markdown():
-    assert markdown_table(["a", "b"], [(1, "x"), ("", 2)]) == "\n".join([
-        "| a | b |", "|---|---|", "| 1 | x |", "|  | 2 |"])
