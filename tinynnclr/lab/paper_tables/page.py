@@ -72,7 +72,7 @@ def draw(table: Table, runs: Runs, rows: list[Row], elsewhere: Gains, path: Path
 
 
 def levels(runs: Runs) -> dict[str, float]:
-    """{name: mean kNN} of the baselines, those of most arms, and of the upper bound."""
+    """{name: mean kNN} of the baselines and of the upper bound."""
     means = {name: mean_and_interval(values)[0] for name, values in baseline_numbers(runs).items()}
     if bound := of_arm(runs, UPPER_BOUND, "knn"):
         means[UPPER_BOUND] = mean_and_interval(bound)[0]
