@@ -147,8 +147,7 @@ def _sum_in_place(name, array):
 def all_gather(array: np.ndarray, total: int | None = None) -> np.ndarray:
     """The rows of all ranks, rank after rank. Sends (R - 1) times its bytes.
 
-    Each rank has the same number of rows, or its `shard` of `total`: then row i is the i-th of the
-    batch.
+    Each rank has the same number of rows, or its `shard` of `total`, in the batch's order.
     """
     if _world is None:
         return array

@@ -2,8 +2,7 @@
 
 An op is a plain function of arrays that returns its value and, for each array, one *vjp*: the
 function that turns g = dL/d(value) into dL/d(that array). `op` lifts it to Tensors. An ndarray is a
-constant, so no gradient can leak into one. There is no double backward: gradients are arrays, not
-Tensors.
+constant, so no gradient can leak into one. Gradients are arrays: there is no double backward.
 """
 import contextlib
 import copy
@@ -68,8 +67,7 @@ class _Switch(contextlib.ContextDecorator):
 def no_grad() -> _Switch:
     """Inside `with no_grad():` or a function under @no_grad(), this thread records no nodes.
 
-    Other threads and asyncio tasks are not affected. Do not yield from a generator inside the
-    block.
+    Other threads and asyncio tasks are not affected. A generator must not yield inside the block.
     """
     return _Switch(recording, False)
 

@@ -95,6 +95,12 @@ def test_the_empty_centroid_goes_to_the_farthest_row(dtype):
     assert assignment.tolist() == [0, 0, 0, 0, 0, 1]
     np.testing.assert_array_equal(centroids, [[0], [-16]])
     assert inertias == [1 + 49 + 64]
+    # 2 is as near to 0 as to 4, the row that the empty centroid goes to: the lowest index keeps it
+    assert kmeans(np.array([[0], [0], [4], [2]], dtype), 2, 1, FirstRows([0, 1]))[1].tolist() == [
+        0, 0, 1, 0]
+    # rows that are nearer to their own centroid stay, whatever its index
+    assert kmeans(np.array([[0], [0], [10], [11], [-20]], dtype), 3, 1,
+                  FirstRows([0, 1, 2]))[1].tolist() == [0, 0, 2, 2, 1]
 
 
 def test_a_cluster_that_loses_its_last_row_on_the_way(dtype):

@@ -127,6 +127,13 @@ def test_nan_gets_through_in_its_own_channel(rng, dtype, relu):
     assert np.isnan(dbias).all()
 
 
+def test_relu_passes_no_gradient_at_zero(dtype):
+    zeros, ones = np.zeros(3, dtype), np.ones(3, dtype)
+    for d in normalize_grad(np.ones((5, 3), dtype), np.zeros((5, 3), dtype), ones, zeros, zeros,
+                            ones, relu=True, constant_stats=True):
+        assert not d.any()
+
+
 def test_no_rows(dtype):
     ones = np.ones(3, dtype)
     assert normalize(np.ones((0, 3), dtype), ones, ones, ones, ones).shape == (0, 3)

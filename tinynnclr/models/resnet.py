@@ -10,8 +10,7 @@ from .encoder import Encoder
 class Block(Module):
     """relu(x + conv(relu(conv(x)))), each convolution with its batch norm.
 
-    Where the size changes, x passes a 1 x 1 convolution with the stride and a batch norm ("option
-    B").
+    Where the size changes, x passes a strided 1 x 1 convolution and a batch norm ("option B").
     """
 
     @plain_numbers

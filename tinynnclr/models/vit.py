@@ -32,9 +32,8 @@ class ViT(Encoder):
 
     Patches of 4 x 4 pixels become tokens of 4 * width numbers, to which sines and cosines of their
     position are added; `depth` blocks follow, with a head for every 16 numbers, a last norm, then
-    the tokens' mean. The MLP is 2 times as wide as a token, not 4, so that a CPU can train it. With
-    `detrend`, nn.Detrend comes first. Source: Dosovitskiy et al. 2020 (arXiv 2010.11929), section
-    3.1.
+    the tokens' mean. The MLP is only 2 times as wide as a token, for a CPU. With `detrend`,
+    nn.Detrend comes first. Source: Dosovitskiy et al. 2020 (arXiv 2010.11929), section 3.1.
     """
 
     defaults: ClassVar[dict[str, Any]] = {"optimizer": "adamw", "weight_decay": 0.05, "warmup": 0.1}

@@ -31,8 +31,7 @@ class LayerNorm(Module):
 class MultiHeadAttention(Module):
     """Tokens x (n, t, d) -> (n, t, d): `heads` attentions side by side, each on d / heads numbers.
 
-    Raises ValueError unless heads divide d. Source: Vaswani et al. 2017 (arXiv 1706.03762), section
-    3.2.2.
+    ValueError unless heads divide d. Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.2.
     """
 
     @plain_numbers
