@@ -12,7 +12,7 @@ from places import TESTS
 from small import SMALL
 
 import tinynnclr
-from tinynnclr.cli.commands import main
+from tinynnclr.cli.main import main
 from tinynnclr.methods.registry import METHODS, options_of
 
 TRAIN = ["train", "--dataset", "folder:pictures", *(word for name,

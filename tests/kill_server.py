@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from command_line import TRAIN, write_pictures
 from tqdm import tqdm
 
-from tinynnclr.cli import commands
+from tinynnclr.cli.main import main as run_command
 from tinynnclr.nn import SGD
 from tinynnclr.storage import atomic, checkpoint
 from tinynnclr.train import run as run_module
@@ -93,7 +93,7 @@ def child(arguments, moment=-1, delay=None):
         fatal, status = moment, 0
         sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")
         try:
-            commands.main(arguments)
+            run_command(arguments)
         except SystemExit as end:
             status = int(end.code or 0)
         except BaseException:
@@ -129,7 +129,7 @@ def main(count, seed):
     tqdm.monitor_interval = 0
     tqdm.set_lock(threading.RLock())
     write_pictures(Path("pictures"))
-    commands.main([*ARGUMENTS, "--out", "whole"])  # it also compiles, before the first fork
+    run_command([*ARGUMENTS, "--out", "whole"])  # it also compiles, before the first fork
     instrument()
     started = time.perf_counter()
     status, passed = child([*ARGUMENTS, "--out", "counted"])

@@ -4,7 +4,7 @@ run's state.
 import numpy as np
 
 from tinynnclr.datasets.dataset import Dataset
-from tinynnclr.methods.registry import USUAL, make_config, suited
+from tinynnclr.methods.registry import DEFAULT_METHOD, applicable, make_config
 
 SMALL = {"width": 2, "dim": 8, "projector_hidden": 16, "predictor_hidden": 12, "queue_size": 32,
          "batch_size": 16, "epochs": 2, "view_size": 16, "knn_k": 3, "neighbors_after": 0.0,
@@ -18,7 +18,7 @@ PLAIN = {"temperature": 0.15, "bank_momentum": 0.5, "head_norm": False, "ema": 0
 
 def small_config(**changes):
     """The method's configuration, small and plain; what it has no option for is left out."""
-    return make_config({**suited({**PLAIN, **SMALL}, changes.get("method", USUAL)), **changes})
+    return make_config({**applicable({**PLAIN, **SMALL}, changes.get("method", DEFAULT_METHOD)), **changes})
 
 
 def random_data(n=64, size=16, classes=4, seed=0):

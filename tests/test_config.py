@@ -6,7 +6,9 @@ import typing
 import pytest
 from one_line import fails
 
-from tinynnclr.cli.commands import build_parser, given_knobs, main
+from tinynnclr.cli.config_flags import given_options
+from tinynnclr.cli.flags import build_parser
+from tinynnclr.cli.main import main
 from tinynnclr.lab.recipes import TRAIN_PRESETS
 from tinynnclr.methods import NNCLR, SNCLR, SimCLR, make_config
 from tinynnclr.methods.registry import METHODS, all_options, options_of
@@ -135,7 +137,7 @@ def test_flags_become_values_of_the_right_type():
 def test_a_preset_is_a_run_and_gives_way_to_flags(name):
     options = build_parser().parse_args(["train", "--preset", name, "--epochs", "3", "--width",
                                          "7"])
-    options = given_knobs(options)
+    options = given_options(options)
     assert options == {**TRAIN_PRESETS[name].options, "epochs": 3, "width": 7}
     assert make_config(options).epochs == 3
-    assert given_knobs(build_parser().parse_args(["train", "--epochs", "3"])) == {"epochs": 3}
+    assert given_options(build_parser().parse_args(["train", "--epochs", "3"])) == {"epochs": 3}

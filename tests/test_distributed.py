@@ -243,7 +243,7 @@ def test_under_mpiexec_without_mpi4py(launcher, monkeypatch, capsys):
 
 def test_without_mpi4py_the_command_says_so_once(monkeypatch):
     program = ("import sys; sys.modules['mpi4py'] = None\n"
-               "from tinynnclr.cli.commands import main; main(['train'])")
+               "from tinynnclr.cli.main import main; main(['train'])")
     output = ""
     for number in ("0", "1"):
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60,
@@ -256,7 +256,7 @@ def test_without_mpi4py_the_command_says_so_once(monkeypatch):
 
 
 def test_alone_nothing_is_imported_and_everything_is_itself():
-    done = subprocess.run([sys.executable, "-c", "import sys, tinynnclr.cli.commands as c\ntry: "
+    done = subprocess.run([sys.executable, "-c", "import sys, tinynnclr.cli.main as c\ntry: "
                            "c.main(['--version'])\nfinally: print('mpi4py' in sys.modules)"],
                           capture_output=True, env=ENVIRONMENT, timeout=60, check=False,
                           encoding="utf-8")

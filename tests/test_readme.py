@@ -10,7 +10,7 @@ import shlex
 import pytest
 from places import ROOT
 
-from tinynnclr.cli import commands as cli
+from tinynnclr.cli.flags import build_parser
 from tinynnclr.lab.bench.report import summary
 from tinynnclr.lab.sweep.collect import table
 from tinynnclr.lab.sweep.comparison import markdown
@@ -40,7 +40,7 @@ COMMANDS = [line.split(" #")[0].strip() for _, text in BLOCKS for line in text.s
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_one(command):
-    options = cli.build_parser().parse_args(shlex.split(command)[1:])
+    options = build_parser().parse_args(shlex.split(command)[1:])
     assert options.command == command.split()[1]
 
 

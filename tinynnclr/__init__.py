@@ -25,8 +25,8 @@ from .methods.method import Step
 from .models.encode import encode
 from .tensor import Tensor, no_grad
 from .train.fit import fit
+from .train.restore import load_run
 from .train.run import Run
-from .train.run_dir import load_run
 
 __version__ = "0.1.0"
 __all__ = ["BYOL", "CMC", "NNCLR", "SNCLR", "Config", "DeepCluster", "InstanceDiscrimination",

@@ -11,7 +11,7 @@ def main() -> None:
     escape_unprintable()
     # pictures are files, in our own style
     os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)
-    from .cli.commands import main as run_command_line
+    from .cli.main import main as run_command_line
 
     status: object = 0
     try:

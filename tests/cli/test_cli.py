@@ -13,12 +13,13 @@ import pytest
 from command_line import COMPILING, ENVIRONMENT, TRAIN, files, run, write_pictures
 from small import random_data, small_config
 
-from tinynnclr.cli.commands import Announce, main
+from tinynnclr.cli.main import CompilationNotice, main
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.storage import checkpoint
 from tinynnclr.train.hooks import train_run
+from tinynnclr.train.restore import restore
 from tinynnclr.train.run import Run
-from tinynnclr.train.run_dir import PICTURES, restore
+from tinynnclr.train.run_dir import PICTURES
 
 PRESS_CTRL_C = """import os, signal, sys, threading, time
 from pathlib import Path
@@ -33,7 +34,7 @@ def press():
         os.kill(os.getpid(), signal.SIGINT)
 
 threading.Thread(target=press, daemon=True).start()
-from tinynnclr.cli.commands import main
+from tinynnclr.cli.main import main
 main()
 """
 OWN_CONSOLE = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
@@ -206,16 +207,16 @@ def test_progress_is_shown_where_it_is_wanted(capsys):
 
 
 def test_compilation_is_announced_once(capsys):
-    announce = Announce()
+    notice = CompilationNotice()
     for _ in range(3):
-        announce.on_start(None)
-        announce.on_end(None)
+        notice.on_start(None)
+        notice.on_end(None)
     assert capsys.readouterr() == ("", COMPILING)
 
 
 # ---------------------------------------------------------------- going on
 
-WORRY = "nothing is told apart"  # which is true of pictures of noise
+WORRY = "the network distinguishes nothing"  # which is true of pictures of noise
 
 
 def test_interrupted_and_resumed_is_the_uninterrupted_run(here, capsys):

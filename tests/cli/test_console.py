@@ -11,8 +11,9 @@ from support import __main__ as build
 from support import check, report
 from support.exercises import lesson_00
 
-from tinynnclr.cli import commands as cli
+from tinynnclr.cli import commands
 from tinynnclr.cli.console import escape_unprintable
+from tinynnclr.cli.main import main
 
 TEXT = "○ ✓ ± é 漢 \udcff"
 ESCAPED = {"cp1252": r"\u25cb \u2713 ± é \u6f22 \udcff", "ascii": r"\u25cb \u2713 \xb1 \xe9 \u6f22 "
@@ -73,16 +74,16 @@ def test_every_program_escapes():
 @each_encoding
 def test_commands(encoding, monkeypatch):
     printed = open_console(encoding, monkeypatch)
-    monkeypatch.setattr(cli, "run_bench", lambda options: print(TEXT))
-    cli.main(["bench"])
+    monkeypatch.setattr(commands, "run_bench", lambda options: print(TEXT))
+    main(["bench"])
     assert ESCAPED[encoding] in printed()
-    commands = ("train", "compare", "reproduce", "evaluate", "plot", "export", "download", "bench")
-    for arguments in ([], *([command] for command in commands)):
+    names = ("train", "compare", "reproduce", "evaluate", "plot", "export", "download", "bench")
+    for arguments in ([], *([name] for name in names)):
         with pytest.raises(SystemExit) as end:
-            cli.main([*arguments, "--help"])
+            main([*arguments, "--help"])
         assert end.value.code == 0
     with pytest.raises(SystemExit) as end:
-        cli.main(["train", "--dataset", TEXT])
+        main(["train", "--dataset", TEXT])
     assert end.value.code == 2
     assert ESCAPED[encoding] in printed()
 

@@ -13,7 +13,8 @@ from promise import Faults, broken
 from small import SMALL, random_data
 
 from tinynnclr import kernels
-from tinynnclr.cli import commands as cli
+from tinynnclr.cli import commands, train
+from tinynnclr.cli.flags import build_parser
 from tinynnclr.datasets import toybox
 from tinynnclr.methods import make_config
 from tinynnclr.methods.registry import all_options
@@ -39,11 +40,11 @@ def here(tmp_path, monkeypatch, threads):
     """Pictures, toys of noise; and neither training, judging nor measuring."""
     write_pictures(tmp_path / "pictures", each=6)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "train_and_judge", lambda *_: None)
-    monkeypatch.setattr(cli.Comparison, "run", lambda self: [])
-    monkeypatch.setattr(cli, "run_bench",
+    monkeypatch.setattr(train, "train_and_evaluate", lambda *_: None)
+    monkeypatch.setattr(commands.Comparison, "run", lambda self: [])
+    monkeypatch.setattr(commands, "run_bench",
                         lambda options: kernels.set_num_threads(options.threads or 1))
-    monkeypatch.setattr(cli, "download", lambda *_, **__: None)
+    monkeypatch.setattr(commands, "download", lambda *_, **__: None)
     monkeypatch.setattr(toybox, "load", lambda **_: (random_data(300), random_data(20)))
     return tmp_path
 
@@ -56,7 +57,7 @@ def drawn(cases, strategy, check):
 
 def flags(command):
     """The flags of a command, as its parser has them."""
-    parser = next(action for action in cli.build_parser()._actions if action.dest
+    parser = next(action for action in build_parser()._actions if action.dest
                   == "command").choices[command]
     return [flag for action in parser._actions for flag in action.option_strings if flag not
             in ("-h", "--help")]

@@ -12,7 +12,7 @@ import pytest
 from command_line import TRAIN, files, fitting, run, write_pictures
 
 from tinynnclr import kernels
-from tinynnclr.cli.commands import main
+from tinynnclr.cli.main import main
 from tinynnclr.lab.sweep import jobs
 from tinynnclr.lab.sweep.comparison import OUTPUTS
 from tinynnclr.lab.sweep.sweep import duration
@@ -227,7 +227,7 @@ def test_an_arm_that_diverges(here, capsys):
     flags = [*COMPARE, "--methods", f"simclr:lr=1e30,{','.join(ARMS)}"]
     status, out, err = run(capsys, *flags)
     assert status == 1
-    assert err.splitlines()[-1] == ("tinynnclr compare: 2 of 8 runs failed, as told above: "
+    assert err.splitlines()[-1] == ("tinynnclr compare: 2 of 8 runs failed, as reported above: "
                                     "simclr:lr=1e30, seed 0; simclr:lr=1e30, seed 1")
     assert "] simclr:lr=1e30, seed 0: failed: step 2, epoch 1: the loss is not finite" in out
     assert [row["arm"] for row in rows()] == 2 * ARMS

@@ -14,7 +14,7 @@ from tinynnclr import __version__
 from tinynnclr.lab.export import FORMATS, export_run, torch_state
 from tinynnclr.nn import Linear, ReLU, Sequential
 from tinynnclr.storage import checkpoint
-from tinynnclr.train import run_dir
+from tinynnclr.train import restore, run_dir
 
 
 def as_bytes(arrays):
@@ -85,7 +85,7 @@ def test_no_data_are_loaded_and_no_first_weights_exported(tmp_path, rng, monkeyp
     groups, info = checkpoint.load(tmp_path / "run" / "checkpoint.npz")
     groups["method"] |= {f"encoder.{name}": a for name, a in encoder.state_dict().items()}
     checkpoint.save(tmp_path / "run" / "checkpoint.npz", groups, info)
-    restored, config, info = run_dir.load_encoder(tmp_path / "run")
+    restored, config, info = restore.load_encoder(tmp_path / "run")
     assert as_bytes(restored.state_dict()) == as_bytes(encoder.state_dict())
     assert (config.dataset, info["epoch"], restored.features) == ("folder:gone", 7, 16)
 

@@ -20,7 +20,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with images and a run of one epoch on them."""
-    from tinynnclr.cli.commands import main
+    from tinynnclr.cli.main import main
 
     place = tmp_path_factory.mktemp("protocols")
     with pytest.MonkeyPatch.context() as patch:

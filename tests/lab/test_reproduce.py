@@ -16,7 +16,7 @@ from tinynnclr.lab.sweep.arms import Arm
 from tinynnclr.lab.sweep.report import UPPER_BOUND, read_runs
 from tinynnclr.lab.sweep.sweep import evenly
 from tinynnclr.methods import NNCLR, make_config
-from tinynnclr.methods.registry import suited
+from tinynnclr.methods.registry import applicable
 from tinynnclr.metrics.confidence import mean_and_interval
 from tinynnclr.storage.messages import shell_words
 from tinynnclr.storage.text_tables import read_csv
@@ -164,7 +164,7 @@ def test_small_tables_hold_what_was_asked_for():
                           "ring", "soft-neighbors", "deepcluster", "neighbor-precision"}
     for table in SMALL.values():
         shared = BUDGETS["small"].options
-        options = [make_config({**suited(shared, arm.options["method"]), **arm.options}) for arm
+        options = [make_config({**applicable(shared, arm.options["method"]), **arm.options}) for arm
                    in table.arms]
         assert len({key(config) for config in options}) == len(table.arms)
         names = {arm.name for arm in table.arms}

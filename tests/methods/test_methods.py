@@ -15,7 +15,7 @@ import tinynnclr
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.methods import METHODS, make_config
-from tinynnclr.methods.registry import all_options, options_of, owners, suited
+from tinynnclr.methods.registry import all_options, applicable, options_of, owners
 from tinynnclr.models import ENCODERS
 from tinynnclr.models.encode import encode
 from tinynnclr.train.hooks import train_run
@@ -43,7 +43,7 @@ def config_of(name, **changes):
     # 40 rows: not a multiple of 16
     sizes = {"queue_size": 40, "clusters": 5, "pca": 6, "kmeans_steps": 3}
     variant = VARIANTS[name]
-    return small_config(**{**suited({**sizes, **changes}, variant.get("method", "nnclr")),
+    return small_config(**{**applicable({**sizes, **changes}, variant.get("method", "nnclr")),
                            **variant})
 
 

@@ -11,7 +11,7 @@ from small import small_config
 from tinynnclr import Tensor
 from tinynnclr.methods import BYOL, MoCo, SupportSet
 from tinynnclr.methods.momentum_encoder import MomentumEncoder, frozen_copy
-from tinynnclr.methods.registry import suited
+from tinynnclr.methods.registry import applicable
 from tinynnclr.models import TinyCNN
 from tinynnclr.nn import Linear, Sequential
 
@@ -31,7 +31,7 @@ class Spy(SupportSet):
 
 
 def build(kind=MoCo, **changes):
-    changes = {"method": kind.name, "width": 3, **suited({"temperature": 0.2}, kind.name),
+    changes = {"method": kind.name, "width": 3, **applicable({"temperature": 0.2}, kind.name),
                **changes}
     config, rng = small_config(**changes), np.random.default_rng(1)
     method = kind(TinyCNN(config.width, rng), config, rng)

@@ -9,7 +9,8 @@ import pytest
 from one_line import fails
 from small import random_data, small_config
 
-from tinynnclr.cli import commands
+from tinynnclr.cli.main import main
+from tinynnclr.cli.train import has_trained
 from tinynnclr.lab.bench import drawn
 from tinynnclr.lab.export import export_run, exported
 from tinynnclr.lab.registry import run_protocol
@@ -105,7 +106,7 @@ def test_bench_replaces_its_own_files_only(tmp_path, monkeypatch):
     Path("notes.json").write_text('{"a": 1}', encoding="utf-8")
     for flags in (["--json", "notes.json"], ["--roofline", "photo.png"], ["--json", "ours.png"]):
         with pytest.raises(SystemExit):  # before anything is measured
-            commands.main(["bench", "--only", "matmul", "--quick", *flags])
+            main(["bench", "--only", "matmul", "--quick", *flags])
     assert Path("photo.png").read_bytes() == b"\x89PNG of a cat"
 
 
@@ -244,11 +245,11 @@ def test_a_run_that_finished_meanwhile_is_kept(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run_dir, "load_data", slow)
     config = small_config(epochs=1)
     with pytest.raises(SystemExit):
-        commands.main(["train", "--out", str(tmp_path / "out"), "--width", str(config.width),
+        main(["train", "--out", str(tmp_path / "out"), "--width", str(config.width),
                        "--batch-size", str(config.batch_size),
                        "--view-size", str(config.view_size)])
     assert "already contains a run" in capsys.readouterr().err
-    assert commands.begun(tmp_path / "out")
+    assert has_trained(tmp_path / "out")
     assert sorted(os.listdir(tmp_path / "out")) == ["checkpoint.npz"]
 
 
@@ -257,7 +258,7 @@ def test_evaluate_and_plot_wait_for_training(tmp_path, capsys):
     with lock_folder(tmp_path):
         for command in ("evaluate", "plot"):
             with pytest.raises(SystemExit):
-                commands.main([command, str(tmp_path)])
+                main([command, str(tmp_path)])
             assert "another process is using it" in capsys.readouterr().err
 
 

@@ -22,7 +22,7 @@ from PIL import Image
 from promise import Faults, broken
 from small import SMALL
 
-from tinynnclr.cli import commands as cli
+from tinynnclr.cli import train
 from tinynnclr.datasets import fashion_mnist
 
 OTHER = gzip.compress(b"another file's bytes "
@@ -35,7 +35,7 @@ FLAGS = [word for name, value in {**SMALL, "batch_size": 2, "width": 1}.items()
 def seen(monkeypatch):
     """The data that `train` would have trained on, in a list."""
     loaded = []
-    monkeypatch.setattr(cli, "train_and_judge", lambda options, folder, run,
+    monkeypatch.setattr(train, "train_and_evaluate", lambda options, folder, run,
                         data: loaded.append(data))
     return loaded
 

@@ -18,7 +18,8 @@ from one_line import fails
 from promise import Faults, broken
 from small import SMALL, small_config, state_of
 
-from tinynnclr.cli import commands as cli
+from tinynnclr.cli import commands, train
+from tinynnclr.cli.main import main
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.lab.plots import run_folder
 from tinynnclr.lab.sweep.comparison import Comparison
@@ -40,8 +41,8 @@ def trained(tmp_path_factory):
     os.chdir(folder)
     try:
         write_pictures(folder / "pictures", each=8)
-        cli.main(["train", "--dataset", "folder:pictures", *FLAGS, "--out", "r", "--no-plots"])
-        cli.main(COMPARE)
+        main(["train", "--dataset", "folder:pictures", *FLAGS, "--out", "r", "--no-plots"])
+        main(COMPARE)
     finally:
         os.chdir(here)
     return folder
@@ -59,9 +60,9 @@ def here(trained, tmp_path, monkeypatch, threads):
 def restored(monkeypatch):
     """The runs that commands would have judged, drawn or trained on, in a list."""
     runs = []
-    monkeypatch.setattr(cli, "evaluate_into", lambda folder, run, data: runs.append(run))
+    monkeypatch.setattr(commands, "evaluate_into", lambda folder, run, data: runs.append(run))
     monkeypatch.setattr(run_folder, "draw_into", lambda folder, run, data: runs.append(run) or [])
-    monkeypatch.setattr(cli, "train_and_judge", lambda options, folder, run, data: runs.append(run))
+    monkeypatch.setattr(train, "train_and_evaluate", lambda options, folder, run, data: runs.append(run))
     return runs
 
 

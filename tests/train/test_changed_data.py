@@ -13,7 +13,7 @@ from command_line import TRAIN, fitting, run, write_pictures
 from one_line import fails
 from small import random_data, small_config
 
-from tinynnclr.cli.commands import main
+from tinynnclr.cli.main import main
 from tinynnclr.datasets.dataset import changes, digests
 from tinynnclr.evaluate import read_result
 from tinynnclr.lab.export import export_run
@@ -22,7 +22,7 @@ from tinynnclr.lab.sweep.jobs import Job, finished, steps_saved
 from tinynnclr.lab.sweep.sweep import Sweep
 from tinynnclr.methods import METHODS, make_config
 from tinynnclr.storage import checkpoint
-from tinynnclr.train import run_dir
+from tinynnclr.train import restore, run_dir
 from tinynnclr.train.run import Run
 
 DATA = random_data(), random_data(20, seed=1)
@@ -179,7 +179,7 @@ def test_another_data_set_is_refused(dataset, here, capsys):
     status, _, err = run(capsys, "evaluate", "r", "--dataset", dataset)
     assert (status, err.count("\n")) == (2, 1)
     assert ("training images (24 then, 28 now)" if "photos" in dataset
-            else "was begun with folder:pictures") in err
+            else "was started with folder:pictures") in err
 
 
 def test_a_run_of_an_earlier_version(here, capsys):
@@ -188,9 +188,9 @@ def test_a_run_of_an_earlier_version(here, capsys):
     del info["data"], info["target"]
     checkpoint.save("r/checkpoint.npz", groups, info)
     shutil.copytree("pictures", "photos")
-    assert run_dir.restore(Path("r"))[0].step == info["step"]
+    assert restore.restore(Path("r"))[0].step == info["step"]
     with fails(ValueError, "--dataset folder:photos", "no digest of its data"):
-        run_dir.restore(Path("r"), dataset="folder:photos")
+        restore.restore(Path("r"), dataset="folder:photos")
 
 
 def test_another_processor_is_mentioned(tmp_path, capsys):
@@ -203,7 +203,7 @@ def test_another_processor_is_mentioned(tmp_path, capsys):
     resumed.load(tmp_path / "checkpoint.npz")
     run_dir.train_into(tmp_path, resumed, DATA[0], progress=False)
     err = capsys.readouterr().err
-    assert err.count("note: this run was begun with kernels for abacus") == 1
+    assert err.count("note: this run was started with kernels for abacus") == 1
     assert resumed.epoch == 1
     assert checkpoint.load(tmp_path / "checkpoint.npz")[1]["target"] == info["target"] != "abacus"
 
@@ -256,13 +256,13 @@ def test_claims_cost_no_memory(name, tmp_path, monkeypatch):
     tracemalloc.start()
     try:
         if name == "epochs":
-            run_dir.restore(tmp_path)  # is only a number
+            restore.restore(tmp_path)  # is only a number
         else:
             with fails(ValueError, "checkpoint.npz does not fit this run"):
-                run_dir.restore(tmp_path)
+                restore.restore(tmp_path)
         if name in ("width", "encoder"):
             with fails(ValueError, "checkpoint.npz does not fit this run"):
-                run_dir.load_encoder(tmp_path)
+                restore.load_encoder(tmp_path)
         assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:
         tracemalloc.stop()
@@ -279,7 +279,7 @@ def test_a_train_size_that_the_arrays_contradict(method, tmp_path, monkeypatch):
                     {**info, "config": {**info["config"], "train_size": 10**9}})
     with fails(ValueError, "checkpoint.npz does not fit this run", "expected train_size 64, .*got "
                "1000000000"):
-        run_dir.restore(tmp_path)
+        restore.restore(tmp_path)
 
 
 @pytest.mark.parametrize("encoder", ["tiny_cnn", "resnet8", "vit"])
@@ -304,4 +304,4 @@ def test_steps_that_a_train_size_cannot_have(step, epoch, tmp_path, monkeypatch)
     checkpoint.save(tmp_path / "checkpoint.npz", groups, changed)
     with fails(ValueError, "checkpoint.npz does not fit this run", "is not in epoch",
                "train_size 64"):
-        run_dir.restore(tmp_path)
+        restore.restore(tmp_path)

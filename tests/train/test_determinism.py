@@ -17,7 +17,7 @@ COMPARE = ["compare", *TRAIN[1:], "--epochs", "1", "--methods", "nnclr,moco,deep
            "1", "--clusters", "5", "--pca", "4"]
 ONE_BY_ONE = """
 import json, sys
-from tinynnclr.cli.commands import main
+from tinynnclr.cli.main import main
 for arguments in json.loads(sys.argv[1]):
     main(arguments)
 """

@@ -16,7 +16,7 @@ from command_line import TRAIN, run, write_pictures
 from small import random_data, small_config
 
 from tinynnclr import kernels
-from tinynnclr.cli.commands import build_parser
+from tinynnclr.cli.flags import build_parser
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.lab.protocols.context import EvalContext

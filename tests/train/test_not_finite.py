@@ -13,8 +13,8 @@ from tinynnclr.metrics.geometry import alignment, effective_rank, uniformity
 from tinynnclr.metrics.knn import knn_accuracy, leave_one_out_accuracy, nearest_others, whitened
 from tinynnclr.metrics.linear_probe import fit_softmax, linear_accuracy
 from tinynnclr.models.encode import encode
+from tinynnclr.train import restore, run_dir
 from tinynnclr.train import run as train_module
-from tinynnclr.train import run_dir
 from tinynnclr.train.run import Run
 
 DATA = random_data(70)  # 4 batches of 16 and a rest of 6
@@ -127,7 +127,7 @@ def test_stored_statistics_that_no_run_can_have(folder):
     run = continued(folder)
     next(m for m in run.method.encoder.modules() if hasattr(m, "running_var")).running_var[0] = -0.5
     run.save(folder / "checkpoint.npz")
-    for load in (continued, run_dir.load_encoder):
+    for load in (continued, restore.load_encoder):
         with fails(ValueError, "checkpoint.npz: .*running_var holds a variance below 0, so the "
                    "file was changed"):
             load(folder)

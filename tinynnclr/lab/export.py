@@ -20,7 +20,8 @@ from ..nn import BatchNorm, Conv2d, GlobalAvgPool, Linear, Module, Sequential
 from ..storage.atomic import expect_ours, write_whole
 from ..storage.checkpoint import expect_bounded
 from ..tensor import Tensor
-from ..train.run_dir import CHECKPOINT, load_encoder
+from ..train.restore import load_encoder
+from ..train.run_dir import CHECKPOINT
 
 # {layer: the order of our axes in torch's weight}
 AXES: dict[type, tuple[int, ...]] = {Conv2d: (3, 2, 0, 1), Linear: (1, 0)}

@@ -21,12 +21,10 @@ from .snclr import SNCLR
 from .supervised import Supervised
 
 # a new method adds its class here
-METHODS: dict[str, type[Method]] = {method.name: method for method in (NNCLR, SimCLR,
-                                                                       InstanceDiscrimination, MoCo,
-                                                                       CMC, SNCLR, DeepCluster,
-                                                                       BYOL, Supervised,
-                                                                       RandomWeights, OracleNNCLR)}
-USUAL = NNCLR.name  # the method where none is named
+CLASSES: tuple[type[Method], ...] = (NNCLR, SimCLR, InstanceDiscrimination, MoCo, CMC, SNCLR,
+                                     DeepCluster, BYOL, Supervised, RandomWeights, OracleNNCLR)
+METHODS = {method.name: method for method in CLASSES}
+DEFAULT_METHOD = NNCLR.name
 
 
 def options_of(method: str) -> dict[str, dataclasses.Field]:
@@ -46,10 +44,8 @@ def owners(name: str) -> list[str]:
 
 
 def method_name(given: dict[str, Any]) -> str:
-    """The method that the options name, or the usual one. Raises ValueError for one that there is
-    not.
-    """
-    name = given.get("method", USUAL)
+    """The method in the options, or the default one. Raises ValueError for an unknown name."""
+    name = given.get("method", DEFAULT_METHOD)
     if not isinstance(name, str) or name not in METHODS:
         raise ValueError(f"method: expected one of {', '.join(METHODS)}; got "
                          f"{name!r}{nearest(name, METHODS)}")
@@ -57,44 +53,41 @@ def method_name(given: dict[str, Any]) -> str:
 
 
 def make_config(given: dict[str, Any]) -> Config:
-    """The configuration of the method that `given` names, with its own defaults for what is not
-    given.
+    """The configuration of the method that `given` names; other options have its defaults.
 
-    Raises ValueError for a value out of range, an unknown option (with the nearest name), and for
-    an option of another method (with that method's name).
+    Raises ValueError for a value out of range, for an unknown option (with the nearest name), and
+    for an option of another method (with that method's name).
     """
     if not isinstance(given, dict):
         raise ValueError(f"config: expected options with their values, got {given!r}")
     method = method_name(given)
     known = options_of(method)
-    for name in (name for name in given if name not in {"method", *known}):
+    for name in given:
+        if name == "method" or name in known:
+            continue
         if owners(name):
             raise ValueError(f"{name}: it is an option of {', '.join(owners(name))}, not of "
                              f"{method}")
         raise ValueError(f"config: unknown key {name!r}{nearest(name, all_options())}")
-    return METHODS[method].Config(**{name: value for name,
-                                     value in given.items() if name != "method"})
+    return METHODS[method].Config(**{name: value for name, value in given.items()
+                                     if name != "method"})
 
 
-def suited(given: dict[str, Any], method: str) -> dict[str, Any]:
-    """Those of the given options that a method has, for a command that gives them to several
-    methods.
-    """
-    return {name: value for name,
-            value in given.items() if name in options_of(method) or not owners(name)}
+def applicable(given: dict[str, Any], method: str) -> dict[str, Any]:
+    """The given options without those of other methods, for options given to several methods."""
+    return {name: value for name, value in given.items()
+            if name in options_of(method) or not owners(name)}
 
 
 def option_type(name: str) -> type:
-    """The type of an option's values, None aside."""
+    """The type of an option's values other than None."""
     hint = all_options()[name].type
     return next(t for t in typing.get_args(hint) or (hint,) if t is not type(None))
 
 
-def flag_names(message: str, own: Container[str] = ()) -> str:
-    """The message with options as flags, --batch-size for batch_size, except the `own` options of
-    an arm.
-    """
+def flag_names(message: str, unchanged: Container[str] = ()) -> str:
+    """The message with options as flags: --batch-size for batch_size, except those unchanged."""
     for name in ("method", *all_options()):
-        if name not in own and ("_" in name or message.startswith(f"{name}: ")):
+        if name not in unchanged and ("_" in name or message.startswith(f"{name}: ")):
             message = re.sub(rf"(?<![\w'-]){name}(?![\w'])", f"--{name.replace('_', '-')}", message)
     return message

@@ -11,6 +11,7 @@ from ..storage.folder_lock import lock_folder
 from ..storage.messages import nearest
 from . import run_dir
 from .hooks import train_run
+from .restore import stored_config
 from .run import Run
 
 
@@ -18,16 +19,16 @@ def fit(method: Config | type[Method], train: Dataset, *, out: str | Path | None
         progress: bool | None = None, **options: Any) -> Run:
     """Train a method on images, and return the run: its encoder, its metrics, its configuration.
 
-    method: a configuration, as `NNCLR.Config(queue_size=2048)`, or a Method class, also one of your
-    own. train: the images, as `datasets.load` returns them. options: those of the configuration,
-    as epochs=8 or batch_size=128; they win over `method`'s.
+    method: a configuration, for example `NNCLR.Config(queue_size=2048)`, or a Method class, which
+    may be your own. train: the images, as `datasets.load` returns them. options: options of the
+    configuration, for example epochs=8 or batch_size=128; they override those in `method`.
 
-    out: a folder for checkpoints and metrics.csv. If a run with the same configuration lies there,
-    training goes on where it stopped, to the same bytes; Ctrl-C saves. Without `out` nothing is
-    written. progress: None shows a bar on a terminal and in a notebook, False never.
+    out: a folder for checkpoints and metrics.csv. If it contains a run with the same configuration,
+    that run resumes, to the same bytes; Ctrl-C saves. Without `out` nothing is written. progress:
+    None shows a bar on a terminal and in a notebook, False never.
 
-    Raises ValueError for an option that there is not or that is out of range, and for an `out` that
-    contains another run; FloatingPointError where the loss is not finite.
+    Raises ValueError for an unknown option, for a value out of range, and for an `out` that
+    contains another run; FloatingPointError if the loss is not finite.
 
     >>> import tinynnclr as tn
     >>> train, test = tn.datasets.load("toybox", train_size=64)
@@ -43,7 +44,7 @@ def fit(method: Config | type[Method], train: Dataset, *, out: str | Path | None
     try:
         run_dir.open_dir(folder)
         with lock_folder(folder):
-            run = continued(folder, config, train)
+            run = start_or_resume(folder, config, train)
             run_dir.train_into(folder, run, train, progress)
     except (ValueError, OSError) as error:  # their text is that of the command line
         raise type(error)(str(error).replace("--out ", "out: ")) from None
@@ -67,16 +68,16 @@ def configure(method: Config | type[Method], train: Dataset, options: dict[str, 
                                           **options})
 
 
-def continued(folder: Path, config: Config, train: Dataset) -> Run:
-    """The run that lies in the folder, if there is one, or a new one."""
+def start_or_resume(folder: Path, config: Config, train: Dataset) -> Run:
+    """The run in the folder, or a new one. Raises ValueError if the two configurations differ."""
     run = Run(config, train)
     if not (folder / run_dir.CHECKPOINT).exists():
         run_dir.expect_free(folder)
         return run
-    before = run_dir.stored_config(folder, type(run.method)).to_dict()
+    before = stored_config(folder, type(run.method)).to_dict()
     for name, value in config.to_dict().items():
         if name != "threads" and before.get(name) != value:
-            raise ValueError(f"out: the run in {folder} was begun with {name} {before.get(name)!r}, "
-                             f"and {value!r} is asked for now; choose another folder")
+            raise ValueError(f"out: the run in {folder} was started with {name} "
+                             f"{before.get(name)!r}, not {value!r}; choose another folder")
     run.load(folder / run_dir.CHECKPOINT)
     return run

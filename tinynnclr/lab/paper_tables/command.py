@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...config import Config
-from ...methods.registry import suited
+from ...methods.registry import applicable
 from ...storage.atomic import expect_ours, write_text
 from ...storage.messages import shell_words
 from ...storage.text_tables import csv_text
@@ -72,7 +72,7 @@ def reproduce(table: Table, budget: str, seeds: Sequence[int], given: dict[str, 
     if not any(arm.name == UPPER_BOUND for arm in arms):
         arms.append(Arm(UPPER_BOUND, {"method": "supervised"}))
     options = {name: value for name, value in options.items()
-               if any(name in suited(options, arm.options["method"]) for arm in arms)}
+               if any(name in applicable(options, arm.options["method"]) for arm in arms)}
     jobs = plan(arms, seeds, options, lambda _, config: folder / key(config))
     resume = shell_words(*command_line(table, budget, seeds, given), "--out", out)
     sweep = Sweep(jobs, folder, resume, BUDGETS[budget].tests)

@@ -9,7 +9,7 @@ import numpy as np
 from ...config import Config
 from ...datasets.dataset import Dataset, digests, expect_same_data
 from ...evaluate import evaluate_into, read_result
-from ...methods.registry import flag_names, make_config, options_of, owners, suited
+from ...methods.registry import applicable, flag_names, make_config, options_of, owners
 from ...storage import checkpoint
 from ...storage.folder_lock import lock_folder
 from ...storage.messages import shell_words
@@ -55,7 +55,7 @@ def plan(arms: Sequence[Arm], seeds: Sequence[int], given: dict,
         for arm in arms:
             if arm.seeds is not None and i >= arm.seeds:
                 continue
-            shared = suited(given, arm.options["method"])
+            shared = applicable(given, arm.options["method"])
             with naming_the_arm(arm.name, arm.options):
                 config = make_config({**shared, **arm.options, "seed": seed})
             twin = next((job.arm for job in jobs if job.config == config), None)
