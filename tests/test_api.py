@@ -25,7 +25,7 @@ def fitted(**options):
 
 @pytest.mark.parametrize("name", ["tinynnclr", "tinynnclr.datasets", "tinynnclr.evaluate",
                                   "tinynnclr.models.encode", "tinynnclr.train.fit",
-                                  "tinynnclr.train.run_dir", "tinynnclr.tensor",
+                                  "tinynnclr.train.restore", "tinynnclr.tensor",
                                   "tinynnclr.gradcheck"])
 def test_the_examples_in_docstrings(name):
     found = doctest.testmod(sys.modules[name])
@@ -95,7 +95,7 @@ def test_fit_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     assert repr(again) == ("Run(nnclr on 70 images of arrays, epoch 3 of 3, step 12 of 12, seed 0)")
     np.testing.assert_array_equal(tn.encode(again.encoder, DATA.images),
                                   tn.encode(whole.encoder, DATA.images))
-    with fails(ValueError, "out: the run in .* was begun with epochs 3, and 4 is asked for now"):
+    with fails(ValueError, "out: the run in .* was started with epochs 3, not 4"):
         fitted(epochs=4, out=tmp_path / "run")
     with fails(ValueError, "not those of this run: training images"):
         tn.fit(tn.NNCLR.Config(queue_size=32), random_data(70, seed=1),

@@ -1,4 +1,4 @@
-"""What every run can set. Each method adds its own options in a subclass, `Method.Config`.
+"""The options of every run, a frozen dataclass; each method adds its own in `Method.Config`.
 
 The command line is generated from it: `batch_size` is the flag --batch-size, and a field's metadata
 holds its help, its range and its choices.
@@ -15,23 +15,21 @@ from .storage.options import expect_option
 def option(default: Any, meaning: str, group: str = "", *, choices: tuple[str, ...] | None = None,
            least: float | None = None, above: float | None = None,
            most: float | None = None) -> Any:
-    """A field with its help, its range (least <= value <= most, value > above) and its choices
-    where it has few.
-    """
+    """A field with its help, its range (least <= value <= most, value > above) and its choices."""
     return field(default=default, metadata={"help": meaning, "group": group, "choices": choices,
                                             "least": least, "above": above, "most": most})
 
 
-def with_default(config: type, name: str, default: Any) -> Any:
+def with_default(config: Any, name: str, default: Any) -> Any:
     """The option of another class with another default."""
-    return field(default=default, metadata=config.__dataclass_fields__[name].metadata)  # type: ignore[attr-defined]
+    return field(default=default, metadata=config.__dataclass_fields__[name].metadata)
 
 
 @dataclass(frozen=True)
 class Config:
-    """A run, in full. Raises ValueError, one line, for a value of the wrong type or out of range.
+    """The configuration of a run. Raises ValueError for a value of the wrong type or out of range.
 
-    optimizer, weight_decay and warmup: None becomes what suits the encoder (a vit has AdamW).
+    optimizer, weight_decay and warmup: None becomes the encoder's default (AdamW for a vit).
     """
 
     method: ClassVar[str] = ""  # the name of the method whose Config this is
@@ -39,68 +37,67 @@ class Config:
 
     dataset: str = option("toybox", "toybox, toybox-STYLE (night, sketch, fog, neon), cifar10, "
                           "cifar100, fashion_mnist or folder:PATH", "data")
-    data_dir: str = option("data", "where downloaded data sets lie", "data")
-    train_size: int | None = option(None, "use only so many training images (all; 20000 of toybox)",
+    data_dir: str = option("data", "folder of downloaded data sets", "data")
+    train_size: int | None = option(None, "number of training images (all; 20000 of toybox)",
                                     "data", least=1)
-    augmentation: str = option("toybox", "preset of the random views; simclr is the usual one for "
+    augmentation: str = option("toybox", "preset of the random views; simclr is usual for "
                                "photographs", "views", choices=("toybox", "simclr", "byol",
                                                                 "crop-only", "flip-only", "none"))
-    view_size: int = option(24, "pixels of a view's side; crops enlarge, so 24 shows things at "
-                            "about their own size", "views", least=1)
+    view_size: int = option(24, "height and width of a view in pixels", "views", least=1)
     epochs: int = option(8, "passes over the training images", "length and speed", least=1)
-    batch_size: int = option(256, "images in a step; each gives two views and batch_size - 1 "
-                             "negatives", "length and speed", least=2)
+    batch_size: int = option(256, "images per step", "length and speed", least=2)
     threads: int | None = option(None, "threads of the kernels (all cores)", "length and speed",
                                  least=1)
-    seed: int = option(0, "of everything random in the run", "length and speed", least=0)
-    encoder: str = option("tiny_cnn", "images -> h", "encoder", choices=tuple(ENCODERS))
-    width: int = option(16, "channels after the first convolution; h has 8 times as many numbers "
-                        "(resnet, vit: 4)", "encoder", least=1)
-    detrend: bool = option(True, "take brightness, colour cast and slopes of light away before the "
-                           "encoder", "encoder")
-    optimizer: str = option(None, "sgd, lars or adamw (sgd; vit: adamw)", "optimiser",
-                                   choices=("sgd", "lars", "adamw"))
-    lr: float | None = option(None, "learning rate at batch 128, scaled with the batch (0.24; "
-                              "adamw: 0.001 as it is)", "optimiser", above=0)
-    momentum: float = option(0.9, "of sgd and lars", "optimiser", least=0)
-    nesterov: bool = option(False, "look ahead (sgd)", "optimiser")
-    weight_decay: float = option(None, "pull towards zero; not on biases and norms (0.0005; vit: "
+    seed: int = option(0, "seed of all random numbers", "length and speed", least=0)
+    encoder: str = option("tiny_cnn", "network from images to features h", "encoder",
+                          choices=tuple(ENCODERS))
+    width: int = option(16, "channels after the first convolution; h has 8 times as many features "
+                        "(resnet, vit: 4 times)", "encoder", least=1)
+    detrend: bool = option(True, "subtract each channel's best-fitting plane and divide by the "
+                           "remaining standard deviation, before the encoder", "encoder")
+    optimizer: str = option(None, "the optimiser (sgd; vit: adamw)", "optimiser",
+                            choices=("sgd", "lars", "adamw"))
+    lr: float | None = option(None, "learning rate at batch size 128, scaled with the batch (0.24; "
+                              "adamw: 0.001, not scaled)", "optimiser", above=0)
+    momentum: float = option(0.9, "momentum of sgd and lars", "optimiser", least=0)
+    nesterov: bool = option(False, "Nesterov momentum (sgd)", "optimiser")
+    weight_decay: float = option(None, "weight decay, except on biases and norms (0.0005; vit: "
                                  "0.05)", "optimiser", least=0)
-    warmup: float = option(None, "share of the steps over which the learning rate rises before its "
-                           "cosine (0.05; vit: 0.1)", "optimiser", least=0, most=1)
-    knn_k: int = option(20, "neighbours that vote", "evaluation", least=1)
-    knn_temperature: float = option(0.1, "their votes weigh exp(similarity / temperature)",
+    warmup: float = option(None, "fraction of the steps in which the learning rate rises, before "
+                           "the cosine decay (0.05; vit: 0.1)", "optimiser", least=0, most=1)
+    knn_k: int = option(20, "number of neighbours in the kNN evaluation", "evaluation", least=1)
+    knn_temperature: float = option(0.1, "a neighbour's vote is exp(similarity / temperature)",
                                     "evaluation", above=0)
     probe_strength: float = option(1e-3, "weight decay of the linear probe", "evaluation", least=0)
 
     def __post_init__(self):
-        usual = {"optimizer": "sgd", "weight_decay": 5e-4, "warmup": 0.05,
-                 **encoder_defaults(str(self.encoder))}
+        defaults = {"optimizer": "sgd", "weight_decay": 5e-4, "warmup": 0.05,
+                    **encoder_defaults(str(self.encoder))}
         for f in dataclasses.fields(self):
             value = plain(getattr(self, f.name))
-            object.__setattr__(self, f.name, usual.get(f.name) if value is None else value)
+            object.__setattr__(self, f.name, defaults.get(f.name) if value is None else value)
             expect_option(f, getattr(self, f.name))
         self.check()
 
     def check(self) -> None:
-        """Raise ValueError for values that do not fit each other."""
+        """Raise ValueError for values that contradict each other."""
         if self.detrend:
-            self.expect("view_size", self.view_size > 1, "at least 2, or no detrend, which makes a "
-                        "view of one pixel zero")
+            self.expect("view_size", self.view_size > 1,
+                        "at least 2, or no detrend, which makes a view of one pixel zero")
         if self.encoder.startswith("vit"):
-            self.expect("view_size", self.view_size % 4 == 0, "a multiple of 4, the patches of a "
-                        "vit")
+            self.expect("view_size", self.view_size % 4 == 0,
+                        "a multiple of 4, the size of a vit's patches")
 
-    def expect(self, name: str, fine: bool, expected: str) -> None:
-        """Raise ValueError with the option's name and value unless it is fine."""
-        if not fine:
+    def expect(self, name: str, valid: bool, expected: str) -> None:
+        """Raise ValueError with the option's name and value unless it is valid."""
+        if not valid:
             raise ValueError(f"{name}: expected {expected}, got {getattr(self, name)!r}")
 
     def __repr__(self) -> str:
         """The options that differ from the defaults."""
-        usual = type(self)()
+        defaults = type(self)()
         changed = [f"{f.name}={getattr(self, f.name)!r}" for f in dataclasses.fields(self)
-                   if getattr(self, f.name) != getattr(usual, f.name)]
+                   if getattr(self, f.name) != getattr(defaults, f.name)]
         return f"{type(self).__qualname__}({', '.join(changed)})"
 
     def to_dict(self) -> dict:

@@ -1,7 +1,6 @@
-"""How good is a representation? kNN and a linear classifier on frozen features.
+"""Evaluate frozen features by kNN and a linear probe.
 
-Every number stands beside its baselines: chance, the raw pixels, and the same encoder at its first,
-random weights.
+The result contains its baselines: chance, raw pixels, and the same encoder with random weights.
 """
 import json
 import time
@@ -17,9 +16,8 @@ from .metrics.linear_probe import linear_accuracy
 from .models import Encoder
 from .models.encode import encode, pixels
 from .nn import Module
+from .storage import validate
 from .storage.atomic import write_text
-from .storage.validate import RESULT as RESULT_FIELDS
-from .storage.validate import expect
 from .train.run import Run
 from .train.run_dir import RESULT, expect_own
 
@@ -27,7 +25,7 @@ Accuracies = dict[str, float]
 
 
 class Evaluation(dict):
-    """The result of `evaluate` by name ("knn", "linear", "baselines", "protocol", ...); prints as a table."""
+    """The result of `evaluate`: "knn", "linear", "baselines", "protocol", ...; prints a table."""
 
     def __str__(self) -> str:
         chance = {name: self["protocol"]["chance"] for name in ("knn", "linear")}
@@ -36,9 +34,9 @@ class Evaluation(dict):
         lines = [f"{'':<15} {'kNN':>7} {'linear':>7}"]
         lines += [f"{name:<15} {row['knn']:>7.1%} {row['linear']:>7.1%}"
                   for name, row in rows.items()]
-        plural = "" if self["epochs"] == 1 else "s"
-        return "\n".join([*lines, f"test accuracy on {self['dataset']} after {self['epochs']} "
-                          f"epoch{plural} ({self['steps']} steps), seed {self['seed']}, last epoch"])
+        epochs = f"{self['epochs']} epoch{'' if self['epochs'] == 1 else 's'}"
+        return "\n".join([*lines, f"test accuracy on {self['dataset']} after {epochs} "
+                          f"({self['steps']} steps), seed {self['seed']}, last epoch"])
 
     __repr__ = __str__
 
@@ -47,7 +45,7 @@ def evaluate(run: Run, train: Dataset, test: Dataset,
              baselines: dict[str, Accuracies] | None = None) -> Evaluation:
     """kNN and linear probe of a run's encoder, fitted on train and measured on test.
 
-    baselines: those of `baseline_accuracies`, if they are known already.
+    baselines: the result of `baseline_accuracies`, if it has been computed.
 
     >>> import tinynnclr as tn
     >>> train, test = (part.take(64) for part in tn.datasets.load("toybox", train_size=64))
@@ -69,7 +67,7 @@ def evaluate(run: Run, train: Dataset, test: Dataset,
 
 
 def protocol(config: Config, train: Dataset, test: Dataset) -> dict:
-    """What the numbers of `evaluate` mean, to be stored beside them."""
+    """The description of the numbers of `evaluate`, stored beside them."""
     return {"features": "encoder output h, frozen, evaluation mode",
             "fitted_on": f"train, {len(train)} images", "measured_on": f"test, {len(test)} images",
             "selection": "last epoch, nothing chosen on test",
@@ -100,13 +98,13 @@ def pixel_accuracies(config: Config, train: Dataset, test: Dataset) -> Accuracie
 
 
 def baseline_accuracies(config: Config, train: Dataset, test: Dataset) -> dict[str, Accuracies]:
-    """{"pixels", "random"}: accuracies of raw pixels, and of the encoder at its first weights."""
+    """{"pixels", "random"}: accuracies of raw pixels, and of the encoder with random weights."""
     return {"pixels": pixel_accuracies(config, train, test),
             "random": encoder_accuracies(config, first_encoder(config), train, test)}
 
 
 def first_encoder(config: Config) -> Encoder:
-    """The encoder at the random weights with which a run of this configuration begins."""
+    """The encoder with the random weights of a run's first step."""
     weights, _ = np.random.SeedSequence(config.seed).spawn(2)
     return config.kind.make_encoder(config, np.random.default_rng(weights))
 
@@ -127,10 +125,10 @@ def evaluate_into(folder: Path, run: Run, data: tuple[Dataset, Dataset],
 
 
 def read_result(folder: Path) -> Evaluation:
-    """result.json of a run. Raises FileNotFoundError, or ValueError where it is damaged."""
+    """result.json of a run. Raises FileNotFoundError, or ValueError if it is damaged."""
     try:
         result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        expect(result, RESULT_FIELDS, RESULT)
+        validate.expect(result, validate.RESULT, RESULT)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{folder / RESULT} is damaged: delete it, and the run is evaluated again "
                          f"({error})") from None

@@ -58,7 +58,7 @@ def test_the_largest_of_each_row(rng):
 
 def test_all_means_all_where_some_have_more_of_their_own():
     own = np.array([[True, True, False, False], [True, False, False, False]])
-    assert (select_negatives(np.zeros((2, 4)), 1.0, 0.0, own=own) == ~own).all()
+    assert (select_negatives(np.zeros((2, 4)), 1.0, 0.0, itself=own) == ~own).all()
 
 
 def test_one_s_own_is_never_a_negative(rng):

@@ -49,7 +49,7 @@ def test_a_random_one_of_the_nearest(rng):
     again = method.search(z, np.arange(B), Progress(49, 50))[1]
     np.testing.assert_array_equal(again, found)
     np.testing.assert_array_equal(build(top_k=1).search(z, np.arange(B), START)[1], order[:, 0])
-    with fails(ValueError, "top_k: expected no more than there are rows, got 33"):
+    with fails(ValueError, "top_k: expected at most queue_size, 32, got 33"):
         small_config(top_k=33)
 
 

@@ -12,7 +12,7 @@ from small import easy_data, random_data, small_config, state_of
 from tinynnclr.config import Config
 from tinynnclr.datasets.dataset import Dataset, batches
 from tinynnclr.datasets.views import augmentation_pair
-from tinynnclr.methods.registry import suited
+from tinynnclr.methods.registry import applicable
 from tinynnclr.train import run as train_module
 from tinynnclr.train.diagnostics import collapse_warnings, end_epoch
 from tinynnclr.train.hooks import train_run
@@ -55,7 +55,7 @@ METHODS = [{"method": "nnclr", "optimizer": "sgd", "nesterov": True},
 @pytest.mark.parametrize("changes", METHODS)
 def test_a_resumed_run_is_the_uninterrupted_one(changes, tmp_path):
     # 40 rows, batches of 16: the pointer is never at a boundary
-    queue = suited({"queue_size": 40}, changes["method"])
+    queue = applicable({"queue_size": 40}, changes["method"])
     changes = {**changes, **queue, "epochs": 4}
     whole = trained(**changes)
     stop_after(2, Run(small_config(**changes), DATA), DATA, tmp_path / "c.npz")
@@ -285,4 +285,5 @@ def test_what_looks_like_a_collapse_is_said_once(capsys):
         end_epoch(run, DATA, math.log(16))
         said.append(capsys.readouterr().err)
     assert [i for i, text in enumerate(said) if text] == [3, 7]
-    assert said[3] == "epoch 4: the loss, 2.780, is within 1 % of a guess's, 2.773: nothing is told apart\n"
+    assert said[3] == ("epoch 4: the loss, 2.780, is within 1 % of the chance loss, 2.773: the "
+                       "network distinguishes nothing\n")

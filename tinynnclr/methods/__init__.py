@@ -1,4 +1,4 @@
-"""One file, one paper: each method turns two views of a batch into a loss."""
+"""The methods, one paper per file: each computes a loss from views of a batch."""
 from .byol import BYOL
 from .cmc import CMC
 from .deepcluster import DeepCluster

@@ -1,7 +1,7 @@
-"""BYOL: predict the embedding that a slow copy of the network gives to the other view.
+"""BYOL: predict a momentum encoder's embedding of the other view.
 
-    z = projector(encoder(x)),  p = predictor(z),  t = slow copy of projector(encoder(.))
-    loss = mean over both roles of 2 - 2 cos(p1, t(x2)),    then the slow copy follows the weights
+    z = projector(encoder(x)),  p = predictor(z),  t = momentum encoder of projector(encoder(.))
+    loss = mean over both roles of 2 - 2 cos(p1, t(x2)),    then the momentum encoder is updated
 
 There are no negatives. With --neighbors the target is the nearest neighbour of t(x2) among the
 targets of recent steps (known as NNBYOL).
@@ -24,7 +24,7 @@ from .support_set import QueueConfig, SupportSet
 
 
 class BYOL(Method):
-    """Encoder, projector, predictor, and slow copies of the first two; a queue for neighbours."""
+    """Encoder, projector, predictor, a momentum encoder of the first two; optionally a queue."""
 
     name = "byol"
 
@@ -32,7 +32,7 @@ class BYOL(Method):
     class Config(RunConfig, EmbeddingConfig, PredictorConfig, QueueConfig, EMAConfig):
         """The options of BYOL."""
 
-        neighbors: bool = option(False, "the target is its nearest neighbour among the targets of "
+        neighbors: bool = option(False, "the target is the nearest neighbour among the targets of "
                                  "recent steps")
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator,
@@ -58,7 +58,7 @@ class BYOL(Method):
         return Step(loss, ids, z1.numpy(), keys=(targets[0],))
 
     def after_step(self, step: Step) -> None:
-        """The slow copy follows; the targets of view 1 enter the queue, where there is one."""
+        """Update the momentum encoder; enqueue the targets of view 1 if there is a queue."""
         self.target.follow(self.encoder, self.projector)
         if self.support_set:
             self.support_set.enqueue(distributed.all_gather(step.keys[0]),

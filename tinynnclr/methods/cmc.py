@@ -1,4 +1,4 @@
-"""CMC: the lightness of an image must be found among the colours of all images, and the reverse.
+"""CMC: an image's lightness must identify its colours among those of all images, and vice versa.
 
     z = head_L(encoder_L(lightness)) / |.|,   y = head_ab(encoder_ab(colours)) / |.|
     loss = -log( exp(z . u_i / t) / sum_j exp(z . u_j / t) )
@@ -6,13 +6,12 @@
     then v_i <- m v_i + (1 - m) z and u_i <- m u_i + (1 - m) y, scaled to length 1
 
 The lightness L and the colours ab of one crop each have an encoder of half the width. v_j and u_j
-are rows of two memory banks: the embeddings of image j's lightness and colours when it was last
-seen. Even the positive comes from the bank, of the other half. Features for the evaluation are both
-encoders' side by side. `--bank-loss` and `--negatives` are those of instance discrimination;
-negatives are ranked in the bank that is searched. Views are crops alone, as in the paper (which
-flips them, too): jittered colours say little of the lightness. The paper's head is one linear
-layer, and rows keep half of themselves; without a batch norm at its end (--no-head-norm) a run of
-eight epochs learns nothing here.
+are rows of two memory banks: the latest embeddings of image j's lightness and colours. The positive
+is also a row of a bank. Features for the evaluation are those of both encoders, concatenated.
+`--bank-loss` and `--negatives` are those of instance discrimination; negatives are ranked in the
+bank of the other half. Views are crops only, as in the paper (which also flips them): jittered
+colours are hard to predict from the lightness. The paper's head is one linear layer, with momentum
+0.5; without batch norm after it (--no-head-norm) a run of eight epochs learns nothing here.
 Source: Tian et al. 2020, "Contrastive multiview coding" (arXiv 1906.05849), section 3.
 """
 from collections.abc import Sequence
@@ -66,15 +65,16 @@ class CMC(Method):
         """Both terms of the loss, of one view (b, h, w, 3) of the samples `ids` (b,)."""
         lightness, colors = self.encoder.halves(views[0])
         z, y = self.lightness_head(lightness), self.colors_head(colors)
-        first = self.losses[0](z, self.colors_bank, ids, progress)
-        second = self.losses[1](y, self.lightness_bank, ids, progress)
+        lightness_loss, colors_loss = self.losses
+        first = lightness_loss(z, self.colors_bank, ids, progress)
+        second = colors_loss(y, self.lightness_bank, ids, progress)
         chance = (None if first.chance_loss is None or second.chance_loss is None
                   else first.chance_loss + second.chance_loss)
         return Step(first.loss + second.loss, ids, z.numpy(), keys=(z.numpy(), y.numpy()),
                     chance_loss=chance, metrics={"drift": first.drift})
 
     def after_step(self, step: Step) -> None:
-        """Move the rows of the step's images in both banks, once."""
+        """Update the rows of the step's images in both banks."""
         ids = distributed.all_gather(step.ids)
         for bank, keys in zip((self.lightness_bank, self.colors_bank), step.keys, strict=True):
             bank.update(distributed.all_gather(keys), ids)

@@ -1,28 +1,28 @@
-"""DeepCluster: the labels are clusters of the features that the network itself has.
+"""DeepCluster: the labels are clusters of the network's own features.
 
     before an epoch:  h = encoder(whole images), all of them
                       rows = unit(whiten(h)),  y = k-means(rows)
-                      W, the head, begins anew
-                      the epoch's order has as many images of each cluster
+                      W, the head, is initialised again
+                      the epoch's order has equally many images of each cluster
     in each step:     loss = 1/2 CE(W norm(encoder(x1)), y) + 1/2 CE(W norm(encoder(x2)), y)
 
-Cluster 3 of one epoch is not that of the next, so W cannot be kept. There are two trivial solutions.
-With all images in one cluster, any network is right: k-means leaves no cluster empty. With nearly
-all of them in a few, only those are learned: the order is even over the clusters. `nmi`, the mutual
-information with the clusters of the epoch before, says how stable they are: it rises where
-something is learned.
+The clusters of one epoch do not correspond to those of the next, so W cannot be kept. There are two
+trivial solutions. If all images are in one cluster, any network is right: k-means leaves no cluster
+empty. If nearly all are in a few, only those are learned: the order is balanced over the clusters.
+`nmi`, the mutual information with the clusters of the epoch before, measures how stable they are;
+it rises as the network learns.
 
-The paper (AlexNet or VGG, 10,000 clusters of ImageNet, 256 directions) shows one view of an image
-in an epoch, and trains W at a constant rate by an optimiser of its own. Here the loss is the mean of
-two views, and the one optimiser forgets its state of W when W begins anew. The paper takes off the
-last layer of a deep classifier and the ReLU before it, and clusters what is left; here W is all of
-the classifier, on a batch norm of h, without which W learns next to nothing in an epoch of 78
-steps. The first clusters are those of random weights with the running statistics they begin with; a
-pass to measure these first made the clusters less like classes, not more.
+The paper (AlexNet or VGG, 10,000 clusters of ImageNet, 256 directions) uses one view of an image
+per epoch, and a second optimiser with a constant learning rate for W. Here the loss is the mean of
+two views, and the optimiser's state of W is reset with W. The paper removes the last layer of a
+deep classifier and the ReLU before it, and clusters the output; here W is the whole classifier,
+after a batch norm of h, without which W learns almost nothing in an epoch of 78 steps. The first
+clusters are those of random weights with the initial running statistics; measuring the statistics
+first made the clusters less similar to the classes.
 
-The published code has an index wrong: the images lie in the order of their clusters, while its
-sampler draws their original numbers. Images keep their labels, but clusters are not seen equally
-often (in a replica the largest came 8 times as often as the mean). Here they are, give or take 1.
+The published code has a wrong index: the images are sorted by cluster, but its sampler draws their
+original numbers. Images keep their labels, but clusters are not seen equally often (in our test of
+that code, the largest 8 times as often as the mean). Here they are, +-1.
 
 Source: Caron et al. 2018, "Deep clustering for unsupervised learning of visual features" (arXiv
 1807.05520), section 3.
@@ -49,7 +49,7 @@ from .method import START, Method, Progress, Step
 class DeepCluster(Method):
     """Encoder, head, and the cluster of each image of `data`.
 
-    Raises ValueError where there are more clusters than images.
+    Raises ValueError if there are more clusters than images.
     """
 
     name = "deepcluster"
@@ -58,10 +58,10 @@ class DeepCluster(Method):
     class Config(RunConfig):
         """The options of DeepCluster."""
 
-        clusters: int = option(100, "of the images, and so classes of the head; 5 to 10 times the "
-                               "true ones do best", least=2)
-        pca: int = option(64, "whitened directions in which images are clustered", least=1)
-        kmeans_steps: int = option(20, "rounds of k-means before each epoch", least=1)
+        clusters: int = option(100, "number of clusters; 5 to 10 times the number of classes is "
+                               "best", least=2)
+        pca: int = option(64, "number of whitened directions for the clustering", least=1)
+        kmeans_steps: int = option(20, "iterations of k-means before each epoch", least=1)
 
     undefined = ("nmi",)  # before the second clustering
 
@@ -80,19 +80,19 @@ class DeepCluster(Method):
         return {"assignment": (self.assignment, -1, self.config.clusters - 1)}
 
     def start_epoch(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Tensor]]:
-        """Cluster all images, draw the head anew, and order the images evenly over the clusters."""
+        """Cluster all images, initialise the head, and order images evenly over the clusters."""
         before, self.assignment = self.assignment, self.cluster(rng)
         if before[0] >= 0:
             self.nmi[0] = normalized_mutual_information(before, self.assignment)
         weight, bias = self.head.parameters()
         weight.data[...] = 0.01 * rng.standard_normal(weight.shape, np.float32)
         bias.data[...] = 0
-        whole = size // self.config.batch_size * self.config.batch_size
-        order = balanced_order(self.assignment, self.config.clusters, whole, rng)
+        in_batches = size // self.config.batch_size * self.config.batch_size
+        order = balanced_order(self.assignment, self.config.clusters, in_batches, rng)
         return order, [weight, bias]
 
     def cluster(self, rng: np.random.Generator) -> np.ndarray:
-        """The cluster of each image (n,), by the encoder as it is now."""
+        """The cluster of each image (n,), from the encoder's current features."""
         rows = pca_whiten(encode(self.encoder, self.data.images), self.config.pca)
         clusters = kernels.kmeans(rows, self.config.clusters, self.config.kmeans_steps, rng)[1]
         return distributed.broadcast(clusters)

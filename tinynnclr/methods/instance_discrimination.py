@@ -3,14 +3,13 @@
     z = head(encoder(x)) / |.|,    loss = -log( exp(z . v_i / t) / sum_j exp(z . v_j / t) ),
     then v_i <- m v_i + (1 - m) z, scaled to length 1
 
-v_j is the row of image j in a memory bank: its embedding from the last time it was seen. There is
-one view in a step: the positive is the image itself, an epoch ago. The row moves once a step, after
-the weights. `--bank-loss` is the softmax over all images, over some that are drawn, or the paper's
-noise-contrastive estimation, whose constant Z is soon wrong (`drift` in metrics.csv); `--negatives`
-keeps to near ones (negatives.py). The head is one linear layer without a batch norm, so all
-embeddings begin in nearly the same direction: SGD at the rate of the other methods does not leave
-it in a short run, AdamW does. The paper has SGD, m = 0.5 and 200 epochs; the defaults here are for
-eight.
+v_j is the row of image j in a memory bank: its embedding from the previous epoch, which is the
+positive. A step has one view of each image, and updates its row after the weights. `--bank-loss` is
+the softmax over all images, over some that are drawn, or the paper's noise-contrastive estimation,
+whose constant Z is soon wrong (`drift` in metrics.csv); `--negatives` selects near ones
+(negatives.py). The head is one linear layer without batch norm, so all embeddings have nearly the
+same direction at first: in a short run, AdamW changes that, SGD at the learning rate of the other
+methods does not. The paper has SGD, m = 0.5 and 200 epochs; the defaults here are for eight.
 Source: Wu et al. 2018, "Unsupervised feature learning via non-parametric instance discrimination"
 (arXiv 1805.01978).
 """
@@ -58,5 +57,5 @@ class InstanceDiscrimination(Method):
                     metrics={"drift": drift})
 
     def after_step(self, step: Step) -> None:
-        """Move the rows of the step's images, once."""
+        """Update the rows of the step's images."""
         self.bank.update(distributed.all_gather(step.keys[0]), distributed.all_gather(step.ids))

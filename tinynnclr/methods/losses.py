@@ -1,11 +1,10 @@
-"""The losses of the family: a softmax over candidates, one of which is right.
+"""The losses of the family: the cross-entropy of a softmax over candidates.
 
-Every loss here is a mean over anchors, in nats. With all embeddings equal it is the logarithm of
-the number of candidates, the value of a guess.
+Every loss here is a mean over anchors, in nats. If all embeddings are equal, it is the logarithm of
+the number of candidates.
 
-Of several ranks, each has the anchors of its share of the batch, and `all_gather` brings it the
-candidates of all: its rows of the table of similarities. The loss is then its share's mean; the
-batch's is the mean over the ranks.
+With several ranks, each has the anchors of its share of the batch, and `all_gather` collects the
+candidates of all ranks. A rank's loss is the mean of its share.
 """
 from collections.abc import Sequence
 
@@ -22,56 +21,53 @@ def nnclr_loss(neighbors: np.ndarray | Tensor, p: Tensor, temperature: float,
     """-mean_i log( exp(nn_i . p_i / t) / sum_j exp(nn_i . p_j / t) ), rows scaled to length 1.
 
     neighbors (b, d): NN(z_i) of one view, an array and so a constant; p (b, d): predictions of the
-    *other* view. There are b classes: the queue gives the positive, the batch the negatives. With
-    both_directions, the mean of this and the same with rows and columns exchanged: each prediction,
-    too, must find its neighbour among those of the batch. Source: NNCLR (arXiv 2104.14548), eq. 3.
+    *other* view. The queue provides the positive, the batch the negatives. both_directions: the
+    mean with the loss in which each prediction must identify its neighbour among those of the
+    batch. Source: NNCLR (arXiv 2104.14548), eq. 3.
     """
-    neighbors, p, own = ops.l2_normalize(neighbors), ops.l2_normalize(p), distributed.local_rows(
-            len(p))
-    # (b, b)
-    loss = ops.cross_entropy(ops.matmul(neighbors, ops.all_gather(p).T) * (1 / temperature),
-                             labels=own)
+    neighbors, p = ops.l2_normalize(neighbors), ops.l2_normalize(p)
+    labels = distributed.local_rows(len(p))
+    logits = ops.matmul(neighbors, ops.all_gather(p).T) * (1 / temperature)  # (b, b)
+    loss = ops.cross_entropy(logits, labels=labels)
     if not both_directions:
         return loss
     logits = ops.matmul(p, ops.all_gather(neighbors).T) * (1 / temperature)
-    return (loss + ops.cross_entropy(logits, labels=own)) * 0.5
+    return (loss + ops.cross_entropy(logits, labels=labels)) * 0.5
 
 
 @plain_numbers
 def nt_xent_loss(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
-    """NT-Xent: each of 2b views must find its other view among the 2b - 1 others, all scaled to
-    length 1.
+    """NT-Xent: each of 2b views must identify the image's other view among the 2b - 1 other views.
 
-    Source: SimCLR (arXiv 2002.05709), eq. 1, as the mean over the 2b anchors (the authors' code
-    returns twice that).
+    Rows are scaled to length 1. Source: SimCLR (arXiv 2002.05709), eq. 1, as the mean over the 2b
+    anchors (the authors' code returns twice that).
     """
-    z1, z2, own = ops.l2_normalize(z1), ops.l2_normalize(z2), distributed.local_rows(len(z1))
+    z1, z2 = ops.l2_normalize(z1), ops.l2_normalize(z2)
+    rows = distributed.local_rows(len(z1))
     b = len(z1) * distributed.size()  # of all ranks
     candidates = ops.concatenate(ops.all_gather(z1), ops.all_gather(z2))  # (2b, d)
     # (2b, 2b), or a rank's rows of it
     logits = ops.matmul(ops.concatenate(z1, z2), candidates.T) * (1 / temperature)
-    # nobody is their own candidate
-    oneself = np.arange(2 * b) == np.concatenate([own, own + b])[:, None]
-    logits = ops.masked_fill(logits, mask=oneself, value=-np.inf)
-    return ops.cross_entropy(logits, labels=np.concatenate([own + b, own]))
+    itself = np.arange(2 * b) == np.concatenate([rows, rows + b])[:, None]  # is no candidate
+    logits = ops.masked_fill(logits, mask=itself, value=-np.inf)
+    return ops.cross_entropy(logits, labels=np.concatenate([rows + b, rows]))
 
 
 @plain_numbers
 def mean_of_others_loss(views: Sequence[Tensor], temperature: float) -> Tensor:
-    """-mean_vi log( exp(z_vi . m_vi / t) / sum_j exp(z_vi . m_vj / t) ), m_vi the mean of image i's
-    other views.
+    """-mean_vi log( exp(z_vi . m_vi / t) / sum_j exp(z_vi . m_vj / t) ).
 
-    views: embeddings z_v (b, d) of three or more views of the same b images, scaled to length 1, as
-    is each mean. The mean of several views is a calmer target than one view. Both sides have
-    gradients. Means of many small crops as targets are the idea of EMP-SSL (arXiv 2304.03977), here
-    under SimCLR's softmax.
+    views: embeddings z_v (b, d) of three or more views of the same b images; m_vi is the mean of
+    image i's other views; all are scaled to length 1. A mean varies less than one view. Both sides
+    have gradients. Source: EMP-SSL (arXiv 2304.03977) for such targets, SimCLR for the softmax.
     """
-    zs, own = [ops.l2_normalize(z) for z in views], distributed.local_rows(len(views[0]))
-    everything = sum(zs[1:], zs[0])
+    zs = [ops.l2_normalize(z) for z in views]
+    labels = distributed.local_rows(len(views[0]))
+    total = sum(zs[1:], zs[0])
     losses = []
     for z in zs:
-        means = ops.all_gather(ops.l2_normalize(everything - z))  # (b, d), of all ranks
-        losses.append(ops.cross_entropy(ops.matmul(z, means.T) * (1 / temperature), labels=own))
+        means = ops.all_gather(ops.l2_normalize(total - z))  # (b, d), of all ranks
+        losses.append(ops.cross_entropy(ops.matmul(z, means.T) * (1 / temperature), labels=labels))
     return sum(losses[1:], losses[0]) * (1 / len(zs))
 
 
@@ -81,7 +77,7 @@ def info_nce_loss(positive: Tensor, negatives: Tensor, temperature: float,
     """-mean_i log( exp(s_i / t) / (exp(s_i / t) + sum_j exp(s_ij / t)) ), from similarities s.
 
     positive (b, 1): of each anchor and its positive; negatives (b, n): of each anchor and n
-    candidates, of which those count that `allowed` (b, n) allows, or all. Source: MoCo (arXiv
+    candidates; allowed (b, n): which of these are used (None: all). Source: MoCo (arXiv
     1911.05722), eq. 1; van den Oord et al. 2018, eq. 4.
     """
     logits = ops.concatenate(positive, negatives, axis=1) * (1 / temperature)  # (b, 1 + n)
@@ -93,12 +89,11 @@ def info_nce_loss(positive: Tensor, negatives: Tensor, temperature: float,
 @plain_numbers
 def nce_loss(positive: Tensor, negatives: Tensor, temperature: float, ratio: float,
              allowed: np.ndarray | None = None) -> Tensor:
-    """-mean_i ( log P_i / (P_i + r) + sum_j log r / (P_ij + r) ), P = exp(s / t) / Z: data or
-    noise, pair by pair.
+    """-mean_i ( log P_i / (P_i + r) + sum_j log r / (P_ij + r) ), P = exp(s / t) / Z.
 
-    Similarities as in `info_nce_loss`. ratio = Z r, where r = K / N for K noise samples out of N
-    images: with P = exp(s / t) / Z, P / (P + r) = exp(s / t) / (exp(s / t) + ratio). All depends on
-    Z, which is guessed once. Source: Wu et al. 2018 (arXiv 1805.01978), eq. 4 to 7.
+    Each pair is classified as data or noise. Similarities as in `info_nce_loss`. ratio = Z r, where
+    r = K / N for K noise samples out of N images: P / (P + r) = exp(s / t) / (exp(s / t) + ratio).
+    Source: Wu et al. 2018 (arXiv 1805.01978), eq. 4 to 7.
     """
     data, noise = ops.exp(positive * (1 / temperature)), ops.exp(negatives * (1 / temperature))
     losses = ops.log(1 + noise * (1 / ratio))  # (b, n): -log r / (P + r)
@@ -110,27 +105,23 @@ def nce_loss(positive: Tensor, negatives: Tensor, temperature: float, ratio: flo
 @plain_numbers
 def soft_neighbor_loss(p: Tensor, keys: np.ndarray, weights: np.ndarray, temperature: float,
                        inside: bool = True) -> Tensor:
-    """-mean_i log sum_k w_ik P_ik, or with inside=False -mean_i sum_k w_ik log P_ik; P: softmax of
-    p_i . keys / t.
+    """-mean_i log sum_k w_ik P_ik, or with inside=False -mean_i sum_k w_ik log P_ik.
 
-    p (b, d); keys (b, k, d), constants: the positives of each anchor, all others' being its
-    negatives; weights (b, k). The softmax runs over all b k keys. Rows are scaled to length 1.
-    Source: SNCLR (arXiv 2303.17142), eq. 4 (inside); the authors' code (outside), which by Jensen's
-    inequality is never smaller.
+    P is the softmax of p_i . keys / t over all b k keys; p (b, d); keys (b, k, d), constants: the
+    positives of each anchor (those of the other anchors are its negatives); weights (b, k). Rows
+    are scaled to length 1. Source: SNCLR (arXiv 2303.17142), eq. 4 (inside); the authors' code
+    (outside), which is never smaller (Jensen's inequality).
     """
     b, k, d = keys.shape
     candidates = ops.l2_normalize(distributed.all_gather(keys).reshape(-1, d))
     logits = ops.matmul(ops.l2_normalize(p), candidates.T) * (1 / temperature)
-    # (b, k): the columns of each anchor's positives
-    own = distributed.local_rows(b)[:, None] * k + np.arange(k)
-    log_p = ops.log_softmax(logits)[np.arange(b)[:, None], own]  # (b, k)
+    columns = distributed.local_rows(b)[:, None] * k + np.arange(k)  # (b, k): of the positives
+    log_p = ops.log_softmax(logits)[np.arange(b)[:, None], columns]  # (b, k)
     if inside:
         return -ops.log((ops.exp(log_p) * weights).sum(axis=1)).mean()
     return -(log_p * weights).sum(axis=1).mean()
 
 
 def cosine_loss(p: Tensor, target: np.ndarray | Tensor) -> Tensor:
-    """2 - 2 mean_i cos(p_i, target_i): the squared distance of the two on the sphere. Source: BYOL,
-    eq. 2.
-    """
+    """2 - 2 mean_i cos(p_i, target_i), the squared distance at length 1. Source: BYOL, eq. 2."""
     return 2 - 2 * (ops.l2_normalize(p) * ops.l2_normalize(target)).sum(axis=1).mean()

@@ -1,4 +1,4 @@
-"""The memory bank: one embedding of every training image, as it was when the image last came by."""
+"""The memory bank: the latest embedding of every training image."""
 import numpy as np
 
 from ..kernels.engine.checks import expect_numbers, plain_numbers
@@ -7,10 +7,10 @@ from ..nn import Module
 
 
 class MemoryBank(Module):
-    """Row i, of length 1, belongs to image i; arrays, so no gradient can enter.
+    """Row i, of length 1, belongs to image i. Rows are arrays, so no gradient can enter.
 
-    Begins with random directions. Source: Wu et al. 2018 (arXiv 1805.01978), section 3.1; they
-    begin with numbers uniform in +-sqrt(3 / dim), whose rows have length 1 on average only.
+    They are random directions at first. Source: Wu et al. 2018 (arXiv 1805.01978), section 3.1;
+    their first numbers are uniform in +-sqrt(3 / dim), whose rows have length 1 only on average.
     """
 
     @plain_numbers
@@ -23,8 +23,9 @@ class MemoryBank(Module):
         return len(self.rows)
 
     def update(self, z: np.ndarray, ids: np.ndarray) -> None:
-        """row <- momentum * row + (1 - momentum) * z / |z|, scaled to length 1, for images `ids`
-        (b,), each once.
+        """row <- momentum * row + (1 - momentum) * z / |z|, scaled to length 1.
+
+        For images `ids` (b,), which are different, and their embeddings z (b, dim).
         """
         m = np.float32(self.momentum)
         rows = unit_rows(m * self.rows[ids] + (1 - m) * unit_rows(z))

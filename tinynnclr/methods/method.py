@@ -1,4 +1,4 @@
-"""What a method is to the training loop: views of images in, a Step out."""
+"""The interface between a method and the training loop: views of images in, a Step out."""
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
@@ -15,13 +15,13 @@ from .support_set import Neighbors
 
 
 class Progress(NamedTuple):
-    """Where a run is: so many steps are done, of so many."""
+    """The number of steps done, and of all steps of the run."""
 
     step: int = 0
     steps: int = 1
 
     def before(self, share: float) -> bool:
-        """Whether less than this share of the steps is done."""
+        """Whether less than this fraction of the steps is done."""
         return self.step < round(share * self.steps)
 
 
@@ -30,14 +30,14 @@ START = Progress()
 
 @dataclass(eq=False)
 class Step:
-    """What a method found in a batch: the loss, and what `after_step` and the metrics need."""
+    """A method's result for a batch: the loss, and what `after_step` and the metrics need."""
 
     loss: Tensor
     ids: np.ndarray  # (b,) the samples
     z: np.ndarray | None = None  # (b, d) embeddings of view 1
-    neighbors: Neighbors | None = None  # of view 1, where they were used
-    keys: tuple[np.ndarray, ...] = ()  # each (b, d): what after_step puts into the method's banks
-    chance_loss: float | None = None  # the loss, in nats, of a network that tells nothing apart
+    neighbors: Neighbors | None = None  # of view 1, if they were used
+    keys: tuple[np.ndarray, ...] = ()  # each (b, d): what after_step stores in the method's banks
+    chance_loss: float | None = None  # the loss, in nats, if all embeddings are equal
     metrics: dict[str, float] = field(default_factory=dict)  # "entropy", "nmi", "drift"
     value: float = float("nan")  # the loss, the mean over all ranks; the loop sets it
 
@@ -46,7 +46,7 @@ class Step:
 class EmbeddingConfig:
     """Options of a method with a projector h -> z."""
 
-    dim: int = option(64, "length of an embedding z", least=1)
+    dim: int = option(64, "number of features of an embedding z", least=1)
     projector_hidden: int = option(256, "width of the projector's hidden layers", least=1)
 
 
@@ -65,18 +65,17 @@ class PredictorConfig:
 
 
 class Method(Module):
-    """An encoder and what a paper puts on top of it. Its banks are arrays, saved with the weights.
+    """An encoder and what a paper adds to it. Its banks are arrays, saved with the weights.
 
-    Made as Class(encoder, config, rng, data). config is a `Class.Config`, a frozen dataclass with
-    the options of the method. data is the training set: its size is that of a memory bank, its
-    images are what DeepCluster clusters, and its labels are for the methods with `uses_labels`.
-    Between two calls a method keeps nothing but its weights and its banks.
+    config is a `Class.Config`, a frozen dataclass with the options of the method. data is the
+    training set: it sets the size of a memory bank, DeepCluster clusters its images, and methods
+    with `uses_labels` read its labels. Between two calls a method keeps only weights and banks.
     """
 
     Config: ClassVar[type[RunConfig]] = RunConfig
-    name: ClassVar[str] = ""  # for commands and files; the class's name in small letters if empty
+    name: ClassVar[str] = ""  # for commands and files; if empty, the class's name in lower case
 
-    experiment: ClassVar[bool] = False  # shows something and is no method: no part of "all"
+    experiment: ClassVar[bool] = False  # not included in `--methods all`
     uses_labels: ClassVar[bool] = False  # training uses the labels of the training images
     undefined: ClassVar[tuple[str, ...]] = ()  # arrays of its state that may contain NaN
     n_views: int = 2  # random views of each image in a step
@@ -84,8 +83,8 @@ class Method(Module):
     def __init_subclass__(cls):
         super().__init_subclass__()
         if "Config" not in vars(cls) or "kind" in vars(cls.Config):  # each class has its own
-            own = type("Config", (cls.Config,), {"__module__": cls.__module__})
-            cls.Config = dataclass(frozen=True)(own)
+            config_class = type("Config", (cls.Config,), {"__module__": cls.__module__})
+            cls.Config = dataclass(frozen=True)(config_class)
         cls.name = vars(cls).get("name") or cls.__name__.lower()
         cls.Config.method, cls.Config.kind = cls.name, cls
         cls.Config.__repr__ = RunConfig.__repr__  # type: ignore[method-assign]
@@ -96,11 +95,11 @@ class Method(Module):
 
     @staticmethod
     def make_encoder(config: Any, rng: np.random.Generator) -> Encoder:
-        """The encoder to build this method on."""
+        """The encoder of this method."""
         return make_encoder(config, rng)
 
     def start_epoch(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[Tensor]]:
-        """The order in which an epoch sees `size` samples, and the parameters that begin anew."""
+        """The order of the `size` samples in an epoch, and the parameters that it reinitialises."""
         return rng.permutation(size), []
 
     def forward(self, views: Sequence[np.ndarray], ids: np.ndarray,
@@ -109,4 +108,4 @@ class Method(Module):
         raise NotImplementedError
 
     def after_step(self, step: Step) -> None:
-        """What follows the optimiser's step: embeddings enter a queue, a slow copy moves."""
+        """Called after the optimiser's step: enqueue embeddings, update a momentum encoder."""

@@ -1,13 +1,13 @@
-"""MoCo: the key of an image must be found among keys of other images, made by a slow copy.
+"""MoCo: a query must identify its image's key among keys of other images from a momentum encoder.
 
-    q = head(encoder(x1)) / |.|,   k = slow copy of both (x2) / |.|,
+    q = head(encoder(x1)) / |.|,   k = momentum encoder of both (x2) / |.|,
     loss = -log( exp(q . k / t) / (exp(q . k / t) + sum_j exp(q . queue_j / t)) ),
-    then k goes into the queue, and the slow copy follows the weights (eq. 2)
+    then k enters the queue, and the momentum encoder is updated (eq. 2)
 
-The queue gives negatives and never positives, the opposite of NNCLR. --head v1 is one linear layer,
-v2 two with ReLU between; --symmetric is the mean over both roles of the views, whose keys enter the
-queue together. The paper shuffles batches between GPUs so that batch norm does not give the answer
-away; here its statistics are those of the whole batch on all ranks, so there is nothing to shuffle.
+The queue provides negatives, never positives: the opposite of NNCLR. --head v1 is one linear layer,
+v2 two with a ReLU between; --symmetric is the mean over both roles of the views, whose keys enter
+the queue together. The paper shuffles batches between GPUs so that batch norm does not leak the
+answer; here its statistics are those of the whole batch on all ranks, so no shuffling is needed.
 Source: He et al. 2020 (arXiv 1911.05722), algorithm 1, and Chen et al. 2020 (v2, arXiv 2003.04297).
 """
 import math
@@ -30,7 +30,7 @@ from .support_set import QueueConfig, SupportSet
 
 
 class MoCo(Method):
-    """Encoder, head, slow copies of both and a queue of keys."""
+    """Encoder, head, a momentum encoder of both, and a queue of keys."""
 
     name = "moco"
 
@@ -40,10 +40,10 @@ class MoCo(Method):
         """The options of MoCo."""
 
         temperature: float = with_default(TemperatureConfig, "temperature", 0.1)
-        symmetric: bool = option(False, "let each view be query and key in turn")
-        head: str = option("v2", "v1: one linear layer, v2: two with ReLU between",
+        symmetric: bool = option(False, "use each view as query and as key")
+        head: str = option("v2", "v1: one linear layer, v2: two with a ReLU between",
                            choices=("v1", "v2"))
-        head_norm: bool = option(False, "end the head with a batch norm, which the papers have not")
+        head_norm: bool = option(False, "end the head with batch norm; the papers do not")
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator,
                  data: Dataset | None = None):
@@ -59,7 +59,8 @@ class MoCo(Method):
         """The loss of two views, each (b, h, w, 3), of the samples `ids` (b,)."""
         view1, view2 = views
         queries, keys, losses = [], [], []
-        for query_view, key_view in ((view1, view2), (view2, view1))[:1 + self.config.symmetric]:
+        roles = [(view1, view2), (view2, view1)] if self.config.symmetric else [(view1, view2)]
+        for query_view, key_view in roles:
             q = ops.l2_normalize(self.head(self.encoder(query_view)))
             k = unit_rows(self.momentum_encoder(key_view))
             positive = (q * k).sum(axis=1, keepdims=True)  # (b, 1)
@@ -73,7 +74,7 @@ class MoCo(Method):
         return Step(loss, ids, queries[0], keys=tuple(keys), chance_loss=math.log(1 + count))
 
     def after_step(self, step: Step) -> None:
-        """Enqueue the keys of the step, once; the slow copy follows the weights."""
+        """Enqueue the keys of the step; update the momentum encoder."""
         keys = np.concatenate([distributed.all_gather(k) for k in step.keys])
         self.queue.enqueue(keys, np.tile(distributed.all_gather(step.ids), len(step.keys)))
         self.momentum_encoder.follow(self.encoder, self.head)

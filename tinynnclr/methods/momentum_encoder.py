@@ -1,4 +1,4 @@
-"""The momentum encoder: a copy of a network that follows it slowly and is never trained itself."""
+"""The momentum encoder: a copy of a network whose weights are a moving average of the network's."""
 import copy
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,16 +16,14 @@ Network = TypeVar("Network", bound=Module)
 class EMAConfig:
     """Options of a method with a momentum encoder."""
 
-    ema: float = option(0.99, "how much of itself a momentum encoder keeps in a step", least=0,
-                        most=1)
+    ema: float = option(0.99, "EMA momentum of the momentum encoder's updates", least=0, most=1)
 
 
 class MomentumEncoder(Module):
-    """Copies of modules, applied one after the other: images (n, h, w, 3) -> an array, and so a
-    constant.
+    """Copies of modules, applied in order: images (n, h, w, 3) -> an array, and so a constant.
 
-    Its weights are frozen: no parameters, but saved with the rest. Batch norms take statistics of
-    their own. Source: MoCo (arXiv 1911.05722), section 3.2, eq. 2.
+    Its weights are no parameters, but they are saved. Batch norms measure their own statistics.
+    Source: MoCo (arXiv 1911.05722), section 3.2, eq. 2.
     """
 
     def __init__(self, *modules: Module, momentum: float):
@@ -39,26 +37,25 @@ class MomentumEncoder(Module):
         return x.numpy()  # type: ignore[attr-defined]
 
     def follow(self, *modules: Module) -> None:
-        """Each weight becomes momentum * itself + (1 - momentum) * the module's; buffers are left
-        alone.
+        """weight <- momentum * weight + (1 - momentum) * the module's weight; buffers stay.
 
-        Raises ValueError where these are not the modules that were copied.
+        Raises ValueError if these are not the modules that were copied.
         """
         m = np.float32(self.momentum)
-        for mine, module in zip(self.copies, modules, strict=True):
-            leaders, followers = module.named_weights(), mine.named_weights()
-            if leaders.keys() != followers.keys():
-                raise ValueError(f"MomentumEncoder: expected a module with {sorted(followers)}, "
-                                 f"got {sorted(leaders)}")
-            for name, p in leaders.items():
-                data = followers[name].data
+        for copied, module in zip(self.copies, modules, strict=True):
+            weights, averages = module.named_weights(), copied.named_weights()
+            if weights.keys() != averages.keys():
+                raise ValueError(f"MomentumEncoder: expected a module with {sorted(averages)}, "
+                                 f"got {sorted(weights)}")
+            for name, weight in weights.items():
+                data = averages[name].data
                 data *= m
-                data += (1 - m) * p.data
+                data += (1 - m) * weight.data
 
 
 def frozen_copy(module: Network) -> Network:
-    """A copy whose weights need no gradient."""
-    other = copy.deepcopy(module)
-    for p in other.parameters():
+    """A copy with weights that need no gradient."""
+    frozen = copy.deepcopy(module)
+    for p in frozen.parameters():
         p.node = None
-    return other
+    return frozen

@@ -1,16 +1,15 @@
-"""NNCLR: the positive of an image is its nearest neighbour among images seen a moment ago.
+"""NNCLR: the positive of an image is its nearest neighbour among the images of recent steps.
 
     z = projector(encoder(x)),  p = predictor(z)
-    loss = 1/2 l(NN(z1), p2) + 1/2 l(NN(z2), p1),    then view 1 goes into the queue
+    loss = 1/2 l(NN(z1), p2) + 1/2 l(NN(z2), p1),    then z1 enters the queue
 
-The search is made with z scaled to length 1. The neighbour is a constant; gradients flow through p
-alone. The queue gives positives and never negatives: those are the other predictions of the batch.
+The search compares cosines. The neighbour is a constant; gradients flow through p only. The queue
+provides positives, never negatives: the negatives are the other predictions of the batch.
 
-Variants, each a flag: --top-k k takes a random one of the k nearest; --soft-neighbor the mean of
-all rows, weighed by a softmax of their similarities; --momentum-encoder searches with, and
-enqueues, the embeddings of a slow copy of the network; --no-predictor; --both-directions adds the
-loss with rows and columns exchanged. The paper finds none of them better than the plain one by more
-than half a point.
+Variants, each a flag: --top-k k takes a random one of the k nearest; --soft-neighbor takes the mean
+of all rows, weighted by a softmax of their similarities; --momentum-encoder searches with, and
+enqueues, the embeddings of a momentum encoder; --no-predictor; --both-directions adds the loss with
+rows and columns exchanged. In the paper, none is better than the default by more than half a point.
 Source: Dwibedi et al. 2021, "With a little help from my friends" (arXiv 2104.14548), section 3.2
 and its pseudo-code.
 """
@@ -28,13 +27,21 @@ from ..models import Encoder, predictor, projector
 from ..nn import Sequential
 from ..tensor import Tensor
 from .losses import nnclr_loss
-from .method import START, EmbeddingConfig, Method, PredictorConfig, Progress, Step, TemperatureConfig
+from .method import (
+    START,
+    EmbeddingConfig,
+    Method,
+    PredictorConfig,
+    Progress,
+    Step,
+    TemperatureConfig,
+)
 from .momentum_encoder import EMAConfig, MomentumEncoder
 from .support_set import QueueConfig, SupportSet
 
 
 class NNCLR(Method):
-    """Encoder, projector, predictor and support set; `config` gives their sizes."""
+    """Encoder, projector, predictor and support set."""
 
     name = "nnclr"
 
@@ -43,22 +50,23 @@ class NNCLR(Method):
                  EMAConfig):
         """The options of NNCLR."""
 
-        neighbors: bool = option(True, "take the nearest neighbour as the positive; off: the "
+        neighbors: bool = option(True, "the positive is the nearest neighbour, or else the "
                                  "embedding itself")
-        neighbors_after: float = option(0.5, "share of the run before neighbours are used; 0 is "
-                                        "the paper's", least=0, most=1)
-        top_k: int = option(1, "the positive is a random one of so many nearest neighbours",
-                            least=1)
-        soft_neighbor: bool = option(False, "the positive is the mean of all rows, weighed by a "
-                                     "softmax")
-        predictor: bool = option(True, "put a predictor on top of the projector")
-        both_directions: bool = option(False, "let each prediction find its neighbour as well")
-        momentum_encoder: bool = option(False, "take neighbours and queue from a momentum encoder")
+        neighbors_after: float = option(0.5, "fraction of the steps before neighbours are used; 0 "
+                                        "in the paper", least=0, most=1)
+        top_k: int = option(1, "the positive is a random one of the k nearest neighbours", least=1)
+        soft_neighbor: bool = option(False, "the positive is the mean of the queue, weighted by a "
+                                     "softmax of the similarities")
+        predictor: bool = option(True, "add a predictor after the projector")
+        both_directions: bool = option(False, "add the loss with rows and columns exchanged")
+        momentum_encoder: bool = option(False, "search with, and enqueue, the embeddings of a "
+                                        "momentum encoder")
 
         def check(self) -> None:
             """As `Config.check`; a queue has at least top_k rows."""
             super().check()
-            self.expect("top_k", self.top_k <= self.queue_size, "no more than there are rows")
+            self.expect("top_k", self.top_k <= self.queue_size,
+                        f"at most queue_size, {self.queue_size}")
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator,
                  data: Dataset | None = None):
@@ -75,7 +83,7 @@ class NNCLR(Method):
         """The loss of two views, each (b, h, w, 3), of the samples `ids` (b,)."""
         z1, z2 = (self.projector(self.encoder(x)) for x in views)
         p1, p2 = self.predictor(z1), self.predictor(z2)
-        key1, key2 = z1, z2  # what is searched with
+        key1, key2 = z1, z2  # the queries of the search
         if self.momentum_encoder:
             key1, key2 = (Tensor(self.momentum_encoder(x)) for x in views)
         positive1, indices = self.positives(key1, ids, progress)
@@ -91,9 +99,9 @@ class NNCLR(Method):
                   progress: Progress) -> tuple[np.ndarray | Tensor, np.ndarray | None]:
         """Each row's nearest neighbour, a constant, and its index; or z itself, and None.
 
-        It is z itself with neighbors=False, in the first part of the run, while an embedding says
-        little of what its image shows, and until the queue is full of real embeddings. (The paper
-        uses neighbours from the start of a run of a thousand epochs: neighbors_after=0.)
+        It is z itself with neighbors=False, until the queue is full of real embeddings, and in the
+        first part of the run, while similar embeddings seldom mean similar images. (The paper uses
+        neighbours from the start of its 1000 epochs: neighbors_after=0.)
         """
         if (not self.config.neighbors or progress.before(self.config.neighbors_after)
                 or not self.support_set.full):
@@ -108,14 +116,14 @@ class NNCLR(Method):
         if self.config.top_k == 1:
             return self.support_set.nearest(z)
         rows, indices = self.support_set.nearest_k(z, self.config.top_k)
-        # seeded by the step, so that a resumed run draws the same, and drawn for the whole batch
+        # drawn for the whole batch of all ranks; the seed includes the step, so it resumes exactly
         rng = np.random.default_rng((self.config.seed, progress.step))
         drawn = rng.integers(0, self.config.top_k, len(z) * distributed.size())
         chosen = np.arange(len(z)), drawn[distributed.local_rows(len(z))]
         return rows[chosen], indices[chosen]
 
     def after_step(self, step: Step) -> None:
-        """Enqueue view 1, once; the momentum encoder follows."""
+        """Enqueue view 1; update the momentum encoder."""
         self.support_set.enqueue(distributed.all_gather(step.keys[0]),
                                  distributed.all_gather(step.ids))
         if self.momentum_encoder:

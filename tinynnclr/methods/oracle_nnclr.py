@@ -1,11 +1,11 @@
-"""An experiment, not a method: NNCLR whose neighbours are chosen by the labels.
+"""An experiment, not a method: NNCLR with neighbours that the labels select.
 
     loss = NNCLR's, with NN(z) = a row of the queue, of z's class with probability oracle_precision
 
 The positive is a random row of the queue of the anchor's own class with probability
 `oracle_precision`, else one of another class; both views of an image get the same one. With
-`oracle_nearest` it is the nearest of that kind, each view's own. All else is NNCLR's. It answers
-how often a neighbour must be of the same class before it helps.
+`oracle_nearest` it is the nearest row of that kind to each view. Everything else is as in NNCLR.
+It measures how often a neighbour must be of the anchor's class before it helps.
 """
 from dataclasses import dataclass
 
@@ -21,18 +21,18 @@ from .nnclr import NNCLR
 
 
 class OracleNNCLR(NNCLR):
-    """NNCLR that reads the labels of `data` to choose its positives; no part of `--methods all`."""
+    """NNCLR with positives selected by the labels of `data`; not included in `--methods all`."""
 
     name = "oracle_nnclr"
     experiment = uses_labels = True
 
     @dataclass(frozen=True)
     class Config(NNCLR.Config):
-        """The options of NNCLR, and how often its neighbours are right."""
+        """The options of NNCLR, and the fraction of neighbours of the anchor's class."""
 
-        oracle_precision: float = option(1.0, "share of neighbours of the anchor's class, chosen "
-                                         "by the labels", least=0, most=1)
-        oracle_nearest: bool = option(False, "the nearest one of that kind, not a random one")
+        oracle_precision: float = option(1.0, "fraction of neighbours of the anchor's class, "
+                                         "selected by the labels", least=0, most=1)
+        oracle_nearest: bool = option(False, "use the nearest row of that kind, not a random one")
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset):
         super().__init__(encoder, config, rng, data)
@@ -40,8 +40,8 @@ class OracleNNCLR(NNCLR):
 
     def search(self, z: np.ndarray, ids: np.ndarray,
                progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-        """A row of the queue for each row of z (b, d), chosen by the labels, and its index (b,)."""
-        # seeded by the step, so that both views get the same, and a resumed run as well
+        """A row of the queue for each row of z (b, d), selected by labels, and its index (b,)."""
+        # the seed includes the step: both views get the same rows, and so does a resumed run
         rng = np.random.default_rng((self.config.seed, progress.step))
         labels = self.data.labels
         similarities = (kernels.matmul(unit_rows(z), self.support_set.rows.T)
@@ -53,12 +53,12 @@ class OracleNNCLR(NNCLR):
 
 def oracle_rows(anchors: np.ndarray, queued: np.ndarray, precision: float, rng: np.random.Generator,
                 similarities: np.ndarray | None = None) -> np.ndarray:
-    """For each label of anchors (b,) an index into queued (q,): of its class with that probability.
+    """For each label in anchors (b,) an index into queued (q,), of its class with that probability.
 
-    Of the rows of the kind that is drawn, the most similar one (b, q), or a random one; where there
-    is none of that kind, of all.
+    It is the most similar row (similarities: (b, q)) or a random row of the kind that is drawn, or
+    of all rows if there is none of that kind.
     """
     same = rng.random(len(anchors)) < precision
-    fits = (queued == anchors[:, None]) == same[:, None]  # (b, q)
-    order = rng.random(fits.shape) if similarities is None else similarities  # within [-1, 1]
-    return (order + 3 * fits).argmax(axis=1)
+    of_kind = (queued == anchors[:, None]) == same[:, None]  # (b, q)
+    order = rng.random(of_kind.shape) if similarities is None else similarities  # within [-1, 1]
+    return (order + 3 * of_kind).argmax(axis=1)

@@ -1,6 +1,6 @@
-"""Random weights, a baseline: the same loop with an encoder that never learns.
+"""Random weights, a baseline: the same training loop with a frozen encoder.
 
-Only its batch norms see the data.
+Only the running statistics of its batch norms change.
 """
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from .momentum_encoder import frozen_copy
 
 
 class RandomWeights(Method):
-    """A frozen encoder, and one weight without effect, for the optimiser needs a parameter."""
+    """A frozen encoder, and one weight without effect, because an optimiser needs a parameter."""
 
     name = "random"
     n_views = 1

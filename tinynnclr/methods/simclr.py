@@ -1,9 +1,9 @@
-"""SimCLR: two views of an image must find each other among all views of the batch.
+"""SimCLR: two views of an image must identify each other among all views of the batch.
 
     loss = NT-Xent(projector(encoder(x1)), projector(encoder(x2)))
 
-With more than two views of each image (--views 4), each must find the mean of the others among
-those of the batch. The projector is NNCLR's, so that the two methods differ in nothing but the idea.
+With more than two views of each image (--views 4), each must identify the mean of the others among
+those of the batch. The projector is that of NNCLR, so that only the loss differs.
 Source: Chen et al. 2020, "A simple framework for contrastive learning of visual representations"
 (arXiv 2002.05709).
 """
@@ -22,7 +22,7 @@ from .method import START, EmbeddingConfig, Method, Progress, Step, TemperatureC
 
 
 class SimCLR(Method):
-    """Encoder and projector; `config` gives their sizes, the temperature and the number of views."""
+    """Encoder and projector."""
 
     name = "simclr"
 
@@ -30,12 +30,12 @@ class SimCLR(Method):
     class Config(RunConfig, EmbeddingConfig, TemperatureConfig):
         """The options of SimCLR."""
 
-        views: int = option(2, "random views of each image in a step, an even number")
+        views: int = option(2, "random views of each image per step, an even number")
 
         def check(self) -> None:
-            """As `Config.check`; views come in pairs."""
+            """As `Config.check`; the number of views is even."""
             super().check()
-            self.expect("views", self.views >= 2 and self.views % 2 == 0, "an even number from 2 on")
+            self.expect("views", self.views >= 2 and self.views % 2 == 0, "an even number >= 2")
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator,
                  data: Dataset | None = None):

@@ -1,15 +1,15 @@
-"""SNCLR: several neighbours are positives, each weighed by its similarity.
+"""SNCLR: several neighbours are positives, weighted by their similarity.
 
-    z = projector(encoder(x)),  p = predictor(z),  y = slow copy of projector(encoder(.)),
+    z = projector(encoder(x)),  p = predictor(z),  y = momentum encoder of projector(encoder(.)),
     N = the K nearest to y(x2)
     w = 1 for y(x2) itself, softmax_k(z1 . N_k / a) for its neighbours
     loss = -log sum_k w_k P_k,
     P = softmax(p1 . c / t) over the keys and neighbours c of the whole batch
 
 and the same with the views exchanged. The weights are constants. With a = 1, as in the released
-code, cosines differ too little and all weights are nearly 1 / K: `entropy` in metrics.csv is then
-close to ln K. --soft-weights outside is that code's other form, -sum_k w_k log P_k. Here the
-weights of an image's neighbours sum to 1, and the heads are NNCLR's (the paper's last batch norms
+code, all weights are nearly 1 / K, because cosines differ little, and `entropy` in metrics.csv is
+close to ln K. --soft-weights outside is the loss of that code, -sum_k w_k log P_k. Here the weights
+of an image's neighbours sum to 1, and the heads are those of NNCLR (the paper's last batch norms
 have no scale and shift).
 Source: Ge et al. 2023, "Soft neighbors are positive supporters in contrastive visual representation
 learning" (arXiv 2303.17142), section 3.
@@ -28,13 +28,21 @@ from ..kernels.l2_normalize import unit_rows
 from ..models import Encoder, predictor, projector
 from ..tensor import Tensor
 from .losses import soft_neighbor_loss
-from .method import START, EmbeddingConfig, Method, PredictorConfig, Progress, Step, TemperatureConfig
+from .method import (
+    START,
+    EmbeddingConfig,
+    Method,
+    PredictorConfig,
+    Progress,
+    Step,
+    TemperatureConfig,
+)
 from .momentum_encoder import EMAConfig, MomentumEncoder
 from .support_set import QueueConfig, SupportSet
 
 
 class SNCLR(Method):
-    """Encoder, projector, predictor, slow copies of the first two, and a queue of their output."""
+    """Encoder, projector, predictor, a momentum encoder of the first two, and its queue."""
 
     name = "snclr"
 
@@ -43,12 +51,12 @@ class SNCLR(Method):
                  EMAConfig):
         """The options of SNCLR."""
 
-        ema: float = with_default(EMAConfig, "ema", 0.9)  # in a run of 624 steps 0.99 lags behind
-        neighbors_after: float = option(0.5, "share of the run before neighbours are used; 0 is "
-                                        "the paper's", least=0, most=1)
-        soft_k: int = option(5, "neighbours of each image that are positives as well", least=0)
-        soft_temperature: float = option(0.1, "of the softmax that says how much each of them "
-                                         "counts", above=0)
+        ema: float = with_default(EMAConfig, "ema", 0.9)  # 0.99 is too slow for 624 steps
+        neighbors_after: float = option(0.5, "fraction of the steps before neighbours are used; 0 "
+                                        "in the paper", least=0, most=1)
+        soft_k: int = option(5, "number of neighbours of each image that are positives", least=0)
+        soft_temperature: float = option(0.1, "temperature of the softmax of their weights",
+                                         above=0)
         soft_weights: str = option("inside", "weights inside the logarithm (the paper) or outside "
                                    "(its code)", choices=("inside", "outside"))
 
@@ -71,8 +79,8 @@ class SNCLR(Method):
         """The loss of two views, each (b, h, w, 3), of the samples `ids` (b,)."""
         z1, z2 = (self.projector(self.encoder(x)) for x in views)
         y1, y2 = (unit_rows(self.momentum_encoder(x)) for x in views)
-        waiting = progress.before(self.config.neighbors_after) or not self.support_set.full
-        k = 0 if waiting else self.config.soft_k
+        too_early = progress.before(self.config.neighbors_after) or not self.support_set.full
+        k = 0 if too_early else self.config.soft_k
         keys2, weights2, indices = self.positives(z1.numpy(), y2, k)
         keys1, weights1, _ = self.positives(z2.numpy(), y1, k)
         loss = (self.loss(self.predictor(z1), keys2, weights2)
@@ -92,23 +100,23 @@ class SNCLR(Method):
 
     def positives(self, z: np.ndarray, y: np.ndarray,
                   k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Each image's keys (b, 1 + K, d): its own, y (b, d), and y's neighbours.
+        """Each image's keys (b, 1 + K, d): y (b, d) and the neighbours of y.
 
-        Returns their weights (b, 1 + K) and the neighbours' indices (b, K) as well.
+        Also returns their weights (b, 1 + K), and the neighbours' indices (b, K).
         """
-        own = np.ones((len(y), 1), y.dtype)
+        ones = np.ones((len(y), 1), y.dtype)
         if k == 0:
-            return y[:, None], own, np.zeros((len(y), 0), np.int64)
+            return y[:, None], ones, np.zeros((len(y), 0), np.int64)
         rows, indices = self.support_set.nearest_k(y, k)  # (b, K, d), (b, K)
         scores = ((unit_rows(z)[:, None] * rows).sum(axis=2)
                   / z.dtype.type(self.config.soft_temperature))
         weights = np.exp(scores - scores.max(axis=1, keepdims=True))
         weights /= weights.sum(axis=1, keepdims=True)
         keys = np.concatenate([y[:, None], rows], axis=1)
-        return keys, np.concatenate([own, weights], axis=1), indices
+        return keys, np.concatenate([ones, weights], axis=1), indices
 
     def chance_loss(self, k: int) -> float:
-        """ln((1 + K) b), less the logarithm of the weights' sum, or times it (weights outside)."""
+        """ln((1 + K) b) - ln(sum of the weights), or their product if the weights are outside."""
         total = math.log((1 + k) * self.config.batch_size)
         weight = 2 if k else 1
         if self.config.soft_weights == "inside":
@@ -116,7 +124,7 @@ class SNCLR(Method):
         return weight * total
 
     def after_step(self, step: Step) -> None:
-        """Enqueue the slow copy's embeddings of view 2, once; the slow copy follows."""
+        """Enqueue the momentum encoder's embeddings of view 2, and update it."""
         self.support_set.enqueue(distributed.all_gather(step.keys[0]),
                                  distributed.all_gather(step.ids))
         self.momentum_encoder.follow(self.encoder, self.projector)

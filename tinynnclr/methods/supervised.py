@@ -1,4 +1,4 @@
-"""Supervised learning, the upper bound: the same encoder, views and steps, but with the labels.
+"""Supervised learning, the upper bound: the same encoder, views and steps, trained with labels.
 
     loss = cross-entropy(head(encoder(x)), label), the mean over both views
 """
@@ -15,7 +15,7 @@ from .method import START, Method, Progress, Step
 
 
 class Supervised(Method):
-    """Encoder and a linear layer with an output for each class of `data`, whose labels it reads."""
+    """Encoder and a linear layer with an output for each class of `data`; reads its labels."""
 
     uses_labels = True
 

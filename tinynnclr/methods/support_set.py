@@ -1,4 +1,4 @@
-"""The support set: a first-in-first-out queue of recent embeddings, and the search in it."""
+"""The support set: a first-in-first-out queue of recent embeddings that is searched."""
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,22 +15,22 @@ from ..nn import Module
 class QueueConfig:
     """Options of a method with a queue."""
 
-    queue_size: int = option(4096, "rows of the queue", least=1)
+    queue_size: int = option(4096, "number of embeddings in the queue", least=1)
 
 
 class Neighbors(NamedTuple):
-    """The neighbours that a batch found in a queue, for the diagnostics: each array is (b,)."""
+    """The neighbours of a batch in a queue, for the diagnostics: each array is (b,)."""
 
     indices: np.ndarray  # rows of the queue
     ids: np.ndarray  # samples; -1: a random direction, no sample
-    ages: np.ndarray  # steps since they came in
+    ages: np.ndarray  # steps since they were enqueued
 
 
 class SupportSet(Module):
-    """`size` rows of length 1 in arrays (so no gradient can enter), each with its sample and age.
+    """A queue of `size` rows of length 1, each with its sample and age.
 
-    A Module only so that its arrays are saved with the rest. It begins with random directions, id
-    -1; `filled` counts the rows that hold real embeddings since.
+    Its rows are arrays, so no gradient can enter; it is a Module so that they are saved. The rows
+    are random directions with id -1 at first; `filled` counts the rows that are real embeddings.
     """
 
     @plain_numbers
@@ -39,24 +39,24 @@ class SupportSet(Module):
             raise ValueError(f"SupportSet: expected size >= 1 and dim >= 1, got {size} and {dim}")
         self.rows = unit_rows(rng.standard_normal((size, dim), np.float32))  # (size, dim)
         self.ids = np.full(size, -1, np.int64)
-        self.born = np.zeros(size, np.int64)  # the number of the batch that a row came in with
-        self.counts = np.zeros(3, np.int64)  # where the next row goes, rows filled, batches
+        self.born = np.zeros(size, np.int64)  # the number of the batch that a row is from
+        self.counts = np.zeros(3, np.int64)  # index of the next row, rows filled, batches
 
     def __len__(self):
         return len(self.rows)
 
     @property
     def filled(self) -> int:
-        """How many rows hold real embeddings."""
+        """The number of rows that are real embeddings."""
         return int(self.counts[1])
 
     @property
     def full(self) -> bool:
-        """Whether all rows hold real embeddings."""
+        """Whether all rows are real embeddings."""
         return self.filled == len(self)
 
     def ranges(self, images: int) -> dict[str, tuple[np.ndarray, int, int]]:
-        """{name: (integers, smallest, largest)} that a queue can hold, for so many images."""
+        """{name: (integers, smallest, largest)}: the valid ranges for a number of images."""
         return {"ids": (self.ids, -1, images - 1), "born": (self.born, 0, int(self.counts[2])),
                 "place and rows filled": (self.counts[:2], 0, len(self)),
                 "batches": (self.counts[2:], 0, 2**62)}
@@ -72,7 +72,7 @@ class SupportSet(Module):
         return self.rows[indices], indices
 
     def soft_nearest(self, z: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndarray]:
-        """The mean of all rows, weighed by softmax(cosine / temperature), for each of z (b, dim).
+        """The mean of all rows, weighted by softmax(cosine / temperature), for each z (b, dim).
 
         Returns the means (b, dim), and the index of the nearest row (b,).
         """
@@ -84,11 +84,11 @@ class SupportSet(Module):
         return kernels.matmul(weights, self.rows), nearest
 
     def age(self, indices: np.ndarray) -> np.ndarray:
-        """How many batches have come in since each of these rows, its own included: 1 is newest."""
+        """The number of batches enqueued since each of these rows; 1 for the newest batch."""
         return self.counts[2] - self.born[indices] + 1
 
     def neighbors(self, indices: np.ndarray) -> Neighbors:
-        """What is known of the rows at these indices (b,)."""
+        """The rows at these indices (b,), with their samples and ages."""
         return Neighbors(indices, self.ids[indices], self.age(indices))
 
     def enqueue(self, z: np.ndarray, ids: np.ndarray) -> None:
@@ -99,12 +99,13 @@ class SupportSet(Module):
         if z.ndim != 2 or z.shape[1] != self.rows.shape[1] or np.shape(ids) != (len(z),):
             raise ValueError(f"SupportSet.enqueue: expected z (b, {self.rows.shape[1]}) and b ids, "
                              f"got {z.shape} and {np.shape(ids)}")
-        size, (next_place, filled, batches) = len(self), self.counts
-        kept = min(len(z), size)  # of a batch larger than the queue, the last rows
+        size = len(self)
+        next_place, filled, batches = self.counts
+        kept = min(len(z), size)  # the last rows of a batch that is larger than the queue
         places = (next_place + np.arange(len(z) - kept, len(z))) % size
         rows = unit_rows(z[len(z) - kept:])
         lengths = np.sqrt((rows * rows).sum(axis=1))
-        if not np.abs(lengths - 1).max(initial=0) < 1e-3:  # NaN fails, too
+        if not np.abs(lengths - 1).max(initial=0) < 1e-3:  # NaN is refused, too
             raise FloatingPointError("SupportSet.enqueue: a row has no direction: it is zero, NaN "
                                      "or infinite")
         self.rows[places] = rows

@@ -1,4 +1,4 @@
-"""What a run shows of itself: metrics of steps and epochs, signs of a collapse, where a NaN began."""
+"""Metrics of steps and epochs, warnings of a collapse, and the origin of NaN or infinity."""
 import sys
 from collections.abc import Sequence
 
@@ -17,12 +17,12 @@ from ..tensor import watch
 from .loop import NotFinite
 from .run import DIAGNOSTICS, Run
 
-GALLERY = 2000  # training images whose neighbours are watched over the epochs
+GALLERY = 2000  # training images among which the queries' neighbours are stored each epoch
 QUERIES, SHOWN = 8, 6  # queries that are drawn, neighbours of each
 
 
 def end_epoch(run: Run, data: Dataset, chance_loss: float | None) -> None:
-    """The epoch's row of metrics, and an empty log for the next one."""
+    """Add the epoch's row of metrics, print warnings, and empty the log for the next epoch."""
     run.epoch += 1
     run.seconds += run.epoch_seconds
     views = run.method.n_views * run.config.batch_size * len(run.log)
@@ -32,20 +32,20 @@ def end_epoch(run: Run, data: Dataset, chance_loss: float | None) -> None:
     last_three = [collapse_warnings(chance_loss, row, run.config.batch_size)
                   for row in run.metrics[-3:]]
     earlier, before, now = [{}, {}, *last_three][-3:]
-    for kind in (now.keys() & before.keys()) - earlier.keys():  # once, after two epochs of it
+    for kind in (now.keys() & before.keys()) - earlier.keys():  # once, in the second epoch
         tqdm.write(f"epoch {run.epoch}: {now[kind]}", file=sys.stderr)
     run.order, run.log, run.epoch_seconds = run.order[:0], [], 0.0
 
 
 def step_diagnostics(step: Step, labels: np.ndarray) -> list[float]:
-    """A step's embeddings and neighbours, as DIAGNOSTICS; NaN where a method has no such thing.
+    """Measures of a step's embeddings and neighbours, in the order of DIAGNOSTICS; NaN for none.
 
-    embedding_variance: 1 - |mean of the embeddings, each of length 1|^2, so 0 where all point the
-    same way; self_match_rate: share of neighbours that are the image itself, earlier; neighbor_age:
-    mean, in steps; unique_neighbors: different rows in the batch; neighbor_accuracy: share of the
-    same class (for display only: no label reaches the training); entropy: of the weights of soft
-    neighbours, in nats; nmi: of the clusters with those of the epoch before; drift: the constant Z
-    that NCE should have, divided by the one it has.
+    embedding_variance: 1 - |mean of the embeddings, each of length 1|^2, so 0 if all point the same
+    way; self_match_rate: fraction of neighbours that are the image itself, from an earlier step;
+    neighbor_age: mean, in steps; unique_neighbors: different rows in the batch; neighbor_accuracy:
+    fraction of the anchor's class (for display only: no label reaches the training); entropy: of
+    the weights of soft neighbours, in nats; nmi: of the clusters with those of the epoch before;
+    drift: the constant Z that NCE should have, divided by the one it has.
     """
     numbers = dict(step.metrics)
     if step.z is not None:
@@ -64,17 +64,18 @@ def step_diagnostics(step: Step, labels: np.ndarray) -> list[float]:
 
 
 def collapse_warnings(chance_loss: float | None, row: dict, batch_size: int) -> dict[str, str]:
-    """What in an epoch's row of metrics looks like a collapse: a line for each kind."""
+    """Signs of a collapse in an epoch's row of metrics: one line for each kind."""
     lines = {}
+    unique = row["unique_neighbors"]
     if chance_loss is not None and abs(row["loss"] - chance_loss) < 0.01 * chance_loss:
-        lines["chance_loss"] = (f"the loss, {row['loss']:.3f}, is within 1 % of a guess's, "
-                                f"{chance_loss:.3f}: nothing is told apart")
-    if row["unique_neighbors"] < batch_size / 4:
-        lines["unique_neighbors"] = (f"{row['unique_neighbors']:.0f} different neighbours in a "
-                                     f"batch of {batch_size}: most share a few")
+        lines["chance_loss"] = (f"the loss, {row['loss']:.3f}, is within 1 % of the chance loss, "
+                                f"{chance_loss:.3f}: the network distinguishes nothing")
+    if unique < batch_size / 4:
+        lines["unique_neighbors"] = (f"only {unique:.0f} different neighbours in a batch of "
+                                     f"{batch_size}")
     if row["embedding_variance"] < 0.05:
-        lines["embedding_variance"] = ("the embeddings point nearly the same way (variance "
-                                       f"{row['embedding_variance']:.3f}, at best 1)")
+        lines["embedding_variance"] = ("the embeddings point in nearly the same direction "
+                                       f"(variance {row['embedding_variance']:.3f}, at best 1)")
     return lines
 
 
@@ -87,28 +88,28 @@ def means(log: list[list[float]]) -> dict[str, float]:
 
 
 def monitor_knn(run: Run, data: Dataset) -> dict[str, float]:
-    """Keep the neighbours of the queries as they are now; return a leave-one-out kNN accuracy."""
-    watched = data.take(GALLERY)
+    """Store the queries' current neighbours; return the leave-one-out kNN accuracy."""
+    gallery = data.take(GALLERY)
     try:
-        h = encode(run.encoder, watched.images)
-    except FloatingPointError as error:  # features can overflow although the weights are finite
+        h = encode(run.encoder, gallery.images)
+    except FloatingPointError as error:  # features can overflow even if the weights are finite
         raise FloatingPointError(f"step {run.step}, epoch {run.epoch}: {error}: "
                                  f"{advice(run.config)}") from None
     run.gallery.append(nearest_others(h, QUERIES, SHOWN))
     config = run.config
-    return {"monitor_knn": leave_one_out_accuracy(h, watched.labels, config.knn_k,
+    return {"monitor_knn": leave_one_out_accuracy(h, gallery.labels, config.knn_k,
                                                   config.knn_temperature)}
 
 
 def locate_nonfinite(run: Run, error: NotFinite) -> FloatingPointError:
-    """Walk the step again, and name the first op whose value or gradient is not finite."""
+    """Repeat the step, and name the first op with a value or gradient that is not finite."""
     where = f"step {run.step + 1}, epoch {run.epoch + 1}: {error}"
     weights = {name: p.data for name, p in run.method.named_parameters().items()}
     if name := not_finite(weights):
         return nonfinite_array(where, name, run.config)
     if sample := nonfinite_sample(error.views, error.ids):
         return FloatingPointError(f"{where}; a view of sample {sample} holds NaN or infinity")
-    if distributed.size() == 1:  # of several, one could stop at an op while others wait at the next
+    if distributed.size() == 1:  # one of several could stop while others wait at the next op
         try:
             with watch():
                 run.method(error.views, error.ids, run.progress).loss.backward()
@@ -119,7 +120,7 @@ def locate_nonfinite(run: Run, error: NotFinite) -> FloatingPointError:
 
 
 def nonfinite_sample(views: Sequence[np.ndarray], ids: np.ndarray) -> str:
-    """The first sample that has a view with NaN or infinity; "" where there is none."""
+    """The first sample with NaN or infinity in a view; "" if there is none."""
     for view in views:
         broken = ~np.isfinite(view).all(axis=(1, 2, 3))
         if broken.any():
@@ -139,7 +140,7 @@ def expect_sound(arrays: dict[str, np.ndarray], where: str, config: Config) -> N
 
 
 def advice(config: Config) -> str:
-    """Which options to change where numbers became too large: those far from their usual values."""
+    """Which options to change if numbers become too large: those far from their usual values."""
     changes = [f"a larger --{name.replace('_', '-')} than {value:g}"
                for name in ("temperature", "soft_temperature")
                if (value := getattr(config, name, 1)) < 0.01]

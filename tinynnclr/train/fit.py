@@ -55,8 +55,8 @@ def configure(method: Config | type[Method], train: Dataset, options: dict[str, 
     """The configuration with these options, and with the data set's name and size."""
     config = method.Config() if isinstance(method, type) and issubclass(method, Method) else method
     if not isinstance(config, Config) or config.kind is None:
-        raise ValueError("method: expected a configuration, as NNCLR.Config(), or a Method class, "
-                         f"got {method!r}")
+        raise ValueError("method: expected a configuration, such as NNCLR.Config(), or a Method "
+                         f"class, got {method!r}")
     if not isinstance(train, Dataset):
         raise ValueError("train: expected a Dataset, as datasets.load returns, got "
                          f"{type(train).__name__}")

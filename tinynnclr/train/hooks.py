@@ -1,4 +1,4 @@
-"""What happens beside the training: metrics, a progress bar, the end of an epoch, Ctrl-C."""
+"""Hooks of a run's training: metrics, a progress bar, the end of an epoch, Ctrl-C."""
 import time
 from collections.abc import Callable
 
@@ -20,7 +20,8 @@ class StepLog:
     """A hook: a row of run.log for each step, and the time that training takes."""
 
     def __init__(self, labels: np.ndarray):
-        self.labels, self.started = labels, time.perf_counter()
+        self.labels = labels
+        self.started = time.perf_counter()
 
     def __call__(self, run: Run, step: Step) -> None:
         run.log.append([step.value, *step_diagnostics(step, self.labels)])
@@ -30,7 +31,7 @@ class StepLog:
 
 
 class ProgressBar:
-    """A hook: the bar moves, and every tenth step says how training goes."""
+    """A hook: advances the bar; every tenth step shows loss, learning rate and speed."""
 
     def __init__(self, bar: tqdm):
         self.bar = bar
@@ -42,16 +43,16 @@ class ProgressBar:
         recent = means(run.log[-50:])
         speed = run.method.n_views * run.config.batch_size * len(run.log) / run.epoch_seconds
         accuracy = recent["neighbor_accuracy"]
-        shown = "-" if np.isnan(accuracy) else f"{accuracy:.0%}"
+        percent = "-" if np.isnan(accuracy) else f"{accuracy:.0%}"
         self.bar.set_description(f"epoch {run.epoch + 1}/{run.config.epochs}", refresh=False)
         self.bar.set_postfix_str(f"loss {recent['loss']:.3f}, lr {run.optimizer.lr:.3f}, "
-                                 f"{speed:.0f} views/s, neighbours of the same class {shown}")
+                                 f"{speed:.0f} views/s, neighbours of the same class {percent}")
 
 
 class EpochEnd:
-    """A hook: after an epoch, its row of metrics, warnings and a save; on Ctrl-C, a save and the end.
+    """A hook: after an epoch, its metrics, its warnings and save(run).
 
-    save(run) is called when an epoch is whole, and before KeyboardInterrupt is raised.
+    On Ctrl-C it calls save(run) after the step and raises KeyboardInterrupt.
     """
 
     def __init__(self, data: Dataset, log: StepLog, save: Callable[[Run], None],
@@ -60,11 +61,11 @@ class EpochEnd:
 
     def __call__(self, run: Run, step: Step) -> None:
         stopped = distributed.any_rank(self.interrupted())
-        whole = run.step % run.steps_per_epoch == 0
-        if not (stopped or whole):
+        complete = run.step % run.steps_per_epoch == 0
+        if not (stopped or complete):
             return
         expect_sound(run.state(), f"step {run.step}, epoch {run.epoch + 1}", run.config)
-        if whole:
+        if complete:
             end_epoch(run, self.data, step.chance_loss)
         self.save(run)
         if stopped or distributed.any_rank(self.interrupted()):
@@ -77,14 +78,15 @@ def train_run(run: Run, data: Dataset, augmentations: Views, *,
               detect_anomaly: bool = False) -> None:
     """Train until run.config.epochs are done.
 
-    progress: True or False, None for a bar on a terminal only. Calls save(run) when an epoch is
-    whole, and on Ctrl-C, which then ends as KeyboardInterrupt. Raises FloatingPointError, with the
-    step and the first op, where the loss is not finite; with detect_anomaly also where a gradient
-    is not, before it reaches the weights.
+    progress: True or False, None for a bar on a terminal only. Calls save(run) after each epoch,
+    and on Ctrl-C before it raises KeyboardInterrupt. Raises FloatingPointError, with the step and
+    the first op, if the loss is not finite; with detect_anomaly also if a gradient is not finite,
+    before it reaches the weights.
     """
     keep_freed_memory()
-    bar = tqdm(total=run.steps, initial=run.step, disable=None if progress is None else not progress,
-               unit="step", smoothing=0.05, dynamic_ncols=True)
+    disable = None if progress is None else not progress
+    bar = tqdm(total=run.steps, initial=run.step, disable=disable, unit="step", smoothing=0.05,
+               dynamic_ncols=True)
     with deferred_interrupt() as interrupted, bar:
         log = StepLog(data.labels)
         hooks: list[Hook] = [log, ProgressBar(bar), EpochEnd(data, log, save, interrupted.is_set)]

@@ -1,7 +1,7 @@
 """The training loop: loss, gradients, update. Everything that learns here learns in it.
 
-It knows no method by name, and what happens beside the training (a progress bar, metrics,
-checkpoints, Ctrl-C) is a hook: a function of the task and of what the step found.
+The loop names no method. What happens beside the training (a progress bar, metrics, checkpoints,
+Ctrl-C) is a hook: a function of the task and of the step's result.
 """
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ Hook = Callable[[Any, Step], None]
 
 
 class NotFinite(FloatingPointError):
-    """A number of a step is not finite; with the batch, so that its origin can be searched."""
+    """A number of a step is not finite; carries the batch, to search for the origin."""
 
     def __init__(self, message: str, views: Sequence[np.ndarray], ids: np.ndarray):
         super().__init__(message)
@@ -24,19 +24,20 @@ class NotFinite(FloatingPointError):
 
 
 class Task:
-    """What the loop works on: a method, its optimiser, and how far it is.
+    """What the loop trains: a method, its optimiser, and the number of steps done.
 
-    The learning rate rises to the optimiser's own over `warmup` steps, then falls to 0 over `steps`.
+    The learning rate rises to the optimiser's over `warmup` steps, then falls to 0 over `steps`.
     """
 
     def __init__(self, method: Method, optimizer: Optimizer, steps: int, warmup: int = 0):
         self.method, self.optimizer = method, optimizer
-        self.steps, self.warmup, self.step = steps, warmup, 0
+        self.steps, self.warmup = steps, warmup
+        self.step = 0
         self.base_rate = optimizer.lr
 
     @property
     def progress(self) -> Progress:
-        """How many steps are done, of how many."""
+        """The number of steps done, and of all steps."""
         return Progress(self.step, self.steps)
 
     @property
@@ -49,7 +50,7 @@ def train_step(task: Task, views: Sequence[np.ndarray], ids: np.ndarray,
                check_gradients: bool = False) -> Step:
     """One step: the loss of the views of samples `ids` (b,), gradients, update.
 
-    Of several ranks, each has its rows of the batch. Raises NotFinite, before a weight has changed,
+    With several ranks, each has its rows of the batch. Raises NotFinite, before a weight changes,
     for a loss (with check_gradients also for a gradient) that is not finite.
     """
     method, optimizer = task.method, task.optimizer
@@ -75,7 +76,7 @@ def train_step(task: Task, views: Sequence[np.ndarray], ids: np.ndarray,
 
 def train(task: Task, batches: Iterable[tuple[Sequence[np.ndarray], np.ndarray]],
           hooks: Iterable[Hook] = (), check_gradients: bool = False) -> None:
-    """A step for each (views, ids) of the batches; after each, all hooks in their order."""
+    """One step for each batch (views, ids), followed by all hooks in their order."""
     for views, ids in batches:
         step = train_step(task, views, ids, check_gradients)
         for hook in hooks:

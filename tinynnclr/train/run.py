@@ -1,4 +1,4 @@
-"""The state of a run: what a checkpoint holds, and so all that decides how it goes on."""
+"""A run: the state that a checkpoint holds, and that decides how training resumes."""
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,20 +20,22 @@ DIAGNOSTICS = ("embedding_variance", "self_match_rate", "neighbor_age", "unique_
 
 
 class Run(Task):
-    """The state of a run: what a checkpoint holds, and so all that decides how it goes on."""
+    """The state of a run: all that a checkpoint holds and that decides how training resumes."""
 
     def __init__(self, config: Config, train: Dataset, test: Dataset | None = None,
                  limit: int | None = None):
-        """A run at its first step; limit: how many weights may be drawn, if a file follows."""
+        """A run at its first step; limit: how many weights may be drawn, if they will be loaded."""
         expect_batches(config, len(train))
         self.config = config
-        seed, other = np.random.SeedSequence(config.seed).spawn(2)
+        seed, views_seed = np.random.SeedSequence(config.seed).spawn(2)
         weights = np.random.default_rng(seed) if limit is None else Bounded(seed, limit)
-        self.rng = np.random.default_rng(other)
-        self.data, self.target = digests(train, test), target()  # its data; its processor
+        self.rng = np.random.default_rng(views_seed)
+        self.data = digests(train, test)
+        self.target = target()  # the processor
         encoder = config.kind.make_encoder(config, weights)
         method = config.kind(encoder, config, weights, train)
-        self.images, self.steps_per_epoch = len(train), len(train) // config.batch_size
+        self.images = len(train)
+        self.steps_per_epoch = len(train) // config.batch_size
         steps = config.epochs * self.steps_per_epoch
         super().__init__(method, make_optimizer(config, method), steps,
                          round(config.warmup * steps))
@@ -41,14 +43,14 @@ class Run(Task):
         self.metrics: list[dict] = []  # a row an epoch
         # (QUERIES, SHOWN) neighbours among the first GALLERY images, one array an epoch
         self.gallery: list[np.ndarray] = []
-        # Of the epoch that is under way, if one is:
+        # of the current epoch:
         self.order = np.empty(0, np.int64)  # its samples
         self.log: list[list[float]] = []  # a row a step: loss, DIAGNOSTICS
         self.epoch_seconds = 0.0
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder as it is now."""
+        """The current encoder."""
         return self.method.encoder
 
     def __repr__(self) -> str:
@@ -57,7 +59,7 @@ class Run(Task):
                 f"{done}, seed {self.config.seed})")
 
     def batches(self, data: Dataset, augmentations: Views) -> Iterator[tuple[list, np.ndarray]]:
-        """(views, ids) of all steps that are left; of several ranks, each has its own rows."""
+        """(views, ids) of all remaining steps; with several ranks, this rank's rows of them."""
         rows = distributed.shard(self.config.batch_size)
         while self.epoch < self.config.epochs:
             if len(self.order) == 0:
@@ -89,7 +91,7 @@ class Run(Task):
         return {**finite, **optimizer}
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint. Raises ValueError where it is damaged or does not fit."""
+        """Load a checkpoint. Raises ValueError if it is damaged or does not fit."""
         groups, info = checkpoint.load(path)
         expect_same_data(path, info.get("data"), self.data)
         try:
@@ -109,20 +111,21 @@ class Run(Task):
 
 
 def expect_batches(config: Config, images: int) -> None:
-    """Raise ValueError where a batch has more images than there are, or ranks cannot share it."""
+    """Raise ValueError if a batch exceeds the training set, or if ranks cannot share it."""
     if images < 2:
         raise ValueError(f"expected at least 2 training images, got {images}; add images, or use a "
                          "larger train_size")
     if images < config.batch_size:
         raise ValueError(f"batch_size: {config.batch_size} is more than the {images} training "
                          f"images; use batch_size {images} or fewer")
-    if config.batch_size % distributed.size():
-        raise ValueError(f"batch_size: {config.batch_size} cannot be shared by {distributed.size()} "
-                         f"ranks: expected a multiple of {distributed.size()}")
+    ranks = distributed.size()
+    if config.batch_size % ranks:
+        raise ValueError(f"batch_size: {config.batch_size} cannot be shared by {ranks} ranks: "
+                         f"expected a multiple of {ranks}")
 
 
 def make_optimizer(config: Config, method: Module) -> Optimizer:
-    """The configured optimiser; for sgd and lars, the rate is in proportion to the batch."""
+    """The configured optimiser; the learning rate of sgd and lars is scaled with the batch."""
     lr = config.lr or (0.001 if config.optimizer == "adamw" else 0.24)
     rate = lr * config.batch_size / 128
     parameters, decay = method.parameters(), config.weight_decay

@@ -7,23 +7,22 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[threading.Event]:
-    """Inside this context a first Ctrl-C only sets the event, for the loop to look at; a second one
-    interrupts.
+    """In this context the first Ctrl-C only sets the event, which the loop checks; a second raises.
 
-    Elsewhere than in the main thread, where Python handles no signals, the event is never set.
+    Python handles signals in the main thread only; in other threads the event is never set.
     """
-    asked = threading.Event()
+    interrupted = threading.Event()
 
-    def note(_signal, _frame):
-        if asked.is_set():
+    def handle(_signal, _frame):
+        if interrupted.is_set():
             raise KeyboardInterrupt
-        asked.set()
+        interrupted.set()
 
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield interrupted
         return
-    before = signal.signal(signal.SIGINT, note)
+    previous = signal.signal(signal.SIGINT, handle)
     try:
-        yield asked
+        yield interrupted
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
