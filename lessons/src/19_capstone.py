@@ -79,7 +79,7 @@ print(inspect.getsource(capstone.random_of_five), inspect.getsource(capstone.sof
 # If a number is going to say how good you are, read what computes it. This trains by any rule:
 
 # %%
-print(inspect.getsource(capstone.train_by))
+print(inspect.getsource(capstone.ByRule), inspect.getsource(capstone.train_by), sep="\n")
 
 # %% [markdown]
 # Four things make it fair. There are three generators, so that a rule that draws a lot leaves the order of the pictures

@@ -2,11 +2,9 @@
 import numpy as np
 import pytest
 from one_line import fails
-from PIL import Image
 
 from tinynnclr.datasets import toybox
 from tinynnclr.lab.detection import playroom
-from tinynnclr.lab.plots.detection import draw_playroom
 
 FIELDS = tuple(playroom.Playroom.__annotations__)
 
@@ -107,8 +105,3 @@ def test_take_keeps_things_with_their_images(scenes):
 def test_mistakes(words, options):
     with fails(ValueError, *words):
         playroom.make(**options)
-
-
-def test_the_picture_is_written(scenes, tmp_path):
-    path = draw_playroom(scenes, tmp_path / "playroom.png")
-    assert np.asarray(Image.open(path)).std() > 20

@@ -60,22 +60,6 @@ def draw_scene(ax: Axes, scene: Playroom, truth: Playroom, fontsize: float) -> N
 
 
 @own_style()
-def draw_playroom(scenes: Playroom, path: str | Path, *, title: str = "") -> Path:
-    """The first nine scenes with their masks, boxes and key points; returns the PNG's path."""
-    columns = 3
-    side = (WIDTH - 2 * MARGIN - 2 * GAP) / columns
-    rows = -(-min(9, len(scenes)) // columns)
-    fig = Figure((WIDTH, 0.75 + rows * (side + GAP)), dpi=DPI)
-    top = draw_headline(fig, f"masks are tinted; {LEGEND}; hidden ones are left out",
-                        title or "The objects of each scene, and where they are")
-    for i in range(min(9, len(scenes))):
-        one, (row, column) = scenes.take(np.array([i])), divmod(i, columns)
-        draw_scene(_square(fig, MARGIN + column * (side + GAP), top + 0.1 + row * (side + GAP),
-                           side), one, one, 7.5)
-    return write_picture(fig, path)
-
-
-@own_style()
 def draw_dense(result: DetectionResult, path: str | Path, title: str) -> Path:
     """Dots of the measures; below them test scenes, with true and predicted objects."""
     rows = [] if result.truth is None else [("the truth", result.truth), *result.found.items()]
