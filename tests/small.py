@@ -1,10 +1,14 @@
-"""Runs that take a second: random pictures, a network of a few numbers, and all that makes up a
-run's state.
-"""
+"""Runs that take a second: random images, a small network, and everything in a run's state."""
+import signal
+
 import numpy as np
+import pytest
 
 from tinynnclr.datasets.dataset import Dataset
+from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.methods.registry import DEFAULT_METHOD, applicable, make_config
+from tinynnclr.train.hooks import train_run
+from tinynnclr.train.run import Run
 
 SMALL = {"width": 2, "dim": 8, "projector_hidden": 16, "predictor_hidden": 12, "queue_size": 32,
          "batch_size": 16, "epochs": 2, "view_size": 16, "knn_k": 3, "neighbors_after": 0.0,
@@ -17,20 +21,18 @@ PLAIN = {"temperature": 0.15, "bank_momentum": 0.5, "head_norm": False, "ema": 0
 
 
 def small_config(**changes):
-    """The method's configuration, small and plain; what it has no option for is left out."""
+    """The method's configuration, small and plain, without the options that it does not have."""
     return make_config({**applicable({**PLAIN, **SMALL}, changes.get("method", DEFAULT_METHOD)), **changes})
 
 
 def random_data(n=64, size=16, classes=4, seed=0):
-    """Pictures of noise; the labels go round."""
+    """Images of noise; the labels are 0, 1, 2, 3, 0, ..."""
     images = np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), np.uint8)
     return Dataset(images, np.arange(n) % classes, tuple("abcdefghij"[:classes]))
 
 
 def easy_data(n=64, size=16):
-    """Every picture has two colours of its own, so that two views of it are easy to tell from all
-    others.
-    """
+    """Every image has two colours of its own, so that its views are easy to identify."""
     rng = np.random.default_rng(0)
     colours = rng.integers(0, 256, (n, 2, 3))
     images = np.where(np.arange(size)[None, :, None, None] < size // 2, colours[:, :1, None],
@@ -40,8 +42,7 @@ def easy_data(n=64, size=16):
 
 
 def state_of(run):
-    """Everything that decides how a run goes on, and what it measured, as bytes and plain values.
-    """
+    """Everything that decides how a run resumes, and its metrics, as bytes and plain values."""
     timeless = [{k: repr(v) for k, v in row.items() if k not in ("seconds", "views_per_second")}
                 for row in run.metrics]
     arrays = {**{f"method.{k}": v for k, v in run.method.state_dict().items()},
@@ -50,3 +51,39 @@ def state_of(run):
     return {**{k: (v.dtype.str, v.shape, v.tobytes()) for k, v in arrays.items()},
             "epoch": run.epoch, "step": run.step, "rng": run.rng.bit_generator.state,
             "lr": run.optimizer.lr, "metrics": timeless}
+
+
+def unit(rows):
+    """Rows scaled to length 1, in float64."""
+    rows = np.asarray(rows, np.float64)
+    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+
+
+def train(run, data, augmentation="simclr", **options):
+    """Train a run to its end, without a progress bar."""
+    train_run(run, data, augmentation_pair(augmentation), progress=False, **options)
+
+
+def trained(data, augmentation="simclr", **changes):
+    """A run of a small configuration, trained to its end."""
+    run = Run(small_config(**changes), data)
+    train(run, data, augmentation)
+    return run
+
+
+def resumed_after(step, data, path, **changes):
+    """(a run that Ctrl-C stopped after `step` steps, a new run that has loaded its checkpoint)."""
+    config = small_config(**changes)
+    run, resumed = Run(config, data), Run(config, data)
+    after_step = run.method.after_step
+
+    def press(result):
+        if run.step + 1 == step:
+            signal.raise_signal(signal.SIGINT)
+        after_step(result)
+
+    run.method.after_step = press
+    with pytest.raises(KeyboardInterrupt):
+        train(run, data, save=lambda run: run.save(path))
+    resumed.load(path)
+    return run, resumed
