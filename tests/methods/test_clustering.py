@@ -37,19 +37,19 @@ def test_the_directions_kept_are_those_that_vary_most(rng):
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
-def test_whitening_forgets_scale_and_leaves_out_what_does_not_vary(rng, scale):
+def test_whitening_ignores_scale_and_constant_directions(rng, scale):
     x = mixed(rng, 300, 4)
     wide = np.concatenate([x, x[:, :1] - 2 * x[:, 1:2], np.full((300, 3), 7, np.float32)],
                           axis=1) * np.float32(scale)
     rows = pca_whiten(wide, 64)
-    assert rows.shape == (300, 4)  # of 8 columns, 4 say something
+    assert rows.shape == (300, 4)  # 4 of 8 columns are independent
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(np.abs(rows @ rows.T), np.abs(pca_whiten(x, 4) @ pca_whiten(x, 4).T),
                                atol=2e-3)
     assert pca_whiten(x[:3], 64).shape == (3, 2)  # three rows span a plane
 
 
-def test_features_that_say_nothing():
+def test_features_without_variance():
     with fails(ValueError, "pca: all 9 rows of features are the same"):
         pca_whiten(np.full((9, 4), 0.3, np.float32), 2)
     for bad in (np.nan, np.inf):
@@ -67,7 +67,7 @@ def test_same_bytes_for_any_number_of_threads(rng, threads):
 
 @pytest.mark.parametrize("size", [1, 9, 10, 64, 500])
 @pytest.mark.parametrize("sizes", [[10], [1, 1, 30], [0, 5, 0, 40, 3, 0], [7] * 9])
-def test_the_order_is_flat_over_clusters(rng, sizes, size):
+def test_the_order_is_balanced_over_clusters(rng, sizes, size):
     assignment = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
     order = balanced_order(assignment, len(sizes), size, rng)
     assert (order.shape, order.dtype) == ((size,), np.int64)
@@ -76,11 +76,11 @@ def test_the_order_is_flat_over_clusters(rng, sizes, size):
     assert not counts[~full].any()
     assert np.ptp(counts[full]) <= 1
     times = np.bincount(order, minlength=len(assignment))
-    for c in np.flatnonzero(full):  # nobody comes again before all of the cluster have
+    for c in np.flatnonzero(full):  # images of a cluster are repeated equally often
         assert np.ptp(times[assignment == c]) <= 1
 
 
-def test_the_order_is_left_to_chance(rng):
+def test_the_order_is_random(rng):
     assignment = np.repeat([0, 1, 2, 3], [1, 5, 10, 44])
     orders = [balanced_order(assignment, 4, 42, np.random.default_rng(seed)) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(orders[0], orders[1])
@@ -91,10 +91,10 @@ def test_the_order_is_left_to_chance(rng):
         seen += np.bincount(order, minlength=60)
         more += np.bincount(assignment[order], minlength=4) - 10
     assert more.sum() == 800
-    # which two of four come once more: each half of the time, sigma 10
+    # two of four clusters get one image more: each half of the time, sigma 10
     assert np.abs(more - 200).max() < 5 * 10
-    share = seen[16:] / seen[16:].mean()  # everybody of the large cluster has the same chance
+    share = seen[16:] / seen[16:].mean()  # all images of the large cluster are equally likely
     assert np.abs(share - 1).max() < 0.4
     starts = [assignment[balanced_order(assignment, 4, 40, rng)[:10]].mean() for _ in range(300)]
-    # and the clusters are mixed: no part of the order has a cluster of its own
+    # the clusters are mixed: no part of the order has one cluster only
     assert abs(np.mean(starts) - 1.5) < 0.1

@@ -1,46 +1,35 @@
-"""DeepCluster: clusters as labels, an epoch flat over them, a head that begins anew, and none of it
-lost on resume.
-"""
+"""DeepCluster: clusters as labels, balanced epochs, a new head every epoch, and resuming."""
 import math
-import signal
 
 import numpy as np
 import pytest
 from one_line import fails
-from small import easy_data, random_data, small_config, state_of
+from small import easy_data, random_data, resumed_after, small_config, state_of, train, trained
 
-from tinynnclr.datasets.dataset import Dataset, batches
-from tinynnclr.datasets.views import augmentation_pair
+from tinynnclr.datasets.dataset import batches
 from tinynnclr.kernels import kmeans
-from tinynnclr.methods import METHODS, DeepCluster
+from tinynnclr.methods import DeepCluster
 from tinynnclr.methods.clustering import pca_whiten
 from tinynnclr.metrics.nmi import normalized_mutual_information
 from tinynnclr.models import TinyCNN
 from tinynnclr.models.encode import encode
-from tinynnclr.train.hooks import train_run
 from tinynnclr.train.run import Run
 
 B, DATA = 16, random_data(70)  # 4 batches of 16 and a rest of 6
+OPTIONS = {"method": "deepcluster", "clusters": 6, "pca": 8, "kmeans_steps": 5}
 
 
 def config(**changes):
-    return small_config(**{"method": "deepcluster", "clusters": 6, "pca": 8, "kmeans_steps": 5,
-                           **changes})
+    return small_config(**{**OPTIONS, **changes})
 
 
-def build(data=DATA, **changes):
+def build(**changes):
     rng = np.random.default_rng(1)
-    return DeepCluster(TinyCNN(3, rng), config(**changes), rng, data)
+    return DeepCluster(TinyCNN(3, rng), config(**changes), rng, DATA)
 
 
 def views(rng, b=B):
     return rng.random((2, b, 16, 16, 3), np.float32)
-
-
-def trained(data=DATA, augmentation="simclr", **changes):
-    run = Run(config(**changes), data)
-    train_run(run, data, augmentation_pair(augmentation), progress=False)
-    return run
 
 
 def test_the_labels_are_the_clusters_of_all_images():
@@ -66,7 +55,7 @@ def test_clustering_moves_no_running_statistic(rng):
 
 
 @pytest.mark.parametrize("clusters", [2, 6, 25])
-def test_one_epoch_is_flat_over_the_clusters(clusters):
+def test_an_epoch_is_balanced_over_the_clusters(clusters):
     method = build(clusters=clusters)
     for seed in range(3):
         order, _ = method.start_epoch(70, np.random.default_rng(seed))
@@ -96,7 +85,7 @@ def test_the_loss_is_the_formula(rng):
     assert all(p.grad is not None and np.abs(p.grad).max() > 0 for p in method.parameters())
 
 
-def test_a_head_of_zeros_guesses(rng):
+def test_the_chance_loss_is_that_of_a_head_of_zeros(rng):
     method = build()
     method.start_epoch(70, rng)
     for p in method.head.parameters():
@@ -107,7 +96,7 @@ def test_a_head_of_zeros_guesses(rng):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lars", "adamw"])
-def test_the_head_begins_anew_and_its_memory_with_it(optimizer):
+def test_the_head_and_its_optimiser_state_are_reset(optimizer):
     run = Run(config(optimizer=optimizer, clusters=40, width=4), DATA)
     order, _ = run.method.start_epoch(70, run.rng)
     for indices in batches(order, B):
@@ -116,14 +105,13 @@ def test_the_head_begins_anew_and_its_memory_with_it(optimizer):
         run.method.zero_grad()
     named = run.method.named_parameters()
     before = {name: p.data.copy() for name, p in named.items()}
-    memory = {f"{kind} {name}": (a, a.copy()) for kind, arrays in run.optimizer.arrays.items()
+    states = {f"{kind} {name}": (a, a.copy()) for kind, arrays in run.optimizer.arrays.items()
               for name, a in zip(named, arrays, strict=True)}
-    assert all(old.any() for _, old in memory.values())
+    assert all(old.any() for _, old in states.values())
     _, renewed = run.method.start_epoch(70, run.rng)
     run.optimizer.forget(renewed)
-    assert [p is q for p, q in zip(renewed, run.method.head.parameters(), strict=True)] == [True,
-                                                                                            True]
-    for name, (now, old) in memory.items():
+    assert all(p is q for p, q in zip(renewed, run.method.head.parameters(), strict=True))
+    for name, (now, old) in states.items():
         if "head" in name:
             assert not now.any(), name
         else:
@@ -144,72 +132,36 @@ def test_nmi_is_that_of_two_epochs_in_a_row(rng):
     method.start_epoch(70, rng)
     nmi = method(views(rng), np.arange(B)).metrics["nmi"]
     assert nmi == normalized_mutual_information(first, method.assignment)
-    run = trained(epochs=3)
+    run = trained(DATA, epochs=3, **OPTIONS)
     nmi = [row["nmi"] for row in run.metrics]
     assert math.isnan(nmi[0])
     assert all(0 < value <= 1 for value in nmi[1:])
     assert nmi[2] == pytest.approx(run.method.nmi[0], abs=1e-12)
 
 
-def test_labels_do_not_reach_the_training():
-    permuted = Dataset(DATA.images, np.random.default_rng(0).permutation(DATA.labels),
-                       DATA.class_names)
-    gradients = []
-    for data in (DATA, permuted):
-        method, rng = build(data), np.random.default_rng(5)
-        method.start_epoch(70, rng)
-        method(views(rng), np.arange(B)).loss.backward()
-        gradients.append([p.grad.tobytes() for p in method.parameters()])
-    assert gradients[0] == gradients[1]
-    ours, theirs = (state_of(trained(data, epochs=3)) for data in (DATA, permuted))
-    # monitor_knn shows the labels
-    assert [name for name in ours if ours[name] != theirs[name]] == ["metrics"]
-
-
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("step", [4, 6, 8, 11])  # an epoch has 4 steps
-def test_a_resumed_run_is_the_uninterrupted_one(step, optimizer, tmp_path, monkeypatch):
-    run, whole = Run(config(epochs=3, optimizer=optimizer), DATA), trained(epochs=3,
-                                                                           optimizer=optimizer)
-    after_step = run.method.after_step
-
-    def press(found):
-        if run.step + 1 == step:
-            signal.raise_signal(signal.SIGINT)
-        after_step(found)
-
-    monkeypatch.setattr(run.method, "after_step", press)
-    with pytest.raises(KeyboardInterrupt):
-        train_run(run, DATA, augmentation_pair("simclr"), save=lambda r: r.save(tmp_path / "c.npz"),
-              progress=False)
-    resumed = Run(config(epochs=3, optimizer=optimizer), DATA)
-    resumed.load(tmp_path / "c.npz")
-    assert (resumed.step, resumed.epoch, len(resumed.order)) == (step, step // 4,
-                                                                 64 if step % 4 else 0)
+def test_a_resumed_run_is_the_uninterrupted_one(step, optimizer, tmp_path):
+    options = {**OPTIONS, "epochs": 3, "optimizer": optimizer}
+    run, resumed = resumed_after(step, DATA, tmp_path / "c.npz", **options)
+    assert (resumed.step, resumed.epoch) == (step, step // 4)
+    assert len(resumed.order) == (64 if step % 4 else 0)
     np.testing.assert_array_equal(resumed.method.assignment, run.method.assignment)
-    train_run(resumed, DATA, augmentation_pair("simclr"), progress=False)
-    ours, theirs = state_of(whole), state_of(resumed)
-    assert ours == theirs
-    assert {"method.assignment", "method.nmi", "method.head.weight"} < ours.keys()
+    train(resumed, DATA)
+    whole = state_of(trained(DATA, **options))
+    assert state_of(resumed) == whole
+    assert {"method.assignment", "method.nmi", "method.head.weight"} < whole.keys()
 
 
 def test_the_images_are_not_saved():
     assert {v.shape for v in build().state_dict().values()}.isdisjoint({DATA.images.shape})
 
 
-def test_the_number_of_threads_does_not_matter(threads):
-    states = []
-    for n in (1, 2, 3):
-        threads(n)
-        states.append(state_of(trained(width=4, epochs=2)))
-    assert states[0] == states[1] == states[2]
-
-
-def test_training_leaves_the_guess_behind():
-    """Within an epoch, for each begins with a new head, and from one to the next."""
+def test_the_loss_falls_below_the_chance_loss():
+    """Within an epoch, which starts with a new head, and from one to the next."""
     data = easy_data(320)
-    run = trained(data, "crop-only", epochs=5, width=4, lr=1.0, clusters=8, detrend=False)
-    assert METHODS["deepcluster"] is DeepCluster
+    run = trained(data, "crop-only", **{**OPTIONS, "epochs": 5, "width": 4, "lr": 1.0,
+                                        "clusters": 8, "detrend": False})
     losses = [row["loss"] for row in run.metrics]
     assert min(losses) < 0.8 * math.log(8)
     assert losses[0] > losses[1] > losses[2]

@@ -1,4 +1,4 @@
-"""Ring and ball: which ranks are negatives, to the very number, and how the ball shrinks."""
+"""Ring and ball: which ranks are negatives, and how the ball shrinks."""
 import numpy as np
 import pytest
 from small import small_config
@@ -37,13 +37,13 @@ def test_against_sorting(n, dtype, rng):
     for trial in range(40):
         similarities = (rng.integers(-3, 4, (5, n)) if trial % 2
                         else rng.standard_normal((5, n))).astype(dtype)
-        own = np.zeros((5, n), bool)
+        itself = np.zeros((5, n), bool)
         if n > 1 and trial % 3:
-            own[np.arange(5), rng.integers(0, n, 5)] = True
+            itself[np.arange(5), rng.integers(0, n, 5)] = True
         outer, inner, fixed = rng.random(), rng.random(), bool(trial % 2)
-        allowed = select_negatives(similarities, outer, inner, fixed, own)
-        for row, mine, got in zip(similarities, own, allowed, strict=True):
-            others = [i for i in np.argsort(-row, kind="stable") if not mine[i]]
+        allowed = select_negatives(similarities, outer, inner, fixed, itself)
+        for row, own, got in zip(similarities, itself, allowed, strict=True):
+            others = [i for i in np.argsort(-row, kind="stable") if not own[i]]
             ball = int(outer * len(others) + 1e-9)
             near = int(inner * (len(others) if fixed else ball) + 1e-9)
             assert set(np.flatnonzero(got)) == set(others[near:max(ball, near + 1)])
@@ -72,15 +72,12 @@ def test_one_s_own_is_never_a_negative(rng):
                     - int(inner * int(outer * 5 + 1e-9) + 1e-9)).all()
 
 
-@pytest.mark.parametrize(("anneal", "values"), [("none", {0: 0.1, 1: 0.1, 50: 0.1, 199: 0.1}),
-                                                ("linear",
-                                                 {0: 1.0, 25: 0.775, 50: 0.55, 99: 0.109, 100: 0.1,
-                                                  199: 0.1}),
-                                                ("step",
-                                                 {0: 1.0, 24: 1.0, 25: 0.775, 50: 0.55, 74: 0.55,
-                                                  75: 0.325, 99: 0.325, 100: 0.1, 199: 0.1}),
-                                                ("exponential",
-                                                 {0: 1.0, 50: 0.1 ** 0.5, 100: 0.1, 199: 0.1})])
+@pytest.mark.parametrize(("anneal", "values"), [
+    ("none", {0: 0.1, 1: 0.1, 50: 0.1, 199: 0.1}),
+    ("linear", {0: 1.0, 25: 0.775, 50: 0.55, 99: 0.109, 100: 0.1, 199: 0.1}),
+    ("step", {0: 1.0, 24: 1.0, 25: 0.775, 50: 0.55, 74: 0.55, 75: 0.325, 99: 0.325, 100: 0.1,
+              199: 0.1}),
+    ("exponential", {0: 1.0, 50: 0.1 ** 0.5, 100: 0.1, 199: 0.1})])
 def test_how_the_ball_shrinks(anneal, values):
     """Over the first half of 200 steps, from all to a tenth; it never grows."""
     config = small_config(method="moco", negatives="ring", anneal=anneal, ring_outer=0.1,

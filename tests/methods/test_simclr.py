@@ -1,6 +1,4 @@
-"""SimCLR with two views and with more: its loss is that of its embeddings, and a network that sees
-nothing guesses.
-"""
+"""SimCLR with two views and with more: the loss of its embeddings, and its chance loss."""
 import numpy as np
 import pytest
 from small import small_config
@@ -30,14 +28,15 @@ def test_the_loss_of_its_embeddings(views, rng):
         z = [both[i * B:(i + 1) * B] for i in range(views)]
         wanted = mean_of_others_loss(z, 0.2).item()
     step = method(x, np.arange(B))
+    assert not any("support" in name or "predictor" in name for name in method.state_dict())
     assert step.loss.item() == pytest.approx(wanted, rel=1e-6)
     np.testing.assert_allclose(step.z, z[0].numpy(), rtol=1e-6)
 
 
 @number_of_views
-def test_equal_embeddings_cost_a_guess(views, rng):
+def test_equal_embeddings_cost_the_chance_loss(views, rng):
     method, x = build(views), rng.random((views, B, 16, 16, 3), np.float32)
-    last = method.projector.layers[-1]  # batch norm, that now says 1 whatever comes
+    last = method.projector.layers[-1]  # batch norm, now with a constant output of 1
     last.weight.data[...], last.bias.data[...] = 0, 1
     guess = np.log(2 * B - 1 if views == 2 else B)
     step = method(x, np.arange(B))

@@ -1,12 +1,10 @@
-"""Soft neighbours: the loss by loops, what it becomes with none or one, and weights that say
-something.
-"""
+"""Soft neighbours: the loss by loops, its special cases, and the weights."""
 import math
 
 import numpy as np
 import pytest
 from one_line import fails
-from small import small_config
+from small import small_config, unit
 
 from tinynnclr import Tensor, gradcheck
 from tinynnclr.methods import SNCLR
@@ -17,19 +15,13 @@ from tinynnclr.models import TinyCNN
 B, D, T = 6, 5, 0.3
 
 
-def unit(rows):
-    rows = np.asarray(rows, np.float64)
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-
-
 def by_loops(p, keys, weights, temperature, inside):
     """Each anchor's positives among the keys of all, one term after the other."""
     p, keys, total = unit(p), unit(keys), 0.0
     for i in range(len(p)):
-        everything = sum(math.exp(p[i] @ key / temperature) for keys_of_one in keys for key
-                         in keys_of_one)
-        shares = [math.exp(p[i] @ keys[i, k] / temperature) / everything for k
-                  in range(keys.shape[1])]
+        total_mass = sum(math.exp(p[i] @ key / temperature) for row in keys for key in row)
+        shares = [math.exp(p[i] @ keys[i, k] / temperature) / total_mass
+                  for k in range(keys.shape[1])]
         total -= (math.log(sum(w * s for w, s in zip(weights[i], shares, strict=True))) if inside
                   else sum(w * math.log(s) for w, s in zip(weights[i], shares, strict=True)))
     return total / len(p)
@@ -45,22 +37,9 @@ def test_double_loop(inside, k, rng):
     gradcheck(lambda p: soft_neighbor_loss(p, keys, weights, T, inside), p)
 
 
-def test_the_two_forms_differ_as_jensen_says(rng):
-    for _ in range(20):
-        p, keys, weights = rng.standard_normal((B, D)), rng.standard_normal((B, 3,
-                                                                             D)), rng.uniform(0, 1,
-                                                                                              (B,
-                                                                                               3))
-        weights /= weights.sum(axis=1, keepdims=True)
-        inside, outside = (soft_neighbor_loss(Tensor(p), keys, weights, T, form).item() for form
-                           in (True, False))
-        assert inside < outside
-
-
 @pytest.mark.parametrize("inside", [True, False])
 def test_with_one_positive_it_is_nnclr_s_loss(inside, rng):
-    """K = 0 is InfoNCE over the batch, and so is one key of weight 1, a neighbour's say; more of
-    weight 0 change the candidates alone."""
+    """K = 0 is InfoNCE over the batch, as is one key of weight 1."""
     p, keys = rng.standard_normal((B, D)), rng.standard_normal((B, D))
     wanted = by_loops(p, keys[:, None], np.ones((B, 1)), T, True)
     assert soft_neighbor_loss(Tensor(p), keys[:, None], np.ones((B, 1)), T,
@@ -74,13 +53,13 @@ def test_with_one_positive_it_is_nnclr_s_loss(inside, rng):
 
 @pytest.mark.parametrize("inside", [True, False])
 @pytest.mark.parametrize("k", [0, 1, 5])
-def test_equal_embeddings_cost_a_guess(inside, k):
+def test_equal_embeddings_cost_the_chance_loss(inside, k):
     same, weights = np.ones((B, 1 + k, D)), np.ones((B, 1 + k))
     weights[:, 1:] = 1 / max(k, 1)
     value = soft_neighbor_loss(Tensor(np.ones((B, D))), same, weights, T, inside).item()
     mass = 1 + (k > 0)
-    assert value == pytest.approx(math.log((1 + k) * B) - math.log(mass) if inside else mass
-                                  * math.log((1 + k) * B))
+    guess = math.log((1 + k) * B)
+    assert value == pytest.approx(guess - math.log(mass) if inside else mass * guess)
     method = build(queue_size=B, soft_k=k, soft_weights="inside" if inside else "outside",
                    batch_size=B)
     assert method.chance_loss(k) == pytest.approx(value)
@@ -109,7 +88,7 @@ def test_a_step(form, rng):
     y = [unit(method.momentum_encoder(x)) for x in (x1, x2)]
     rows, total = method.support_set.rows.astype(float), 0.0
     for anchor, other in ((0, 1), (1, 0)):
-        # neighbours of the *other* view's slow embedding
+        # neighbours of the momentum encoder's embedding of the *other* view
         nearest = np.argsort(-(y[other] @ rows.T), axis=1)[:, :4]
         keys = np.concatenate([y[other][:, None], rows[nearest]], axis=1)
         scores = np.exp((unit(z[anchor].numpy())[:, None] * rows[nearest]).sum(axis=2) / 0.5)
@@ -128,28 +107,26 @@ def test_a_step(form, rng):
                                np.sort(y[1], axis=0), atol=1e-5)
 
 
-def test_weights_say_something_where_cosines_alone_do_not(rng):
-    """With the released code's temperature of 1 all neighbours weigh nearly the same; with ours
-    they do not.
-    """
+def test_a_small_temperature_makes_weights_differ(rng):
+    """With the released code's temperature of 1 all weights are nearly equal."""
     entropies = {}
-    for attention in (1.0, 0.1):
-        method = full(rng, soft_temperature=attention, soft_k=5, queue_size=400)
+    for temperature in (1.0, 0.1):
+        method = full(rng, soft_temperature=temperature, soft_k=5, queue_size=400)
         step = method(rng.random((2, 16, 16, 16, 3), np.float32), np.arange(16))
-        entropies[attention] = step.metrics["entropy"]
+        entropies[temperature] = step.metrics["entropy"]
     assert math.log(5) - entropies[1.0] < 0.02
     assert math.log(5) - entropies[0.1] > 0.05
 
 
 def test_weights_are_constants(rng):
-    """What reaches the weights of the network comes through the predictions alone."""
+    """Gradients reach the network through the predictions only."""
     method = full(rng)
     x1, x2 = rng.random((2, 16, 16, 16, 3), np.float32)
     for p in method.predictor.layers[-1].parameters():
         p.data[...] = 0  # p = 0 has no direction: no gradient can come through it
     method((x1, x2), np.arange(16)).loss.backward()
-    assert all(np.abs(p.grad).max() < 1e-3 for name,
-               p in method.named_parameters().items() if "predictor" not in name)
+    assert all(np.abs(p.grad).max() < 1e-3 for name, p in method.named_parameters().items()
+               if "predictor" not in name)
 
 
 def test_neighbours_wait(rng):

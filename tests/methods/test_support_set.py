@@ -4,12 +4,9 @@ from collections import deque
 import numpy as np
 import pytest
 from one_line import fails
+from small import unit
 
 from tinynnclr.methods import SupportSet
-
-
-def unit(rows):
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def rows_of(rng, n, dim=5):
@@ -57,7 +54,7 @@ def test_it_begins_with_random_directions():
 
 
 def test_the_queue_owns_its_rows(rng):
-    queue, z, ids = SupportSet(6, 5, rng), unit(rows_of(rng, 4)), np.arange(4)
+    queue, z, ids = SupportSet(6, 5, rng), rows_of(rng, 4), np.arange(4)
     queue.enqueue(z, ids)
     before = queue.state_dict()
     z[:], ids[:] = 7, 7
@@ -72,10 +69,10 @@ def test_the_queue_owns_its_rows(rng):
 def test_nearest(size, b, rng):
     queue, z = SupportSet(size, 5, rng), rows_of(rng, b)
     found, indices = queue.nearest(z)
-    cosines = unit(z.astype(np.float64)) @ queue.rows.T.astype(np.float64)
+    cosines = unit(z) @ queue.rows.T.astype(np.float64)
     np.testing.assert_array_equal(indices, cosines.argmax(axis=1))
     np.testing.assert_array_equal(found, queue.rows[indices])
-    # direction is all that counts
+    # only the direction matters
     np.testing.assert_array_equal(queue.nearest(z * np.float32(1000))[1], indices)
     z[0] *= 10
     np.testing.assert_array_equal(queue.nearest(z)[1], indices)

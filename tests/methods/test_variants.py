@@ -1,10 +1,10 @@
-"""NNCLR's variants: each flag does what it says, and nothing where it is off."""
+"""NNCLR's variants: the effect of each flag."""
 import math
 
 import numpy as np
 import pytest
 from one_line import fails
-from small import small_config
+from small import small_config, unit
 
 from tinynnclr import Tensor, gradcheck
 from tinynnclr.methods import NNCLR
@@ -23,11 +23,6 @@ def build(**changes):
     rows = np.random.default_rng(2).standard_normal((size, dim)).astype(np.float32)
     method.support_set.enqueue(rows, 1000 + np.arange(size))
     return method
-
-
-def unit(rows):
-    rows = np.asarray(rows, np.float64)
-    return rows / np.linalg.norm(rows, axis=-1, keepdims=True)
 
 
 def queries(rng, n=B):
@@ -68,20 +63,20 @@ def test_the_mean_of_all_weighed_by_a_softmax(rng):
 
 
 @pytest.mark.parametrize("momentum_encoder", [False, True])
-def test_who_is_searched_with_and_enqueued(momentum_encoder, rng):
+def test_the_momentum_encoder_s_embeddings_are_searched_and_enqueued(momentum_encoder, rng):
     method = build(momentum_encoder=momentum_encoder, ema=1.0)
     for p in method.projector.parameters():
-        # the slow copy stays behind
+        # the momentum encoder keeps the first weights
         p.data = p.data + 0.3 * rng.standard_normal(p.shape).astype(np.float32)
     x1, x2 = rng.random((2, B, 16, 16, 3), np.float32)
     z = [method.projector(method.encoder(x)) for x in (x1, x2)]
     p1, p2 = (method.predictor(v).numpy() for v in z)
-    search = [method.momentum_encoder(x) for x in (x1, x2)] if momentum_encoder else [v.numpy()
-                                                                                      for v in z]
+    search = ([method.momentum_encoder(x) for x in (x1, x2)] if momentum_encoder
+              else [v.numpy() for v in z])
     rows = method.support_set.rows.astype(float)
     nn1, nn2 = (rows[(unit(s) @ rows.T).argmax(axis=1)] for s in search)
-    wanted = sum(nnclr_loss(nn, Tensor(p.astype(float)), 0.2).item() for nn,
-                 p in ((nn1, p2), (nn2, p1))) / 2
+    wanted = sum(nnclr_loss(nn, Tensor(p.astype(float)), 0.2).item()
+                 for nn, p in ((nn1, p2), (nn2, p1))) / 2
     step = method((x1, x2), np.arange(B))
     assert step.loss.item() == pytest.approx(wanted, rel=1e-4)
     method.after_step(step)
