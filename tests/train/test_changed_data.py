@@ -1,6 +1,4 @@
-"""Data that changed or moved since a run began, kernels for another processor, and files that claim
-what is not so.
-"""
+"""Data that changed or moved since a run's start, another processor, and false claims in files."""
 import dataclasses
 import os
 import shutil
@@ -9,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import TRAIN, fitting, run, write_pictures
+from command_line import run, write_pictures
 from one_line import fails
 from small import random_data, small_config
 
-from tinynnclr.cli.main import main
 from tinynnclr.datasets.dataset import changes, digests
 from tinynnclr.evaluate import read_result
 from tinynnclr.lab.export import export_run
@@ -21,17 +18,24 @@ from tinynnclr.lab.sweep.baseline_cache import BaselineCache
 from tinynnclr.lab.sweep.jobs import Job, finished, steps_saved
 from tinynnclr.lab.sweep.sweep import Sweep
 from tinynnclr.methods import METHODS, make_config
+from tinynnclr.methods.registry import applicable
 from tinynnclr.storage import checkpoint
 from tinynnclr.train import restore, run_dir
 from tinynnclr.train.run import Run
 
 DATA = random_data(), random_data(20, seed=1)
-ONE = ["--epochs", "1", "--no-neighbors"]
 
 
-def clusters(method):
-    """Few clusters, for the method that has them."""
-    return {"clusters": 4, "pca": 4} if method == "deepcluster" else {}
+def config_of(method, **changes):
+    """A small configuration, with few clusters."""
+    return small_config(method=method, **applicable({"clusters": 4, "pca": 4}, method), **changes)
+
+
+def saved(folder, config, **changes):
+    """A checkpoint of a run at its first step: its groups and info, with changes of the config."""
+    Run(config, *DATA).save(folder / "checkpoint.npz")
+    groups, info = checkpoint.load(folder / "checkpoint.npz")
+    return groups, {**info, "config": {**info["config"], **changes}}
 
 
 def other(data, name):
@@ -78,46 +82,20 @@ def test_equal_data_have_equal_digests():
     assert len(set(digests(*DATA).values())) == 5
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A folder with pictures, a run `r`, and a comparison of one run `c`."""
-    home, before = tmp_path_factory.mktemp("home"), Path.cwd()
-    write_pictures(home / "pictures", each=8)
-    os.chdir(home)
-    try:
-        main([*TRAIN, *ONE, "--no-plots", "--out", "r"])
-        main(fitting(["compare", *TRAIN[1:], "--epochs", "1", "--methods", "simclr", "--seeds", "1",
-                      "--out", "c"]))
-    finally:
-        os.chdir(before)
-    return home
-
-
-@pytest.fixture
-def here(home, tmp_path, monkeypatch):
-    shutil.copytree(home, tmp_path / "work")
-    monkeypatch.chdir(tmp_path / "work")
-    return tmp_path / "work"
-
-
 COMMANDS = {"evaluate": ["evaluate", "r"], "protocol": ["evaluate", "r", "--protocol", "knn"],
-            "plot": ["plot", "r"], "resume": ["train", "--resume", "--out", "r"],
-            "compare": ["compare", *TRAIN[1:], "--epochs", "1", "--methods", "simclr", "--seeds",
-                        "1", "--out", "c"]}
+            "plot": ["plot", "r"], "resume": ["train", "--resume", "--out", "r"]}
 
 
-def test_every_command_stops(here, capsys):
-    """One image renamed: the split moves, and what was trained on is tested on."""
+def test_every_command_stops(here, compare, capsys):
+    """One image renamed: the split changes, so test images would have been trained on."""
     (here / "pictures/class0/0.png").rename(here / "pictures/class0/zzz.png")
     before = {p: p.read_bytes() for p in here.rglob("*") if p.is_file()}
-    for arguments in COMMANDS.values():
+    for arguments in (*COMMANDS.values(), compare):
         status, _, err = run(capsys, *arguments)
         assert (status, err.count("\n")) == (2, 1), err
         assert "the data are not those of this run: training images (still 24" in err
         assert "test images" in err
-    shutil.rmtree("c/simclr-0")  # nothing is stored: the comparison begins anew
-    assert {p: p.read_bytes() for p in before if p.exists()} == {p: b for p,
-                                                                 b in before.items() if p.exists()}
+    assert {p: p.read_bytes() for p in before} == before
 
 
 def test_a_stored_run_of_a_sweep(here):
@@ -135,7 +113,7 @@ def test_a_stored_run_of_a_sweep(here):
             read()
 
 
-def test_a_run_that_finished_meanwhile_is_taken(here, capsys, monkeypatch):
+def test_a_run_that_finished_meanwhile_is_used(here, compare, capsys, monkeypatch):
     """Another process trains it while this one computes its baselines: it is not trained again."""
     os.rename("c", "other")
     of = BaselineCache.of
@@ -147,14 +125,14 @@ def test_a_run_that_finished_meanwhile_is_taken(here, capsys, monkeypatch):
 
     monkeypatch.setattr(BaselineCache, "of", slow)
     monkeypatch.setattr(run_dir, "train_into", lambda *_: pytest.fail("it was trained again"))
-    status, out, _ = run(capsys, *COMMANDS["compare"])
+    status, out, _ = run(capsys, *compare)
     assert status == 0
     assert "[1/1] simclr, seed 0: kNN" in out
     results = [Path(c, "simclr-0", "result.json").read_bytes() for c in ("c", "other")]
     assert results[0] == results[1]
 
 
-def test_data_that_moved(here, capsys):
+def test_data_that_moved(here, compare, capsys):
     os.rename("pictures", "photos")
     for arguments in (COMMANDS["evaluate"], COMMANDS["plot"], COMMANDS["resume"]):
         status, _, err = run(capsys, *arguments)
@@ -164,12 +142,12 @@ def test_data_that_moved(here, capsys):
     moved = ["--dataset", "folder:photos", "--data-dir", "new"]
     assert run(capsys, "evaluate", "r", *moved)[::2] == (0, "")
     assert run(capsys, "train", "--resume", "--no-plots", "--out", "r", *moved)[::2] == (0, "")
-    assert (read_result(Path("r"))["dataset"], read_result(Path("r"))["config"]["data_dir"]) == (
-        "folder:photos", "new")
-    shown = run(capsys, *COMMANDS["compare"])  # its run is done: nothing but a note
-    assert shown[0] == 0
-    assert "note: pictures: expected a folder" in shown[2]
-    status, _, err = run(capsys, *COMMANDS["compare"], "--dataset", "folder:photos")
+    result = read_result(Path("r"))
+    assert (result["dataset"], result["config"]["data_dir"]) == ("folder:photos", "new")
+    status, _, err = run(capsys, *compare)  # its run is done: it only prints a note
+    assert status == 0
+    assert "note: pictures: expected a folder" in err
+    status, _, err = run(capsys, *compare, "--dataset", "folder:photos")
     assert (status, err) == (0, "")
 
 
@@ -195,9 +173,7 @@ def test_a_run_of_an_earlier_version(here, capsys):
 
 def test_another_processor_is_mentioned(tmp_path, capsys):
     """One line when training resumes, and it continues."""
-    made = Run(small_config(epochs=1), *DATA)
-    made.save(tmp_path / "checkpoint.npz")
-    groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
+    groups, info = saved(tmp_path, small_config(epochs=1))
     checkpoint.save(tmp_path / "checkpoint.npz", groups, {**info, "target": "abacus"})
     resumed = Run(small_config(epochs=1), *DATA)
     resumed.load(tmp_path / "checkpoint.npz")
@@ -208,7 +184,7 @@ def test_another_processor_is_mentioned(tmp_path, capsys):
     assert checkpoint.load(tmp_path / "checkpoint.npz")[1]["target"] == info["target"] != "abacus"
 
 
-# ---------------------------------------------------------------- what a file holds or claims
+# ---------------------------------------------------------------- the contents of a file
 
 
 @pytest.mark.parametrize(("method", "optimizer"), [("nnclr", "sgd"), ("moco", "adamw"),
@@ -216,9 +192,8 @@ def test_another_processor_is_mentioned(tmp_path, capsys):
                                                    ("instance_discrimination", "sgd")])
 def test_arrays_that_are_not_finite_are_refused(method, optimizer, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda file: None)
-    config = small_config(method=method, optimizer=optimizer, epochs=1, **clusters(method))
-    Run(config, *DATA).save(tmp_path / "checkpoint.npz")
-    groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
+    config = config_of(method, optimizer=optimizer, epochs=1)
+    groups, info = saved(tmp_path, config)
     fresh, spoiled = Run(config, *DATA), 0
     for group in ("method", "optimizer"):
         for name, array in groups[group].items():
@@ -248,11 +223,9 @@ def test_claims_cost_no_memory(name, tmp_path, monkeypatch):
     """A small file that claims a large network, queue or data set is refused before they are made.
     """
     monkeypatch.setattr(run_dir, "load_data", lambda config: DATA)
-    Run(small_config(), *DATA).save(tmp_path / "checkpoint.npz")
-    groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
     more = {"width": 700} if name == "encoder" else {}
-    config = {**info["config"], **more, name: CLAIMS[name]}
-    checkpoint.save(tmp_path / "checkpoint.npz", groups, {**info, "config": config})
+    groups, info = saved(tmp_path, small_config(), **more, **{name: CLAIMS[name]})
+    checkpoint.save(tmp_path / "checkpoint.npz", groups, info)
     tracemalloc.start()
     try:
         if name == "epochs":
@@ -271,12 +244,9 @@ def test_claims_cost_no_memory(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("method", ["instance_discrimination", "cmc", "deepcluster"])
 def test_a_train_size_that_the_arrays_contradict(method, tmp_path, monkeypatch):
     monkeypatch.setattr(run_dir, "load_data", lambda config: pytest.fail("data were drawn"))
-    config = small_config(method=method, **clusters(method))
-    Run(config, *DATA).save(tmp_path / "checkpoint.npz")
-    groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
+    groups, info = saved(tmp_path, config_of(method), train_size=10**9)
     del info["data"]
-    checkpoint.save(tmp_path / "checkpoint.npz", groups,
-                    {**info, "config": {**info["config"], "train_size": 10**9}})
+    checkpoint.save(tmp_path / "checkpoint.npz", groups, info)
     with fails(ValueError, "checkpoint.npz does not fit this run", "expected train_size 64, .*got "
                "1000000000"):
         restore.restore(tmp_path)
@@ -286,22 +256,19 @@ def test_a_train_size_that_the_arrays_contradict(method, tmp_path, monkeypatch):
 @pytest.mark.parametrize("method", METHODS)
 def test_no_honest_run_is_too_large(method, encoder):
     """A network draws no more numbers than it stores."""
-    config = small_config(method=method, encoder=encoder, width=4, **clusters(method))
-    made = Run(config, *DATA)
-    again = Run(config, *DATA, limit=sum(a.size for a in made.method.state_dict().values()))
-    assert {k: a.tobytes() for k, a in made.method.state_dict().items()} == {
-        k: a.tobytes() for k, a in again.method.state_dict().items()}
+    config = config_of(method, encoder=encoder, width=4)
+    state = Run(config, *DATA).method.state_dict()
+    again = Run(config, *DATA, limit=sum(a.size for a in state.values())).method.state_dict()
+    assert {k: a.tobytes() for k, a in state.items()} == {k: a.tobytes() for k, a in again.items()}
 
 
 @pytest.mark.parametrize(("step", "epoch"), [(7, 0), (-1, 0), ("1", 0), (1, None)])
 def test_steps_that_a_train_size_cannot_have(step, epoch, tmp_path, monkeypatch):
-    """Of a checkpoint without digests, before a picture is drawn."""
+    """In a checkpoint without digests; found before images are drawn."""
     monkeypatch.setattr(run_dir, "load_data", lambda config: pytest.fail("data were drawn"))
-    Run(small_config(), *DATA).save(tmp_path / "checkpoint.npz")
-    groups, info = checkpoint.load(tmp_path / "checkpoint.npz")
+    groups, info = saved(tmp_path, small_config(), train_size=64)
     del info["data"]
-    changed = {**info, "step": step, "epoch": epoch, "config": {**info["config"], "train_size": 64}}
-    checkpoint.save(tmp_path / "checkpoint.npz", groups, changed)
+    checkpoint.save(tmp_path / "checkpoint.npz", groups, {**info, "step": step, "epoch": epoch})
     with fails(ValueError, "checkpoint.npz does not fit this run", "is not in epoch",
                "train_size 64"):
         restore.restore(tmp_path)
