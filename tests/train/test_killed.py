@@ -1,6 +1,4 @@
-"""kill -9 at any moment: the next start goes on from a whole checkpoint, and ends as if nothing had
-been.
-"""
+"""After kill -9 at any moment, the next start resumes from a valid checkpoint, to the same bytes."""
 import json
 import os
 import subprocess
@@ -17,20 +15,20 @@ posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, and flock")
 
 
 @posix
-def test_a_killed_run_ends_as_one_that_never_was(count, tmp_path, record_property):
+def test_a_killed_run_ends_as_an_uninterrupted_one(count, tmp_path, record_property):
     kills = count(10, 24, 200)
     process = start(HERE / "kill_server.py", kills, 7, cwd=tmp_path)
     out, err = process.communicate(timeout=1200)
     assert process.returncode == 0, err[-2000:]
-    found = json.loads(out.splitlines()[-1])
-    record_property("cases", found["kills"])
-    print(found)
-    assert found["kills"] == kills
-    assert found["kinds of moment"] >= 11
-    assert "checkpoint" in found["half-written files seen"]
+    report = json.loads(out.splitlines()[-1])
+    record_property("cases", report["kills"])
+    print(report)
+    assert report["kills"] == kills
+    assert report["kinds of moment"] >= 11
+    assert "checkpoint" in report["half-written files seen"]
 
 
-def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
+def test_only_files_of_killed_processes_are_removed(tmp_path):
     dead = 2**22 + 1  # more than any process has
     ours = [f".{name}.tinynnclr-{dead}.tmp" for name in ("checkpoint.npz", "metrics.csv", "probe",
                                                          "my file.txt")]
@@ -49,9 +47,7 @@ def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
 
 
 def test_a_second_process_is_refused(tmp_path, monkeypatch, capsys):
-    """Training, resuming and comparing into a folder where another process is at work; when it
-    ends, all go on.
-    """
+    """Training, resuming and comparing in a folder that another process uses, until it ends."""
     monkeypatch.chdir(tmp_path)
     write_pictures(tmp_path / "pictures")
     (tmp_path / "out").mkdir()
@@ -65,8 +61,8 @@ def test_a_second_process_is_refused(tmp_path, monkeypatch, capsys):
                            "out"]):
             status, _, err = run(capsys, *arguments)
             assert status == 2
-            assert err == f"tinynnclr {arguments[0]}: out: another process is using it; wait until it ends, or " \
-                          "choose another folder\n"
+            assert err == (f"tinynnclr {arguments[0]}: out: another process is using it; wait until "
+                           "it ends, or choose another folder\n")
         assert [path.name for path in (tmp_path / "out").iterdir() if path.name != ".owner"] == []
     finally:
         holder.kill()
@@ -74,13 +70,13 @@ def test_a_second_process_is_refused(tmp_path, monkeypatch, capsys):
     assert run(capsys, *TRAIN, "--no-plots", "--out", "out")[0] == 0
 
 
-def test_the_owner_may_come_back(tmp_path):
+def test_the_owner_may_lock_it_again(tmp_path):
     for _ in range(2):
         with lock_folder(tmp_path):
             pass
-    with lock_folder(tmp_path), pytest.raises(ValueError,
-                                             match="another process"), lock_folder(tmp_path):
-        pass
+    with lock_folder(tmp_path), pytest.raises(ValueError, match="another process"):
+        with lock_folder(tmp_path):
+            pass
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="on other systems, the lock is no file")

@@ -1,7 +1,6 @@
-"""Nothing leaks: judging changes no encoder, no test image or label reaches a fit, and no choice is
-made on them.
+"""Nothing leaks: evaluation changes no encoder, and test images and labels reach no fit or choice.
 
-That labels do not reach the pre-training is in test_methods.py.
+Labels do not reach the pre-training, either: see tests/methods/test_methods.py.
 """
 import csv
 import dataclasses
@@ -13,25 +12,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import TRAIN, run, write_pictures
-from small import random_data, small_config
+from small import random_data, trained
 
 from tinynnclr import kernels
 from tinynnclr.cli.flags import build_parser
 from tinynnclr.datasets.dataset import Dataset
-from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.lab.protocols.context import EvalContext
 from tinynnclr.lab.registry import PROTOCOLS
 from tinynnclr.methods.registry import all_options
-from tinynnclr.metrics import linear_probe as linear
+from tinynnclr.metrics import linear_probe
 from tinynnclr.nn import Optimizer
 from tinynnclr.storage import checkpoint
 from tinynnclr.train import run_dir
 from tinynnclr.train.hooks import train_run
-from tinynnclr.train.run import Run
 
-# small: whitening cares for every pixel
+# small images: whitening them takes seconds
 DATA = random_data(64, size=8), random_data(48, size=8, seed=1)
-# {protocol: {where a constant lives: a value for which it takes seconds}}
+# {protocol: {a constant: a value for which it takes seconds}}
 SHRUNK = {"semi": {"protocols.semi_supervised.STEPS": 4, "protocols.semi_supervised.ENOUGH": 6},
           "transfer": {"protocols.transfer.STEPS": 4, "protocols.transfer_sets.TRAIN": 60,
                        "protocols.transfer_sets.TEST": 60,
@@ -42,18 +39,16 @@ SHRUNK = {"semi": {"protocols.semi_supervised.STEPS": 4, "protocols.semi_supervi
           "dense": {"detection.evaluate.TRAIN": 32, "detection.evaluate.TEST": 12,
                     "detection.evaluate.STEPS": 3, "detection.evaluate.TOYS": 32,
                     "detection.evaluate.TOY_STEPS": 2},}
-# {protocol: the function that makes its test images, where these are not the subject's}
+# {protocol: the function that makes its test images, if these are not those of the run}
 OWN_TEST = {"transfer": "protocols.transfer_sets._load", "dense": "detection.playroom.make",}
-FITS_NOTHING = {"fewshot"}  # a mean of a few labelled images of each episode, and no more
-SORTS_TEST_IMAGES = {"fewshot"}
+FITS_NOTHING = {"fewshot"}  # only means of a few labelled images of each episode
+SAME_SCORES = {"fewshot"}
 
 
 @pytest.fixture(scope="module")
-def trained():
-    """A run whose weights and running statistics are no longer those that it began with."""
-    done = Run(small_config(epochs=1), DATA[0])
-    train_run(done, DATA[0], augmentation_pair("simclr"), progress=False)
-    return done
+def trained_run():
+    """A run with weights and running statistics that differ from the first ones."""
+    return trained(DATA[0], epochs=1)
 
 
 @pytest.fixture
@@ -68,7 +63,7 @@ def bytes_of(encoder):
 
 
 def poisoned(data):
-    """As many images and labels, and all of them others."""
+    """As many images and labels, all of them different."""
     rng = np.random.default_rng(99)
     images = rng.integers(0, 256, data.images.shape, np.uint8)
     return Dataset(images, (data.labels + 1) % len(data.class_names), data.class_names)
@@ -81,62 +76,56 @@ each_protocol = pytest.mark.parametrize("name", PROTOCOLS)
 
 
 @each_protocol
-def test_judging_changes_no_byte_of_the_encoders(name, trained, shrunk):
-    """Weights and batch-norm statistics, of the judged encoder and of the untrained one."""
-    subject = EvalContext(trained.config, trained.method.encoder, DATA)
-    before = [bytes_of(encoder) for encoder in subject.encoders().values()]
-    modes = [m.training for m in subject.encoder.modules()]
+def test_evaluation_changes_no_byte_of_the_encoders(name, trained_run, shrunk):
+    """Weights and batch-norm statistics, of the trained encoder and of the untrained one."""
+    context = EvalContext(trained_run.config, trained_run.encoder, DATA)
+    before = [bytes_of(encoder) for encoder in context.encoders().values()]
+    modes = [m.training for m in context.encoder.modules()]
     images, labels = DATA[0].images.copy(), DATA[0].labels.copy()
-    PROTOCOLS[name].evaluate(subject)
+    PROTOCOLS[name].evaluate(context)
     assert any("running_mean" in key for key in before[0])
-    assert [bytes_of(encoder) for encoder in subject.encoders().values()] == before
-    assert [m.training for m in subject.encoder.modules()] == modes
+    assert [bytes_of(encoder) for encoder in context.encoders().values()] == before
+    assert [m.training for m in context.encoder.modules()] == modes
     np.testing.assert_array_equal(DATA[0].images, images)
     np.testing.assert_array_equal(DATA[0].labels, labels)
 
 
-# ---------------------------------------------------------------- no test image and no test label
-# reaches a fit
+# ---------------------------------------------------------------- test data reach no fit
 
 
 def record_fits(monkeypatch):
-    """A list that grows by a digest of all that is fitted: each result of L-BFGS and of k-means,
+    """A list that collects a digest of everything fitted: each result of L-BFGS and of k-means,
     each bank of a neighbour search, and all weights after each step of any optimiser."""
     fits = []
 
-    def note(kind, *arrays):
-        fits.append((kind, *(hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest() for a
-                             in arrays)))
+    def record(owner, name, arrays):
+        function = getattr(owner, name)
 
-    def watch(owner, attribute, after):
-        original = getattr(owner, attribute)
-
-        def watched(*given, **named):
-            result = original(*given, **named)
-            after(given, named, result)
+        def recorded(*given, **named):
+            result = function(*given, **named)
+            digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest()
+                       for a in arrays(given, named, result)]
+            fits.append((name, *digests))
             return result
 
-        monkeypatch.setattr(owner, attribute, watched)
+        monkeypatch.setattr(owner, name, recorded)
 
-    watch(linear, "lbfgs", lambda given, named, w: note("lbfgs", w))
-    watch(kernels, "kmeans", lambda given, named, result: note("kmeans", *result[:2]))
-    watch(kernels, "nearest", lambda given, named, result: note("bank",
-                                                                named.get("bank", given[1])))
-    watch(Optimizer, "step", lambda given, named, _: note("step",
-                                                          *(p.data for p in given[0].parameters)))
+    record(linear_probe, "lbfgs", lambda given, named, weights: [weights])
+    record(kernels, "kmeans", lambda given, named, result: result[:2])
+    record(kernels, "nearest", lambda given, named, result: [named.get("bank", given[1])])
+    record(Optimizer, "step", lambda given, named, _: [p.data for p in given[0].parameters])
     return fits
 
 
-def judged(name, trained, data, monkeypatch):
-    """(what the protocol finds, what it fits on the way)."""
+def evaluated(name, run, data, monkeypatch):
+    """(a protocol's result, what it fitted)."""
     with monkeypatch.context() as patch:
         fits = record_fits(patch)
-        return PROTOCOLS[name].evaluate(EvalContext(trained.config, trained.method.encoder,
-                                                 data)), fits
+        return PROTOCOLS[name].evaluate(EvalContext(run.config, run.encoder, data)), fits
 
 
 def poison(name, monkeypatch):
-    """Let a protocol that makes its own sets have other test images and labels than it would."""
+    """Replace the test images and labels of a protocol that makes its own sets."""
     module, _, function = f"tinynnclr.lab.{OWN_TEST[name]}".rpartition(".")
     module = importlib.import_module(module)
     original = getattr(module, function)
@@ -152,41 +141,35 @@ def poison(name, monkeypatch):
 
 
 @each_protocol
-def test_no_test_image_and_no_test_label_reaches_a_fit(name, trained, shrunk, monkeypatch):
-    """With all of them replaced, every fit comes out the same, bit for bit, in the same order; only
-    the scores move.
-    """
-    found, fits = judged(name, trained, DATA, monkeypatch)
+def test_no_test_image_and_no_test_label_reaches_a_fit(name, trained_run, shrunk, monkeypatch):
+    """With other test data, every fit has the same bytes, in the same order; only scores change."""
+    result, fits = evaluated(name, trained_run, DATA, monkeypatch)
     if name in OWN_TEST:
         poison(name, monkeypatch)
-    other, fits_again = judged(name, trained, (DATA[0], poisoned(DATA[1])), monkeypatch)
+    other, fits_again = evaluated(name, trained_run, (DATA[0], poisoned(DATA[1])), monkeypatch)
     assert fits_again == fits
     assert fits or name in FITS_NOTHING
-    assert [list(row) for row in other.rows] == [list(row) for row in found.rows]
-    # so the other test images were looked at
-    assert other.rows != found.rows or name in SORTS_TEST_IMAGES
-    # a chosen strength is a word
-    assert [{k: v for k, v in row.items() if isinstance(v, str)} for row
-            in other.rows] == [{k: v for k, v in row.items() if isinstance(v, str)} for row
-                               in found.rows]
+    assert [list(row) for row in other.rows] == [list(row) for row in result.rows]
+    assert other.rows != result.rows or name in SAME_SCORES
+    words = [[{k: v for k, v in row.items() if isinstance(v, str)} for row in rows]
+             for rows in (result.rows, other.rows)]
+    assert words[0] == words[1]  # a chosen strength is a string
 
 
 @pytest.mark.parametrize("name", ["knn", "linear", "clusters", "semi"])
-def test_training_images_and_labels_do_reach_them(name, trained, shrunk, monkeypatch):
-    """The test of the test above: it would see a difference."""
-    _, fits = judged(name, trained, DATA, monkeypatch)
-    _, other = judged(name, trained, (poisoned(DATA[0]), DATA[1]), monkeypatch)
+def test_training_images_and_labels_reach_every_fit(name, trained_run, shrunk, monkeypatch):
+    """The test above can fail."""
+    _, fits = evaluated(name, trained_run, DATA, monkeypatch)
+    _, other = evaluated(name, trained_run, (poisoned(DATA[0]), DATA[1]), monkeypatch)
     assert len(fits) == len(other)
     assert all(a != b for a, b in zip(fits, other, strict=True))
 
 
-# ---------------------------------------------------------------- best on test cannot be selected
+# ---------------------------------------------------------------- nothing is selected on test data
 
 
-def test_no_knob_selects():
-    """No field, no flag and no argument of the loop that could hold a score, a patience, or a
-    second data set.
-    """
+def test_no_option_selects():
+    """No field, flag or argument of the loop is a score, a patience, or a second data set."""
     flags = [flag for command in build_parser()._subparsers._group_actions[0].choices.values()
              for action in command._actions for flag in action.option_strings]
     names = [f.name for f in all_options().values()] + [flag.lstrip("-").replace("-", "_") for flag
@@ -198,9 +181,7 @@ def test_no_knob_selects():
 
 
 def test_a_run_is_the_same_whatever_the_test_images_are(tmp_path, capsys, monkeypatch):
-    """Checkpoint and metrics.csv are, times aside; the numbers of result.json, made after the last
-    epoch, are not.
-    """
+    """Its checkpoint and metrics.csv, except for times; result.json depends on them."""
     write_pictures(tmp_path / "pictures")
     monkeypatch.chdir(tmp_path)
     load = run_dir.load_data
@@ -208,23 +189,24 @@ def test_a_run_is_the_same_whatever_the_test_images_are(tmp_path, capsys, monkey
     monkeypatch.setattr(run_dir, "load_data", lambda config: (load(config)[0],
                                                               poisoned(load(config)[1])))
     assert run(capsys, *TRAIN, "--epochs", 3, "--no-plots", "--out", "b")[0] == 0
-    kept = [kept_by_a_run(Path(name)) for name in "ab"]
-    assert kept[0] == kept[1]
-    assert len(kept[0]["metrics"]) == 3
+    written = [without_times(Path(name)) for name in "ab"]
+    assert written[0] == written[1]
+    assert len(written[0]["metrics"]) == 3
     a, b = (json.loads((tmp_path / name / "result.json").read_bytes()) for name in "ab")
     assert (a["knn"], a["linear"], a["baselines"]) != (b["knn"], b["linear"], b["baselines"])
     assert a["protocol"]["selection"] == "last epoch, nothing chosen on test"
-    for name in "ab":  # there is one checkpoint to judge: the last epoch's
+    for name in "ab":  # the only checkpoint is that of the last epoch
         assert [path.name for path in (tmp_path / name).glob("*.npz")] == ["checkpoint.npz"]
         assert checkpoint.load(tmp_path / name / "checkpoint.npz")[1]["epoch"] == 3
 
 
-def kept_by_a_run(folder):
-    """All that a run wrote while it trained, but times and speeds."""
+def without_times(folder):
+    """Everything that a run wrote in training, except for times and speeds."""
     groups, info = checkpoint.load(folder / "checkpoint.npz")
-    clock = ("seconds", "views_per_second")
     with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
-        metrics = [{k: v for k, v in row.items() if k not in clock} for row in csv.DictReader(file)]
-    return {**{f"{g}/{k}": a.tobytes() for g, members in groups.items() for k,
-               a in members.items()}, "metrics": metrics, "rng": info["rng"],
-            "config": info["config"], "step": info["step"]}
+        metrics = [{k: v for k, v in row.items() if k not in ("seconds", "views_per_second")}
+                   for row in csv.DictReader(file)]
+    arrays = {f"{group}/{k}": a.tobytes() for group, members in groups.items()
+              for k, a in members.items()}
+    return {**arrays, "metrics": metrics, "rng": info["rng"], "config": info["config"],
+            "step": info["step"]}

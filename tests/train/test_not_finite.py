@@ -1,6 +1,4 @@
-"""Numbers that are none stop a run with the step and the culprit named, and never reach a
-checkpoint.
-"""
+"""NaN or infinity stops a run, names the step and the array or op, and reaches no checkpoint."""
 import numpy as np
 import pytest
 from one_line import fails
@@ -14,7 +12,7 @@ from tinynnclr.metrics.knn import knn_accuracy, leave_one_out_accuracy, nearest_
 from tinynnclr.metrics.linear_probe import fit_softmax, linear_accuracy
 from tinynnclr.models.encode import encode
 from tinynnclr.train import restore, run_dir
-from tinynnclr.train import run as train_module
+from tinynnclr.train import run as run_module
 from tinynnclr.train.run import Run
 
 DATA = random_data(70)  # 4 batches of 16 and a rest of 6
@@ -27,107 +25,114 @@ def folder(tmp_path):
     return tmp_path
 
 
-def continued(folder, **changes):
+def resumed(folder, **changes):
     run = Run(small_config(epochs=3, **changes), DATA)
     run.load(folder / "checkpoint.npz")
     return run
 
 
-def stops(folder, run, *words, data=DATA):
+def stops(folder, run, *words, data=DATA, **options):
+    """Training fails with these words, and writes no file but the first checkpoint."""
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     with np.errstate(all="ignore"), fails(FloatingPointError, *words):
-        run_dir.train_into(folder, run, data, progress=False)
+        run_dir.train_into(folder, run, data, progress=False, **options)
     after = {p.name: p.read_bytes() for p in folder.iterdir()}
-    # nothing overwritten or left behind
     assert after == before or list(after) == ["checkpoint.npz"] and not before
 
 
-def test_a_poisoned_weight(folder):
-    run = continued(folder)
+def first_norm(module):
+    return next(m for m in module.modules() if hasattr(m, "running_var"))
+
+
+def test_a_weight(folder):
+    run = resumed(folder)
     run.method.projector.layers[0].weight.data[3, 1] = np.nan
     stops(folder, run, "step 5, epoch 2: the loss is not finite", "projector.layers.0.weight holds "
           "NaN")
 
 
 @pytest.mark.parametrize("view", [0, 1])
-def test_a_poisoned_pixel(folder, view, monkeypatch):
-    real, calls = train_module.make_views, []
+def test_a_pixel(folder, view, monkeypatch):
+    make_views, calls = run_module.make_views, []
 
     def poisoned(*args):
-        both = real(*args)
+        views = make_views(*args)
         calls.append(1)
         if len(calls) == 3:
-            both[view][5, 7, 7, 1] = np.nan
-        return both
+            views[view][5, 7, 7, 1] = np.nan
+        return views
 
-    monkeypatch.setattr(train_module, "make_views", poisoned)
-    stops(folder, continued(folder), "step 7, epoch 2: the loss is not finite",
+    monkeypatch.setattr(run_module, "make_views", poisoned)
+    stops(folder, resumed(folder), "step 7, epoch 2: the loss is not finite",
           r"a view of sample \d+ holds NaN")
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "lars"])
-def test_a_rate_that_is_far_too_large(folder, tmp_path, optimizer):
+def test_a_learning_rate_that_is_far_too_large(folder, tmp_path, optimizer):
     if optimizer != "sgd":
         run_dir.train_into(tmp_path, Run(small_config(epochs=1, optimizer=optimizer), DATA), DATA,
                            progress=False)
-    stops(folder, continued(folder, optimizer=optimizer, lr=1e30), "step [5-8], epoch 2",
+    stops(folder, resumed(folder, optimizer=optimizer, lr=1e30), "step [5-8], epoch 2",
           "try a smaller --lr")
 
 
-def test_weights_that_end_with_the_epoch(folder):
-    """The last step of an epoch spoils the weights after a finite loss: they must not become the
-    checkpoint.
-    """
-    run = continued(folder, batch_size=16)
-    real, calls = run.optimizer.step, []
+@pytest.mark.parametrize(("array", "name"), [
+    (lambda method: method.predictor.layers[-1].weight.data, "predictor.layers.2.weight"),
+    (lambda method: first_norm(method).running_var, "running_var")])
+def test_the_last_step_of_an_epoch(folder, array, name):
+    """After a finite loss, weights and buffers that are not finite must not be saved."""
+    run = resumed(folder)
+    step = run.optimizer.step
 
-    def step():
-        real()
-        calls.append(1)
-        if len(calls) == 4:
-            run.method.predictor.layers[-1].weight.data[0, 0] = np.inf
+    def spoiled():
+        step()
+        if run.step == 7:
+            array(run.method).flat[0] = np.inf
 
-    run.optimizer.step = step
-    stops(folder, run, "step 8, epoch 2", "predictor.layers.2.weight holds NaN or infinity")
-
-
-def test_running_statistics_that_end_with_the_epoch(folder):
-    """Buffers decide features as weights do."""
-    run = continued(folder)
-    real = run.optimizer.step
-
-    def step():
-        real()
-        next(m for m in run.method.modules() if hasattr(m, "running_var")).running_var[0] = np.inf
-
-    run.optimizer.step = step
-    stops(folder, run, "step 8, epoch 2", "running_var holds NaN or infinity")
+    run.optimizer.step = spoiled
+    stops(folder, run, "step 8, epoch 2", f"{name} holds NaN or infinity")
 
 
 def test_finite_weights_whose_features_overflow(tmp_path):
-    """One step of a huge rate: the loss came before it, and the weights are finite, but no feature
-    is.
-    """
+    """After one step with a huge learning rate."""
     data = random_data(16)
     stops(tmp_path, Run(small_config(epochs=1, warmup=0.0, lr=1e30), data), "step 1, epoch 1",
           "the encoder: features: 16 of 16 rows are not finite", data=data)
 
 
 def test_an_embedding_that_cannot_enter_the_queue(folder):
-    """Weights of zero make embeddings of length 0: the step is named, and what may help."""
-    run = continued(folder)
+    """Weights of zero give embeddings of length 0."""
+    run = resumed(folder)
     run.method.projector.layers[-1].weight.data[:] = 0
     run.method.projector.layers[-1].bias.data[:] = 0
     stops(folder, run, "step 5, epoch 2: SupportSet.enqueue: a row has no direction",
           "try a smaller --lr")
 
 
+@pytest.mark.parametrize("detect", [True, False])
+def test_a_gradient(folder, detect):
+    """sqrt(0 w) adds 0 to the loss and NaN to the gradient: found at once, or in the next step."""
+    run = resumed(folder)
+    forward, weight = run.method.forward, run.method.projector.layers[0].weight
+
+    def spoiled(*args):
+        step = forward(*args)
+        step.loss = step.loss + ((weight * 0.0) ** 0.5).sum()
+        return step
+
+    run.method.forward = spoiled
+    words = (("step 5, epoch 2: a gradient is not finite", "power: the first gradient that is not "
+              "finite", "batch of") if detect
+             else ("step 6, epoch 2: the loss is not finite", "projector.layers.0.weight holds NaN"))
+    stops(folder, run, *words, detect_anomaly=detect)
+
+
 def test_stored_statistics_that_no_run_can_have(folder):
-    """Without the check, they are exported, and their features are NaN."""
-    run = continued(folder)
-    next(m for m in run.method.encoder.modules() if hasattr(m, "running_var")).running_var[0] = -0.5
+    """A negative variance would give features that are NaN."""
+    run = resumed(folder)
+    first_norm(run.encoder).running_var[0] = -0.5
     run.save(folder / "checkpoint.npz")
-    for load in (continued, restore.load_encoder):
+    for load in (resumed, restore.load_encoder):
         with fails(ValueError, "checkpoint.npz: .*running_var holds a variance below 0, so the "
                    "file was changed"):
             load(folder)
@@ -136,11 +141,14 @@ def test_stored_statistics_that_no_run_can_have(folder):
 @pytest.mark.parametrize("change", [list.clear, lambda rows: rows.append(rows[0]),
                                     lambda rows: rows[0].update(epoch=9)])
 def test_stored_metrics_of_other_epochs(folder, change):
-    run = continued(folder)
+    run = resumed(folder)
     change(run.metrics)
     run.save(folder / "checkpoint.npz")
     with fails(ValueError, "metrics: expected a row for each of 1 epochs, got [012] rows"):
-        continued(folder)
+        resumed(folder)
+
+
+# ---------------------------------------------------------------- measures of features
 
 
 BAD = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
@@ -161,7 +169,7 @@ SCORES = {
     "alignment": lambda: alignment(GOOD, BAD),
     "uniformity": lambda: uniformity(BAD),
     "effective rank": lambda: effective_rank(BAD),
-    "map": lambda: tsne(BAD)}  # 1e30 is no mistake there
+    "map": lambda: tsne(BAD)}  # 1e30 is valid there
 
 
 @pytest.mark.parametrize("name", SCORES)
@@ -181,35 +189,12 @@ def test_no_score_of_labels_that_do_not_fit(score):
         with fails(ValueError, "got 0 rows"):
             score(*empty)
     one = np.zeros(40, np.int64)
-    assert score(GOOD, one, GOOD, one) == 1  # a single class: nothing to confuse it with
+    assert score(GOOD, one, GOOD, one) == 1  # a single class
 
 
-def test_frozen_features_are_looked_at_where_they_are_made():
-    encoder = Run(small_config(), DATA).method.encoder
+def test_features_are_checked_by_encode():
+    encoder = Run(small_config(), DATA).encoder
     encoder.body.layers[1].weight.data[0, 0, 0, 0] = np.nan
     with np.errstate(all="ignore"), fails(FloatingPointError, "the encoder: features: 70 of 70 "
                                           "rows are not finite"):
         encode(encoder, DATA.images)
-
-
-@pytest.mark.parametrize("detect", [True, False])
-def test_a_gradient_that_is_none_before_it_reaches_the_weights(folder, detect):
-    """sqrt(0 w) adds 0 to the loss and no number to the gradient: told at its own step, or else at
-    the next.
-    """
-    run = continued(folder)
-    real, weight = run.method.forward, run.method.projector.layers[0].weight
-
-    def forward(*args):
-        step = real(*args)
-        step.loss = step.loss + ((weight * 0.0) ** 0.5).sum()
-        return step
-
-    run.method.forward = forward
-    before = {p.name: p.read_bytes() for p in folder.iterdir()}
-    words = (("step 5, epoch 2: a gradient is not finite", "power: the first gradient that is not "
-              "finite", "batch of") if detect else ("step 6, epoch 2: the loss is not finite",
-                                                    "projector.layers.0.weight holds NaN"))
-    with np.errstate(all="ignore"), fails(FloatingPointError, *words):
-        run_dir.train_into(folder, run, DATA, progress=False, detect_anomaly=detect)
-    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
