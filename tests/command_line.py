@@ -1,6 +1,4 @@
-"""Commands as a user gives them: a folder of small pictures, a run on it that takes a second, and
-what was printed.
-"""
+"""Commands as a user gives them: a folder of small images, a short run, and the output."""
 import os
 import subprocess
 import sys
@@ -15,9 +13,9 @@ import tinynnclr
 from tinynnclr.cli.main import main
 from tinynnclr.methods.registry import METHODS, options_of
 
-TRAIN = ["train", "--dataset", "folder:pictures", *(word for name,
-                                                    value in SMALL.items() for word
-                                                    in (f"--{name.replace('_', '-')}", str(value)))]
+TRAIN = ["train", "--dataset", "folder:pictures",
+         *(word for name, value in SMALL.items()
+           for word in (f"--{name.replace('_', '-')}", str(value)))]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(tinynnclr.__file__).parents[1]),
                "PYTHONIOENCODING": "utf-8"}
 # on standard error, with cold caches only
@@ -35,22 +33,19 @@ def write_pictures(folder, classes=4, each=24):
 
 
 def fitting(arguments):
-    """The arguments of `train` or `compare` without the small sizes that none of their methods has
-    an option for.
-    """
+    """The arguments of `train` or `compare` without the sizes that none of their methods has."""
     words = [str(a) for a in arguments]
     flag = {"train": "--method", "compare": "--methods"}.get(words[0] if words else "")
     if flag not in words[:-1]:
         return words
-    methods = [word.partition(":")[0].strip() for word in words[len(words)
-                                                                - words[::-1].index(flag)].split(
-            ",")]
+    arms = words[len(words) - words[::-1].index(flag)].split(",")
+    methods = [arm.partition(":")[0].strip() for arm in arms]
     if not set(methods) <= set(METHODS):
         return words
     known = {name for method in methods for name in options_of(method)}
     foreign = {f"--{name.replace('_', '-')}" for name in (*SMALL, "clusters") if name not in known}
-    return [word for i, word in enumerate(words) if word not in foreign and (i == 0 or words[i - 1]
-                                                                             not in foreign)]
+    return [word for before, word in zip(["", *words], words, strict=False)
+            if word not in foreign and before not in foreign]
 
 
 def run(capsys, *arguments):

@@ -22,7 +22,8 @@ PLAIN = {"temperature": 0.15, "bank_momentum": 0.5, "head_norm": False, "ema": 0
 
 def small_config(**changes):
     """The method's configuration, small and plain, without the options that it does not have."""
-    return make_config({**applicable({**PLAIN, **SMALL}, changes.get("method", DEFAULT_METHOD)), **changes})
+    method = changes.get("method", DEFAULT_METHOD)
+    return make_config({**applicable({**PLAIN, **SMALL}, method), **changes})
 
 
 def random_data(n=64, size=16, classes=4, seed=0):

@@ -1,4 +1,4 @@
-"""The configuration: every option is explained, has a flag, and refuses what it cannot be."""
+"""The configuration: every option has a help text, a flag, and checks of its value."""
 import dataclasses
 import json
 import typing
@@ -36,14 +36,15 @@ def test_an_unknown_key(key, near):
 
 
 @pytest.mark.parametrize(("name", "bad", "expected"),
-                         [*((name, 0, "at least 1") for name
-                            in ("epochs", "view_size", "width", "dim", "projector_hidden",
-                                "queue_size", "predictor_hidden", "knn_k", "train_size",
-                                "threads")), *((name, bad, "above 0") for name
-                                               in ("temperature", "knn_temperature", "lr") for bad
-                                               in (0.0, -0.1, float("nan"), float("inf"))),
-                          *((name, -1, "0 or more") for name
-                            in ("momentum", "weight_decay", "probe_strength", "seed")),
+                         [*((name, 0, "at least 1")
+                            for name in ("epochs", "view_size", "width", "dim", "projector_hidden",
+                                         "queue_size", "predictor_hidden", "knn_k", "train_size",
+                                         "threads")),
+                          *((name, bad, "above 0")
+                            for name in ("temperature", "knn_temperature", "lr")
+                            for bad in (0.0, -0.1, float("nan"), float("inf"))),
+                          *((name, -1, "0 or more")
+                            for name in ("momentum", "weight_decay", "probe_strength", "seed")),
                           *(("views", bad, "an even number") for bad in (0, 3, -2)),
                           ("soft_k", -1, "0 or more"), ("clusters", 1, "at least 2"),
                           ("momentum", float("nan"), "0 or more"), ("batch_size", 1, "at least 2"),
@@ -68,7 +69,7 @@ def test_a_bad_choice_gets_the_nearest():
     assert nearest("zzz", ["epochs", "seed"]) == ""
 
 
-def test_borders_are_allowed():
+def test_limits_are_allowed():
     config = NNCLR.Config(epochs=1, batch_size=2, queue_size=1, seed=0, weight_decay=0,
                           momentum=0.0, warmup=1, lr=1)
     assert (config.lr, config.warmup) == (1, 1)
@@ -86,13 +87,12 @@ def test_every_option_is_explained_and_has_its_flag(method, capsys):
     text = help_of(capsys, "train", "--method", method)
     for name, field in options_of(method).items():
         flag = f"--{name.replace('_', '-')}"
-        kind = "" if field.type is bool else "{" if field.metadata[
-                "choices"] else "INT" if field.type is int else ""
+        kind = "{" if field.metadata["choices"] else "INT" if field.type is int else ""
         flag += f", --no-{flag[2:]} " if field.type is bool else f" {kind}"
         entry = text[text.index(flag):]
         meaning = field.metadata["help"] + ("" if field.default is None else f" [{field.default}]")
         assert len(field.metadata["help"]) >= 5
-        # its own, not that of a later flag
+        # this flag's help, not that of a later one
         assert 0 < "".join(entry.split()).find("".join(meaning.split())) < 120
         assert field.default in (field.metadata["choices"]
                                  or [field.default]) or field.default is None
@@ -114,7 +114,7 @@ def test_a_flag_of_another_method_is_refused_by_name(capsys):
         "tinynnclr train: --clusters: it is an option of deepcluster, not of simclr\n"
 
 
-def test_what_an_encoder_has_as_its_own():
+def test_the_defaults_of_an_encoder():
     config = SimCLR.Config(encoder="vit")
     assert (config.optimizer, config.weight_decay, config.warmup) == ("adamw", 0.05, 0.1)
     assert SNCLR.Config(encoder="vit", optimizer="sgd", warmup=0).optimizer == "sgd"
@@ -127,14 +127,14 @@ def test_flags_become_values_of_the_right_type():
     options = build_parser().parse_args(["train", *words, "--no-neighbors", "--nesterov"])
     values = {name: getattr(options, name) for name in NAMES if name in options}
     assert values == {"lr": 0.5, "epochs": 3, "train_size": 100, "dataset": "folder:x y", "seed": 0,
-                      "neighbors": False, "nesterov": True}  # and what was not given is not there
+                      "neighbors": False, "nesterov": True}  # only what was given
     types = {name: field.type for name, field in all_options().items()}
     assert all(type(v) in (typing.get_args(types[k]) or (types[k],)) for k, v in values.items())
     assert make_config({"method": "simclr", "train_size": values["train_size"]}).train_size == 100
 
 
 @pytest.mark.parametrize("name", TRAIN_PRESETS)
-def test_a_preset_is_a_run_and_gives_way_to_flags(name):
+def test_flags_override_a_preset(name):
     options = build_parser().parse_args(["train", "--preset", name, "--epochs", "3", "--width",
                                          "7"])
     options = given_options(options)

@@ -1,6 +1,4 @@
-"""The command line as a user meets it: a whole run, going on with it, and one line for every
-mistake.
-"""
+"""The command line: a whole run, what it writes, interrupting and resuming it."""
 import csv
 import json
 import os
@@ -23,7 +21,7 @@ from tinynnclr.train.run_dir import PICTURES
 
 PRESS_CTRL_C = """import os, signal, sys, threading, time
 from pathlib import Path
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background may have ignored it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent may ignore it
 
 def press():
     while not Path("cut/metrics.csv").exists():
@@ -74,21 +72,22 @@ def rows(folder):
 
 
 def timeless(folder):
-    """All that a finished run leaves, apart from times and speeds."""
+    """Everything that a finished run wrote, except for times and speeds."""
+    def without_times(row):
+        times = ("seconds", "views_per_second", "evaluation_seconds", "threads")
+        return {k: v for k, v in row.items() if k not in times}
+
     groups, info = checkpoint.load(folder / "checkpoint.npz")
     arrays = {f"{g}/{k}": v.tobytes() for g, members in groups.items() for k, v in members.items()}
-    clock = ("seconds", "views_per_second", "evaluation_seconds")
     return {**arrays, "rng": info["rng"], "epoch": info["epoch"], "step": info["step"],
-            "metrics": [{k: v for k, v in row.items() if k not in clock} for row in rows(folder)],
-            "result": {k: v for k,
-                       v in json.loads((folder / "result.json").read_bytes()).items() if k not
-                       in clock}}
+            "metrics": [without_times(row) for row in rows(folder)],
+            "result": without_times(json.loads((folder / "result.json").read_bytes()))}
 
 
 # ---------------------------------------------------------------- a whole run
 
 
-def test_what_a_run_leaves(here):
+def test_the_files_of_a_run(here):
     assert sorted(os.listdir(RUN)) == sorted(["checkpoint.npz", "metrics.csv", "result.json",
                                               *PICTURES])
     assert all((RUN / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for name in PICTURES)
@@ -111,28 +110,23 @@ def test_what_a_run_leaves(here):
 
 
 def test_a_run_in_a_process_of_its_own(here):
-    """Quiet where no terminal listens: the table on standard output, nothing on standard error; the
-    same numbers.
-    """
+    """Without a terminal: the table on standard output, nothing on standard error."""
     done = subprocess.run([sys.executable, "-m", "tinynnclr", *TRAIN, "--no-plots", "--out",
-                           "mine"], env=ENVIRONMENT, capture_output=True, timeout=300,
+                           "again"], env=ENVIRONMENT, capture_output=True, timeout=300,
                           encoding="utf-8")
     assert (done.returncode, done.stderr.replace(COMPILING, "")) == (0, "")
-    assert sorted(os.listdir("mine")) == ["checkpoint.npz", "metrics.csv", "result.json"]
-    mine, theirs = timeless(Path("mine")), timeless(RUN)
-    for found in (mine, theirs):
-        del found["result"]["threads"]  # is the process's own
-    assert mine == theirs
+    assert sorted(os.listdir("again")) == ["checkpoint.npz", "metrics.csv", "result.json"]
+    assert timeless(Path("again")) == timeless(RUN)
     lines = done.stdout.splitlines()
     assert "76 training images" in lines[0]
-    result = json.loads(Path("mine/result.json").read_bytes())
+    result = json.loads(Path("again/result.json").read_bytes())
     assert f"nnclr           {result['knn']:>7.1%} {result['linear']:>7.1%}" in lines
-    assert all(any(line.startswith(name) for line in lines) for name
-               in ("chance", "raw pixels", "random weights"))
-    assert lines[-1] == "in mine: result.json, metrics.csv"
+    assert all(any(line.startswith(name) for line in lines)
+               for name in ("chance", "raw pixels", "random weights"))
+    assert lines[-1] == "in again: result.json, metrics.csv"
 
 
-def test_simclr_leaves_the_columns_of_neighbours_empty(here, capsys):
+def test_simclr_has_no_metrics_of_neighbours(here, capsys):
     status, out, err = run(capsys, *TRAIN, "--method", "simclr", "--epochs", "1", "--out",
                            "s/deep/er")
     assert (status, err) == (0, "")
@@ -144,35 +138,27 @@ def test_simclr_leaves_the_columns_of_neighbours_empty(here, capsys):
     assert set(PICTURES) < set(os.listdir("s/deep/er"))
 
 
-def test_a_queue_that_is_long_for_its_images_is_noted(here, capsys):
-    """What is found in it may be the image itself; where nothing is sought there, nothing is said.
-    """
-    note = "note: a queue of 32 is more than a quarter of"
-    for i, (flags, said) in enumerate([(["--method", "nnclr"], True), (["--method", "moco"], True),
-                                       (["--method", "simclr"], False),
-                                       (["--queue-size", "8"], False),
-                                       (["--no-neighbors"], False)]):
-        status, out, _ = run(capsys, *TRAIN, *flags, "--epochs", "1", "--no-plots", "--out",
-                             f"q{i}")
-        assert (status, note in out) == (0, said), flags
+@pytest.mark.parametrize(("flags", "noted"), [
+    (["--method", "nnclr"], True), (["--method", "moco"], True), (["--method", "simclr"], False),
+    (["--queue-size", "8"], False), (["--no-neighbors"], False)])
+def test_a_queue_that_is_large_for_its_images_is_noted(here, capsys, flags, noted):
+    status, out, _ = run(capsys, *TRAIN, *flags, "--epochs", "1", "--no-plots", "--out", "q")
+    assert (status, "note: a queue of 32 is more than a quarter of" in out) == (0, noted)
 
 
-def test_evaluate_says_the_same_again(here, capsys):
-    before, result = timeless(RUN), (RUN / "result.json").read_text(encoding="utf-8")
+def test_evaluate_writes_the_same_result_again(here, capsys):
+    before, first = timeless(RUN), json.loads((RUN / "result.json").read_bytes())
     (RUN / "result.json").unlink()
     status, out, err = run(capsys, "evaluate", RUN, "--threads", "1")
     assert (status, err) == (0, "")
     assert "random weights" in out
-    after = timeless(RUN)
-    assert after["result"].pop("threads") == 1
-    before["result"].pop("threads")
-    assert after == before
-    # of training
-    assert json.loads(result)["seconds"] == json.loads((RUN
-                                                        / "result.json").read_bytes())["seconds"]
+    assert timeless(RUN) == before
+    again = json.loads((RUN / "result.json").read_bytes())
+    assert again["threads"] == 1
+    assert again["seconds"] == first["seconds"]  # of training
 
 
-def test_before_training_a_run_is_its_own_floor(here, capsys):
+def test_before_training_a_run_has_the_accuracy_of_random_weights(here, capsys):
     start, _ = restore(RUN)
     fresh = Run(start.config, restore(RUN)[1][0])
     os.mkdir("fresh")
@@ -185,7 +171,7 @@ def test_before_training_a_run_is_its_own_floor(here, capsys):
                                               in ("views.png", "embedding.png")], "")
 
 
-def test_plot_draws_again(here, capsys):
+def test_plot_draws_the_same_figures_again(here, capsys):
     before = files(RUN)
     for name in PICTURES:
         (RUN / name).unlink()
@@ -195,15 +181,15 @@ def test_plot_draws_again(here, capsys):
     assert files(RUN) == before
 
 
-def test_progress_is_shown_where_it_is_wanted(capsys):
+@pytest.mark.parametrize(("progress", "words"), [
+    (True, ("epoch 2/2", "loss", "views/s", "20/20")), (False, ()), (None, ())])
+def test_the_progress_bar(progress, words, capsys):
     data = random_data(160)
-    for progress, words in ((True, ("epoch 2/2", "loss", "views/s", "20/20")), (False, ()),
-                            (None, ())):
-        train_run(Run(small_config(), data), data, augmentation_pair("simclr"), progress=progress)
-        out, err = capsys.readouterr()
-        err = err.replace(COMPILING, "")
-        assert out == ""
-        assert all(word in err for word in words) and bool(err) == bool(words)  # noqa: PT018
+    train_run(Run(small_config(), data), data, augmentation_pair("simclr"), progress=progress)
+    out, err = capsys.readouterr()
+    err = err.replace(COMPILING, "")
+    assert (out, bool(err)) == ("", bool(words))
+    assert all(word in err for word in words)
 
 
 def test_compilation_is_announced_once(capsys):
@@ -214,9 +200,9 @@ def test_compilation_is_announced_once(capsys):
     assert capsys.readouterr() == ("", COMPILING)
 
 
-# ---------------------------------------------------------------- going on
+# ---------------------------------------------------------------- interrupting and resuming
 
-WORRY = "the network distinguishes nothing"  # which is true of pictures of noise
+WARNING = "the network distinguishes nothing"  # which is true for images of noise
 
 
 def test_interrupted_and_resumed_is_the_uninterrupted_run(here, capsys):
@@ -227,15 +213,16 @@ def test_interrupted_and_resumed_is_the_uninterrupted_run(here, capsys):
     assert done.returncode == 130, done.stderr
     saved, epoch = (checkpoint.load("cut/checkpoint.npz")[1][key] for key in ("step", "epoch"))
     assert 4 <= saved < 16 * 4
-    assert [line for line in done.stderr.replace(COMPILING, "").splitlines() if line and WORRY not
-            in line] == [f"stopped; {saved} of 64 steps are saved. Resume with:",
-                         "  tinynnclr train --resume --out cut"]
+    lines = [line for line in done.stderr.replace(COMPILING, "").splitlines()
+             if line and WARNING not in line]
+    assert lines == [f"stopped; {saved} of 64 steps are saved. Resume with:",
+                     "  tinynnclr train --resume --out cut"]
     assert sorted(os.listdir("cut")) == ["checkpoint.npz", "metrics.csv"]
     status, out, err = run(capsys, "train", "--resume", "--out", "cut", "--no-plots")
     assert status == 0
     assert f"epoch {epoch} of 16" in out.splitlines()[0]
     status, _, err = run(capsys, *flags, "--out", "whole")
-    assert (status, [line for line in err.splitlines() if WORRY not in line]) == (0, [])
+    assert (status, [line for line in err.splitlines() if WARNING not in line]) == (0, [])
     assert timeless(Path("cut")) == timeless(Path("whole"))
 
 
@@ -247,7 +234,7 @@ def test_resuming_a_finished_run_changes_nothing(here, capsys):
     assert timeless(RUN) == before
 
 
-def test_an_interrupt_while_judging(here, capsys, monkeypatch):
+def test_an_interrupt_of_the_evaluation(here, capsys, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -258,7 +245,7 @@ def test_an_interrupt_while_judging(here, capsys, monkeypatch):
 
 
 def test_files_that_no_run_wrote_are_left_alone(here, capsys):
-    """By a judgement, by pictures, and by a comparison's cache of baselines."""
+    """By evaluate, by plot, by train --resume, and by a comparison's cache of baselines."""
     for name, command in (("result.json", ["evaluate", RUN]), ("views.png", ["plot", RUN]),
                           ("metrics.csv", ["train", "--resume", "--out", RUN])):
         before = (RUN / name).read_bytes()
@@ -269,8 +256,8 @@ def test_files_that_no_run_wrote_are_left_alone(here, capsys):
         assert (RUN / name).read_text(encoding="utf-8") == "my notes"
         (RUN / name).write_bytes(before)
     Path("c").mkdir()
-    Path("c/baselines.json").write_text("my floor plan", encoding="utf-8")
+    Path("c/baselines.json").write_text("my notes", encoding="utf-8")
     status, _, err = run(capsys, "compare", *TRAIN[1:], "--methods", "nnclr", "--seeds", "1",
                          "--out", "c")
-    assert (status, Path("c/baselines.json").read_text(encoding="utf-8")) == (2, "my floor plan")
+    assert (status, Path("c/baselines.json").read_text(encoding="utf-8")) == (2, "my notes")
     assert "did not write the existing file" in err

@@ -1,6 +1,4 @@
-"""The command in a process of its own: odd environments, closed or full streams; and the words it
-advises.
-"""
+"""The command in its own process, with odd environments and closed or full streams; messages."""
 import errno
 import io
 import os
@@ -49,7 +47,7 @@ def test_words_for_windows(monkeypatch):
                        "runs/x-1") == r'--out "C:\my run" "a,b" runs/x-1'
 
 
-def test_a_path_is_no_flag():
+def test_a_path_is_not_read_as_a_flag():
     assert shell_words(Path("-run")) == shell_words(f".{os.sep}-run")
     assert shell_words("--out", Path("my run")) == shell_words("--out", "my run")
 
@@ -71,13 +69,13 @@ def test_only_what_is_close_is_suggested():
 
 
 def test_fields_become_flags():
-    assert flag_names("batch_size: 9 > 5; use batch_size 5") == "--batch-size: 9 > 5; use --batch-size 5"
-    assert flag_names("lr: expected above 0") == "--lr: expected above 0"
-    # a short name could be any word
-    assert flag_names("the lr is high: lr") == "the lr is high: lr"
-    assert flag_names("top_k: expected at most queue_size",
-                      {"top_k"}) == "top_k: expected at most --queue-size"
-    assert flag_names("expected x, got 'batch_size'") == "expected x, got 'batch_size'"
+    for message, unchanged, expected in (
+            ("batch_size: 9 > 5; use batch_size 5", (), "--batch-size: 9 > 5; use --batch-size 5"),
+            ("lr: expected above 0", (), "--lr: expected above 0"),
+            ("the lr is high: lr", (), "the lr is high: lr"),  # a short name could be any word
+            ("top_k: at most queue_size", {"top_k"}, "top_k: at most --queue-size"),
+            ("expected x, got 'batch_size'", (), "expected x, got 'batch_size'")):
+        assert flag_names(message, unchanged) == expected
 
 
 def test_an_interrupt_or_a_missing_module_during_the_imports(capsys):
@@ -111,7 +109,7 @@ class Full(io.StringIO):
                                                    ("stderr", ["evaluate", "nowhere"]),
                                                    ("stderr", ["evaluate"])])
 def test_a_stream_that_is_full_at_once(stream, arguments, monkeypatch, capsys):
-    """As with PYTHONUNBUFFERED: what cannot be written is no success."""
+    """As with PYTHONUNBUFFERED: output that cannot be written gives exit status 2."""
     monkeypatch.setattr(sys, stream, Full())
     monkeypatch.setattr(sys, "argv", ["tinynnclr", *arguments])
     monkeypatch.setattr(os, "environ", dict(os.environ))
@@ -124,12 +122,11 @@ def test_a_stream_that_is_full_at_once(stream, arguments, monkeypatch, capsys):
 
 @pytest.mark.parametrize("name", ["KeyboardInterrupt", "ImportError"])
 def test_the_hook_is_there_before_the_imports(name, tmp_path):
-    """A numba that fails stands for Ctrl-C, and for a module that is missing, while the command is
-    imported.
-    """
+    """A module numba that raises simulates Ctrl-C and a missing module during the imports."""
     (tmp_path / "numba.py").write_text(f"raise {name}", encoding="utf-8")
-    code = (f"import sys; sys.argv = ['-m', '--version']; sys.path.insert(0, {str(tmp_path)!r})\n"  # not every
-            "from tinynnclr.__main__ import main; main()")  # Python for Windows looks at PYTHONPATH
+    # PYTHONPATH would not do: some Pythons for Windows ignore it
+    code = (f"import sys; sys.argv = ['-m', '--version']; sys.path.insert(0, {str(tmp_path)!r})\n"
+            "from tinynnclr.__main__ import main; main()")
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True,
                           encoding="utf-8", timeout=60)
     assert done.returncode == 2 or name == "KeyboardInterrupt" and done.returncode != 0
@@ -158,9 +155,7 @@ ODD = {"MPLBACKEND": "nonsense", "COLUMNS": "0", "PYTHONWARNINGS": "error",
 
 
 def test_an_odd_environment(tmp_path):
-    """All imports, of matplotlib too, and the help of the longest command; a backend that is not
-    installed here.
-    """
+    """All imports, matplotlib's as well, and the longest help; MPLBACKEND is not installed."""
     code = ("import sys; sys.argv[1:] = ['train', '--help']; from tinynnclr.__main__ import main\n"
             "try: main()\nfinally:\n import tinynnclr.lab.plots.run, matplotlib\n"
             " assert matplotlib.get_backend() == 'agg'")

@@ -1,6 +1,4 @@
-"""Consoles whose encoding lacks characters that are printed: no command and no lesson may fail for
-that.
-"""
+"""Consoles with encodings that lack printed characters: commands and lessons print escapes."""
 import io
 import re
 import sys
@@ -16,17 +14,15 @@ from tinynnclr.cli.console import escape_unprintable
 from tinynnclr.cli.main import main
 
 TEXT = "○ ✓ ± é 漢 \udcff"
-ESCAPED = {"cp1252": r"\u25cb \u2713 ± é \u6f22 \udcff", "ascii": r"\u25cb \u2713 \xb1 \xe9 \u6f22 "
-           r"\udcff", "utf-8": r"○ ✓ ± é 漢 \udcff"}
+ESCAPED = {"cp1252": r"\u25cb \u2713 ± é \u6f22 \udcff",
+           "ascii": r"\u25cb \u2713 \xb1 \xe9 \u6f22 \udcff", "utf-8": r"○ ✓ ± é 漢 \udcff"}
 
 
 each_encoding = pytest.mark.parametrize("encoding", ESCAPED)
 
 
 def open_console(encoding, monkeypatch):
-    """A function that returns what was printed; printing what the encoding lacks raises, as Python
-    does it.
-    """
+    """A function that returns what was printed; a character that the encoding lacks raises."""
     streams = [io.TextIOWrapper(io.BytesIO(), encoding, newline="\n") for _ in range(2)]
     monkeypatch.setattr(sys, "stdout", streams[0])
     monkeypatch.setattr(sys, "stderr", streams[1])
@@ -57,9 +53,7 @@ def test_streams_that_cannot_be_changed_are_left_alone(monkeypatch):
 
 
 def test_every_program_escapes():
-    """Each file that can be run as a program escapes what it prints, or leaves it to the command
-    line's `main`.
-    """
+    """Each file that can be run as a program calls escape_unprintable, or the command's `main`."""
     folders = [ROOT / name for name in ("tinynnclr", "tools", "lessons/support")]
     programs = [path for folder in folders for path in folder.rglob("*.py")
                 if "__name__ ==" in path.read_text(encoding="utf-8")]

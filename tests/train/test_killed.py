@@ -1,4 +1,4 @@
-"""After kill -9 at any moment, the next start resumes from a valid checkpoint, to the same bytes."""
+"""After kill -9 at any moment, the next start resumes from a valid checkpoint, to equal bytes."""
 import json
 import os
 import subprocess
@@ -61,8 +61,8 @@ def test_a_second_process_is_refused(tmp_path, monkeypatch, capsys):
                            "out"]):
             status, _, err = run(capsys, *arguments)
             assert status == 2
-            assert err == (f"tinynnclr {arguments[0]}: out: another process is using it; wait until "
-                           "it ends, or choose another folder\n")
+            assert err == (f"tinynnclr {arguments[0]}: out: another process is using it; wait "
+                           "until it ends, or choose another folder\n")
         assert [path.name for path in (tmp_path / "out").iterdir() if path.name != ".owner"] == []
     finally:
         holder.kill()

@@ -123,8 +123,9 @@ def test_the_order_of_a_step(monkeypatch):
                         (run.method, "after_step")):
         record(owner, name)
     train(run, DATA)
-    assert events == [("forward", False), ("zero_grad", False), ("step", True), ("after_step", True),
-                      ("forward", True), ("zero_grad", True), ("step", True), ("after_step", True)]
+    assert events == [("forward", False), ("zero_grad", False), ("step", True),
+                      ("after_step", True), ("forward", True), ("zero_grad", True), ("step", True),
+                      ("after_step", True)]
 
 
 def test_the_learning_rate_follows_the_schedule():
