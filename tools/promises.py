@@ -33,13 +33,13 @@ PROMISES = (
     Promise("A killed training run loses at most one epoch, and resumes to the same bytes",
             "kill -9 at random moments: inside a step, inside a save, between two files; then "
             "`--resume`, and no temporary file is left",
-            ("train/test_killed.py::test_a_killed_run_ends_as_one_that_never_was",)),
+            ("train/test_killed.py::test_a_killed_run_ends_as_an_uninterrupted_one",)),
     Promise("Only one process uses a folder at a time",
             "a second process is refused; the temporary files of a killed one are removed, and "
             "nothing else",
-            ("train/test_killed.py::test_what_a_killed_process_left_goes_and_nothing_else",
+            ("train/test_killed.py::test_only_files_of_killed_processes_are_removed",
              "train/test_killed.py::test_a_second_process_is_refused",
-             "train/test_killed.py::test_the_owner_may_come_back")),
+             "train/test_killed.py::test_the_owner_may_lock_it_again")),
     Promise("A full, read-only or missing disk loses nothing that was saved",
             "small file systems, mounted for the test; a limit on the size of files; failing "
             "writes and renames",

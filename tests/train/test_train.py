@@ -71,6 +71,14 @@ def test_the_seed_decides():
             "method.encoder.body.layers.1.weight"} <= set(changed)
 
 
+def test_the_number_of_threads_does_not_matter(threads):
+    states = []
+    for n in (1, 2, 3):
+        threads(n)
+        states.append(state_of(trained(DATA, batch_size=32, width=4, epochs=1)))
+    assert states[0] == states[1] == states[2]
+
+
 def test_every_epoch_has_its_own_views(monkeypatch):
     steps, make_views = [], run_module.make_views
 
