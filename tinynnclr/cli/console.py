@@ -1,6 +1,4 @@
-"""A terminal: characters that it can print, streams that may be closed, and errors before the
-command starts.
-"""
+"""The terminal: characters that it can print, closed streams, and errors during the imports."""
 import contextlib
 import io
 import os
@@ -14,15 +12,12 @@ PROGRAMS = ("-m", "tinynnclr", "tinynnclr.exe", "tinynnclr-script.py")
 
 
 def is_command() -> bool:
-    """Whether this process runs the command tinynnclr, and not a program that imports the package.
-    """
+    """Whether this process runs the command tinynnclr, not a program that imports the package."""
     return os.path.basename((sys.argv or [""])[0]) in PROGRAMS
 
 
 def escape_unprintable() -> None:
-    r"""From now on, print characters that the encoding lacks as escapes (\u25cb) instead of raising
-    an error.
-    """
+    r"""Print characters that the encoding lacks as escapes (\u25cb) from now on."""
     for stream in (sys.stdout, sys.stderr):
         # not in a notebook, where all characters can be shown
         if isinstance(stream, io.TextIOWrapper):
@@ -30,8 +25,7 @@ def escape_unprintable() -> None:
 
 
 def open_missing_streams() -> None:
-    """Open the null device for each closed standard stream, so that no other file gets its number.
-    """
+    """Open the null device for each closed standard stream, so that no file gets its number."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -56,9 +50,7 @@ def flush_output(status: object) -> object:
 
 
 def unwritable(error: OSError) -> int:
-    """Report, where that is possible, that a standard stream cannot be written; returns the exit
-    status, 2.
-    """
+    """Report, if possible, that a standard stream cannot be written; return the exit status, 2."""
     with contextlib.suppress(OSError):
         print(f"tinynnclr: standard output cannot be written: {error.strerror}", file=sys.stderr)
     return 2
@@ -66,21 +58,19 @@ def unwritable(error: OSError) -> int:
 
 def report_in_one_line(kind: type[BaseException], error: BaseException,
                        trace: TracebackType | None) -> None:
-    """A `sys.excepthook`: Ctrl-C, a missing module or a variable of tqdm, during the imports, ends
-    in one line.
-    """
+    """A `sys.excepthook` for the imports: one line for Ctrl-C, missing modules, TQDM_ variables."""
+    tqdm_variables = [name for name in os.environ if name.startswith("TQDM_")]
     if issubclass(kind, KeyboardInterrupt):
         print("\nstopped", file=sys.stderr)
-    elif issubclass(kind, ImportError):
-        # else a variable is wrong
+        return
+    if issubclass(kind, ImportError):
+        # without a module's name, a variable of the environment is wrong
         missing = isinstance(error, ModuleNotFoundError) or getattr(error, "name", None)
         advice = "; install it again with its requirements" if missing else ""
-        print(f"tinynnclr: cannot start: {one_line(error)}{advice}", file=sys.stderr)
-        sys.exit(2)
-    elif issubclass(kind, ValueError) and (names := [name for name in os.environ
-                                                     if name.startswith("TQDM_")]):
-        print(f"tinynnclr: cannot start: {one_line(error)}; unset {' '.join(names)}",
-              file=sys.stderr)
-        sys.exit(2)
+    elif issubclass(kind, ValueError) and tqdm_variables:
+        advice = f"; unset {' '.join(tqdm_variables)}"
     else:
         sys.__excepthook__(kind, error, trace)
+        return
+    print(f"tinynnclr: cannot start: {one_line(error)}{advice}", file=sys.stderr)
+    sys.exit(2)
