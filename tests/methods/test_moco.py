@@ -138,18 +138,6 @@ def test_the_loss_is_algorithm_1(symmetric, head, rng):
     assert len(method.head.state_dict()) == {"v1": 2, "v2": 4}[head]
 
 
-@pytest.mark.parametrize(("ema", "same"), [(0.0, True), (1.0, False)])
-def test_the_limits_of_the_momentum(ema, same, rng):
-    method = build(ema=ema)
-    first = weights(method.momentum_encoder.copies)
-    for p in method.parameters():
-        p.data = p.data + 1
-    method.after_step(method(views(rng), np.arange(B)))
-    wanted = weights([method.encoder, method.head]) if same else first
-    for a, b in zip(weights(method.momentum_encoder.copies), wanted, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 def test_no_key_of_a_batch_is_its_negative(rng):
     method = build(symmetric=True)
     for step in range(6):

@@ -87,13 +87,9 @@ def test_the_momentum_encoder_s_embeddings_are_searched_and_enqueued(momentum_en
 
 @pytest.mark.parametrize("predictor", [False, True])
 def test_with_and_without_a_predictor(predictor, rng):
-    method = build(predictor=predictor)
-    z = Tensor(queries(rng))
+    method, z = build(predictor=predictor), Tensor(queries(rng))
     assert (method.predictor(z) is z) == (not predictor)
     assert any("predictor" in name for name in method.named_parameters()) == predictor
-    x1, x2 = rng.random((2, B, 16, 16, 3), np.float32)
-    method((x1, x2), np.arange(B)).loss.backward()
-    assert all(p.grad is not None for p in method.parameters())
 
 
 def test_both_directions(rng):

@@ -23,7 +23,7 @@ def load_run(folder: str | Path, method: type[Method] | None = None) -> Run:
     """The run that `fit` or `tinynnclr train` wrote into a folder; its data are not needed.
 
     method: the run's Method class, if it is one of your own. To train on, call `fit` with the same
-    folder. Raises FileNotFoundError, or ValueError where the checkpoint is damaged.
+    folder. Raises FileNotFoundError, or ValueError if the checkpoint is damaged.
 
     >>> import tempfile
     >>> import tinynnclr as tn
@@ -48,7 +48,7 @@ def load_run(folder: str | Path, method: type[Method] | None = None) -> Run:
 def load_encoder(folder: Path) -> tuple[Encoder, Config, dict]:
     """The encoder in a run's checkpoint, the configuration and the checkpoint's info; no data.
 
-    Raises FileNotFoundError, or ValueError where the checkpoint is damaged or does not fit its
+    Raises FileNotFoundError, or ValueError if the checkpoint is damaged or does not fit its
     configuration.
     """
     path = folder / CHECKPOINT
@@ -103,7 +103,7 @@ def stored_config(folder: Path, kind: type[Method] | None = None) -> Config:
 
 
 def config_in(path: Path, info: dict[str, Any], kind: type[Method] | None = None) -> Config:
-    """The configuration in a checkpoint's info. Raises ValueError where it holds none."""
+    """The configuration in a checkpoint's info. Raises ValueError if it holds none."""
     if not {"config", "epoch", "step"} <= info.keys():
         raise ValueError(f"{path} holds no run")
     try:

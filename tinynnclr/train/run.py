@@ -128,7 +128,8 @@ def make_optimizer(config: Config, method: Module) -> Optimizer:
     """The configured optimiser; the learning rate of sgd and lars is scaled with the batch."""
     lr = config.lr or (0.001 if config.optimizer == "adamw" else 0.24)
     rate = lr * config.batch_size / 128
-    parameters, decay = method.parameters(), config.weight_decay
+    parameters = method.parameters()
+    decay = config.weight_decay
     if config.optimizer == "adamw":
         return AdamW(parameters, lr, weight_decay=decay)
     if config.optimizer == "lars":

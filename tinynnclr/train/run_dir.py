@@ -90,7 +90,7 @@ class Saver:
                        "again", file=sys.stderr)
 
     def write(self, run: Run) -> None:
-        """Write both files; a file that is held open leaves an error."""
+        """Write both files; a file that another program holds open adds an error."""
         self.errors.clear()
         for write_file in (lambda: run.save(self.folder / CHECKPOINT),
                            lambda: write_metrics(self.folder, run.metrics)):
