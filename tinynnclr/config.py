@@ -33,6 +33,7 @@ class Config:
     """
 
     method: ClassVar[str] = ""  # the name of the method whose Config this is
+    given: ClassVar[dict[str, Any]] = {}  # of an object: its values before defaults were filled in
     kind: ClassVar[Any] = None  # its class
 
     dataset: str = option("toybox", "toybox, toybox-STYLE (night, sketch, fog, neon), cifar10, "
@@ -73,6 +74,8 @@ class Config:
     def __post_init__(self):
         defaults = {"optimizer": "sgd", "weight_decay": 5e-4, "warmup": 0.05,
                     **encoder_defaults(str(self.encoder))}
+        object.__setattr__(self, "given", {f.name: getattr(self, f.name)
+                                           for f in dataclasses.fields(self)})
         for f in dataclasses.fields(self):
             value = plain(getattr(self, f.name))
             object.__setattr__(self, f.name, defaults.get(f.name) if value is None else value)
@@ -99,6 +102,13 @@ class Config:
         changed = [f"{f.name}={getattr(self, f.name)!r}" for f in dataclasses.fields(self)
                    if getattr(self, f.name) != getattr(defaults, f.name)]
         return f"{type(self).__qualname__}({', '.join(changed)})"
+
+    def with_options(self, **options: Any) -> "Config":
+        """The same configuration with other values of some options.
+
+        Unlike `dataclasses.replace`, options that follow from the encoder follow from the new one.
+        """
+        return type(self)(**{**self.given, **options})
 
     def to_dict(self) -> dict:
         """All options by name, and the method's name."""

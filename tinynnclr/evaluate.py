@@ -56,6 +56,15 @@ def evaluate(run: Run, train: Dataset, test: Dataset,
     for name, value, kind in (("run", run, Run), ("train", train, Dataset), ("test", test, Dataset)):
         if not isinstance(value, kind):
             raise ValueError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}")
+    for name, data in (("train", train), ("test", test)):
+        if len(data) < 2:
+            raise ValueError(f"{name}: expected at least 2 images, got {len(data)}")
+    if test.images.shape[1:] != train.images.shape[1:]:
+        raise ValueError(f"test: expected images of {train.images.shape[1:]}, as those of train, "
+                         f"got {test.images.shape[1:]}")
+    if test.class_names != train.class_names:
+        raise ValueError(f"test: expected the classes of train, {train.class_names}, got "
+                         f"{test.class_names}")
     config = run.config
     accuracies = encoder_accuracies(config, run.encoder, train, test)
     return Evaluation({"method": config.method, "dataset": config.dataset, "seed": config.seed,

@@ -324,6 +324,8 @@ class Tensor:
 
     def __repr__(self):
         made_by = f", op={self.node.name}" if self.node else ""
+        if self.data.size > 8:
+            return f"Tensor(shape={self.shape}, dtype={self.data.dtype}{made_by})"
         return f"Tensor({self.data!r}{made_by})"
 
     def numpy(self) -> np.ndarray:

@@ -64,7 +64,8 @@ def test_train_size_keeps_a_balanced_part(train_size, counts):
     np.testing.assert_array_equal(train.labels, TRAIN.labels[ids])
     assert counts is None or np.bincount(train.labels).tolist() == counts
     assert train.class_names == TRAIN.class_names
-    assert test is TEST
+    np.testing.assert_array_equal(test.images, TEST.images)
+    assert repr(train).startswith("Dataset(cifar10: ")
 
 
 def test_the_part_depends_on_the_seed_and_grows():

@@ -25,8 +25,10 @@ def load(name: str, data_dir: str | Path = "data", *, train_size: int | None = N
     >>> load("toybox", train_size=64)[0]
     Dataset(toybox: 64 images of 32 x 32, 10 classes)
     """
+    name = str(name)
     train, test = _load(name, data_dir, train_size, seed, size)
-    return replace(train, name=name), replace(test, name=name)
+    options = {"dataset": name, "data_dir": str(data_dir), "train_size": train_size}
+    return replace(train, options=options), replace(test, options=options)
 
 
 def _load(name, data_dir, train_size, seed, size):

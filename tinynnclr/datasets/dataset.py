@@ -2,7 +2,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,9 +18,13 @@ class Dataset:
     images: np.ndarray
     labels: np.ndarray
     class_names: tuple[str, ...]
-    name: str = "arrays"
+    options: dict = field(default_factory=dict, repr=False, compare=False)  # how a run loads it
 
     def __post_init__(self):
+        for name in ("images", "labels"):
+            array = np.asarray(getattr(self, name))
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "class_names", tuple([] if self.class_names is None else self.class_names))
         if self.images.dtype != np.uint8 or self.images.ndim != 4 or self.images.shape[-1] != 3:
             raise ValueError(f"images: expected uint8 (n, h, w, 3), got {self.images.dtype} "
                              f"{self.images.shape}")
@@ -29,6 +33,13 @@ class Dataset:
                              f"{self.labels.shape}")
         if self.labels.dtype.kind not in "iu":
             raise ValueError(f"labels: expected integers, got {self.labels.dtype}")
+        if not self.class_names:
+            raise ValueError("class_names: expected at least one name")
+        if len(self) and not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
+            raise ValueError(f"labels: expected 0 to {len(self.class_names) - 1}, indices of "
+                             f"class_names, got {self.labels.min()} to {self.labels.max()}")
+        if 0 not in self.images.strides:  # a view that is turned or cut becomes an array
+            object.__setattr__(self, "images", np.ascontiguousarray(self.images))
         # sums of int8 would overflow
         object.__setattr__(self, "labels", self.labels.astype(np.int64, copy=False))
 
@@ -48,9 +59,19 @@ class Dataset:
         return (f"Dataset({self.name}: {len(self):,} images of {height} x {width}, "
                 f"{len(self.class_names)} classes)")
 
+    @property
+    def name(self) -> str:
+        """What `datasets.load` was asked for; "arrays" for other data."""
+        return self.options.get("dataset", "arrays")
+
     def take(self, n: int) -> "Dataset":
         """The first n images, or all if n is larger."""
-        return replace(self, images=self.images[:n], labels=self.labels[:n])
+        if n < 0:
+            raise ValueError(f"take: n: expected at least 0, got {n}")
+        if n >= len(self):
+            return self
+        options = {"dataset": self.name} if self.options else {}
+        return replace(self, images=self.images[:n], labels=self.labels[:n], options=options)
 
 
 def digests(train: Dataset, test: Dataset | None = None) -> dict[str, str]:

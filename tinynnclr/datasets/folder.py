@@ -158,10 +158,7 @@ def decode_image(file: str | Path, size: int) -> np.ndarray:
             warnings.simplefilter("ignore")  # for example of a camera's broken EXIF
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=FORMATS) as image:
-                image = _upright(image)
-        white = Image.new("RGBA", image.size, "white")
-        on_white = Image.alpha_composite(white, image).convert("RGB")
-        return np.asarray(ImageOps.fit(on_white, (size, size), Image.Resampling.BICUBIC))
+                return central_square(image, size)
     except Exception as error:  # damaged files make Pillow raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
@@ -169,6 +166,14 @@ def decode_image(file: str | Path, size: int) -> np.ndarray:
         elif isinstance(error, OSError):
             reason = error.strerror or reason
         raise ValueError(f"{file}: cannot be decoded as an image ({reason})") from error
+
+
+def central_square(image: Image.Image, size: int) -> np.ndarray:
+    """(size, size, 3) uint8: the central square of a Pillow image, upright, on white."""
+    image = _upright(image)
+    white = Image.new("RGBA", image.size, "white")
+    on_white = Image.alpha_composite(white, image).convert("RGB")
+    return np.asarray(ImageOps.fit(on_white, (size, size), Image.Resampling.BICUBIC))
 
 
 def _upright(image):
@@ -182,7 +187,7 @@ def _upright(image):
     bits = tags.get(258, (16,))[0]  # per sample
     inverted = tags.get(262) == 0
     signed = 2 in tags.get(339, ())
-    layout = str(image.tile[0][3]) if image.tile else ""  # of the pixels in the file
+    layout = str(image.tile[0][3]) if getattr(image, "tile", None) else ""  # of the pixels in the file
     known = mode in EIGHT_BIT or mode.startswith("I;16") or mode == "I" and image.format == "PPM"
     if signed or not known:
         raise ValueError(f"the values of mode {mode}{', signed,' if signed else ''} have no fixed "

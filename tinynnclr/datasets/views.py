@@ -143,6 +143,8 @@ def make_views(images: np.ndarray, indices: np.ndarray, augmentations: Views, n_
             and all(isinstance(a, Augmentation) for a in pair)):
         raise ValueError("augmentations: expected an Augmentation or a pair of them, got "
                          f"{augmentations!r}")
+    if n_views < 1:
+        raise ValueError(f"n_views: expected at least 1, got {n_views}")
     if not isinstance(rng, np.random.Generator):
         raise ValueError(f"rng: expected a numpy.random.Generator, got {type(rng).__name__}")
     for name, value, ndim in (("images", images, 4), ("indices", indices, 1)):

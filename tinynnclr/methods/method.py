@@ -41,6 +41,14 @@ class Step:
     metrics: dict[str, float] = field(default_factory=dict)  # "entropy", "nmi", "drift"
     value: float = float("nan")  # the loss, the mean over all ranks; the loop sets it
 
+    def __post_init__(self):
+        if not isinstance(self.loss, Tensor) or self.loss.data.size != 1:
+            raise TypeError("Step: loss: expected a Tensor with one number, got "
+                            f"{type(self.loss).__name__} {getattr(self.loss, 'shape', '')}")
+        if not isinstance(self.z, np.ndarray | None):
+            raise TypeError("Step: z: expected an array, as z.numpy(), got "
+                            f"{type(self.z).__name__}")
+
 
 @dataclass(frozen=True)
 class EmbeddingConfig:
@@ -82,6 +90,12 @@ class Method(Module):
 
     def __init_subclass__(cls):
         super().__init_subclass__()
+        if not issubclass(cls.Config, RunConfig):
+            raise TypeError(f"{cls.__name__}.Config: expected a subclass of tinynnclr.Config, got "
+                            f"{cls.Config}")
+        if "Config" in vars(cls) and "__dataclass_fields__" not in vars(cls.Config):
+            raise TypeError(f"{cls.__name__}.Config: expected a dataclass; write "
+                            "@dataclass(frozen=True) above it")
         if "Config" not in vars(cls) or "kind" in vars(cls.Config):  # each class has its own
             config_class = type("Config", (cls.Config,), {"__module__": cls.__module__})
             cls.Config = dataclass(frozen=True)(config_class)
@@ -105,7 +119,7 @@ class Method(Module):
     def forward(self, views: Sequence[np.ndarray], ids: np.ndarray,
                 progress: Progress = START) -> Step:
         """The loss of `n_views` views, each (b, h, w, 3), of the samples `ids` (b,)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}: define forward(views, ids, progress)")
 
     def after_step(self, step: Step) -> None:
         """Called after the optimiser's step: enqueue embeddings, update a momentum encoder."""

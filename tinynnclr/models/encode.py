@@ -15,21 +15,24 @@ from .images import as_images, to_float
 def encode(encoder: Module, images: Any, batch_size: int = 500) -> np.ndarray:
     """Features h (n, d) float32 of images, in evaluation mode; the encoder's mode is put back.
 
-    images: an array (n, h, w, 3) or (h, w, 3), of uint8 or of floats in [0, 1]; or a list of such
-    images, of Pillow images and of paths of image files. If they differ in size, the central square
-    of each is resized to 32 x 32. Of several ranks, each encodes a part, and all get every row.
-    Raises ValueError for other images, FloatingPointError if a feature is not finite.
+    images: an array (n, h, w, 3) or (h, w, 3), of uint8 or of floats in [0, 1]; or such images one
+    by one, Pillow images or paths of image files. Of images that differ in size, of files and of
+    Pillow images, the central square is resized to 32 x 32. Of several ranks, each encodes a part,
+    and all get every row. Raises ValueError for other images, FloatingPointError if a feature is not finite.
 
     >>> import tinynnclr as tn
     >>> rng = np.random.default_rng(0)
     >>> tn.encode(tn.models.TinyCNN(4, rng), rng.random((5, 24, 24, 3))).shape
     (5, 32)
     """
-    if not isinstance(encoder, Module):
+    if not isinstance(encoder, Module) or hasattr(encoder, "encoder"):
         raise ValueError("encoder: expected a network, as run.encoder, got "
                          f"{type(encoder).__name__}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
     images = as_images(images)
-    before, part = encoder.training, images[distributed.shard(len(images))]
+    before = encoder.training
+    part = images[distributed.shard(len(images))]
     encoder.eval()
     try:
         with no_grad():

@@ -31,12 +31,13 @@ class Module:
 
     def __repr__(self) -> str:
         """A line for each module in it: its name, its class and the shapes of its own weights."""
-        lines = [f"{type(self).__name__} with {self.num_parameters():,} parameters"]
+        lines = []
         for name, value, _, _ in _walk(self, "", "", self, ()):
-            if isinstance(value, Module) and value is not self:
+            if isinstance(value, Module):
                 shapes = [str(part.shape) for part in vars(value).values()
                           if isinstance(part, Tensor)]
-                lines.append(f"  {name}: {type(value).__name__} {' '.join(shapes)}".rstrip())
+                title = f"  {name}: " if name else f"{self.num_parameters():,} parameters in "
+                lines.append(f"{title}{type(value).__name__} {' '.join(shapes)}".rstrip())
         return "\n".join(lines)
 
     def _entries(self) -> Iterator[tuple[str, Any, str, "Module"]]:

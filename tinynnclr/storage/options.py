@@ -13,11 +13,15 @@ def expect_option(field: dataclasses.Field, value: Any) -> None:
     """Raise ValueError for a value of the wrong type, or out of the range in the field's metadata."""
     name, limits = field.name, field.metadata
     types = typing.get_args(field.type) or (field.type,)
+    written_as_text = isinstance(field.type, str)  # with `from __future__ import annotations`
     # a bool counts as no int here
-    if type(value) not in types and not (type(value) is int and float in types):
+    if not written_as_text and type(value) not in types and not (
+            type(value) is int and float in types):
         expected = " or ".join(t.__name__ for t in types)
         raise ValueError(f"{name}: expected {expected}, got {value!r}")
     if value is None:
+        return
+    if not limits:  # a plain field, not made by `option`
         return
     choices = limits["choices"]
     if choices and value not in choices:

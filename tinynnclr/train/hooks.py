@@ -1,4 +1,5 @@
 """Hooks of a run's training: metrics, a progress bar, the end of an epoch, Ctrl-C."""
+import builtins
 import time
 from collections.abc import Callable
 
@@ -73,6 +74,13 @@ class EpochEnd:
         self.log.started = time.perf_counter()
 
 
+def hidden(progress: bool | None) -> bool | None:
+    """tqdm's `disable`: with progress=None, a bar is shown on a terminal and in a notebook."""
+    if progress is not None:
+        return not progress
+    return False if hasattr(builtins, "__IPYTHON__") else None
+
+
 def train_run(run: Run, data: Dataset, augmentations: Views, *,
               save: Callable[[Run], None] = lambda run: None, progress: bool | None = None,
               detect_anomaly: bool = False) -> None:
@@ -84,8 +92,7 @@ def train_run(run: Run, data: Dataset, augmentations: Views, *,
     before it reaches the weights.
     """
     keep_freed_memory()
-    disable = None if progress is None else not progress
-    bar = tqdm(total=run.steps, initial=run.step, disable=disable, unit="step", smoothing=0.05,
+    bar = tqdm(total=run.steps, initial=run.step, disable=hidden(progress), unit="step", smoothing=0.05,
                dynamic_ncols=True)
     with deferred_interrupt() as interrupted, bar:
         log = StepLog(data.labels)

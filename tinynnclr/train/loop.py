@@ -55,6 +55,9 @@ def train_step(task: Task, views: Sequence[np.ndarray], ids: np.ndarray,
     """
     method, optimizer = task.method, task.optimizer
     step = method(views, ids, task.progress)
+    if not isinstance(step, Step):
+        raise TypeError(f"{type(method).__name__}.forward: expected a Step, got "
+                        f"{type(step).__name__}; return Step(loss, ids)")
     step.value = distributed.all_reduce_mean(step.loss.numpy()).item()
     if not np.isfinite(step.value):
         raise NotFinite("the loss is not finite", views, ids)

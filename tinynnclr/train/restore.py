@@ -8,7 +8,7 @@ import numpy as np
 from .. import kernels
 from ..config import Config
 from ..datasets.dataset import Dataset, digests, expect_same_data
-from ..methods import Method, make_config
+from ..methods import METHODS, Method, make_config
 from ..models import Encoder
 from ..storage import checkpoint
 from ..storage.validate import Bounded, expect_finite_arrays
@@ -33,7 +33,10 @@ def load_run(folder: str | Path, method: type[Method] | None = None) -> Run:
     ...     tn.load_run(folder)
     Run(simclr on 64 images of toybox, epoch 1 of 1, step 2 of 2, seed 0)
     """
-    path = Path(folder) / CHECKPOINT
+    if method is not None and not (isinstance(method, type) and issubclass(method, Method)):
+        raise ValueError(f"method: expected a Method class, got {method!r}")
+    path = Path(folder)
+    path = path if path.name == CHECKPOINT else path / CHECKPOINT
     groups, info = checkpoint.load(path)
     config = config_in(path, info, method)
     try:
@@ -106,9 +109,15 @@ def config_in(path: Path, info: dict[str, Any], kind: type[Method] | None = None
     """The configuration in a checkpoint's info. Raises ValueError if it holds none."""
     if not {"config", "epoch", "step"} <= info.keys():
         raise ValueError(f"{path} holds no run")
+    name = info["config"].get("method") if isinstance(info["config"], dict) else None
+    if kind is None and isinstance(name, str) and name not in METHODS:
+        raise ValueError(f"{path}: this is a run of the method {name!r}, which tinynnclr does not "
+                         "have; if it is your own, load_run(folder, ITS_CLASS) loads it")
     try:
         if kind is None:
             return make_config(info["config"])
+        if name != kind.name:
+            raise ValueError(f"it is a run of the method {name}, not of {kind.name}")
         return kind.Config(**{name: value for name, value in info["config"].items()
                               if name != "method"})
     except (ValueError, TypeError) as error:
@@ -138,7 +147,7 @@ def shape_of_data(stored: dict[str, str]) -> Dataset:
     """A data set with as many images and classes as the stored digests count, and no content."""
     count, classes = (int(stored[name].partition(" ")[0])
                       for name in ("training images", "class names"))
-    if not (0 < count < 2**31 and 0 < classes < 2**31):
+    if not (0 < count < 2**27 and 0 < classes < 2**20):
         raise ValueError(f"data: expected numbers of images and classes, got {count} and {classes}")
     images = np.broadcast_to(np.zeros(3, np.uint8), (count, 1, 1, 3))  # takes no memory
     return Dataset(images, np.zeros(count, np.int64), ("",) * classes)

@@ -65,6 +65,9 @@ class Run(Task):
             if len(self.order) == 0:
                 order, renewed = self.method.start_epoch(len(data), self.rng)
                 self.order = order.astype(np.int64)  # NumPy 1.26 on Windows gives 32 bits
+                if len(order) // self.config.batch_size != self.steps_per_epoch:
+                    raise ValueError(f"{type(self.method).__name__}.start_epoch: expected an order "
+                                     f"of {self.images} samples, got {len(order)}")
                 self.optimizer.forget(renewed)
             first = self.step % self.steps_per_epoch
             for ids in batches(self.order, self.config.batch_size, first):
