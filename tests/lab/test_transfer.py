@@ -108,8 +108,8 @@ def test_a_named_set_must_be_there_and_not_the_run_s_own(tmp_path):
 
 @pytest.mark.parametrize(("flags", "message"), [
     (["--protocol", "transfer", "--to", "digit"], "got 'digit', did you mean digits?"),
-    (["--to", "digits"], "--to digits: it is for --protocol transfer and fewshot"),
-    (["--protocol", "knn,robustness", "--to", "digits"], "--to digits: it is for --protocol")])
+    (["--to", "digits"], "--to digits: only --protocol transfer and fewshot"),
+    (["--protocol", "knn,robustness", "--to", "digits"], "--to digits: only --protocol")])
 def test_mistakes_at_the_command_line_are_one_line(capsys, tmp_path, flags, message):
     status, out, err = run(capsys, "evaluate", tmp_path / "no run", *flags)
     assert (status, out, err.count("\n")) == (2, "", 1)

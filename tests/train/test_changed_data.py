@@ -11,7 +11,7 @@ from command_line import run, write_pictures
 from one_line import fails
 from small import random_data, small_config
 
-from tinynnclr.datasets.dataset import changes, digests
+from tinynnclr.datasets.digests import changes, digests
 from tinynnclr.evaluate import read_result
 from tinynnclr.lab.export import export_run
 from tinynnclr.lab.sweep.baseline_cache import BaselineCache

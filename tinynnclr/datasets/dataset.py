@@ -1,14 +1,13 @@
-"""Dataset: images, labels and class names; digests that show whether data have changed; batches."""
-import hashlib
+"""A data set in memory: images, labels and class names; and its batches."""
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from ..kernels.engine.checks import plain_numbers
+from .digests import digest
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,9 @@ class Dataset:
     def digests(self) -> dict[str, str]:
         """The count and a digest of the bytes of "images", "labels" and "class names"."""
         names = np.array(json.dumps([str(name) for name in self.class_names]).encode())
-        return {"images": f"{len(self)} {_digest(self.images)}",
-                "labels": f"{len(self)} {_digest(self.labels.astype('<i8'))}",
-                "class names": f"{len(self.class_names)} {_digest(names)}"}
+        return {"images": f"{len(self)} {digest(self.images)}",
+                "labels": f"{len(self)} {digest(self.labels.astype('<i8'))}",
+                "class names": f"{len(self.class_names)} {digest(names)}"}
 
     def __len__(self):
         return len(self.labels)
@@ -74,51 +73,8 @@ class Dataset:
         return replace(self, images=self.images[:n], labels=self.labels[:n], options=options)
 
 
-def digests(train: Dataset, test: Dataset | None = None) -> dict[str, str]:
-    """The digests that a run stores, named "training images", "class names", "test labels", ..."""
-    named = {name if name == "class names" else f"training {name}": digest
-             for name, digest in train.digests.items()}
-    if test:
-        named |= {f"test {name}": test.digests[name] for name in ("images", "labels")}
-    return named
-
-
-def changes(before: dict[str, str], now: dict[str, str]) -> str:
-    """The names in both tables whose digests differ, as text; "" if there are none."""
-    changed = []
-    for name in before:
-        if before[name] != now.get(name, before[name]):
-            old, new = (str(digest).partition(" ")[0] for digest in (before[name], now[name]))
-            changed.append(f"{name} ({old} then, {new} now)" if old != new else
-                           f"{name} (still {new}, but different ones or another order)")
-    return ", ".join(changed)
-
-
-def _digest(array):
-    """A digest of the shape and the bytes."""
-    digest = hashlib.blake2b(repr(array.shape).encode(), digest_size=12)
-    # without a copy, which an array of no axes or no numbers needs
-    digest.update(np.ascontiguousarray(array).data.cast("B") if array.size and array.ndim
-                  else array.tobytes())
-    return digest.hexdigest()
-
-
 @plain_numbers
 def batches(order: np.ndarray, batch_size: int, first: int = 0) -> Iterator[np.ndarray]:
     """The full batches of an order of samples, from batch number `first` on."""
     for start in range(first * batch_size, len(order) - batch_size + 1, batch_size):
         yield order[start:start + batch_size]
-
-
-def expect_same_data(where: Any, before: Any, now: dict[str, str]) -> None:
-    """Raise ValueError if the `digests` of a run's data differ from those that it stored.
-
-    before: the stored ones, or None to compare nothing.
-    """
-    if before is not None and not (isinstance(before, dict)
-                                   and all(isinstance(v, str) for v in before.values())):
-        raise ValueError(f"{where}: data: expected a table of digests, got {repr(before)[:60]}")
-    changed = changes(before or {}, now)
-    if changed:
-        raise ValueError(f"{where}: the data are not those of this run: {changed}; restore the "
-                         "data, or train a new run with another --out")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from ..datasets.dataset import digests
+from ..datasets.digests import digests
 from ..storage.atomic import expect_ours, write_text
 from ..storage.messages import nearest
 from .detection.evaluate import detection

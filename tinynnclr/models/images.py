@@ -4,10 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..datasets.dataset import Dataset
-from ..datasets.folder import central_square, decode_image
 
 SIDE = 32  # pixels to which images of different sizes are brought
 TOLERANCE = 1e-3  # for the rounding of whatever made the floats
@@ -42,6 +40,8 @@ def as_images(images: Any) -> np.ndarray:
 
 def one_image(image: Any) -> np.ndarray:
     """An array (h, w, 3) of an array; (32, 32, 3) of a Pillow image or of an image file."""
+    from ..datasets.folder import central_square, decode_image  # on demand: Pillow takes time
+
     if isinstance(image, (str, Path)):
         return decode_image(image, SIDE)
     if hasattr(image, "convert"):  # a Pillow image
@@ -51,9 +51,11 @@ def one_image(image: Any) -> np.ndarray:
 
 def resized(image: np.ndarray) -> np.ndarray:
     """The central square of an image (h, w, 3), resized to 32 x 32, as uint8."""
+    from PIL import Image
+
     if image.dtype != np.uint8:
         image = np.rint(image * 255).astype(np.uint8)
-    return central_square(Image.fromarray(image), SIDE)
+    return one_image(Image.fromarray(image))
 
 
 def expect_images(images: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ import numpy as np
 
 from .. import kernels
 from ..config import Config
-from ..datasets.dataset import Dataset, digests, expect_same_data
+from ..datasets.dataset import Dataset
+from ..datasets.digests import digests, expect_same_data
 from ..methods import METHODS, Method, make_config
 from ..models import Encoder
 from ..storage import checkpoint

@@ -6,7 +6,8 @@ import numpy as np
 
 from .. import distributed
 from ..config import Config
-from ..datasets.dataset import Dataset, batches, digests, expect_same_data
+from ..datasets.dataset import Dataset, batches
+from ..datasets.digests import digests, expect_same_data
 from ..datasets.views import Views, make_views
 from ..kernels import target
 from ..models import Encoder

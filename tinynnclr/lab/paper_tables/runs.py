@@ -4,7 +4,7 @@ import json
 
 from ... import kernels
 from ...config import Config
-from ...datasets.dataset import changes, digests
+from ...datasets.digests import changes, digests
 from ...methods import DeepCluster
 from ...metrics.nmi import normalized_mutual_information
 from ...storage.atomic import write_text

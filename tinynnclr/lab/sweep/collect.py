@@ -3,7 +3,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...datasets.dataset import expect_same_data
+from ...datasets.digests import expect_same_data
 from ...storage.text_tables import markdown_table
 from ..provenance import stamped
 from .report import result_rows, runs_of, table_heads

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ...config import Config
-from ...datasets.dataset import Dataset, digests, expect_same_data
+from ...datasets.dataset import Dataset
+from ...datasets.digests import digests, expect_same_data
 from ...evaluate import evaluate_into, read_result
 from ...methods.registry import applicable, flag_names, make_config, options_of, owners
 from ...storage import checkpoint
