@@ -87,7 +87,7 @@ def papers(folder: Path) -> None:
         where = " (CIFAR-10)" * path.stem.endswith("-medium")
         picture = path.with_suffix(".png")
         shutil.copyfile(picture, folder / picture.name)
-        alt = f"{question} The numbers of the table below, with intervals, baselines and upper bound"
+        alt = f"{question} The numbers of the table, with intervals, baselines and upper bound"
         shown = f"![{alt}]({picture.name})"
         (folder / path.name).write_text(f"# {question}{where}\n\n{shown}\n{text}", encoding="utf-8")
         names.append(path.stem)

@@ -53,7 +53,8 @@ def pytest_cmdline_main(config):
     """Run the whole suite in two processes; a selection of files, and `pytest -n 0`, in one."""
     if "PYTEST_XDIST_WORKER" in os.environ:  # one of the two: it must not start others
         return
-    if config.pluginmanager.hasplugin("xdist") and config.args_source == config.ArgsSource.TESTPATHS:
+    whole_suite = config.args_source == config.ArgsSource.TESTPATHS
+    if whole_suite and config.pluginmanager.hasplugin("xdist"):
         if config.option.numprocesses is None and not config.option.usepdb:
             config.option.numprocesses, config.option.dist = 2, "loadfile"
             # two processes of two threads would wait for each other

@@ -45,7 +45,8 @@ def mutate(data, other, rng):
 def places(value, path=()):
     """The paths of all that is in a JSON value: keys and numbers, from the outside in."""
     yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    as_list = enumerate(value) if isinstance(value, list) else ()
+    items = value.items() if isinstance(value, dict) else as_list
     for key, inner in items:
         yield from places(inner, (*path, key))
 

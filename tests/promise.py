@@ -53,7 +53,9 @@ def broken(capsys, arguments, outside=None):
     except BaseException as error:
         where = [frame for frame in traceback.extract_tb(error.__traceback__) if "tinynnclr"
                  in frame.filename]
-        place = f"{where[-1].filename.rpartition('/')[2]}:{where[-1].lineno}" if where else "elsewhere"
+        place = "elsewhere"
+        if where:
+            place = f"{where[-1].filename.rpartition('/')[2]}:{where[-1].lineno}"
         return None, f"{type(error).__name__} at {place}: {' '.join(str(error).split())[:200]}"
     if status not in (0, 2):
         return status, f"exit status {status}: {err[-300:]}"
@@ -61,7 +63,8 @@ def broken(capsys, arguments, outside=None):
                             == 1):
         return status, f"not one line: {err[-300:]!r}"
     if outside and files(outside) != before:
-        return status, f"it changed {sorted(set(files(outside).items()) ^ set(before.items()))[0][0]}"
+        changed = sorted(set(files(outside).items()) ^ set(before.items()))
+        return status, f"it changed {changed[0][0]}"
     return status, ""
 
 

@@ -1,4 +1,5 @@
-"""The Python API: its examples, what it accepts, what it refuses, and that a stopped fit goes on."""
+"""The Python API: its examples, what it accepts, what it refuses, and that a stopped fit goes on.
+"""
 import builtins
 import doctest
 import re
@@ -137,38 +138,54 @@ def test_all_forms_of_an_image_have_the_same_features():
         np.testing.assert_allclose(tn.encode(encoder, form), wanted, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize(("images", "message"), [
-    (DATA.images[:2, :, :, 0], r"images: expected colour images, .* got shape \(2, 16, 16\)"),
-    (DATA.images[:2] * 1.0, r"images: expected floats in \[0, 1\], got values from .*divide by 255"),
-    (DATA.images[:2].astype(int), r"images: expected uint8, or floats in \[0, 1\], got int64"),
-    (np.full((1, 8, 8, 3), np.nan), "images: expected finite numbers, got NaN"),
-    ([], "images: expected at least one"), ("missing.jpg", "missing.jpg: "),
-    (None, "images: expected an array.* got NoneType"), (3, "images: .* got int"),
-    (np.zeros((2, 0, 8, 3), np.uint8), "images: expected colour images")])
+@pytest.mark.parametrize(("images", "message"),
+                         [(DATA.images[:2, :, :, 0], r"images: expected colour images, .* got "
+                           r"shape \(2, 16, 16\)"), (DATA.images[:2] * 1.0,
+                                                     r"images: expected floats in \[0, 1\], got "
+                                                     r"values from .*divide by 255"),
+                          (DATA.images[:2].astype(int), r"images: expected uint8, or floats in "
+                           r"\[0, 1\], got int64"), (np.full((1, 8, 8, 3), np.nan),
+                                                     "images: expected finite numbers, got NaN"),
+                          ([], "images: expected at least one"), ("missing.jpg", "missing.jpg: "),
+                          (None, "images: expected an array.* got NoneType"),
+                          (3, "images: .* got int"), (np.zeros((2, 0, 8, 3), np.uint8),
+                                                      "images: expected colour images")])
 def test_images_that_are_refused(images, message):
     with fails(ValueError, message):
         tn.encode(fitted().encoder, images)
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: tn.fit(tn.NNCLR, DATA, epoch=3), "epoch: nnclr has no such option, did you mean epochs"),
-    (lambda: tn.fit(tn.NNCLR, DATA, clusters=3), "clusters: nnclr has no such option"),
-    (lambda: tn.fit(tn.NNCLR, DATA, epochs=0), "epochs: expected at least 1, got 0"),
-    (lambda: tn.fit("nnclr", DATA), "method: expected a configuration"),
-    (lambda: tn.fit(tn.Method, DATA), "method: expected a configuration"),
-    (lambda: tn.fit(tn.NNCLR, DATA.images), "train: expected a Dataset"),
-    (lambda: tn.evaluate(fitted().encoder, DATA, DATA), "run: expected a Run, got TinyCNN"),
-    (lambda: tn.evaluate(fitted(), DATA, DATA.images), "test: expected a Dataset, got ndarray"),
-    (lambda: tn.encode(fitted(), DATA.images), "encoder: expected a network.* got Run"),
-    (lambda: tn.encode(fitted().method, DATA.images), "encoder: expected a network.* got NNCLR"),
-    (lambda: tn.fit(tn.SimCLR, DATA, queue_size=9), "queue_size: .* it is an option of nnclr"),
-    (lambda: tn.fit(tn.NNCLR, DATA, dataset="cifar10"), "dataset: it follows from train"),
-    (lambda: tn.fit(tn.NNCLR.Config(train_size=9), DATA), "train_size: it follows from train"),
-    (lambda: fitted(out=""), "out: expected a folder, got an empty text"),
-    (lambda: tn.load_run("here", "simclr"), "method: expected a Method class"),
-    (lambda: tn.evaluate(fitted(), DATA, random_data(70, size=9)), "test: expected images of"),
-    (lambda: tn.evaluate(fitted(), DATA, DATA.take(1)), "test: expected at least 2 images"),
-    (lambda: tn.datasets.load("toybx"), "did you mean toybox")])
+@pytest.mark.parametrize(("call", "message"),
+                         [(lambda: tn.fit(tn.NNCLR, DATA, epoch=3), "epoch: nnclr has no such "
+                           "option, did you mean epochs"),
+                          (lambda: tn.fit(tn.NNCLR, DATA, clusters=3),
+                           "clusters: nnclr has no such option"),
+                          (lambda: tn.fit(tn.NNCLR, DATA, epochs=0), "epochs: expected at least 1, "
+                           "got 0"), (lambda: tn.fit("nnclr", DATA), "method: expected a "
+                                      "configuration"),
+                          (lambda: tn.fit(tn.Method, DATA), "method: expected a configuration"),
+                          (lambda: tn.fit(tn.NNCLR, DATA.images), "train: expected a Dataset"),
+                          (lambda: tn.evaluate(fitted().encoder, DATA, DATA),
+                           "run: expected a Run, got TinyCNN"),
+                          (lambda: tn.evaluate(fitted(), DATA, DATA.images),
+                           "test: expected a Dataset, got ndarray"),
+                          (lambda: tn.encode(fitted(), DATA.images), "encoder: expected a "
+                           "network.* got Run"), (lambda: tn.encode(fitted().method, DATA.images),
+                                                  "encoder: expected a network.* got NNCLR"),
+                          (lambda: tn.fit(tn.SimCLR, DATA, queue_size=9),
+                           "queue_size: .* it is an option of nnclr"),
+                          (lambda: tn.fit(tn.NNCLR, DATA, dataset="cifar10"),
+                           "dataset: it follows from train"),
+                          (lambda: tn.fit(tn.NNCLR.Config(train_size=9), DATA),
+                           "train_size: it follows from train"),
+                          (lambda: fitted(out=""), "out: expected a folder, got an empty text"),
+                          (lambda: tn.load_run("here", "simclr"),
+                           "method: expected a Method class"),
+                          (lambda: tn.evaluate(fitted(), DATA, random_data(70, size=9)),
+                           "test: expected images of"),
+                          (lambda: tn.evaluate(fitted(), DATA, DATA.take(1)),
+                           "test: expected at least 2 images"),
+                          (lambda: tn.datasets.load("toybx"), "did you mean toybox")])
 def test_errors_name_the_argument(call, message):
     with fails(ValueError, message):
         call()

@@ -21,11 +21,15 @@ LAB = ("recipes", "provenance", "protocols", "detection", "plots", "registry", "
 LOOSE = {"tensor.py", "gradcheck.py", "config.py", "evaluate.py", "distributed.py"}
 READING_PATH = """
     tensor gradcheck ops/elementwise ops/matmul ops/conv ops/norm ops/reduce ops/shape ops/loss
-    kernels/matmul kernels/conv kernels/norm kernels/softmax kernels/l2_normalize kernels/detrend kernels/nearest
+    kernels/matmul kernels/conv kernels/norm kernels/softmax kernels/l2_normalize kernels/detrend
+    kernels/nearest
     kernels/augment kernels/optim
     nn/module nn/layers nn/init nn/optim nn/schedule
-    models/__init__ models/encoder models/tiny_cnn models/heads models/encode datasets/dataset datasets/views
-    methods/method methods/losses methods/support_set methods/nnclr config train/run train/loop""".split()
+    models/__init__ models/encoder models/tiny_cnn models/heads models/encode
+    datasets/dataset datasets/views
+    methods/method methods/losses methods/support_set methods/nnclr
+    config train/run train/loop""".split()
+LONG_FUNCTIONS = ("kernels/engine/", "datasets/toybox/", "lab/plots/")
 BANNED = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib",
           "torch"}
 # each function there draws one thing, and its name says which
@@ -137,6 +141,16 @@ def test_the_reading_path_is_short():
     assert lines <= 4000
 
 
+@each_module
+def test_functions_are_short(path):
+    """At most 40 lines, but where machine code is generated or something is drawn."""
+    if path.relative_to(PACKAGE).as_posix().startswith(LONG_FUNCTIONS):
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    assert [f.name for f in functions if f.end_lineno - f.lineno >= 40] == []
+
+
 def test_an_upward_import_is_found():
     assert upward(LAYERS, "train", {"train", "methods", "evaluate"}) == {"evaluate"}
     assert upward(LAYERS, "kernels", {"kernels", "distributed"}) == {"distributed"}
@@ -166,7 +180,8 @@ def test_every_picture_is_drawn_in_our_own_style(path):
     for node in public(ast.parse(path.read_text(encoding="utf-8")), ast.FunctionDef):
         called = [ast.unparse(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)]
         makes_one = any("savefig" in name or name == "write_picture" for name in called)
-        assert not makes_one or "own_style" in decorators(node) or node.name == "write_picture", node.name
+        styled = "own_style" in decorators(node) or node.name == "write_picture"
+        assert not makes_one or styled, node.name
 
 
 @each_module

@@ -20,7 +20,18 @@ from . import datasets, kernels, methods, metrics, models, nn, ops
 from .config import Config
 from .evaluate import evaluate
 from .gradcheck import gradcheck
-from .methods import BYOL, CMC, NNCLR, SNCLR, DeepCluster, InstanceDiscrimination, Method, MoCo, SimCLR, Supervised
+from .methods import (
+    BYOL,
+    CMC,
+    NNCLR,
+    SNCLR,
+    DeepCluster,
+    InstanceDiscrimination,
+    Method,
+    MoCo,
+    SimCLR,
+    Supervised,
+)
 from .methods.method import Step
 from .models.encode import encode
 from .tensor import Tensor, no_grad

@@ -53,7 +53,8 @@ def evaluate(run: Run, train: Dataset, test: Dataset,
     >>> sorted(tn.evaluate(run, train, test)["baselines"])
     ['pixels', 'random']
     """
-    for name, value, kind in (("run", run, Run), ("train", train, Dataset), ("test", test, Dataset)):
+    for name, value, kind in (("run", run, Run), ("train", train, Dataset),
+                              ("test", test, Dataset)):
         if not isinstance(value, kind):
             raise ValueError(f"{name}: expected a {kind.__name__}, got {type(value).__name__}")
     for name, data in (("train", train), ("test", test)):

@@ -1,5 +1,6 @@
 """What the lessons use: exercises, guesses, timings, figures with descriptions."""
 from tinynnclr.cli.console import escape_unprintable
+
 from .bench import Timing, bench
 from .check import Trial, WrongAnswer, check, exercise
 from .predict import draw_guess, guess, predict

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tinynnclr.cli.console import escape_unprintable
+
 from .notebook import build, stale
 from .table import repository_in, table, write_table
 

@@ -15,17 +15,18 @@ import numpy as np
 from tinynnclr import kernels
 from tinynnclr.datasets import Dataset, load
 from tinynnclr.datasets.views import PRESETS, two_views
-from tinynnclr.metrics.confidence import mean_and_interval
-from tinynnclr.metrics.knn import knn_accuracy
+from tinynnclr.kernels.l2_normalize import unit_rows
 from tinynnclr.methods.losses import nnclr_loss
 from tinynnclr.methods.method import START, Method, Step
 from tinynnclr.methods.nnclr import NNCLR
 from tinynnclr.methods.support_set import SupportSet
-from tinynnclr.kernels.l2_normalize import unit_rows
+from tinynnclr.metrics.confidence import mean_and_interval
+from tinynnclr.metrics.knn import knn_accuracy
 from tinynnclr.models.encode import encode
 from tinynnclr.tensor import no_grad
 from tinynnclr.train.loop import Task, train
 from tinynnclr.train.run import make_optimizer
+
 from .stored import stored
 
 Rule = Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]

@@ -10,8 +10,8 @@ import numpy as np
 
 from tinynnclr.kernels.engine.checks import expect_floats
 from tinynnclr.kernels.engine.compile import jit
-from tinynnclr.kernels.matmul import matmul, matmul_naive
 from tinynnclr.kernels.engine.parallel import get_num_threads, set_num_threads
+from tinynnclr.kernels.matmul import matmul, matmul_naive
 
 TILE, DEPTH = 128, 64  # columns and rows of the piece of B that is reused
 

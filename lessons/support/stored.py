@@ -3,9 +3,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tinynnclr.storage import checkpoint
 from tinynnclr.methods import make_config
 from tinynnclr.methods.nnclr import NNCLR
+from tinynnclr.storage import checkpoint
 
 PARTS = ("encoder.", "projector.", "predictor.")  # the queue is not stored: it fills in a few steps
 

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from tinynnclr.storage.atomic import write_whole
+
 from .notebook import TAG, exercise_cells, read_source
 
 COLUMNS = ("lesson", "question", "seconds", "words", "exercises", "wrong answers caught")

@@ -8,12 +8,12 @@ import numpy as np
 
 from tinynnclr.datasets.views import PRESETS, two_views
 from tinynnclr.kernels import nearest
-from tinynnclr.methods.losses import nnclr_loss
+from tinynnclr.kernels.l2_normalize import unit_rows
 from tinynnclr.methods import method as methods
+from tinynnclr.methods.losses import nnclr_loss
 from tinynnclr.methods.method import START, Method
 from tinynnclr.methods.nnclr import NNCLR
 from tinynnclr.methods.support_set import Neighbors
-from tinynnclr.kernels.l2_normalize import unit_rows
 from tinynnclr.models.encode import encode, to_float
 from tinynnclr.nn import SGD
 from tinynnclr.ops import l2_normalize

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from one_line import fails
 
-from tinynnclr.lab.detection.average_precision import OVERLAPS, Marks, average_precision, box_overlap, mask_overlap
+from tinynnclr.lab.detection.average_precision import (
+    OVERLAPS,
+    Marks,
+    average_precision,
+    box_overlap,
+    mask_overlap,
+)
 
 LEFT, RIGHT, FAR = [0.0, 0, 9, 9], [20.0, 20, 29, 29], [60.0, 60, 62, 62]
 

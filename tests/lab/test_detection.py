@@ -9,7 +9,15 @@ from PIL import Image
 from tqdm import tqdm
 
 from tinynnclr import Tensor
-from tinynnclr.lab.detection import centre_head, detector, evaluate, feature_map, keypoints, masks, playroom
+from tinynnclr.lab.detection import (
+    centre_head,
+    detector,
+    evaluate,
+    feature_map,
+    keypoints,
+    masks,
+    playroom,
+)
 from tinynnclr.lab.plots.detection import draw_dense
 from tinynnclr.lab.registry import run_protocol
 from tinynnclr.models import ENCODERS, LabEncoder, TinyCNN

@@ -60,7 +60,8 @@ def test_the_page_of_a_preset_is_made_of_its_run(name):
 
     accuracies = {(row["encoder"], row["features"]): row["accuracy"] for row in stored["rows"]}
     for encoder in ("raw pixels", "random weights"):
-        assert row(encoder, *(accuracies[encoder, kind] for kind in ("centred", "whitened"))) in page
+        assert row(encoder, *(accuracies[encoder, kind] for kind
+                              in ("centred", "whitened"))) in page
     plain = page.replace("**", "")
     assert row(name, result["knn"], result["linear"]) in plain
     assert row(name, *(accuracies[result["method"], kind] for kind

@@ -23,7 +23,8 @@ class Dataset:
         for name in ("images", "labels"):
             array = np.asarray(getattr(self, name))
             object.__setattr__(self, name, array)
-        object.__setattr__(self, "class_names", tuple([] if self.class_names is None else self.class_names))
+        names = [] if self.class_names is None else self.class_names
+        object.__setattr__(self, "class_names", tuple(names))
         if self.images.dtype != np.uint8 or self.images.ndim != 4 or self.images.shape[-1] != 3:
             raise ValueError(f"images: expected uint8 (n, h, w, 3), got {self.images.dtype} "
                              f"{self.images.shape}")

@@ -187,7 +187,8 @@ def _upright(image):
     bits = tags.get(258, (16,))[0]  # per sample
     inverted = tags.get(262) == 0
     signed = 2 in tags.get(339, ())
-    layout = str(image.tile[0][3]) if getattr(image, "tile", None) else ""  # of the pixels in the file
+    # of the pixels in the file
+    layout = str(image.tile[0][3]) if getattr(image, "tile", None) else ""
     known = mode in EIGHT_BIT or mode.startswith("I;16") or mode == "I" and image.format == "PPM"
     if signed or not known:
         raise ValueError(f"the values of mode {mode}{', signed,' if signed else ''} have no fixed "

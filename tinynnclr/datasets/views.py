@@ -174,6 +174,6 @@ def augmentation_pair(name: str) -> Views:
 
 
 def views_example(data: Dataset, augmentations: Views, count: int, columns: int) -> np.ndarray:
-    """(count, columns, h, w, 3): random views of the first images for a picture, always the same."""
+    """(count, columns, h, w, 3): random views of the first images, always the same ones."""
     rng = np.random.default_rng(0)
     return np.stack(make_views(data.images, np.arange(count), augmentations, columns, rng), axis=1)

@@ -18,7 +18,8 @@ def encode(encoder: Module, images: Any, batch_size: int = 500) -> np.ndarray:
     images: an array (n, h, w, 3) or (h, w, 3), of uint8 or of floats in [0, 1]; or such images one
     by one, Pillow images or paths of image files. Of images that differ in size, of files and of
     Pillow images, the central square is resized to 32 x 32. Of several ranks, each encodes a part,
-    and all get every row. Raises ValueError for other images, FloatingPointError if a feature is not finite.
+    and all get every row. Raises ValueError for other images, FloatingPointError if a feature is
+    not finite.
 
     >>> import tinynnclr as tn
     >>> rng = np.random.default_rng(0)

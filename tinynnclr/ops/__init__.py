@@ -1,4 +1,4 @@
-"""Every op: a function of arrays that returns its value and one vjp per array, lifted to Tensors."""
+"""Every op: a function of arrays that returns its value and one vjp per array."""
 from .attention import attention, gelu, layer_norm
 from .conv import conv2d, global_avg_pool, max_pool2d
 from .elementwise import (

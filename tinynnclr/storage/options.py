@@ -10,7 +10,7 @@ LARGEST_SEED = 2**63  # a seed is stored as int64
 
 
 def expect_option(field: dataclasses.Field, value: Any) -> None:
-    """Raise ValueError for a value of the wrong type, or out of the range in the field's metadata."""
+    """Raise ValueError for a value of the wrong type or out of the field's range."""
     name, limits = field.name, field.metadata
     types = typing.get_args(field.type) or (field.type,)
     written_as_text = isinstance(field.type, str)  # with `from __future__ import annotations`

@@ -92,8 +92,8 @@ def train_run(run: Run, data: Dataset, augmentations: Views, *,
     before it reaches the weights.
     """
     keep_freed_memory()
-    bar = tqdm(total=run.steps, initial=run.step, disable=hidden(progress), unit="step", smoothing=0.05,
-               dynamic_ncols=True)
+    bar = tqdm(total=run.steps, initial=run.step, disable=hidden(progress), unit="step",
+               smoothing=0.05, dynamic_ncols=True)
     with deferred_interrupt() as interrupted, bar:
         log = StepLog(data.labels)
         hooks: list[Hook] = [log, ProgressBar(bar), EpochEnd(data, log, save, interrupted.is_set)]

@@ -3,6 +3,7 @@ import numpy as np
 
 from tinynnclr.kernels import nearest
 from tinynnclr.kernels.l2_normalize import unit_rows
+
 from ..check import exercise
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tinynnclr import ops, tensor
+
 from ..check import Trial, exercise
 
 # bytes that a vjp of two 24 x 24 matrices may hold; one Jacobian of theirs has 2,654,208

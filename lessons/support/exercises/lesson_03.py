@@ -7,6 +7,7 @@ from numba import from_dtype, types
 
 from tinynnclr.kernels import get_num_threads, set_num_threads
 from tinynnclr.kernels.engine.compile import jit
+
 from ..check import Trial, exercise
 
 PARTS = 64  # partial sums, as in the package's batch norm

@@ -6,6 +6,7 @@ import numpy as np
 
 from tinynnclr.kernels import conv2d
 from tinynnclr.kernels.conv import conv2d_grad_input_naive
+
 from ..check import Trial, exercise
 
 # bytes for two 16 x 16 images of 4 channels; a matrix of which place is which pixel takes 4,718,592

@@ -6,6 +6,7 @@ import numpy as np
 from tinynnclr import kernels, ops
 from tinynnclr.kernels.norm import batch_norm_grad_naive
 from tinynnclr.nn.init import kaiming_normal
+
 from ..check import exercise
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinynnclr.datasets.views import PRESETS, Augmentation, two_views
+
 from ..check import exercise
 
 CROPS = PRESETS["crop-only"]

@@ -5,6 +5,7 @@ import numpy as np
 from tinynnclr import ops
 from tinynnclr.methods import losses
 from tinynnclr.tensor import Node, Tensor
+
 from ..check import exercise
 
 

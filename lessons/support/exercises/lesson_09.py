@@ -4,6 +4,7 @@ import numpy as np
 from tinynnclr.metrics.geometry import alignment as alignment_of
 from tinynnclr.metrics.geometry import effective_rank
 from tinynnclr.metrics.geometry import uniformity as uniformity_of
+
 from ..check import exercise
 
 

@@ -5,6 +5,7 @@ import numpy as np
 
 from tinynnclr.kernels import nearest
 from tinynnclr.kernels.l2_normalize import unit_rows
+
 from ..check import Trial, exercise
 
 # a step of NNCLR: two views of 256 images, the queue, an embedding

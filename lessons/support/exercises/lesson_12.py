@@ -2,9 +2,10 @@
 import numpy as np
 
 from tinynnclr.kernels import nearest
-from tinynnclr.methods.losses import nnclr_loss
 from tinynnclr.kernels.l2_normalize import unit_rows
+from tinynnclr.methods.losses import nnclr_loss
 from tinynnclr.tensor import Tensor
+
 from ..check import Trial, exercise
 
 

@@ -7,6 +7,7 @@ from tinynnclr import kernels
 from tinynnclr.metrics.confidence import mean_and_interval
 from tinynnclr.metrics.knn import centred_unit_rows, vote
 from tinynnclr.metrics.linear_probe import fit_softmax
+
 from ..check import exercise
 
 

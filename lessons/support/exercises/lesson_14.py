@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinynnclr.methods.nnclr import NNCLR
 from tinynnclr.kernels.l2_normalize import unit_rows
+from tinynnclr.methods.nnclr import NNCLR
 from tinynnclr.models import TinyCNN
 from tinynnclr.models.encode import to_float
 from tinynnclr.tensor import Tensor, no_grad
+
 from ..check import Trial, exercise
 from ..zoo import ZOO, Company, Gradient, Itself, Step
 

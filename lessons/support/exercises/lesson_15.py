@@ -5,6 +5,7 @@ from tinynnclr.methods import losses
 from tinynnclr.methods.method import Progress
 from tinynnclr.methods.negatives import Negatives, select_negatives
 from tinynnclr.tensor import Tensor
+
 from ..check import exercise
 
 

@@ -3,6 +3,7 @@ import numpy as np
 
 from tinynnclr.methods.losses import soft_neighbor_loss
 from tinynnclr.tensor import Tensor
+
 from ..check import exercise
 
 

@@ -3,6 +3,7 @@ import numpy as np
 
 from tinynnclr.kernels import cluster_sums, nearest
 from tinynnclr.methods.clustering import balanced_order
+
 from ..check import exercise
 
 

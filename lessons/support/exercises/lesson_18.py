@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 
 from tinynnclr.kernels import normalize
+
 from ..check import Trial, exercise
 
 ROWS, CHANNELS = 8192, 32  # an array of 1,048,576 bytes, of which one may be held

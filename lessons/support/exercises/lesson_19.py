@@ -4,6 +4,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tinynnclr.kernels.l2_normalize import unit_rows
+
 from ..capstone import mutual_neighbor, paired
 from ..check import exercise
 

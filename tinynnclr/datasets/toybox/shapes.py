@@ -41,7 +41,7 @@ def box_distance(x, y, half_width, half_height, corner):
 
 @njit(error_model="numpy")
 def bar_distance(x, y, ax, ay, bx, by, radius):
-    """A straight line from a to b with round ends: the distance to the segment, minus the radius."""
+    """A straight line from a to b, round ends: the distance to the segment, minus the radius."""
     ex, ey, wx, wy = bx - ax, by - ay, x - ax, y - ay
     t = min(max((wx * ex + wy * ey) / (ex * ex + ey * ey + TINY), ZERO), ONE)
     return math.sqrt((wx - ex * t) ** 2 + (wy - ey * t) ** 2) - radius

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...datasets.toybox import CLASS_NAMES, KEYPOINT_NAMES, SPLITS, boxes_of, paint, visible_keypoints
+from ...datasets.toybox import (
+    CLASS_NAMES,
+    KEYPOINT_NAMES,
+    SPLITS,
+    boxes_of,
+    paint,
+    visible_keypoints,
+)
 from ...datasets.toybox.render import COVER_ROWS, DISTRACTOR_ROWS
 from ...datasets.toybox.scene import Scenes, draw
 from ...datasets.toybox.shapes import KIND, NOTHING
