@@ -12,7 +12,6 @@ from tinynnclr.cli.main import main
 from tinynnclr.lab.recipes import TRAIN_PRESETS
 from tinynnclr.methods import NNCLR, SNCLR, SimCLR, make_config
 from tinynnclr.methods.registry import METHODS, all_options, options_of
-from tinynnclr.storage.messages import nearest
 
 NAMES = list(all_options())
 
@@ -65,8 +64,6 @@ def test_a_bad_value(name, bad, expected):
 def test_a_bad_choice_gets_the_nearest():
     with fails(ValueError, "did you mean adamw"):
         NNCLR.Config(optimizer="adam")
-    assert nearest("epoch", ["epochs", "seed"]) == ", did you mean epochs?"
-    assert nearest("zzz", ["epochs", "seed"]) == ""
 
 
 def test_limits_are_allowed():

@@ -61,17 +61,6 @@ def test_all_means_all_where_some_have_more_of_their_own():
     assert (select_negatives(np.zeros((2, 4)), 1.0, 0.0, itself=own) == ~own).all()
 
 
-def test_one_s_own_is_never_a_negative(rng):
-    """Not even where it is the nearest, nor where all are equal, and its place is not counted."""
-    own = np.eye(6, dtype=bool)
-    for similarities in (np.eye(6), np.zeros((6, 6)), -np.eye(6), rng.standard_normal((6, 6))):
-        for outer, inner in ((1.0, 0.0), (0.4, 0.0), (0.8, 0.5), (1.0, 0.4)):
-            allowed = select_negatives(similarities, outer, inner, False, own)
-            assert not (allowed & own).any()
-            assert (allowed.sum(axis=1) == int(outer * 5 + 1e-9)
-                    - int(inner * int(outer * 5 + 1e-9) + 1e-9)).all()
-
-
 @pytest.mark.parametrize(("anneal", "values"), [
     ("none", {0: 0.1, 1: 0.1, 50: 0.1, 199: 0.1}),
     ("linear", {0: 1.0, 25: 0.775, 50: 0.55, 99: 0.109, 100: 0.1, 199: 0.1}),

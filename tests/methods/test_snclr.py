@@ -8,7 +8,7 @@ from small import small_config, unit
 
 from tinynnclr import Tensor, gradcheck
 from tinynnclr.methods import SNCLR
-from tinynnclr.methods.losses import nnclr_loss, soft_neighbor_loss
+from tinynnclr.methods.losses import soft_neighbor_loss
 from tinynnclr.methods.method import Progress
 from tinynnclr.models import TinyCNN
 
@@ -35,20 +35,6 @@ def test_double_loop(inside, k, rng):
     value = soft_neighbor_loss(Tensor(p), keys, weights, T, inside).item()
     assert value == pytest.approx(by_loops(p, keys, weights, T, inside), rel=1e-12)
     gradcheck(lambda p: soft_neighbor_loss(p, keys, weights, T, inside), p)
-
-
-@pytest.mark.parametrize("inside", [True, False])
-def test_with_one_positive_it_is_nnclr_s_loss(inside, rng):
-    """K = 0 is InfoNCE over the batch, as is one key of weight 1."""
-    p, keys = rng.standard_normal((B, D)), rng.standard_normal((B, D))
-    wanted = by_loops(p, keys[:, None], np.ones((B, 1)), T, True)
-    assert soft_neighbor_loss(Tensor(p), keys[:, None], np.ones((B, 1)), T,
-                              inside).item() == pytest.approx(wanted)
-    # rows are predictions, where nnclr_loss has neighbours in the rows
-    logits = unit(p) @ unit(keys).T / T
-    assert wanted == pytest.approx(np.mean(np.log(np.exp(logits).sum(axis=1)) - np.diag(logits)))
-    assert nnclr_loss(keys, Tensor(p), T, both_directions=True).item() == pytest.approx(
-        (wanted + nnclr_loss(keys, Tensor(p), T).item()) / 2)
 
 
 @pytest.mark.parametrize("inside", [True, False])

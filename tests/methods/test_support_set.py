@@ -79,15 +79,6 @@ def test_nearest(size, b, rng):
     np.testing.assert_array_equal(queue.nearest(-z)[1], cosines.argmin(axis=1))
 
 
-def test_ties_go_to_the_lowest_index(rng):
-    queue = SupportSet(40, 5, rng)
-    queue.rows[[5, 11, 30]] = queue.rows[11]
-    queue.rows[12] = -queue.rows[11]
-    assert queue.nearest(queue.rows[[11, 5, 30, 12]])[1].tolist() == [5, 5, 5, 12]
-    # all similarities are 0
-    assert queue.nearest(np.zeros((2, 5), np.float32))[1].tolist() == [0, 0]
-
-
 @pytest.mark.parametrize("bad", [0.0, np.nan, np.inf, -np.inf])
 def test_a_row_without_direction_is_refused_and_changes_nothing(bad, rng):
     queue = SupportSet(6, 5, rng)
@@ -98,20 +89,6 @@ def test_a_row_without_direction_is_refused_and_changes_nothing(bad, rng):
                                               "zero, NaN or infinite"):
         queue.enqueue(z, np.arange(4))
     assert all(np.array_equal(before[name], array) for name, array in queue.state_dict().items())
-
-
-def test_all_of_it_is_saved(rng):
-    queue, copy = SupportSet(7, 5, rng), SupportSet(7, 5, rng)
-    for _ in range(3):
-        queue.enqueue(rows_of(rng, 3), rng.integers(0, 99, 3))
-    copy.load_state_dict(queue.state_dict())
-    z, ids = rows_of(rng, 5), np.arange(5)
-    for q in (queue, copy):
-        q.enqueue(z, ids)  # the pointer and the clock came along
-    for ours, theirs in zip((*in_order(queue), queue.filled), (*in_order(copy), copy.filled),
-                            strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    assert queue.parameters() == []  # nothing that an optimiser could move
 
 
 def test_bad_arguments(rng):
