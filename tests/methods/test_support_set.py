@@ -103,3 +103,22 @@ def test_bad_arguments(rng):
     with fails(ValueError, "queries", r"\(3, 4\)"):
         queue.nearest(np.ones((3, 4), np.float32))
     assert queue.filled == 0
+
+
+def test_a_long_run_is_within_its_ranges(rng):
+    """Of a million batches, as of one; a place, an id or a birth that cannot be is out of range."""
+    queue = SupportSet(6, 5, rng)
+    queue.enqueue(rows_of(rng, 4), np.arange(4))
+    queue.counts[2] = queue.born[0] = 10**6
+
+    def outside():
+        return {name for name, (array, low, high) in queue.ranges(4).items()
+                if array.min() < low or array.max() > high}
+
+    assert outside() == set()
+    for array, name in ((queue.ids, "ids"), (queue.born, "born")):
+        array[0] = 10**7
+        assert outside() == {name}
+        array[0] = 0
+    queue.counts[1] = 7
+    assert outside() == {"place and rows filled"}
