@@ -7,7 +7,7 @@ from one_line import fails
 from small import random_data, small_config, trained, unit
 
 from tinynnclr import Tensor
-from tinynnclr.methods import InstanceDiscrimination
+from tinynnclr.methods import CMC, InstanceDiscrimination
 from tinynnclr.methods.bank_loss import BankLoss
 from tinynnclr.methods.memory_bank import MemoryBank
 from tinynnclr.methods.method import START, Progress
@@ -151,3 +151,8 @@ def test_the_drift_of_z_is_in_the_metrics():
     run = trained(random_data(), method="instance_discrimination", bank_loss="nce",
                   bank_negatives=20)
     assert run.metrics[-1]["drift"] > 1  # trained rows are more similar than random ones
+
+
+def test_only_cmc_ends_its_heads_with_a_batch_norm():
+    assert not InstanceDiscrimination.Config().head_norm
+    assert CMC.Config().head_norm
