@@ -123,7 +123,7 @@ def augment(images, indices, params, size):
 def cross_entropy(logits, labels, g=None, log_sums=None):
     """(losses, log_sums, gradient of the logits for log_sums as given)."""
     need(logits.ndim == 2, labels.shape == logits.shape[:1], labels.dtype.kind in "iu",
-         labels.min(initial=0) >= 0, labels.max(initial=-1) < logits.shape[1])
+         labels.min(initial=0) >= 0, not labels.size or labels.max() < logits.shape[1])
     rows = np.arange(len(logits))
     top = logits.max(axis=1, initial=-np.inf)
     sums = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))

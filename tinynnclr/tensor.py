@@ -120,7 +120,8 @@ def backward(root: Node, g: np.ndarray) -> None:
             with _adding:
                 node.grad = np.array(g if node.grad is None else node.grad + g, order="C")
             continue
-        shapes = node.shapes or [None] * len(node.parents)  # None: a node that no op made
+        # None: a node that no op made
+        shapes = getattr(node, "shapes", None) or [None] * len(node.parents)
         for i, (parent, vjp, shape) in enumerate(zip(node.parents, node.vjps, shapes, strict=True)):
             if parent is not None:
                 d = vjp(g)

@@ -398,7 +398,7 @@ views, _ = two_views(toys.images, chosen, PRESETS["toybox"], rng)
 q = embed(views)
 scores = (q @ banks[100].T).astype(np.float64)  # (200, 1000)
 positive, mine = scores[chosen, chosen], np.eye(200, 1000, dtype=bool)
-everything = negatives.select_negatives(scores, 1.0, 0.0, own=mine)
+everything = negatives.select_negatives(scores, 1.0, 0.0, itself=mine)
 plain = losses.info_nce_loss(Tensor(positive[:, None].copy()), Tensor(scores[~mine].reshape(200, 999)), 0.2).item()
 assert abs(ring_loss(positive, scores, everything, 0.2) - plain) < 1e-6
 print(f"a ring of everything {ring_loss(positive, scores, everything, 0.2):.6f}, InfoNCE {plain:.6f}")
@@ -418,7 +418,7 @@ def pull(allowed, temperature=0.2):
     return 1 - (up + taken[chosen, chosen]) / (up + taken.sum(axis=1))
 
 for name, inner in (("ball of 10 %", 0), ("ring of 1 % to 10 %", 0.1)):
-    right = negatives.select_negatives(scores, 0.1, inner, own=mine)
+    right = negatives.select_negatives(scores, 0.1, inner, itself=mine)
     wrong = negatives.select_negatives(scores, 0.1, inner)  # own forgotten
     p, hit = 1 - pull(right), (wrong & mine).any(axis=1)
     print(f"{name:<20} own row a negative for {100 * hit.mean():2.0f} % of the anchors; "
@@ -436,7 +436,7 @@ for name, inner in (("ball of 10 %", 0), ("ring of 1 % to 10 %", 0.1)):
 # %%
 arrived = np.array([[1.0, *[-1.0] * 9]])  # an anchor on its own row (the first), far from nine others
 for name, outside in (("left out", np.eye(1, 10, dtype=bool)), ("forgotten", None)):
-    ball = negatives.select_negatives(arrived, 0.5, 0, own=outside)
+    ball = negatives.select_negatives(arrived, 0.5, 0, itself=outside)
     print(f"own row {name}: {ring_loss(arrived[:, 0], arrived, ball, 0.2):.4f} nats")
 assert abs(ring_loss(arrived[:, 0], arrived, ball, 0.2) - math.log(2)) < 1e-3
 

@@ -114,7 +114,7 @@ def soft_weights(z, rows, temperature):
 config = SNCLR.Config(dim=64, queue_size=1500, soft_k=10, soft_temperature=0.1, neighbors_after=0.0)
 method = SNCLR(TinyCNN(2, rng), config, rng)
 method.support_set.enqueue(bank, np.arange(1500))
-_, theirs, _ = method.positives(z1[:20], z2[:20], np.arange(20))  # (20, 1 + 10): the own key's weight comes first
+_, theirs, _ = method.positives(z1[:20], z2[:20], 10)  # (20, 1 + 10): the own key's weight comes first
 ours = [soft_weights(z1[i].astype(float), rows[i, :10].astype(float), 0.1) for i in range(20)]
 assert np.allclose(ours, theirs[:, 1:], atol=1e-5)
 

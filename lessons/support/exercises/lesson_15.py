@@ -21,7 +21,7 @@ class _Asked:
 def ring_mask(similarities: np.ndarray, ids: np.ndarray, outer: float, inner: float) -> np.ndarray:
     """The package's ring (b, n); its bounds are shares of the n - 1 candidates but the own row."""
     own = np.arange(similarities.shape[1]) == ids[:, None]
-    return select_negatives(similarities, outer, inner, fixed=True, own=own)
+    return select_negatives(similarities, outer, inner, fixed=True, itself=own)
 
 
 def ball_share(step: int, total: int, outer: float, until: float, kind: str) -> float:
