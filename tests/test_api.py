@@ -31,7 +31,8 @@ def fitted(**options):
 @pytest.mark.parametrize("name", ["tinynnclr", "tinynnclr.datasets", "tinynnclr.evaluate",
                                   "tinynnclr.models.encode", "tinynnclr.train.fit",
                                   "tinynnclr.train.restore", "tinynnclr.tensor",
-                                  "tinynnclr.gradcheck"])
+                                  "tinynnclr.gradcheck", "tinynnclr.config", "tinynnclr.train.run",
+                                  "tinynnclr.methods.method"])
 def test_the_examples_in_docstrings(name):
     found = doctest.testmod(sys.modules[name])
     assert found.failed == 0

@@ -30,6 +30,9 @@ class Config:
     """The configuration of a run. Raises ValueError for a value of the wrong type or out of range.
 
     optimizer, weight_decay and warmup: None becomes the encoder's default (AdamW for a vit).
+
+    >>> Config(epochs=3, encoder="vit").with_options(seed=1)
+    Config(epochs=3, seed=1, encoder='vit', optimizer='adamw', weight_decay=0.05, warmup=0.1)
     """
 
     method: ClassVar[str] = ""  # the name of the method whose Config this is

@@ -15,7 +15,11 @@ from .support_set import Neighbors
 
 
 class Progress(NamedTuple):
-    """The number of steps done, and of all steps of the run."""
+    """The number of steps done, and of all steps of the run.
+
+    >>> Progress(step=3, steps=10).before(0.5)
+    True
+    """
 
     step: int = 0
     steps: int = 1

@@ -21,7 +21,12 @@ DIAGNOSTICS = ("embedding_variance", "self_match_rate", "neighbor_age", "unique_
 
 
 class Run(Task):
-    """The state of a run: all that a checkpoint holds and that decides how training resumes."""
+    """The state of a run: all that a checkpoint holds and that decides how training resumes.
+
+    >>> import tinynnclr as tn
+    >>> tn.Run(tn.SimCLR.Config(batch_size=32), tn.datasets.load("toybox", train_size=64)[0])
+    Run(simclr on 64 images of toybox, epoch 0 of 8, step 0 of 16, seed 0)
+    """
 
     def __init__(self, config: Config, train: Dataset, test: Dataset | None = None,
                  limit: int | None = None):
