@@ -29,6 +29,8 @@ def write(docs: Path) -> None:
     """All of them, into docs/lessons, docs/papers, docs/api, and docs/tables.md, hard-to-break.md
     and mutants.md.
     """
+    for folder in ("lessons", "papers", "api"):  # an earlier version may have left other pages
+        shutil.rmtree(docs / folder, ignore_errors=True)
     lessons(docs / "lessons")
     papers(docs / "papers")
     api(docs / "api")

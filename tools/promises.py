@@ -84,7 +84,7 @@ PROMISES = (
             "random shapes, strides and axes, broadcasts, axes of length 0 and 1, very large and "
             "small numbers, against finite differences",
             ("autograd/test_gradients_stress.py",)),
-    Promise("A long run does not use more memory, time, files or threads as it goes on",
+    Promise("A long run does not use more memory, time, files or threads over time",
             "many steps; memory within 1 % after the first tenth, processor time a step within "
             "20 %",
             ("train/test_long_run.py",)),

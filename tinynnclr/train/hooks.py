@@ -86,10 +86,10 @@ def train_run(run: Run, data: Dataset, augmentations: Views, *,
               detect_anomaly: bool = False) -> None:
     """Train until run.config.epochs are done.
 
-    progress: True or False, None for a bar on a terminal only. Calls save(run) after each epoch,
-    and on Ctrl-C before it raises KeyboardInterrupt. Raises FloatingPointError, with the step and
-    the first op, if the loss is not finite; with detect_anomaly also if a gradient is not finite,
-    before it reaches the weights.
+    progress: True or False, None for a bar on a terminal and in a notebook. Calls save(run) after
+    each epoch, and on Ctrl-C before it raises KeyboardInterrupt. Raises FloatingPointError, with
+    the step and the first op, if the loss is not finite; with detect_anomaly also if a gradient is
+    not finite, before it reaches the weights.
     """
     keep_freed_memory()
     bar = tqdm(total=run.steps, initial=run.step, disable=hidden(progress), unit="step",

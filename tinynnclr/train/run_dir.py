@@ -1,7 +1,5 @@
 """The folder of a run: what training writes into it, and which files it may overwrite."""
 import contextlib
-import csv
-import io
 import os
 import re
 import sys
@@ -14,6 +12,7 @@ from ..config import Config
 from ..datasets.dataset import Dataset
 from ..datasets.views import augmentation_pair
 from ..storage.atomic import HeldOpen, expect_ours, temporary, write_text
+from ..storage.text_tables import csv_text
 from .hooks import train_run
 from .run import Run
 
@@ -62,14 +61,7 @@ def write_metrics(folder: Path, rows: list[dict]) -> None:
     """Write metrics.csv, one row per epoch, if there are any; NaN becomes an empty field."""
     if not rows:
         return
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: "" if value != value
-                         else f"{value:.6g}" if isinstance(value, float) else value
-                         for name, value in row.items()})
-    write_text(folder / METRICS, text.getvalue())
+    write_text(folder / METRICS, csv_text(rows))
 
 
 class Saver:
