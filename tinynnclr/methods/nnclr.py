@@ -6,10 +6,15 @@
 The search compares cosines. The neighbour is a constant; gradients flow through p only. The queue
 provides positives, never negatives: the negatives are the other predictions of the batch.
 
-Variants, each a flag: --top-k k takes a random one of the k nearest; --soft-neighbor takes the mean
-of all rows, weighted by a softmax of their similarities; --momentum-encoder searches with, and
-enqueues, the embeddings of a momentum encoder; --no-predictor; --both-directions adds the loss with
-rows and columns exchanged. In the paper, none is better than the default by more than half a point.
+Variants, each a flag: --top-k k takes a random one of the k nearest, with --top-k-mean their mean;
+--soft-neighbor takes the mean of all rows, weighted by a softmax of their similarities;
+--momentum-encoder searches with, and enqueues, the embeddings of a momentum encoder;
+--no-predictor; --both-directions adds the loss with rows and columns exchanged. In the paper, none
+is better than the default by more than half a point.
+
+Controls: --no-neighbors keeps the image's own view as its positive to the end. Then gradients flow
+through both sides of the loss; --own-view constant stops them on the side of the positive from
+neighbors_after on, as neighbours do, so that the neighbour is the only difference.
 Source: Dwibedi et al. 2021, "With a little help from my friends" (arXiv 2104.14548), section 3.2
 and its pseudo-code.
 """
@@ -54,7 +59,11 @@ class NNCLR(Method):
                                  "embedding itself")
         neighbors_after: float = option(0.5, "fraction of the steps before neighbours are used; 0 "
                                         "in the paper", least=0, most=1)
+        own_view: str = option("gradient", "without neighbours, after neighbors_after: the own view "
+                               "passes gradients, or is a constant as a neighbour is",
+                               choices=("gradient", "constant"))
         top_k: int = option(1, "the positive is a random one of the k nearest neighbours", least=1)
+        top_k_mean: bool = option(False, "the positive is the mean of the top_k nearest neighbours")
         soft_neighbor: bool = option(False, "the positive is the mean of the queue, weighted by a "
                                      "softmax of the similarities")
         predictor: bool = option(True, "add a predictor after the projector")
@@ -67,6 +76,8 @@ class NNCLR(Method):
             super().check()
             self.expect("top_k", self.top_k <= self.queue_size,
                         f"at most queue_size, {self.queue_size}")
+            self.expect("own_view", self.own_view == "gradient" or not self.neighbors,
+                        "gradient, or neighbors off: the own view is the positive only there")
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator,
                  data: Dataset | None = None):
@@ -103,9 +114,10 @@ class NNCLR(Method):
         first part of the run, while similar embeddings seldom mean similar images. (The paper uses
         neighbours from the start of its 1000 epochs: neighbors_after=0.)
         """
-        if (not self.config.neighbors or progress.before(self.config.neighbors_after)
-                or not self.support_set.full):
+        if progress.before(self.config.neighbors_after) or not self.support_set.full:
             return z, None
+        if not self.config.neighbors:
+            return (z if self.config.own_view == "gradient" else z.numpy()), None
         return self.search(z.numpy(), ids, progress)
 
     def search(self, z: np.ndarray, ids: np.ndarray,
@@ -116,10 +128,20 @@ class NNCLR(Method):
         if self.config.top_k == 1:
             return self.support_set.nearest(z)
         rows, indices = self.support_set.nearest_k(z, self.config.top_k)
+        return self.one_of(rows, indices, progress)
+
+    def one_of(self, rows: np.ndarray, indices: np.ndarray,
+               progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+        """The positive (b, d) that rows (b, k, d) give, and the index (b,) of a neighbour.
+
+        It is a random row of the k, or with top_k_mean their mean, beside the index of the first.
+        """
+        if self.config.top_k_mean:
+            return rows.mean(axis=1), indices[:, 0]
         # drawn for the whole batch of all ranks; the seed includes the step, so it resumes exactly
         rng = np.random.default_rng((self.config.seed, progress.step))
-        drawn = rng.integers(0, self.config.top_k, len(z) * distributed.size())
-        chosen = np.arange(len(z)), drawn[distributed.local_rows(len(z))]
+        drawn = rng.integers(0, self.config.top_k, len(rows) * distributed.size())
+        chosen = np.arange(len(rows)), drawn[distributed.local_rows(len(rows))]
         return rows[chosen], indices[chosen]
 
     def after_step(self, step: Step) -> None:

@@ -4,8 +4,9 @@
 
 The positive is a random row of the queue of the anchor's own class with probability
 `oracle_precision`, else one of another class; both views of an image get the same one. With
-`oracle_nearest` it is the nearest row of that kind to each view. Everything else is as in NNCLR.
-It measures how often a neighbour must be of the anchor's class before it helps.
+`oracle_nearest` it is the nearest row of that kind to each view. With `top_k` and `top_k_mean` it
+is the mean of k such rows. Everything else is as in NNCLR. It measures how often a neighbour must
+be of the anchor's class before it helps.
 """
 from dataclasses import dataclass
 
@@ -47,18 +48,24 @@ class OracleNNCLR(NNCLR):
         similarities = (kernels.matmul(unit_rows(z), self.support_set.rows.T)
                         if self.config.oracle_nearest else None)
         indices = oracle_rows(labels[ids], labels[self.support_set.ids],
-                              self.config.oracle_precision, rng, similarities)
-        return self.support_set.rows[indices], indices
+                              self.config.oracle_precision, rng, similarities, self.config.top_k)
+        return self.one_of(self.support_set.rows[indices], indices, progress)
 
 
 def oracle_rows(anchors: np.ndarray, queued: np.ndarray, precision: float, rng: np.random.Generator,
-                similarities: np.ndarray | None = None) -> np.ndarray:
-    """For each label in anchors (b,) an index into queued (q,), of its class with that probability.
+                similarities: np.ndarray | None = None, k: int = 1) -> np.ndarray:
+    """For each label in anchors (b,) k indices (b, k) into queued (q,), each of its class with that
+    probability.
 
-    It is the most similar row (similarities: (b, q)) or a random row of the kind that is drawn, or
-    of all rows if there is none of that kind.
+    They are different rows: the most similar ones (similarities: (b, q)) or random ones of the kind
+    that is drawn, or of all rows if no more are of that kind.
     """
-    same = rng.random(len(anchors)) < precision
-    of_kind = (queued == anchors[:, None]) == same[:, None]  # (b, q)
-    order = rng.random(of_kind.shape) if similarities is None else similarities  # within [-1, 1]
-    return (order + 3 * of_kind).argmax(axis=1)
+    same = rng.random((len(anchors), k)) < precision
+    of_class = queued == anchors[:, None]  # (b, q)
+    order = rng.random(of_class.shape) if similarities is None else similarities.copy()
+    chosen = np.empty(same.shape, np.int64)
+    for i in range(k):
+        of_kind = of_class == same[:, i:i + 1]
+        chosen[:, i] = (order + 3 * of_kind).argmax(axis=1)  # the order is within [-1, 1]
+        order[np.arange(len(anchors)), chosen[:, i]] = -10  # a row is taken once
+    return chosen
