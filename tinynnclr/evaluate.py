@@ -1,4 +1,4 @@
-"""Evaluate frozen features by kNN and a linear probe.
+"""Evaluate frozen features: kNN, a linear probe, few labels, and clusters.
 
 The result contains its baselines: chance, raw pixels, and the same encoder with random weights.
 """
@@ -11,6 +11,8 @@ import numpy as np
 from . import distributed, kernels
 from .config import Config
 from .datasets.dataset import Dataset
+from .metrics.clusters import CLUSTERED, RESTARTS, cluster_agreement
+from .metrics.few_labels import DRAWS, PROBE_DRAWS, few_label_accuracies, share_accuracy
 from .metrics.knn import knn_accuracy
 from .metrics.linear_probe import linear_accuracy
 from .models import Encoder
@@ -22,28 +24,40 @@ from .train.run import Run
 from .train.run_dir import RESULT, expect_own
 
 Accuracies = dict[str, float]
+# measures of a result: two lines at the head of its column
+MEASURES = {"knn": ("", "kNN"), "linear": ("", "linear"), "one_percent": ("1 % of", "labels"),
+            "one_label": ("1 label", "a class"), "five_labels": ("5 labels", "1-NN"),
+            "five_labels_means": ("5 labels", "means"), "kmeans_nmi": ("k-means", "NMI"),
+            "kmeans_purity": ("k-means", "purity")}
 
 
 class Evaluation(dict):
-    """The result of `evaluate`: "knn", "linear", "baselines", "protocol", ...; prints a table."""
+    """The result of `evaluate`: its MEASURES, "baselines", "protocol", ...; prints a table."""
 
     def __str__(self) -> str:
-        chance = {name: self["protocol"]["chance"] for name in ("knn", "linear")}
+        chance = {**dict.fromkeys(MEASURES, self["protocol"]["chance"]), "kmeans_nmi": 0.0}
         rows = {"chance": chance, "raw pixels": self["baselines"]["pixels"],
                 "random weights": self["baselines"]["random"], self["method"]: self}
-        lines = [f"{'':<15} {'kNN':>7} {'linear':>7}"]
-        lines += [f"{name:<15} {row['knn']:>7.1%} {row['linear']:>7.1%}"
-                  for name, row in rows.items()]
         epochs = f"{self['epochs']} epoch{'' if self['epochs'] == 1 else 's'}"
-        return "\n".join([*lines, f"test accuracy on {self['dataset']} after {epochs} "
+        return "\n".join([table(rows), f"on test images of {self['dataset']}, after {epochs} "
                           f"({self['steps']} steps), seed {self['seed']}, last epoch"])
 
     __repr__ = __str__
 
 
+def table(rows: dict[str, Accuracies]) -> str:
+    """Text: a line for each row, a column for each measure."""
+    width = max(len("random weights"), *map(len, rows))
+    heads = [" ".join([" " * width, *(f"{heads[line]:>8}" for heads in MEASURES.values())])
+             for line in (0, 1)]
+    return "\n".join([*heads, *(" ".join([f"{name:<{width}}", *(f"{row[measure]:>8.1%}" for measure
+                                                                in MEASURES)])
+                                for name, row in rows.items())])
+
+
 def evaluate(run: Run, train: Dataset, test: Dataset,
              baselines: dict[str, Accuracies] | None = None) -> Evaluation:
-    """kNN and linear probe of a run's encoder, fitted on train and measured on test.
+    """MEASURES of a run's encoder, fitted on train and measured on test.
 
     baselines: the result of `baseline_accuracies`, if it has been computed.
 
@@ -84,15 +98,28 @@ def protocol(config: Config, train: Dataset, test: Dataset) -> dict:
             "knn": f"cosine of centred features, k={config.knn_k}, votes exp(similarity / "
             f"{config.knn_temperature})", "linear": "softmax on standardised features, L-BFGS "
             f"until it converges, weight decay {config.probe_strength}",
+            "few_labels": "of random training images, as many of each class: with 1 % of the "
+            f"labels the linear probe, mean over {PROBE_DRAWS} choices; with 1 or 5 labels a class "
+            "the label of the image, or of the mean of a class, of the largest cosine of centred "
+            f"features, mean over {DRAWS} choices",
+            "clusters": f"k-means of at most {CLUSTERED} training images, centred and of length 1, "
+            f"as many clusters as classes, the best of {RESTARTS} starts by inertia; NMI and "
+            "purity of the test images' nearest centroids",
             "chance": 1 / len(train.class_names)}
 
 
 def feature_accuracies(config: Config, features: tuple[np.ndarray, np.ndarray], train: Dataset,
                        test: Dataset) -> Accuracies:
-    """{"knn", "linear"}: accuracies on the test set of (training, test) features (n, d)."""
+    """The MEASURES on the test set of (training, test) features (n, d)."""
     arguments = (features[0], train.labels, features[1], test.labels)
-    return {"knn": round(knn_accuracy(*arguments, config.knn_k, config.knn_temperature), 4),
-            "linear": round(linear_accuracy(*arguments, config.probe_strength), 4)}
+    clusters = min(len(train.class_names), len(train))
+    numbers = (knn_accuracy(*arguments, config.knn_k, config.knn_temperature),
+               linear_accuracy(*arguments, config.probe_strength),
+               share_accuracy(*arguments, 0.01, config.probe_strength),
+               few_label_accuracies(*arguments, 1)[0], *few_label_accuracies(*arguments, 5),
+               *cluster_agreement(*features, test.labels, clusters))
+    return {name: round(float(number), 4) for name, number
+            in zip(MEASURES, numbers, strict=True)}
 
 
 def encoder_accuracies(config: Config, encoder: Module, train: Dataset,

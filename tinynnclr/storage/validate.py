@@ -8,14 +8,15 @@ NUMBER = "a number"
 COUNT = "a whole number of at least 0"
 SHARE = "a number from 0 to 1"
 TEXT = "text"
-ACCURACIES = {"knn": SHARE, "linear": SHARE}
+ACCURACIES = dict.fromkeys(("knn", "linear", "one_percent", "one_label", "five_labels",
+                            "five_labels_means", "kmeans_nmi", "kmeans_purity"), SHARE)
 # what result.json holds at least
 RESULT = {"method": TEXT, "dataset": TEXT, "seed": COUNT, "epochs": COUNT, "steps": COUNT,
           "encoder": TEXT, "seconds": NUMBER, "views_per_second": NUMBER,
           "evaluation_seconds": NUMBER, "threads": COUNT, **ACCURACIES,
           "baselines": {"pixels": ACCURACIES, "random": ACCURACIES}, "config": {},
           "protocol": {**dict.fromkeys(("features", "fitted_on", "measured_on", "selection", "knn",
-                                        "linear"), TEXT), "chance": SHARE}}
+                                        "linear", "few_labels", "clusters"), TEXT), "chance": SHARE}}
 
 
 def expect(value: Any, kind: Any, name: str) -> None:

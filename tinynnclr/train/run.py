@@ -47,7 +47,7 @@ class Run(Task):
                          round(config.warmup * steps))
         self.epoch, self.seconds = 0, 0.0
         self.metrics: list[dict] = []  # a row an epoch
-        # (QUERIES, SHOWN) neighbours among the first GALLERY images, one array an epoch
+        # (QUERIES, SHOWN) neighbours among the first GALLERY images, for epochs with monitor_knn
         self.gallery: list[np.ndarray] = []
         # of the current epoch:
         self.order = np.empty(0, np.int64)  # its samples

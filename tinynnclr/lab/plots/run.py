@@ -114,15 +114,17 @@ def _panel(ax, epochs, series, percent):
 @own_style()
 def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np.ndarray,
                    class_names: Sequence[str], path: str | Path, *, title: str = "",
-                   note: str = "") -> Path:
+                   note: str = "", epochs: Sequence[int] = ()) -> Path:
     """Query images and their nearest neighbours after the first, middle and last epoch.
 
     gallery: indices (q, s) into images (n, h, w, 3) uint8, one array for each epoch; the queries
-    are the first q images. note: a sentence below the images. Returns the PNG's path.
+    are the first q images. epochs: the number of each of these epochs (1, 2, ...). note: a sentence
+    below the images. Returns the PNG's path.
     """
     labels = np.asarray(labels)
-    epochs = sorted({0, (len(gallery) - 1) // 2, len(gallery) - 1})
-    blocks = [np.asarray(gallery[e])[:, :SHOWN] for e in epochs]
+    drawn = sorted({0, (len(gallery) - 1) // 2, len(gallery) - 1})
+    blocks = [np.asarray(gallery[e])[:, :SHOWN] for e in drawn]
+    numbers = epochs or range(1, len(gallery) + 1)
     queries, shown = blocks[0].shape
     # inches: between blocks, of the names beside the queries, and of a square with an image
     gap = 0.22
@@ -139,11 +141,11 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
         _draw_image(ax, images[q], indent, top + q * side, side)
         ax.text(indent - 0.08, top + (q + 0.5) * side, plain_text(class_names[labels[q]], 13),
                 ha="right", va="center", fontsize=9.5, color=INK)
-    for block, (epoch, indices) in enumerate(zip(epochs, blocks, strict=True)):
+    for block, (epoch, indices) in enumerate(zip(drawn, blocks, strict=True)):
         width = shown * side
         x = left + block * (width + gap)
         same = labels[indices] == labels[:queries, None]  # (q, shown)
-        ax.text(x, top - 0.43, f"after epoch {epoch + 1}", va="bottom", fontsize=10.5, color=INK,
+        ax.text(x, top - 0.43, f"after epoch {numbers[epoch]}", va="bottom", fontsize=10.5, color=INK,
                 weight="bold")
         ax.text(x, top - 0.19, f"{100 * same.mean():.0f} % of the same class", va="bottom",
                 fontsize=9.5, color=INK)

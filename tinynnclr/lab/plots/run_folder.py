@@ -1,6 +1,8 @@
 """The four pictures in a run's folder."""
 from pathlib import Path
 
+import numpy as np
+
 from ...datasets.dataset import Dataset
 from ...datasets.views import augmentation_pair, views_example
 from ...models.encode import encode
@@ -27,9 +29,10 @@ def draw_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> list[Pat
     if run.metrics:
         note = f"Training used {'the' if run.method.uses_labels else 'no'} labels."
         pictures.append(draw_curves(run.metrics, folder / "curves.png", title=title))
+        looks = [row["epoch"] for row in run.metrics if not np.isnan(row["monitor_knn"])]
         pictures.append(draw_neighbors(run.gallery, train_data.images, train_data.labels,
                                        train_data.class_names, folder / "neighbors.png",
-                                       title=title, note=note))
+                                       title=title, note=note, epochs=looks))
     shown = test.take(MAP_SIZE)
     positions = tsne(encode(run.method.encoder, shown.images))
     pictures.append(draw_embedding(positions, shown.labels, test.class_names,

@@ -1,22 +1,15 @@
 """kNN, linear probe and k-means of frozen features; only training images are fitted on."""
-import warnings
-
 import numpy as np
 
-from ... import kernels
 from ...datasets.dataset import Dataset
-from ...metrics.checks import expect_finite
-from ...metrics.knn import RIDGE, centred_unit_rows, knn_accuracy, whitened
+from ...metrics.clusters import CLUSTERED, RESTARTS, cluster_agreement
+from ...metrics.knn import RIDGE, knn_accuracy, whitened
 from ...metrics.linear_probe import linear_accuracy
-from ...metrics.nmi import normalized_mutual_information, purity
 from .context import EvalContext, EvalResult, Row
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # weight decays that the linear probe chooses from
 VALIDATION = 0.1  # share of the training images on which it chooses
 STRENGTH_CHOICE = f"{', '.join(f'{s:g}' for s in STRENGTHS)} on {VALIDATION:.0%} of"
-CLUSTERED = 4000  # training images for k-means, at most
-RESTARTS = 5  # of k-means; the one with the smallest inertia counts
-ROUNDS = 1000  # of k-means, at most; it converges much earlier
 
 
 def knn(context: EvalContext) -> EvalResult:
@@ -54,18 +47,8 @@ def clusters(context: EvalContext) -> EvalResult:
     k = len(train.class_names)
     rows: list[Row] = []
     for name, (a, b) in context.features(train, test).items():
-        a, b = centred_unit_rows(a, b)
-        rng = np.random.default_rng(context.config.seed)
-        a = a[rng.permutation(len(a))[:CLUSTERED]]
-        tries = [kernels.kmeans(a, k, ROUNDS, rng) for _ in range(RESTARTS)]
-        if any(len(inertias) == ROUNDS for *_, inertias in tries):
-            warnings.warn(f"clusters: k-means stopped after {ROUNDS} rounds, before it converged",
-                          RuntimeWarning, stacklevel=2)
-        centroids, *_ = min(tries, key=lambda result: result[2][-1])
-        assignment = nearest_centroid(b, centroids)
-        rows.append({"encoder": name,
-                     "NMI": normalized_mutual_information(assignment, test.labels),
-                     "purity": purity(assignment, test.labels)})
+        nmi, purity = cluster_agreement(a, b, test.labels, k, context.config.seed)
+        rows.append({"encoder": name, "NMI": nmi, "purity": purity})
     return EvalResult(rows, f"k-means of {min(CLUSTERED, len(train))} training images' frozen "
                       f"features, centred and of length 1, with k = {k}, the best of {RESTARTS} "
                       f"starts by inertia. Measured on {len(test)} test images, each assigned to "
@@ -88,15 +71,6 @@ def choose_strength(x: np.ndarray, labels: np.ndarray, rng: np.random.Generator)
     held, kept = np.split(order, [max(1, round(VALIDATION * len(x)))])
     scores = [linear_accuracy(x[kept], labels[kept], x[held], labels[held], s) for s in STRENGTHS]
     return STRENGTHS[int(np.argmax(scores))]
-
-
-def nearest_centroid(x: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """The nearest of centroids (k, d) to each row of x (n, d): (n,) indices.
-
-    |x - c|^2 = |x|^2 - 2 x.c + |c|^2, and |x|^2 is the same for all centroids.
-    """
-    expect_finite("nearest_centroid", x=x, centroids=centroids)
-    return (kernels.matmul(x, centroids.T) - np.square(centroids).sum(axis=1) / 2).argmax(axis=1)
 
 
 def _split(train: Dataset, test: Dataset) -> str:
