@@ -11,7 +11,7 @@ import numpy as np
 from . import distributed, kernels
 from .config import Config
 from .datasets.dataset import Dataset
-from .metrics.clusters import CLUSTERED, RESTARTS, cluster_agreement
+from .metrics.clusters import CLUSTERED, STARTS, cluster_agreement
 from .metrics.few_labels import DRAWS, PROBE_DRAWS, few_label_accuracies, share_accuracy
 from .metrics.knn import knn_accuracy
 from .metrics.linear_probe import linear_accuracy
@@ -103,8 +103,8 @@ def protocol(config: Config, train: Dataset, test: Dataset) -> dict:
             "the label of the image, or of the mean of a class, of the largest cosine of centred "
             f"features, mean over {DRAWS} choices",
             "clusters": f"k-means of at most {CLUSTERED} training images, centred and of length 1, "
-            f"as many clusters as classes, the best of {RESTARTS} starts by inertia; NMI and "
-            "purity of the test images' nearest centroids",
+            "as many clusters as classes; NMI and purity of the test images' nearest centroids, "
+            f"means over {STARTS} starts",
             "chance": 1 / len(train.class_names)}
 
 

@@ -2,7 +2,7 @@
 import numpy as np
 
 from ...datasets.dataset import Dataset
-from ...metrics.clusters import CLUSTERED, RESTARTS, cluster_agreement
+from ...metrics.clusters import CLUSTERED, STARTS, cluster_agreement
 from ...metrics.knn import RIDGE, knn_accuracy, whitened
 from ...metrics.linear_probe import linear_accuracy
 from .context import EvalContext, EvalResult, Row
@@ -50,8 +50,8 @@ def clusters(context: EvalContext) -> EvalResult:
         nmi, purity = cluster_agreement(a, b, test.labels, k, context.config.seed)
         rows.append({"encoder": name, "NMI": nmi, "purity": purity})
     return EvalResult(rows, f"k-means of {min(CLUSTERED, len(train))} training images' frozen "
-                      f"features, centred and of length 1, with k = {k}, the best of {RESTARTS} "
-                      f"starts by inertia. Measured on {len(test)} test images, each assigned to "
+                      f"features, centred and of length 1, with k = {k}; means over {STARTS} "
+                      f"random starts. Measured on {len(test)} test images, each assigned to "
                       "the nearest centroid; labels are only compared with the clusters. NMI: "
                       "mutual information over the mean of both entropies. Purity: the share of "
                       "images that belong to the most frequent class of their cluster.")
