@@ -67,7 +67,8 @@ def test_no_run_has_seen_the_drawn_images():
 
 
 def test_kinds_number_all_kinds_of_all_classes_in_order():
-    toys, data = toybox.make(200, 5, split="test"), transfer_sets.kinds("test", 200, 5)
+    toys = toybox.make(200, 5, split="test")
+    data = toys.dataset(kinds=True)
     np.testing.assert_array_equal(data.images, toys.images)
     assert [data.class_names[label] for label in data.labels] == [
         toybox.KIND_NAMES[c][k] for c, k in zip(toys.labels, toys.kinds, strict=True)]

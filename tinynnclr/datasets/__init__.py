@@ -8,8 +8,8 @@ from ..kernels.engine.checks import plain_numbers
 from ..storage.messages import nearest
 from .dataset import Dataset
 
-DATASETS = ("toybox", "toybox-night", "toybox-sketch", "toybox-fog", "toybox-neon", "cifar10",
-            "cifar100", "fashion_mnist")
+DATASETS = ("toybox", "toybox-night", "toybox-sketch", "toybox-fog", "toybox-neon",
+            "toybox-kinds", "cifar10", "cifar100", "fashion_mnist")
 
 
 @plain_numbers
@@ -47,9 +47,10 @@ def _load(name, data_dir, train_size, seed, size):
     elif name.partition("-")[0] == "toybox":
         from . import toybox
 
-        style = name.partition("-")[2] or "day"
+        kinds = name == "toybox-kinds"
+        style = "day" if kinds else name.partition("-")[2] or "day"
         options = {} if train_size is None else {"train_size": train_size}
-        return toybox.load(**options, seed=seed, style=style)
+        return toybox.load(**options, seed=seed, style=style, kinds=kinds)
     elif name == "fashion_mnist":
         from .fashion_mnist import load_fashion_mnist
 

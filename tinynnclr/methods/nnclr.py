@@ -59,9 +59,9 @@ class NNCLR(Method):
                                  "embedding itself")
         neighbors_after: float = option(0.5, "fraction of the steps before neighbours are used; 0 "
                                         "in the paper", least=0, most=1)
-        own_view: str = option("gradient", "without neighbours, after neighbors_after: the own view "
-                               "passes gradients, or is a constant as a neighbour is",
-                               choices=("gradient", "constant"))
+        own_view: str = option("gradient", "without neighbours: whether the own view passes "
+                               "gradients after neighbors_after, or is a constant as a neighbour "
+                               "is", choices=("gradient", "constant"))
         top_k: int = option(1, "the positive is a random one of the k nearest neighbours", least=1)
         top_k_mean: bool = option(False, "the positive is the mean of the top_k nearest neighbours")
         soft_neighbor: bool = option(False, "the positive is the mean of the queue, weighted by a "

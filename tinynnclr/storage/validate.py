@@ -16,7 +16,8 @@ RESULT = {"method": TEXT, "dataset": TEXT, "seed": COUNT, "epochs": COUNT, "step
           "evaluation_seconds": NUMBER, "threads": COUNT, **ACCURACIES,
           "baselines": {"pixels": ACCURACIES, "random": ACCURACIES}, "config": {},
           "protocol": {**dict.fromkeys(("features", "fitted_on", "measured_on", "selection", "knn",
-                                        "linear", "few_labels", "clusters"), TEXT), "chance": SHARE}}
+                                        "linear", "few_labels", "clusters"), TEXT),
+                       "chance": SHARE}}
 
 
 def expect(value: Any, kind: Any, name: str) -> None:

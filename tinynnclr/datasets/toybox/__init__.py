@@ -46,9 +46,16 @@ class Toybox:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def dataset(self) -> Dataset:
-        """The images and labels only, as in every other data set."""
-        return Dataset(self.images, self.labels, CLASS_NAMES)
+    def dataset(self, kinds: bool = False) -> Dataset:
+        """The images and labels only, as in every other data set.
+
+        With kinds, the classes are the 36 kinds: "steam boat" instead of "boat".
+        """
+        if not kinds:
+            return Dataset(self.images, self.labels, CLASS_NAMES)
+        first = np.cumsum([0, *map(len, KIND_NAMES)])
+        return Dataset(self.images, first[self.labels] + self.kinds,
+                       tuple(kind for names in KIND_NAMES for kind in names))
 
 
 @plain_numbers
@@ -86,10 +93,10 @@ def make(n: int, seed: int = 0, *, split: str = "train", size: int = 32,
 
 @plain_numbers
 def load(train_size: int = 20000, test_size: int = 4000, seed: int = 0, *, size: int = 32,
-         style: str = "day") -> tuple[Dataset, Dataset]:
+         style: str = "day", kinds: bool = False) -> tuple[Dataset, Dataset]:
     """The training and the test images as data sets; raises what `make` raises."""
-    return (make(train_size, seed, split="train", size=size, style=style).dataset(),
-            make(test_size, seed, split="test", size=size, style=style).dataset())
+    return (make(train_size, seed, split="train", size=size, style=style).dataset(kinds),
+            make(test_size, seed, split="test", size=size, style=style).dataset(kinds))
 
 
 @plain_numbers

@@ -16,7 +16,7 @@ from ..sweep.arms import Arm
 from ..sweep.jobs import plan
 from ..sweep.report import UPPER_BOUND, csv_rows, page, protocol_text, runs_of
 from ..sweep.sweep import Sweep, flags_of
-from .neighbor_precision import NAME, answer, stored_gains
+from .neighbor_map import NAME, points, stored_runs
 from .page import draw, mean_accuracies, parts
 from .runs import key, nmi_with_classes, protocol_result
 from .table import Table
@@ -32,11 +32,13 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
-    "small": Budget("toybox, 5,000 images, 8 epochs: minutes",
-                    {"dataset": "toybox", "train_size": 5000, "queue_size": 1024, "epochs": 8}),
-    "medium": Budget("CIFAR-10, 15 epochs: a night",
-                     {"dataset": "cifar10", "augmentation": "simclr", "detrend": False,
-                      "epochs": 15}),
+    "small": Budget("toybox, 1,000 images, 900 steps: 2 minutes a run",
+                    {"dataset": "toybox", "train_size": 1000, "queue_size": 500, "epochs": 300}),
+    "medium": Budget("toybox, 2,000 images, 1,050 steps",
+                     {"dataset": "toybox", "train_size": 2000, "queue_size": 1000, "epochs": 150}),
+    "large": Budget("toybox, 20,000 images, 1,872 steps, neighbours from a quarter of them",
+                    {"dataset": "toybox", "train_size": 20000, "queue_size": 4096, "epochs": 24,
+                     "neighbors_after": 0.25}),
     "tiny": Budget("a test that takes seconds; its numbers mean nothing",
                    {"dataset": "toybox", "train_size": 320, "queue_size": 64, "epochs": 2,
                     "width": 2, "batch_size": 32, "dim": 8, "projector_hidden": 16,
@@ -119,21 +121,16 @@ def write(table: Table, budget: str, sweep: Sweep, results: list[dict], rows: li
     config = sweep.jobs[0].config
     images = len(sweep.data_of(config)[0])
     runs = mean_accuracies(rows, table.focus) if rows else runs_of(results)
-    elsewhere, notes = {}, sweep.notes()
-    if table.name == NAME:
-        others = {name: str(other.options["dataset"]) for name, other in BUDGETS.items()
-                  if name not in (budget, "tiny")}
-        elsewhere = stored_gains({dataset: base.with_name(f"{NAME}-{name}.csv")
-                                  for name, dataset in others.items()})
-        notes = [answer(runs, elsewhere), *notes]
+    map_points = points(runs, stored_runs(base.parent)) if table.name == NAME else None
     lines = [{**row, **stamp()} for row in rows] if rows else csv_rows(results)
     write_text(base.with_suffix(".csv"),
                csv_text([{"table": table.name, "budget": budget, **line} for line in lines]))
     title = describe(config, images, len({job.config.seed for job in sweep.jobs}), budget)
     write_text(base.with_suffix(".md"),
                page(f"{table.name}: {table.question}",
-                    [title, *parts(table, runs, rows), *notes], method, stamp(), command))
-    draw(table, runs, rows, elsewhere, base.with_suffix(".png"), title, images)
+                    [title, *parts(table, runs, rows, map_points), *sweep.notes()], method,
+                    stamp(), command))
+    draw(table, runs, rows, map_points, base.with_suffix(".png"), title, images)
     return [base.with_suffix(ending) for ending in (".csv", ".md", ".png")]
 
 

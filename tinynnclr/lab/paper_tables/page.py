@@ -5,20 +5,33 @@ from ...metrics.confidence import mean_and_interval
 from ...storage.text_tables import markdown_table
 from ..protocols.context import Row, grouped
 from ..protocols.context import table as protocol_table
-from ..sweep.report import UPPER_BOUND, Runs, baseline_numbers, of_arm, result_rows, table_heads
+from ..sweep.report import (
+    HEADS,
+    UPPER_BOUND,
+    Runs,
+    baseline_numbers,
+    of_arm,
+    result_rows,
+    table_heads,
+)
 from ..sweep.win_tie_loss import win_table
-from .neighbor_precision import NAME, ORACLES, STYLES, Gains, gains
+from .neighbor_map import KS, Point, answer, crossing_of, oracle_gains
 from .runs import evaluated, rows_by_arm
-from .table import Table, verdict
+from .table import CLAIM_HEADS, Table, claim_row
 
 WINS = ("On how many sets each is best; against another: won-tied-lost, tied where 0 is inside the "
         "interval of their difference, seed by seed.")
-REAL_MARKERS = {"half-way": "^", "80 %": "D", "crops only": "p", "fog": "P", "sketch": "X"}
 
 
-def parts(table: Table, runs: Runs, rows: list[Row]) -> list[str]:
-    """The table, its claims with their outcomes, and the paper's numbers; rows: a protocol's."""
-    if rows:
+def parts(table: Table, runs: Runs, rows: list[Row],
+          map_points: dict[str, Point] | None = None) -> list[str]:
+    """The table, its claims with their verdicts, and the paper's numbers.
+
+    rows: a protocol's; map_points: those of the table neighbor-map.
+    """
+    if map_points:
+        texts = answer(map_points)
+    elif rows:
         by_arm = rows_by_arm(rows)
         texts = [protocol_table(by_arm)]
         if "to" in rows[0]:
@@ -27,17 +40,17 @@ def parts(table: Table, runs: Runs, rows: list[Row]) -> list[str]:
         texts = [markdown_table(table_heads(table.measures), result_rows(runs, table.measures))]
     if table.note:
         texts.append(table.note)
-    texts.append("\n".join(f"- {sentence}" for sentence in verdicts(table, runs)))
+    texts.append(markdown_table(CLAIM_HEADS, claims(table, runs)))
     if table.paper:
         texts += [f"The paper's numbers ({table.paper.source}):",
                   markdown_table(["", ""], table.paper.rows)]
     return texts
 
 
-def verdicts(table: Table, runs: Runs) -> list[str]:
-    """A sentence for each of the table's claims, by its first measure."""
-    return [verdict(contrast, contrast.by_seed(runs, table.measures[0]))
-            for contrast in table.contrasts]
+def claims(table: Table, runs: Runs) -> list[list[str]]:
+    """A row under CLAIM_HEADS for each of the table's claims and each measure that decides it."""
+    return [claim_row(contrast, measure, runs) for contrast in table.contrasts
+            for measure in table.decided_by]
 
 
 def mean_accuracies(rows: list[Row], focus: dict[str, str]) -> Runs:
@@ -53,80 +66,70 @@ def mean_accuracies(rows: list[Row], focus: dict[str, str]) -> Runs:
     return runs
 
 
-def draw(table: Table, runs: Runs, rows: list[Row], elsewhere: Gains, path: Path, title: str,
-         images: int) -> Path:
-    """The picture of a table: its rows, its axis, or neighbour accuracy against gain."""
+def draw(table: Table, runs: Runs, rows: list[Row], map_points: dict[str, Point] | None, path: Path,
+         title: str, images: int) -> Path:
+    """The picture of a table: its rows, its axis, or the map."""
     # matplotlib takes a second to import
     from ..plots.dots import draw_arms
     from ..plots.finding import draw_rows
 
     if rows:
         return draw_rows(rows_by_arm(rows), path, title, headline=table.question)
-    if table.name == NAME:
-        return draw_gains({**gains(runs), **elsewhere}, path, title, table.question)
+    if map_points:
+        return draw_map(map_points, runs, path, title)
+    measure = table.decided_by[0]
     if table.axis:
         return draw_axis(table, runs, path, title, images)
     arms = dict.fromkeys(arm for arm, _ in runs if arm != UPPER_BOUND)
-    return draw_arms({arm: of_arm(runs, arm, "knn") for arm in arms}, levels(runs), path,
-                     title=title, headline=table.question)
+    return draw_arms({arm: of_arm(runs, arm, measure) for arm in arms}, levels(runs, measure), path,
+                     title=title, headline=table.question, measure=HEADS.get(measure, measure))
 
 
-def levels(runs: Runs) -> dict[str, float]:
-    """{name: mean kNN} of the baselines and of the upper bound."""
-    means = {name: mean_and_interval(values)[0] for name, values in baseline_numbers(runs).items()}
-    if bound := of_arm(runs, UPPER_BOUND, "knn"):
+def levels(runs: Runs, measure: str) -> dict[str, float]:
+    """{name: mean of a measure} of the baselines and of the upper bound."""
+    means = {name: mean_and_interval(values)[0]
+             for name, values in baseline_numbers(runs, measure).items() if values}
+    if bound := of_arm(runs, UPPER_BOUND, measure):
         means[UPPER_BOUND] = mean_and_interval(bound)[0]
     return means
 
 
 def draw_axis(table: Table, runs: Runs, path: Path, title: str, images: int) -> Path:
-    """kNN and the table's other measures over its axis, in percent; a line for each group."""
+    """The table's measures over its axis, in percent; a line for each group."""
     from ..plots.lines import Line, draw_lines
     from ..plots.style import COLOURS, GREY, MARKERS
 
     xs = {arm.name: arm.x for arm in table.arms
-          if arm.x is not None and of_arm(runs, arm.name, "knn")}
+          if arm.x is not None and of_arm(runs, arm.name, table.measures[0])}
     groups = {arm.name: arm.group for arm in table.arms if arm.name in xs}
     lines = {}
     for i, group in enumerate(dict.fromkeys(groups.values())):
-        for j, measure in enumerate(m for m in table.measures if m != "linear"):
+        for j, measure in enumerate(table.measures):
             points = [(x, [100 * value for value in of_arm(runs, arm, measure)])
                       for arm, x in xs.items()
                       if groups[arm] == group and of_arm(runs, arm, measure)]
             if points:
-                fmt = MARKERS[i] + ("-", ":", "--")[j]
-                name = "kNN" if measure == "knn" else measure.replace("_", " ")
-                lines[f"{group}, {name}"] = Line(points, fmt, COLOURS[2 if j else i], j > 0)
+                fmt = MARKERS[i] + ("-", ":", "--", "-.")[j % 4]
+                name = HEADS.get(measure, measure.replace("_", " "))
+                lines[f"{group}, {name}"] = Line(points, fmt, COLOURS[j % len(COLOURS)], j > 0)
     ticks = sorted(set(xs.values()))
     if table.expected:
         name, formula = table.expected
         lines[name] = Line([(x, [100 * formula(x, images)]) for x in ticks], "-", GREY)
     return draw_lines(lines, path, title=title, headline=table.question, xlabel=table.axis,
                       ylabel="percent", logarithmic=table.logarithmic, ticks=ticks,
-                      levels={name: 100 * value for name, value in levels(runs).items()})
+                      levels={name: 100 * value for name, value
+                              in levels(runs, table.measures[0]).items()})
 
 
-def draw_gains(arm_gains: Gains, path: Path, title: str, headline: str) -> Path:
-    """Gain over no neighbours against their accuracy: oracles as curves, real runs as points."""
-    from ..plots.lines import Line, draw_lines
-    from ..plots.style import BLUE, COLOURS, INK, ORANGE
+def draw_map(map_points: dict[str, Point], runs: Runs, path: Path, title: str) -> Path:
+    """The gain with five labels a class over neighbour accuracy: points, and the oracle's curves.
+    """
+    from ..plots.neighbor_map import draw_neighbor_map
 
-    lines = {}
-    for kind, precisions in ORACLES.items():
-        nearest = kind.endswith("nearest")
-        points = [arm_gains[f"{kind} {x:g}"] for x in precisions if f"{kind} {x:g}" in arm_gains]
-        name = f"oracle: {'the nearest' if nearest else 'a random'} image of a drawn class"
-        lines[name] = Line([(100 * x, numbers) for x, numbers in points],
-                           "D-" if nearest else "o--", COLOURS[2] if nearest else BLUE)
-    for arm, (accuracy, numbers) in arm_gains.items():
-        if not arm.startswith("oracle"):
-            marker = next((marker for ending, marker in REAL_MARKERS.items()
-                           if arm.endswith(ending)), "s")
-            # on other data, on another style, on the table's own data
-            colour = INK if ": " in arm else COLOURS[3] if arm.endswith(STYLES) else ORANGE
-            lines[f"real NNCLR, {arm.replace('nnclr, ', '')}"] = Line([(100 * accuracy, numbers)],
-                                                                      marker, colour)
-    return draw_lines({name: line for name, line in lines.items() if line.points}, path,
-                      title=title, headline=headline,
-                      xlabel="neighbours of the anchor's class, percent of those used",
-                      ylabel="kNN accuracy above no neighbours, points")
+    measure = "five_labels"
+    gains = {setting: (point.accuracy, point.gains["constant own view", measure])
+             for setting, point in map_points.items()}
+    crossing = crossing_of(map_points, measure) if len(map_points) > 2 else None
+    return draw_neighbor_map(gains, {k: oracle_gains(runs, k, measure) for k in KS}, crossing, path,
+                             title=title)

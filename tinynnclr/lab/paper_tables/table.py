@@ -2,9 +2,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ...evaluate import MEASURES
 from ...metrics.confidence import mean_and_interval
 from ..sweep.arms import Arm
-from ..sweep.report import Runs, by_seed, format_points
+from ..sweep.report import HEADS, Runs, by_seed, format_points
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class Table:
     paper: Paper | None = None
     axis: str = ""  # the label of the picture's x axis; empty: a row for each arm
     logarithmic: bool = False
-    measures: tuple[str, ...] = ("knn", "linear")
-    protocol: str | None = None  # evaluated by this protocol instead of kNN and linear probe
+    measures: tuple[str, ...] = (*MEASURES,)  # columns
+    decided_by: tuple[str, ...] = ("five_labels", "kmeans_nmi", "knn")  # measures of the claims
+    protocol: str | None = None  # evaluated by this protocol instead of MEASURES
     # the rows of a protocol that its claims are about
     focus: dict[str, str] = field(default_factory=dict)
     note: str = ""
@@ -56,19 +58,31 @@ def difference(a: str, b: str, words: str | None = None, sign: int = 1) -> Contr
                     lambda of: of(a) - of(b), sign)
 
 
+CLAIM_HEADS = ("claim", "measured by", "difference", "seeds", "verdict", "smallest visible effect")
+
+
 def verdict(contrast: Contrast, numbers: Sequence[float]) -> str:
-    """A sentence: whether the claim held, by how much, and how small an effect is detectable."""
+    """"held", "reversed" or "undecided", by the 95 % interval of the paired differences.
+
+    A claim that two arms are equally good (sign 0) is never held, as a small difference may be
+    hidden in the interval: it is undecided, or reversed if the interval leaves out 0.
+    """
     if not numbers:
-        return f"{contrast.words}: not measured."
+        return "not measured"
     mean, half = mean_and_interval(list(numbers))
-    points = f"{format_points(numbers)} {contrast.unit}"
-    if half is None:
-        return f"{contrast.words}: {points} with one seed, which is too few to tell."
-    if abs(mean) <= half:
-        outcome = "neither confirmed nor refuted" if contrast.sign else "consistent with the paper"
-    elif contrast.sign == 0:
-        outcome = "not confirmed here"
-    else:
-        outcome = "confirmed here" if mean > 0 else "the opposite was measured here"
-    return (f"{contrast.words}: {outcome} ({points}, {len(numbers)} seeds); effects below about "
-            f"{half:.1f} {contrast.unit} are not detectable.")
+    if half is None or abs(mean) <= half:
+        return "undecided"
+    return "held" if mean * contrast.sign > 0 else "reversed"
+
+
+def claim_row(contrast: Contrast, measure: str, runs: Runs) -> list[str]:
+    """Cells under CLAIM_HEADS: a claim by one measure, paired by seed.
+
+    The smallest visible effect is half of the 95 % interval: a smaller difference of the means
+    would be undecided.
+    """
+    numbers = contrast.by_seed(runs, measure)
+    half = mean_and_interval(list(numbers))[1] if numbers else None
+    return [contrast.words, HEADS.get(measure, measure),
+            f"{format_points(numbers)} {contrast.unit}" if numbers else "", str(len(numbers)),
+            verdict(contrast, numbers), "" if half is None else f"{half:.1f}"]

@@ -43,11 +43,11 @@ Rows = Mapping[str, Mapping[str, Sequence[float]]]  # {row: {series: accuracies,
 
 @own_style()
 def draw_arms(arms: Mapping[str, Sequence[float]], levels: Mapping[str, float], path: str | Path, *,
-              title: str = "", headline: str = "kNN accuracy") -> Path:
+              title: str = "", headline: str = "kNN accuracy", measure: str = "kNN") -> Path:
     """A row for each arm, with a dot for each seed and for their mean; returns the PNG's path.
 
-    levels: accuracies drawn as dashed lines: baselines, an upper bound. Where the arms lie close
-    together and far above the levels, the axis is broken between them.
+    measure: its name. levels: accuracies drawn as dashed lines: baselines, an upper bound. Where
+    the arms lie close together and far above the levels, the axis is broken between them.
     """
     panel = ARM_ROW * len(arms)
     height = 0.62 + 0.2 * bool(title) + LEVEL * len(levels) + panel + BOTTOM
@@ -72,7 +72,7 @@ def draw_arms(arms: Mapping[str, Sequence[float]], levels: Mapping[str, float], 
     for i, (name, values) in enumerate(arms.items()):
         _name_arm(fig, (BOTTOM + panel - ARM_ROW * (i + 0.5)) / height, name, values)
     for x, y, ha, text in ((NAMES + width / 2, BOTTOM - 0.42, "center",
-                            "kNN accuracy on the test set"), (MARGIN, 0.1, "left", LEGEND)):
+                            f"{measure}, on the test set"), (MARGIN, 0.1, "left", LEGEND)):
         fig.text(x / WIDTH, y / height, text, ha=ha, fontsize=9, color=GREY)
     return write_picture(fig, path)
 

@@ -145,8 +145,8 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
         width = shown * side
         x = left + block * (width + gap)
         same = labels[indices] == labels[:queries, None]  # (q, shown)
-        ax.text(x, top - 0.43, f"after epoch {numbers[epoch]}", va="bottom", fontsize=10.5, color=INK,
-                weight="bold")
+        ax.text(x, top - 0.43, f"after epoch {numbers[epoch]}", va="bottom", fontsize=10.5,
+                color=INK, weight="bold")
         ax.text(x, top - 0.19, f"{100 * same.mean():.0f} % of the same class", va="bottom",
                 fontsize=9.5, color=INK)
         for share, face, edge, hatch in ((1, "white", ORANGE, "//////"),

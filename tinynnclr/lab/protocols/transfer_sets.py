@@ -1,13 +1,10 @@
 """Small parts of other data sets than the run's own, to evaluate its encoder on."""
 from pathlib import Path
 
-import numpy as np
-
 from ... import datasets
 from ...config import Config
 from ...datasets import digits, toybox
 from ...datasets.dataset import Dataset
-from ...kernels.engine.checks import plain_numbers
 from ...storage.messages import nearest
 
 TRAIN, TEST = 2000, 2000  # images of a set, at most, balanced over classes
@@ -59,20 +56,11 @@ def load_transfer_sets(config: Config, names: tuple[str, ...] | None = None) \
                   f"them.{absent}")
 
 
-@plain_numbers
-def kinds(split: str, n: int, seed: int) -> Dataset:
-    """Toybox images whose classes are the kinds of toys: "steam boat" instead of "boat"."""
-    toys = toybox.make(n, seed, split=split)
-    first = np.cumsum([0, *map(len, toybox.KIND_NAMES)])
-    return Dataset(toys.images, first[toys.labels] + toys.kinds,
-                   tuple(k for names in toybox.KIND_NAMES for k in names))
-
-
 def _load(name, data_dir):
     if name == "digits":
         return digits.load(TRAIN, TEST, SEED)
     if name == "toybox-kinds":
-        return kinds("train", TRAIN, SEED), kinds("test", TEST, SEED)
+        return toybox.load(TRAIN, TEST, SEED, kinds=True)
     if name.partition("-")[0] == "toybox":
         return toybox.load(TRAIN, TEST, SEED, style=name.partition("-")[2] or "day")
     train, test = datasets.load(name, data_dir)

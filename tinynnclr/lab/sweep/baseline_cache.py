@@ -20,7 +20,7 @@ Accuracies = dict[str, float]
 
 
 class BaselineCache:
-    """kNN and linear probe of raw pixels and of random weights, stored in the file `path`.
+    """The accuracies of raw pixels and of random weights, stored in the file `path`.
 
     A key ends in a digest of everything that the accuracies depend on: images, labels, options of
     the evaluation, and for random weights the features of the first test images.

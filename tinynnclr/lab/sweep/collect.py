@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...datasets.digests import expect_same_data
+from ...evaluate import MEASURES
 from ...storage.text_tables import markdown_table
 from ..provenance import stamped
 from .report import result_rows, runs_of, table_heads
 
-MEASURES = ("epochs", "knn", "linear")
+SHOWN = ("epochs", *MEASURES)
 
 
 def arm_of(config: dict) -> str:
@@ -34,5 +35,5 @@ def table(results: Sequence[dict]) -> str:
     rows = []
     for dataset in dict.fromkeys(result["dataset"] for result in results):
         runs = runs_of([result for result in results if result["dataset"] == dataset])
-        rows += [[dataset, *cells] for cells in result_rows(runs, MEASURES)]
-    return markdown_table(["data", *table_heads(MEASURES)], rows)
+        rows += [[dataset, *cells] for cells in result_rows(runs, SHOWN)]
+    return markdown_table(["data", *table_heads(SHOWN)], rows)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ... import kernels
 from ...config import Config
+from ...evaluate import MEASURES
 from ...metrics.confidence import mean_and_interval
 from ...storage.atomic import expect_ours, rows_with, write_text
 from ...storage.folder_lock import lock_folder
@@ -28,7 +29,7 @@ from .report import (
 from .sweep import Sweep, flags_of
 
 OUTPUTS = ("compare.json", "compare.md", "compare.csv", "compare.png")
-MEASURES = ("steps", "knn", "linear", "seconds")
+SHOWN = ("steps", *MEASURES, "seconds")
 DIFFERENCES = ("kNN against {}, seed by seed. Where an interval contains 0, the seeds are too few "
                "to tell which is better; and one interval in twenty misses the true value by "
                "chance.")
@@ -113,7 +114,7 @@ def title(results: Sequence[dict]) -> str:
 def markdown(results: Sequence[dict], first: str, command: str, notes: Sequence[str] = ()) -> str:
     """The page of a comparison: arms and baselines, differences from the first arm, protocol."""
     runs = runs_of(results)
-    parts = [markdown_table(table_heads(MEASURES), result_rows(runs, MEASURES, best_first=True))]
+    parts = [markdown_table(table_heads(SHOWN), result_rows(runs, SHOWN, best_first=True))]
     differences = difference_rows(runs, first)
     if differences:
         parts += [DIFFERENCES.format(first),

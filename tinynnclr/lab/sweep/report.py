@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...evaluate import MEASURES
 from ...metrics.confidence import format_percent, mean_and_interval
 from ...storage.text_tables import read_csv
 from ..provenance import provenance_text
@@ -14,12 +15,13 @@ UPPER_BOUND = "supervised"  # the arm that learns from the labels
 # columns of a CSV file that measure nothing
 LABELS = {"table", "budget", "arm", "seed", "method", "dataset", "encoder", "version", "collected",
           "machine"}
-HEADS = {"knn": "kNN", "seconds": "training, s"}
+HEADS = {**{measure: " ".join(words).strip() for measure, words in MEASURES.items()},
+         "seconds": "training, s"}
 
 
 def numbers_of(result: Mapping[str, Any]) -> dict[str, float]:
     """All that a run measured: accuracies, its last epoch, and baselines as "pixels knn"."""
-    numbers = {name: result[name] for name in ("epochs", "steps", "knn", "linear", "seconds",
+    numbers = {name: result[name] for name in ("epochs", "steps", *MEASURES, "seconds",
                                                "views_per_second")}
     epoch_numbers = {**result.get("last_epoch", {}), **result.get("over_epochs", {})}
     numbers |= {name: value for name, value in epoch_numbers.items()
@@ -65,7 +67,7 @@ def of_arm(runs: Runs, arm: str, measure: str) -> list[float]:
 
 
 def group_baselines(runs: Runs) -> dict[str, dict[int, dict[str, float]]]:
-    """{"raw pixels" or "random weights": {seed: {"knn", "linear"}}}, one group for equal baselines.
+    """{"raw pixels" or "random weights": {seed: {measure: number}}}, one group for equal baselines.
 
     Arms with other data or encoders have their own group, such as "random weights of cmc", named
     after the first of them.
@@ -73,8 +75,8 @@ def group_baselines(runs: Runs) -> dict[str, dict[int, dict[str, float]]]:
     groups: dict[str, dict[int, dict[str, float]]] = {}
     for label, prefix in BASELINES.items():
         for arm in dict.fromkeys(arm for arm, _ in runs):
-            accuracies = {seed: {measure: numbers[f"{prefix} {measure}"] for measure
-                                 in ("knn", "linear")}
+            accuracies = {seed: {measure: numbers[f"{prefix} {measure}"] for measure in MEASURES
+                                 if f"{prefix} {measure}" in numbers}
                           for (name, seed), numbers in runs.items()
                           if name == arm and f"{prefix} knn" in numbers}
             if accuracies:
@@ -95,7 +97,7 @@ def _group_name(groups, label, arm, accuracies):
 
 def baseline_numbers(runs: Runs, measure: str = "knn") -> dict[str, list[float]]:
     """{baseline: its accuracies}: one for each seed, or a single one where no seed matters."""
-    groups = {name: [accuracies[measure] for accuracies in group.values()]
+    groups = {name: [accuracies[measure] for accuracies in group.values() if measure in accuracies]
               for name, group in group_baselines(runs).items()}
     return {name: values[:1] if name.startswith("raw pixels") and len(set(values)) == 1 else values
             for name, values in groups.items()}
@@ -106,10 +108,11 @@ def result_rows(runs: Runs, measures: Sequence[str], best_first: bool = False) -
 
     best_first sorts by mean kNN; else the baselines come first. Under `table_heads(measures)`.
     """
-    accuracies = {measure: baseline_numbers(runs, measure) for measure in ("knn", "linear")}
+    accuracies = {measure: baseline_numbers(runs, measure) for measure in MEASURES}
     lines = []
     for name, knn in accuracies["knn"].items():
-        columns = {"epochs": [0], "steps": [0], "knn": knn, "linear": accuracies["linear"][name]}
+        columns = {"epochs": [0], "steps": [0],
+                   **{measure: accuracies[measure][name] for measure in MEASURES}}
         seeds = "" if name.startswith("raw pixels") else str(len(knn))
         lines.append((knn, [f"*{name}* (baseline)", seeds,
                             *(_cell(measure, columns.get(measure, [])) for measure in measures)]))
