@@ -5,21 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import run
-from places import ROOT
 from small import random_data
 from test_results import expect_made_of_its_runs
 
 from tinynnclr.lab.paper_tables import BUDGETS, parse_tables, reproduce, tables_of
-from tinynnclr.lab.paper_tables.neighbor_precision import OFFS, REAL, STYLES, gains
+from tinynnclr.lab.paper_tables.neighbor_map import STORED, TINY
 from tinynnclr.lab.paper_tables.runs import key
 from tinynnclr.lab.sweep.arms import Arm
-from tinynnclr.lab.sweep.report import UPPER_BOUND, read_runs
+from tinynnclr.lab.sweep.report import UPPER_BOUND
 from tinynnclr.lab.sweep.sweep import evenly
 from tinynnclr.methods import NNCLR, make_config
 from tinynnclr.methods.registry import applicable
-from tinynnclr.metrics.confidence import mean_and_interval
 from tinynnclr.storage.messages import shell_words
-from tinynnclr.storage.text_tables import read_csv
+from tinynnclr.storage.text_tables import csv_text, read_csv
 from tinynnclr.train import run_dir
 
 TABLES = tables_of("tiny")
@@ -64,43 +62,37 @@ def test_each_table(name, runs, tmp_path):
 
 
 def test_each_arm_is_evaluated_on_its_own_data(runs, tmp_path):
-    """There are as many accuracies of raw pixels as data sets."""
-    lines = read_csv(make("neighbor-precision", runs, tmp_path, seeds=(0,))[0])
-    pixels = {line["arm"]: (line["pixels knn"], line["pixels linear"]) for line in lines}
-    sets = {arm: OFFS[off].get("dataset", "toybox") for arm,
-            (off, _) in REAL.items() if arm in pixels}
-    assert len(set(sets.values())) == len(set(pixels.values())) == 1 + len(STYLES)
-    assert len({(sets[arm], pixels[arm]) for arm in sets}) == 1 + len(STYLES)
+    """The accuracies of raw pixels are those of the arm's own data set."""
+    table = replace(TABLES["top-k"], contrasts=[], arms=[
+        Arm("kinds", {"method": "simclr", "dataset": "toybox-kinds"}),
+        Arm("classes", {"method": "simclr"})])
+    lines = read_csv(reproduce(table, "tiny", [0], {"threads": 1}, tmp_path, runs)[0])
+    assert len({line["pixels knn"] for line in lines}) == 2
 
 
-def test_real_runs_of_another_budget_are_shown(runs, tmp_path):
-    """The page and the picture at the budget tiny show those of the budget small, but no oracle."""
-    alone, picture = (path.read_bytes() for path in make("neighbor-precision", runs, tmp_path,
-                                                         seeds=(0,))[1:])
-    assert b"toybox: " not in alone
-    stored = tmp_path / "neighbor-precision-small.csv"
-    stored.write_bytes((ROOT / "results" / "reproduce" / stored.name).read_bytes())
-    _, page, picture_with_them = make("neighbor-precision", runs, tmp_path, seeds=(0,))
-    real, half = mean_and_interval(gains(read_runs(stored))["nnclr, from the start"][1])
-    assert f"toybox: nnclr, from the start 30%, {real:+.1f} ± {half:.1f} points" in page.read_text(
-            encoding="utf-8")
-    assert "toybox: oracle" not in page.read_text(encoding="utf-8")
-    assert picture_with_them.read_bytes() != picture
+def test_the_map_has_its_own_settings_and_those_of_table_neighbors(runs, tmp_path):
+    alone = make("neighbor-map", runs, tmp_path, seeds=(0,))[2].read_bytes()
+    lines = read_csv(make("neighbors", runs, tmp_path, seeds=(0,))[0])
+    (tmp_path / "neighbors-small.csv").write_text(csv_text(lines), encoding="utf-8")
+    _, page, picture = make("neighbor-map", runs, tmp_path, seeds=(0,))
+    text = page.read_text(encoding="utf-8")
+    assert all(f"\n| {setting} | 1 | " in text for setting in (*TINY, STORED["neighbors-small"]))
+    assert picture.read_bytes() != alone
 
 
 def test_runs_are_shared_and_found_again(runs, tmp_path, monkeypatch):
     """A second table trains only what is new, and the same table nothing."""
-    make("predictor", runs, tmp_path)
+    make("top-k", runs, tmp_path)
     trained = []
     real = run_dir.train_into
     monkeypatch.setattr(run_dir, "train_into", lambda folder, *a,
                         **k: (trained.append(folder), real(folder, *a, **k)))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    make("predictor", runs, tmp_path)
+    make("top-k", runs, tmp_path)
     assert trained == []
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    make("predictor", runs, tmp_path, seeds=(7,))
-    assert len(trained) == len(TABLES["predictor"].arms) + 1
+    make("top-k", runs, tmp_path, seeds=(7,))
+    assert len(trained) == len(TABLES["top-k"].arms) + 1
 
 
 def timeless(paths):
@@ -112,7 +104,7 @@ def timeless(paths):
 
 def test_stopped_and_resumed(tmp_path, monkeypatch, capsys):
     """Ctrl-C after three epochs of the table; the same call continues and makes the same files."""
-    whole = timeless(make("predictor", tmp_path / "a", tmp_path / "whole", (0,)))
+    whole = timeless(make("top-k", tmp_path / "a", tmp_path / "whole", (0,)))
     real, saves = run_dir.Run.save, []
 
     def save(self, path):
@@ -123,27 +115,27 @@ def test_stopped_and_resumed(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(run_dir.Run, "save", save)
     with pytest.raises(SystemExit) as end:
-        make("predictor", tmp_path / "b", tmp_path / "stopped", (0,))
+        make("top-k", tmp_path / "b", tmp_path / "stopped", (0,))
     assert end.value.code == 130
-    assert "stopped; 1 of 5 runs are done, 10 steps of without, seed 0, are saved. Resume with:\n" \
-        "  tinynnclr reproduce predictor --budget tiny --seeds 0" in capsys.readouterr().err
+    assert "stopped; 1 of 5 runs are done, 10 steps of random of 5, seed 0, are saved. Resume with:\n" \
+        "  tinynnclr reproduce top-k --budget tiny --seeds 0" in capsys.readouterr().err
     assert not (tmp_path / "stopped").exists()
     before = len(saves)
     monkeypatch.setattr(run_dir.Run, "save", lambda self, path: (real(self, path),
                                                                  saves.append(self.step)))
-    assert timeless(make("predictor", tmp_path / "b", tmp_path / "stopped", (0,))) == whole
+    assert timeless(make("top-k", tmp_path / "b", tmp_path / "stopped", (0,))) == whole
     # the second run's second epoch: neither its first nor the first run again
     assert saves[before] == 20
 
 
 def test_a_run_that_diverges_is_reported_and_left_out(runs, tmp_path, capsys):
-    arms = [Arm("without", {"method": "nnclr", "lr": 1e30}) if arm.name == "without" else arm
-            for arm in TABLES["predictor"].arms]
+    arms = [Arm(arm.name, {**arm.options, "lr": 1e30}) if arm.name == "random of 16" else arm
+            for arm in TABLES["top-k"].arms]
     with np.errstate(all="ignore"):
-        paths = reproduce(replace(TABLES["predictor"], arms=arms), "tiny", [0, 1], {"threads": 1},
+        paths = reproduce(replace(TABLES["top-k"], arms=arms), "tiny", [0, 1], {"threads": 1},
                           tmp_path, runs)
     page = paths[1].read_text(encoding="utf-8")
-    assert "Failed: without, seed 0: step" in page
+    assert "Failed: random of 16, seed 0: step" in page
     assert "A predictor helps NNCLR: not measured." in page
     assert "failed: step 2, epoch 1: the loss is not finite" in capsys.readouterr().out
 
@@ -158,10 +150,9 @@ def test_a_key_is_all_that_changes_a_result():
 
 
 def test_small_tables_hold_what_was_asked_for():
-    """Fifteen tables; no configuration twice in one; queues up to half of the images."""
-    assert set(SMALL) == {"linear", "semi", "transfer", "crop-only", "queue-size", "top-k",
-                          "predictor", "momentum", "temperature", "batch-size", "embedding-size",
-                          "ring", "soft-neighbors", "deepcluster", "neighbor-precision"}
+    """No configuration is twice in a table; queues are as long as the data."""
+    assert set(SMALL) == {"neighbors", "neighbor-map", "linear", "semi", "transfer", "crop-only",
+                          "queue-size", "top-k", "ring", "soft-neighbors", "deepcluster"}
     for table in SMALL.values():
         shared = BUDGETS["small"].options
         options = [make_config({**applicable(shared, arm.options["method"]), **arm.options}) for arm
@@ -169,7 +160,7 @@ def test_small_tables_hold_what_was_asked_for():
         assert len({key(config) for config in options}) == len(table.arms)
         names = {arm.name for arm in table.arms}
         assert all(set(contrast.arms) <= names for contrast in table.contrasts)
-    assert [arm.x for arm in SMALL["queue-size"].arms] == [256, 512, 1024, 2500]
+    assert [arm.x for arm in SMALL["queue-size"].arms] == [256, 500, 1000]
 
 
 def test_evenly_keeps_every_class():
@@ -194,15 +185,15 @@ def test_mistakes(arguments, words, tmp_path, monkeypatch, capsys):
 
 def test_the_command_and_its_help(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    status, out, _ = run(capsys, "reproduce", "predictor", "--budget", "tiny", "--seeds", "1",
+    status, out, _ = run(capsys, "reproduce", "top-k", "--budget", "tiny", "--seeds", "1",
                          "--epochs", "1", "--out", "t")
     assert status == 0
     assert out.startswith("[1/5] with a predictor, seed 0: kNN ")
-    paths = [Path("t", f"predictor-tiny.{ending}") for ending in ("csv", "md", "png")]
+    paths = [Path("t", f"top-k-tiny.{ending}") for ending in ("csv", "md", "png")]
     assert out.split()[-3:] == [str(path) for path in paths]
     page = paths[1].read_text(encoding="utf-8")
     assert "1 epoch, " in page
-    assert "tinynnclr reproduce predictor --budget tiny --seeds 0 --epochs 1" in page
+    assert "tinynnclr reproduce top-k --budget tiny --seeds 0 --epochs 1" in page
     assert {line["steps"] for line in read_csv(paths[0])} == {"10"}
     status, out, _ = run(capsys, "reproduce", "--help")
     assert all(table.question in out for table in SMALL.values())

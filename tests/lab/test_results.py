@@ -6,6 +6,7 @@ from PIL import Image
 from places import ROOT
 
 from tinynnclr.lab.paper_tables import tables_of
+from tinynnclr.lab.paper_tables.neighbor_map import NAME, points, stored_runs
 from tinynnclr.lab.paper_tables.page import mean_accuracies, parts
 from tinynnclr.lab.recipes import TRAIN_PRESETS
 from tinynnclr.lab.sweep.report import LABELS, csv_rows, read_runs
@@ -26,7 +27,8 @@ def expect_made_of_its_runs(path):
                  if name not in LABELS or name in ("arm", "seed", "encoder")} for line in lines]
     runs = mean_accuracies(rows, table.focus) if rows else read_runs(path)
     assert page.startswith(f"# {table.name}: {table.question}\n")
-    for text in parts(table, runs, rows):
+    map_points = points(runs, stored_runs(path.parent)) if table.name == NAME else None
+    for text in parts(table, runs, rows, map_points):
         assert f"\n\n{text}\n\n" in page
     assert all(line["machine"] and line["version"] and line["collected"] for line in lines)
     with Image.open(path.with_suffix(".png")) as image:

@@ -62,7 +62,7 @@ def neighbor_map(tiny: bool = False) -> Table:
     arms = [Arm(f"{setting}: {arm}", {**options, **arm_options})
             for setting, options in (TINY if tiny else SETTINGS).items()
             for arm, arm_options in ARMS.items()]
-    arms += [Arm(f"oracle: {CONTROL}", ARMS[CONTROL])]
+    arms += [Arm(f"oracle: {CONTROL}", {**ARMS[CONTROL], **({"dim": 16} if tiny else {})})]
     arms += [Arm(f"oracle: {precision:g}, K = {k}",
                  {"method": "oracle_nnclr", "oracle_precision": precision, "top_k": k,
                   "top_k_mean": True}) for k in KS for precision in PRECISIONS]
