@@ -53,6 +53,9 @@ def add_train(commands: Any, method: str) -> None:
                      help="folder of the run [runs/METHOD-DATASET-SEED]")
     sub.add_argument("--resume", action="store_true",
                      help="resume the run in --out from its last checkpoint")
+    sub.add_argument("--compare", choices=("off",),
+                     help="off: train the same run without neighbours, too, in DIR/off, and print "
+                     "both results")
     sub.add_argument("--detect-anomaly", action="store_true",
                      help="stop at the first gradient that is not finite and print its op; a loss "
                      "that is not finite always stops the run")

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import distributed, kernels
 from ..config import Config
-from ..evaluate import evaluate_into
+from ..evaluate import Evaluation, evaluate_into, table
 from ..methods import SupportSet, make_config
 from ..storage import checkpoint
 from ..storage.folder_lock import lock_folder
@@ -22,19 +22,40 @@ from .config_flags import given_options
 def run_train(options: argparse.Namespace) -> None:
     """Start or resume a run, train it to the end, evaluate it and draw figures."""
     given = given_options(options)
-    folder = options.out or default_folder(make_config(given))
+    config = make_config(given)
+    folder = options.out or default_folder(config)
+    if options.compare and not (options.resume or getattr(config, "neighbors", False)):
+        raise ValueError(f"--compare off: {config.method} has no neighbours to switch off; use "
+                         "--method nnclr")
+    result = run_in(options, given, folder, options.resume)
+    if options.compare:
+        compare_off(options, {**given, "neighbors": False}, folder, result)
+
+
+def compare_off(options: argparse.Namespace, given: dict[str, Any], folder: Path,
+                result: Evaluation) -> None:
+    """Train the same run without neighbours, in the folder `off` of the run's, and print both."""
+    resume = (folder / "off" / CHECKPOINT).exists()
+    off = run_in(options, given, folder / "off", resume, result["baselines"])
+    print(f"\nneighbours on and off, seed {result['seed']}:\n"
+          + table({result["method"]: result, "off": off}))
+
+
+def run_in(options: argparse.Namespace, given: dict[str, Any], folder: Path,
+           resume: bool, baselines: dict | None = None) -> Evaluation:
+    """Start or resume the run of a folder, train and evaluate it; returns its result."""
     with contextlib.ExitStack() as locks:
         existed = folder.is_dir()
         if existed:  # lock it before reading anything in it
             locks.enter_context(lock_folder(folder))
-        if options.resume:
+        if resume:
             run, data = resumed_run(given, folder)
         else:
             run, data = new_run(given, folder)
         if not existed:
             locks.enter_context(lock_folder(folder))
             expect_free(folder)  # another process may have written a run there in the meantime
-        train_and_evaluate(options, folder, run, data)
+        return train_and_evaluate(options, folder, run, data, baselines)
 
 
 def default_folder(config: Config) -> Path:
@@ -85,7 +106,8 @@ def expect_free(folder: Path) -> None:
     run_dir.expect_free(folder)
 
 
-def train_and_evaluate(options: argparse.Namespace, folder: Path, run: Run, data: tuple) -> None:
+def train_and_evaluate(options: argparse.Namespace, folder: Path, run: Run,
+                       data: tuple, baselines: dict | None = None) -> Evaluation:
     """Train to the end, print the evaluation, draw figures; Ctrl-C ends as SystemExit(130)."""
     announce(folder, run, len(data[0]))
     try:
@@ -96,7 +118,8 @@ def train_and_evaluate(options: argparse.Namespace, folder: Path, run: Run, data
               f"  {shell_words('tinynnclr', 'train', '--resume', '--out', folder)}",
               file=sys.stderr)
         raise SystemExit(130) from None
-    print(evaluate_into(folder, run, data), flush=True)
+    result = evaluate_into(folder, run, data, baselines)
+    print(result, flush=True)
     names = ["result.json", "metrics.csv"]
     if not options.no_plots:
         from ..lab.plots import run_folder  # matplotlib takes a second to import
@@ -104,6 +127,7 @@ def train_and_evaluate(options: argparse.Namespace, folder: Path, run: Run, data
         run_folder.draw_into(folder, run, data)
         names += PICTURES
     print(f"in {folder}: {', '.join(names)}")
+    return result
 
 
 def announce(folder: Path, run: Run, images: int) -> None:
