@@ -22,20 +22,26 @@ from .config_flags import given_options
 def run_train(options: argparse.Namespace) -> None:
     """Start or resume a run, train it to the end, evaluate it and draw figures."""
     given = given_options(options)
-    config = make_config(given)
-    folder = options.out or default_folder(config)
-    if options.compare and not (options.resume or getattr(config, "neighbors", False)):
-        raise ValueError(f"--compare off: {config.method} has no neighbours to switch off; use "
-                         "--method nnclr")
+    folder = options.out or default_folder(make_config(given))
+    if options.compare and not options.resume:
+        expect_neighbors(make_config(given).to_dict())
     result = run_in(options, given, folder, options.resume)
     if options.compare:
-        compare_off(options, {**given, "neighbors": False}, folder, result)
+        expect_neighbors(result["config"])
+        compare_off(options, folder, result)
 
 
-def compare_off(options: argparse.Namespace, given: dict[str, Any], folder: Path,
-                result: Evaluation) -> None:
+def expect_neighbors(config: dict[str, Any]) -> None:
+    """Raise ValueError unless a configuration uses neighbours."""
+    if not config.get("neighbors"):
+        raise ValueError(f"--compare off: expected a run with neighbours, such as --method nnclr; "
+                         f"{config['method']} uses none here")
+
+
+def compare_off(options: argparse.Namespace, folder: Path, result: Evaluation) -> None:
     """Train the same run without neighbours, in the folder `off` of the run's, and print both."""
     resume = (folder / "off" / CHECKPOINT).exists()
+    given = {} if resume else {**result["config"], "neighbors": False}
     off = run_in(options, given, folder / "off", resume, result["baselines"])
     print(f"\nneighbours on and off, seed {result['seed']}:\n"
           + table({result["method"]: result, "off": off}))
