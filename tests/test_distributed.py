@@ -190,7 +190,7 @@ def test_train_and_evaluate_under_mpiexec(tmp_path, monkeypatch):
         done = mpiexec(count, "-m", "tinynnclr", *TRAIN, "--no-plots", "--lr", "0.003", "--out",
                        f"run{count}")
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("test accuracy") == done.stdout.count(f"into run{count}") == 1
+        assert done.stdout.count("on test images of") == done.stdout.count(f"into run{count}") == 1
         assert sorted(os.listdir(f"run{count}")) == ["checkpoint.npz", "metrics.csv", "result.json"]
         with open(f"run{count}/metrics.csv", newline="", encoding="utf-8") as file:
             found[count] = [float(row["loss"]) for row in csv.DictReader(file)]
@@ -199,7 +199,7 @@ def test_train_and_evaluate_under_mpiexec(tmp_path, monkeypatch):
     results = [json.loads((tmp_path / f"run{count}" / "result.json").read_bytes()) for count
                in (1, 2)]
     assert results[0]["baselines"]["pixels"] == results[1]["baselines"]["pixels"]
-    assert mpiexec(2, "-m", "tinynnclr", "evaluate", "run1").stdout.count("test accuracy") == 1
+    assert mpiexec(2, "-m", "tinynnclr", "evaluate", "run1").stdout.count("on test images of") == 1
 
 
 @pytest.mark.parametrize(("command", "words"),

@@ -24,7 +24,7 @@ from .train.run import Run
 from .train.run_dir import RESULT, expect_own
 
 Accuracies = dict[str, float]
-# measures of a result: two lines at the head of its column
+# the measures of a result, each with the two lines at the head of its column
 MEASURES = {"knn": ("", "kNN"), "linear": ("", "linear"), "one_percent": ("1 % of", "labels"),
             "one_label": ("1 label", "a class"), "five_labels": ("5 labels", "1-NN"),
             "five_labels_means": ("5 labels", "means"), "kmeans_nmi": ("k-means", "NMI"),
@@ -47,12 +47,12 @@ class Evaluation(dict):
 
 def table(rows: dict[str, Accuracies]) -> str:
     """Text: a line for each row, a column for each measure."""
-    width = max(len("random weights"), *map(len, rows))
-    heads = [" ".join([" " * width, *(f"{heads[line]:>8}" for heads in MEASURES.values())])
-             for line in (0, 1)]
-    return "\n".join([*heads, *(" ".join([f"{name:<{width}}", *(f"{row[measure]:>8.1%}" for measure
-                                                                in MEASURES)])
-                                for name, row in rows.items())])
+    width = max(map(len, ("random weights", *rows)))
+    lines = [["", *head] for head in zip(*MEASURES.values(), strict=True)]
+    lines += [[name, *(f"{row[measure]:.1%}" for measure in MEASURES)]
+              for name, row in rows.items()]
+    return "\n".join(" ".join([f"{name:<{width}}", *(f"{cell:>8}" for cell in cells)])
+                     for name, *cells in lines)
 
 
 def evaluate(run: Run, train: Dataset, test: Dataset,
@@ -98,13 +98,13 @@ def protocol(config: Config, train: Dataset, test: Dataset) -> dict:
             "knn": f"cosine of centred features, k={config.knn_k}, votes exp(similarity / "
             f"{config.knn_temperature})", "linear": "softmax on standardised features, L-BFGS "
             f"until it converges, weight decay {config.probe_strength}",
-            "few_labels": "of random training images, as many of each class: with 1 % of the "
-            f"labels the linear probe, mean over {PROBE_DRAWS} choices; with 1 or 5 labels a class "
-            "the label of the image, or of the mean of a class, of the largest cosine of centred "
-            f"features, mean over {DRAWS} choices",
-            "clusters": f"k-means of at most {CLUSTERED} training images, centred and of length 1, "
-            "as many clusters as classes; NMI and purity of the test images' nearest centroids, "
-            f"means over {STARTS} starts",
+            "few_labels": "labelled images drawn from train, equally many of each class; 1 % of "
+            f"the labels: linear probe, mean over {PROBE_DRAWS} draws; 1 or 5 labels a class: the "
+            "labelled image (1-NN) or the class mean with the largest cosine of centred features, "
+            f"mean over {DRAWS} draws",
+            "clusters": f"k-means of at most {CLUSTERED} training images, features centred and of "
+            "length 1, as many clusters as classes; each test image belongs to the nearest "
+            f"centroid; NMI and purity, means over {STARTS} random starts",
             "chance": 1 / len(train.class_names)}
 
 

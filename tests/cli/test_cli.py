@@ -13,6 +13,7 @@ from small import random_data, small_config
 
 from tinynnclr.cli.main import CompilationNotice, main
 from tinynnclr.datasets.views import augmentation_pair
+from tinynnclr.evaluate import MEASURES
 from tinynnclr.storage import checkpoint
 from tinynnclr.train.hooks import train_run
 from tinynnclr.train.restore import restore
@@ -36,7 +37,7 @@ from tinynnclr.cli.main import main
 main()
 """
 OWN_CONSOLE = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
-KEYS = ["method", "dataset", "seed", "epochs", "steps", "encoder", "parameters", "knn", "linear",
+KEYS = ["method", "dataset", "seed", "epochs", "steps", "encoder", "parameters", *MEASURES,
         "baselines", "protocol", "seconds", "views_per_second", "evaluation_seconds", "threads",
         "ranks", "data", "target", "config"]
 
@@ -93,15 +94,16 @@ def test_the_files_of_a_run(here):
     assert all((RUN / name).read_bytes().startswith(b"\x89PNG\r\n\x1a\n") for name in PICTURES)
     result = json.loads((RUN / "result.json").read_bytes())
     assert list(result) == KEYS
-    assert {k: list(v) for k, v in result["baselines"].items()} == {"pixels": ["knn", "linear"],
-                                                                    "random": ["knn", "linear"]}
+    assert {k: list(v) for k, v in result["baselines"].items()} == {"pixels": list(MEASURES),
+                                                                    "random": list(MEASURES)}
     assert (result["method"], result["dataset"], result["seed"]) == ("nnclr", "folder:pictures", 0)
     assert (result["epochs"], result["steps"], result["encoder"]) == (2, 8, "tiny_cnn, width 2")
     assert result["config"] == small_config(dataset="folder:pictures").to_dict()
-    accuracies = [part[key] for part in (result, *result["baselines"].values()) for key
-                  in ("knn", "linear")]
-    # of 20 images
-    assert all(0 <= accuracy <= 1 and round(accuracy * 20, 6) % 1 == 0 for accuracy in accuracies)
+    for part in (result, *result["baselines"].values()):
+        assert all(0 <= part[measure] <= 1 for measure in MEASURES)
+        # of 20 images, and the mean over 10 choices of labels
+        assert all(round(part[measure] * 20, 6) % 1 == 0 for measure in ("knn", "linear"))
+        assert round(part["one_percent"] * 200, 6) % 1 == 0
     assert result["protocol"]["fitted_on"] == "train, 76 images"
     assert result["seconds"] > 0
     metrics = rows(RUN)
@@ -120,7 +122,7 @@ def test_a_run_in_a_process_of_its_own(here):
     lines = done.stdout.splitlines()
     assert "76 training images" in lines[0]
     result = json.loads(Path("again/result.json").read_bytes())
-    assert f"nnclr           {result['knn']:>7.1%} {result['linear']:>7.1%}" in lines
+    assert "nnclr          " + "".join(f"{result[name]:>9.1%}" for name in MEASURES)[1:] in lines
     assert all(any(line.startswith(name) for line in lines)
                for name in ("chance", "raw pixels", "random weights"))
     assert lines[-1] == "in again: result.json, metrics.csv"
@@ -165,7 +167,7 @@ def test_before_training_a_run_has_the_accuracy_of_random_weights(here, capsys):
     fresh.save(Path("fresh/checkpoint.npz"))
     assert run(capsys, "evaluate", "fresh")[::2] == (0, "")
     result = json.loads(Path("fresh/result.json").read_bytes())
-    assert {k: result[k] for k in ("knn", "linear")} == result["baselines"]["random"]
+    assert {k: result[k] for k in MEASURES} == result["baselines"]["random"]
     status, out, err = run(capsys, "plot", "fresh")
     assert (status, out.split(), err) == (0, [str(Path("fresh") / n) for n
                                               in ("views.png", "embedding.png")], "")

@@ -5,10 +5,10 @@ from eval_context import small_context
 from one_line import fails
 from small import random_data, small_config
 
-from tinynnclr import kernels
 from tinynnclr.datasets.dataset import Dataset
 from tinynnclr.lab.protocols import frozen_features
 from tinynnclr.lab.protocols.context import EvalContext
+from tinynnclr.metrics.clusters import STARTS, cluster_agreement
 from tinynnclr.metrics.knn import RIDGE, knn_accuracy, whitened
 from tinynnclr.metrics.linear_probe import linear_accuracy
 from tinynnclr.models.encode import encode, pixels
@@ -23,23 +23,7 @@ def context():
     return small_context(TRAIN, TEST)
 
 
-# ---------------------------------------------------------------- the measures
-
-
-def test_purity_by_hand():
-    labels = np.array([0, 0, 1, 1, 1, 2])
-    for assignment, purity in (([5, 5, 3, 3, 3, 0], 1),  # the clusters' names do not matter
-                               ([0] * 6, 3 / 6), ([0, 0, 0, 1, 1, 1], (2 + 2) / 6),
-                               ([0, 1, 2, 3, 4, 5], 1)):  # a cluster for each thing is pure
-        assert frozen_features.purity(np.array(assignment), labels) == purity
-
-
-def test_the_nearest_centroid(rng):
-    x = rng.standard_normal((50, 6), np.float32)
-    centroids = 3 * rng.standard_normal((4, 6), np.float32)
-    wanted = [min(range(4), key=lambda c: float(((row - centroids[c]) ** 2).sum())) for row in x]
-    assert frozen_features.nearest_centroid(x, centroids).tolist() == wanted
-    assert len(set(wanted)) > 2
+# ---------------------------------------------------------------- whitening
 
 
 @pytest.mark.parametrize("n", [2, 4, 5, 6, 60])
@@ -136,14 +120,28 @@ def test_knn_and_linear_are_the_metrics_of_these_features(context):
     assert "40 test images" in linear.description
 
 
+def test_clusters_are_the_metric_of_these_features(context):
+    clusters = frozen_features.clusters(context)
+    wanted = []
+    for name, (a, b) in context.features(TRAIN, TEST).items():
+        nmi, purity = cluster_agreement(a, b, TEST.labels, 4, seed=0)
+        wanted.append({"encoder": name, "NMI": nmi, "purity": purity})
+    assert clusters.rows == wanted
+    assert frozen_features.clusters(small_context(TRAIN, TEST, seed=1)).rows[-1] != wanted[-1]
+    assert "64 training images" in clusters.description
+    assert "40 test images" in clusters.description
+    assert f"k = 4; means over {STARTS} random starts" in clusters.description
+    assert clusters.chance is None
+
+
 def test_clusters_find_what_is_there(context):
-    """Images of four colours, a little noise: the pixels' clusters are the classes."""
+    """Images of two colours, a little noise: the pixels' clusters are the classes."""
     rng = np.random.default_rng(0)
-    colours = np.array([[250, 20, 20], [20, 250, 20], [20, 20, 250], [240, 240, 240]])
+    colours = np.array([[250, 20, 20], [20, 20, 250]])
 
     def draw(n):
-        images = colours[np.arange(n) % 4][:, None, None] + rng.integers(-15, 6, (n, 8, 8, 3))
-        return Dataset(images.clip(0, 255).astype(np.uint8), np.arange(n) % 4, tuple("abcd"))
+        images = colours[np.arange(n) % 2][:, None, None] + rng.integers(-15, 6, (n, 8, 8, 3))
+        return Dataset(images.clip(0, 255).astype(np.uint8), np.arange(n) % 2, ("a", "b"))
 
     coloured = small_context(draw(80), draw(40))
     result = frozen_features.clusters(coloured)
@@ -151,29 +149,3 @@ def test_clusters_find_what_is_there(context):
     assert result.rows[-1] == {"encoder": "raw pixels", "NMI": pytest.approx(1), "purity": 1}
     noise = frozen_features.clusters(context)
     assert all(row["purity"] < 0.6 and row["NMI"] < 0.3 for row in noise.rows)
-
-
-def test_of_several_starts_the_one_of_least_inertia_counts(monkeypatch, context):
-    """k-means gets training images alone: test images are only assigned to centroids."""
-    restarts = frozen_features.RESTARTS
-    known = [set(map(bytes, frozen_features.centred_unit_rows(a, b)[0]))
-             for a, b in context.features(TRAIN, TEST).values()]
-    starts, used = [], []
-
-    def watched(x, k, steps, rng):
-        assert len(x) == 50
-        assert set(map(bytes, x)) <= known[len(starts) // restarts]
-        starts.append(kmeans(x, k, steps, rng))
-        return starts[-1]
-
-    kmeans = kernels.kmeans
-    monkeypatch.setattr(kernels, "kmeans", watched)
-    monkeypatch.setattr(frozen_features, "CLUSTERED", 50)
-    monkeypatch.setattr(frozen_features, "nearest_centroid",
-                        lambda x, c: used.append(c) or np.zeros(len(x), int))
-    frozen_features.clusters(context)
-    assert len(starts) == 3 * restarts
-    for i, centroids in enumerate(used):
-        tries = starts[i * restarts:][:restarts]
-        assert centroids is min(tries, key=lambda result: result[2][-1])[0]
-        assert len({result[2][-1] for result in tries}) > 1

@@ -26,7 +26,15 @@ def test_known_values(rng):
     wanted = (0.75 * math.log(1.5) + 0.25 * math.log(0.5)) / math.log(2)
     assert normalized_mutual_information(a, b) == pytest.approx(wanted, abs=1e-12)
     assert entropy(np.array([2, 0, 2])) == pytest.approx(math.log(2), abs=1e-12)
+
+
+def test_purity_by_hand():
     assert purity(np.array([5, 5, 5, 2]), np.array([1, 1, 0, 0])) == 0.75
+    labels = np.array([0, 0, 1, 1, 1, 2])
+    for assignment, wanted in (([5, 5, 3, 3, 3, 0], 1),  # the clusters' names do not matter
+                               ([0] * 6, 3 / 6), ([0, 0, 0, 1, 1, 1], (2 + 2) / 6),
+                               ([0, 1, 2, 3, 4, 5], 1)):  # a cluster for each item is pure
+        assert purity(np.array(assignment), labels) == wanted
 
 
 def test_a_double_loop(rng):

@@ -17,10 +17,11 @@ from small import random_data, trained
 from tinynnclr import kernels
 from tinynnclr.cli.flags import build_parser
 from tinynnclr.datasets.dataset import Dataset
+from tinynnclr.evaluate import MEASURES, evaluate
 from tinynnclr.lab.protocols.context import EvalContext
 from tinynnclr.lab.registry import PROTOCOLS
 from tinynnclr.methods.registry import all_options
-from tinynnclr.metrics import linear_probe
+from tinynnclr.metrics import few_labels, linear_probe
 from tinynnclr.nn import Optimizer
 from tinynnclr.storage import checkpoint
 from tinynnclr.train import run_dir
@@ -95,7 +96,8 @@ def test_evaluation_changes_no_byte_of_the_encoders(name, trained_run, shrunk):
 
 def record_fits(monkeypatch):
     """A list that collects a digest of everything fitted: each result of L-BFGS and of k-means,
-    each bank of a neighbour search, and all weights after each step of any optimiser."""
+    each bank of a neighbour search, each choice of labelled rows with the means of their classes,
+    and all weights after each step of any optimiser."""
     fits = []
 
     def record(owner, name, arrays):
@@ -113,6 +115,8 @@ def record_fits(monkeypatch):
     record(linear_probe, "lbfgs", lambda given, named, weights: [weights])
     record(kernels, "kmeans", lambda given, named, result: result[:2])
     record(kernels, "nearest", lambda given, named, result: [named.get("bank", given[1])])
+    record(few_labels, "draw_labelled", lambda given, named, chosen: [chosen])
+    record(few_labels, "unit_rows", lambda given, named, means: [means])
     record(Optimizer, "step", lambda given, named, _: [p.data for p in given[0].parameters])
     return fits
 
@@ -163,6 +167,42 @@ def test_training_images_and_labels_reach_every_fit(name, trained_run, shrunk, m
     _, other = evaluated(name, trained_run, (poisoned(DATA[0]), DATA[1]), monkeypatch)
     assert len(fits) == len(other)
     assert all(a != b for a, b in zip(fits, other, strict=True))
+
+
+# ---------------------------------------------------------------- the measures of every result
+
+
+def measured(run, data, monkeypatch):
+    """({encoder: its measures}, what was fitted for them, of kinds)."""
+    with monkeypatch.context() as patch:
+        fits = record_fits(patch)
+        result = evaluate(run, *data)
+    return {run.config.method: {name: result[name] for name in MEASURES},
+            **result["baselines"]}, fits
+
+
+def test_no_test_image_and_no_test_label_reaches_a_measure_s_fit(trained_run, monkeypatch):
+    """With other test data every fit comes out the same, and every measure changes."""
+    before = bytes_of(trained_run.encoder)
+    result, fits = measured(trained_run, DATA, monkeypatch)
+    other, fits_again = measured(trained_run, (DATA[0], poisoned(DATA[1])), monkeypatch)
+    assert fits_again == fits
+    assert bytes_of(trained_run.encoder) == before
+    kinds = {"lbfgs", "kmeans", "nearest", "draw_labelled", "unit_rows"}
+    assert {fit[0] for fit in fits} == kinds
+    for name in MEASURES:
+        assert [row[name] for row in other.values()] != [row[name] for row in result.values()], name
+
+
+def test_training_images_and_labels_reach_every_measure_s_fit(trained_run, monkeypatch):
+    """The test above can fail."""
+    _, fits = measured(trained_run, DATA, monkeypatch)
+    for labels, kinds in ((DATA[0].labels, {"draw_labelled"}), (poisoned(DATA[0]).labels, set())):
+        train = dataclasses.replace(poisoned(DATA[0]), labels=labels)
+        _, other = measured(trained_run, (train, DATA[1]), monkeypatch)
+        assert len(fits) == len(other)
+        # which rows are labelled depends on the labels alone
+        assert {a[0] for a, b in zip(fits, other, strict=True) if a == b} == kinds
 
 
 # ---------------------------------------------------------------- nothing is selected on test data

@@ -6,7 +6,9 @@ from small import random_data, small_config
 
 from tinynnclr.lab.plots.tsne import tsne
 from tinynnclr.lab.protocols.few_shot import prototype_accuracy
-from tinynnclr.lab.protocols.frozen_features import choose_strength, nearest_centroid
+from tinynnclr.lab.protocols.frozen_features import choose_strength
+from tinynnclr.metrics.clusters import cluster_agreement, nearest_centroid
+from tinynnclr.metrics.few_labels import few_label_accuracies, share_accuracy
 from tinynnclr.metrics.geometry import alignment, effective_rank, uniformity
 from tinynnclr.metrics.knn import knn_accuracy, leave_one_out_accuracy, nearest_others, whitened
 from tinynnclr.metrics.linear_probe import fit_softmax, linear_accuracy
@@ -165,7 +167,13 @@ SCORES = {
     "monitor": lambda: leave_one_out_accuracy(BAD, LABELS),
     "neighbours": lambda: nearest_others(BAD, 8, 3),
     "whitened": lambda: whitened(GOOD, BAD),
-    "clusters": lambda: nearest_centroid(BAD, GOOD[:3]),
+    "nearest centroid": lambda: nearest_centroid(BAD, GOOD[:3]),
+    "clusters, train": lambda: cluster_agreement(BAD, GOOD, LABELS, 4),
+    "clusters, test": lambda: cluster_agreement(GOOD, BAD, LABELS, 4),
+    "few labels, train": lambda: few_label_accuracies(BAD, LABELS, GOOD, LABELS, 1),
+    "few labels, test": lambda: few_label_accuracies(GOOD, LABELS, BAD, LABELS, 1),
+    "1 % of labels, train": lambda: share_accuracy(BAD, LABELS, GOOD, LABELS, 0.01),
+    "1 % of labels, test": lambda: share_accuracy(GOOD, LABELS, BAD, LABELS, 0.01),
     "episodes": lambda: prototype_accuracy(np.arange(4)[:, None], np.arange(4, 8)[:, None], BAD),
     "alignment": lambda: alignment(GOOD, BAD),
     "uniformity": lambda: uniformity(BAD),
@@ -180,7 +188,15 @@ def test_no_score_of_features_that_are_not_finite(name):
         SCORES[name]()
 
 
-@pytest.mark.parametrize("score", [knn_accuracy, linear_accuracy])
+def few_labels(*sets):
+    return np.mean(few_label_accuracies(*sets, 5))
+
+
+def one_percent(*sets):
+    return share_accuracy(*sets, 0.01)
+
+
+@pytest.mark.parametrize("score", [knn_accuracy, linear_accuracy, few_labels, one_percent])
 def test_no_score_of_labels_that_do_not_fit(score):
     for bad in (np.where(LABELS == 0, np.nan, LABELS), LABELS[:9], LABELS - 1, LABELS[:, None]):
         for labels in ((bad, LABELS), (LABELS, bad)):
@@ -191,6 +207,15 @@ def test_no_score_of_labels_that_do_not_fit(score):
             score(*empty)
     one = np.zeros(40, np.int64)
     assert score(GOOD, one, GOOD, one) == 1  # a single class
+
+
+def test_no_agreement_with_labels_that_do_not_fit():
+    for bad in (np.where(LABELS == 0, np.nan, LABELS), LABELS[:9], LABELS - 1, LABELS[:, None]):
+        with fails(ValueError, "cluster_agreement: test: expected at least 1 row and"):
+            cluster_agreement(GOOD, GOOD, bad, 4)
+    with fails(ValueError, "got 0 rows"):
+        cluster_agreement(GOOD, GOOD[:0], LABELS[:0], 4)
+    assert cluster_agreement(GOOD, GOOD, np.zeros(40, np.int64), 1) == (1, 1)  # a single class
 
 
 def test_features_are_checked_by_encode():

@@ -4,12 +4,12 @@ import warnings
 import numpy as np
 
 from .. import kernels
-from .checks import expect_finite
+from .checks import expect_finite, expect_labelled
 from .knn import centred_unit_rows
 from .nmi import normalized_mutual_information, purity
 
 CLUSTERED = 2000  # training rows for k-means, at most
-STARTS = 10  # of k-means; the numbers are means, as single starts differ by two points
+STARTS = 10  # of k-means; single starts differ by about two points
 ROUNDS = 1000  # of k-means, at most; it converges much earlier
 
 
@@ -17,11 +17,14 @@ def cluster_agreement(train: np.ndarray, test: np.ndarray, test_labels: np.ndarr
                       seed: int = 0) -> tuple[float, float]:
     """(NMI, purity) of the clusters of test rows (m, d), compared with their classes.
 
-    k-means runs on at most CLUSTERED training rows (n, d), centred and of length 1. Each test row
-    belongs to the nearest centroid. Both are means over STARTS random starts of k-means. Raises
-    FloatingPointError for features that are not finite, ValueError for k above the number of rows.
+    k-means with k clusters runs on at most CLUSTERED random training rows (n, d). Both sets are
+    centred on the mean of all training rows and scaled to length 1. Each test row belongs to the
+    nearest centroid. Both numbers are means over STARTS random starts. Raises FloatingPointError
+    for features that are not finite, ValueError for labels that do not fit, or for k above the
+    number of training rows.
     """
-    expect_finite("cluster_agreement", train=train, test=test)
+    expect_finite("cluster_agreement", train=train)
+    expect_labelled("cluster_agreement", test=(test, test_labels))
     train, test = centred_unit_rows(train, test)
     rng = np.random.default_rng(seed)
     train = train[rng.permutation(len(train))[:CLUSTERED]]
