@@ -1,13 +1,8 @@
-"""Verdicts on claims, where neighbours begin to help, and the oracle's neighbours."""
-import numpy as np
+"""Verdicts on claims, and where neighbours begin to help."""
 import pytest
-from small import random_data, small_config
 
 from tinynnclr.lab.paper_tables.neighbor_precision import ORACLES, answer, crossing, gains
 from tinynnclr.lab.paper_tables.table import difference, verdict
-from tinynnclr.methods.method import Progress
-from tinynnclr.methods.oracle_nnclr import oracle_rows
-from tinynnclr.train.run import Run
 
 
 @pytest.mark.parametrize(("numbers", "sign", "words"), [
@@ -71,37 +66,3 @@ def test_runs_on_other_data_are_shown_but_not_predicted():
     (0, "No real run's gain or loss is larger than its interval")])
 def test_the_answer_says_whether_the_oracle_predicts_real_runs(gain, words):
     assert words in answer(oracle_runs(gain), {})
-
-
-# ---------------------------------------------------------------- the method
-
-
-@pytest.mark.parametrize("precision", [0.0, 0.3, 1.0])
-def test_the_oracle_has_the_precision_that_is_set(precision, rng):
-    anchors, queued = rng.integers(0, 10, 5000), rng.integers(0, 10, 300)
-    rows = oracle_rows(anchors, queued, precision, rng)
-    same = (queued[rows] == anchors).mean()
-    assert abs(same - precision) <= 3 * (precision * (1 - precision) / 5000) ** 0.5
-    assert len(set(rows)) > 250  # any row of the class, not the first
-
-
-def test_the_nearest_of_the_class(rng):
-    anchors, queued = np.array([0, 1]), np.array([0, 1, 0, 1])
-    similarities = np.array([[0.1, 0.9, 0.2, 0.3], [0.5, -0.9, 0.4, -0.8]])
-    assert oracle_rows(anchors, queued, 1.0, rng, similarities).tolist() == [2, 3]
-    assert oracle_rows(anchors, queued, 0.0, rng, similarities).tolist() == [1, 0]
-
-
-def test_any_row_if_there_is_none_of_the_class(rng):
-    assert set(oracle_rows(np.zeros(50, int), np.ones(4, int), 1.0, rng)) == {0, 1, 2, 3}
-
-
-def test_the_oracles_neighbours_are_constants_of_the_queue():
-    run = Run(small_config(method="oracle_nnclr", oracle_precision=1.0), random_data(64))
-    method, ids = run.method, np.arange(16)
-    method.support_set.enqueue(np.random.default_rng(0).standard_normal((32, 8), np.float32),
-                               np.arange(32))
-    rows, chosen = method.search(np.ones((16, 8), np.float32), ids, Progress(5, 10))
-    assert isinstance(rows, np.ndarray)
-    np.testing.assert_array_equal(rows, method.support_set.rows[chosen])
-    assert (method.data.labels[method.support_set.ids[chosen]] == method.data.labels[ids]).all()

@@ -48,6 +48,123 @@ def test_a_random_one_of_the_nearest(rng):
         small_config(top_k=33)
 
 
+@pytest.mark.parametrize("k", [1, 2, 5, 32])
+def test_the_mean_of_the_nearest(k, rng):
+    """A plain loop; the index is that of the nearest one."""
+    z, method = queries(rng), build(top_k=k, top_k_mean=True)
+    rows = method.support_set.rows.astype(float)
+    mean, found = method.search(z, np.arange(B), START)
+    assert isinstance(mean, np.ndarray)
+    assert mean.dtype == np.float32
+    for query, got, index in zip(unit(z), mean, found, strict=True):
+        order = sorted(range(len(rows)), key=lambda j: -(query @ rows[j]))
+        np.testing.assert_allclose(got, sum(rows[j] for j in order[:k]) / k, atol=1e-6)
+        assert index == order[0]
+    if k == 1:  # the plain nearest, byte for byte
+        for got, wanted in zip((mean, found), build().search(z, np.arange(B), START), strict=True):
+            np.testing.assert_array_equal(got, wanted)
+
+
+def test_the_mean_is_scaled_to_length_1_by_the_loss(rng):
+    """Its length, which is below 1, changes nothing."""
+    method, x = build(top_k=5, top_k_mean=True), rng.random((2, B, 16, 16, 3), np.float32)
+    z = [method.projector(method.encoder(view)) for view in x]
+    means = [method.search(v.numpy(), np.arange(B), START)[0] for v in z]
+    assert np.linalg.norm(means[0], axis=1).max() < 0.99
+    p1, p2 = (method.predictor(v).numpy().astype(float) for v in z)
+    wanted = sum(nnclr_loss(unit(mean), Tensor(p), 0.2).item()
+                 for mean, p in ((means[0], p2), (means[1], p1))) / 2
+    step = method(x, np.arange(B))
+    assert step.loss.item() == pytest.approx(wanted, rel=1e-5)
+    np.testing.assert_array_equal(step.neighbors.indices,
+                                  build().search(z[0].numpy(), np.arange(B), START)[1])
+
+
+# ---------------------------------------------------------------- the own view as a constant
+
+
+def first_step(own_view, neighbors_after=0.0, step=0, full=True, **changes):
+    """(loss, {parameter: gradient}, neighbours) of a method without neighbours."""
+    method = build(neighbors=False, own_view=own_view, neighbors_after=neighbors_after, **changes)
+    if not full:
+        method.support_set.counts[1] -= 1
+    x = np.random.default_rng(5).random((2, B, 16, 16, 3), np.float32)
+    result = method(x, np.arange(B), Progress(step, 10))
+    result.loss.backward()
+    return (result.loss.item(), {name: p.grad for name, p in method.named_parameters().items()},
+            result.neighbors)
+
+
+def loss_with_constants(constant):
+    """The gradients of 1/2 l(z1, p2) + 1/2 l(z2, p1), z as a constant or not."""
+    method = build(neighbors=False)
+    x = np.random.default_rng(5).random((2, B, 16, 16, 3), np.float32)
+    z1, z2 = (method.projector(method.encoder(view)) for view in x)
+    p1, p2 = method.predictor(z1), method.predictor(z2)
+    if constant:
+        z1, z2 = z1.numpy().copy(), z2.numpy().copy()
+    ((nnclr_loss(z1, p2, 0.2) + nnclr_loss(z2, p1, 0.2)) * 0.5).backward()
+    return {name: p.grad for name, p in method.named_parameters().items()}
+
+
+@pytest.mark.parametrize("own_view", ["gradient", "constant"])
+def test_the_own_view_passes_gradients_or_is_a_constant(own_view):
+    """The loss is the same; the gradients are those of the formula."""
+    loss, gradients, neighbors = first_step(own_view)
+    assert loss == first_step("gradient")[0]
+    assert neighbors is None
+    right, wrong = (loss_with_constants(constant=(own_view == "constant") == same)
+                    for same in (True, False))
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(gradient, right[name], rtol=1e-4, atol=1e-6, err_msg=name)
+    different = [name for name, gradient in gradients.items()
+                 if not np.allclose(gradient, wrong[name], rtol=1e-2, atol=1e-5)]
+    assert {name.split(".")[0] for name in different} == {"encoder", "projector"}
+
+
+def test_the_positive_is_an_array_as_a_neighbour_is(rng):
+    z = Tensor(queries(rng), requires_grad=True)
+    for own_view, kind in (("constant", np.ndarray), ("gradient", Tensor)):
+        method = build(neighbors=False, own_view=own_view)
+        positive, indices = method.positives(z, np.arange(B), START)
+        assert type(positive) is kind
+        assert indices is None
+        np.testing.assert_array_equal(np.asarray(getattr(positive, "data", positive)), z.data)
+
+
+@pytest.mark.parametrize(("after", "step", "full", "constant"), [
+    (0.5, 4, True, False), (0.5, 5, True, True), (0.5, 9, True, True), (0.0, 0, True, True),
+    (0.0, 0, False, False), (0.5, 9, False, False), (1.0, 9, True, False)])
+def test_the_own_view_is_a_constant_when_neighbours_would_be_used(after, step, full, constant, rng):
+    """From neighbors_after on, and once the queue is full."""
+    gradients = {own_view: first_step(own_view, after, step, full)[1]
+                 for own_view in ("gradient", "constant")}
+    name = "projector.layers.0.weight"
+    assert np.array_equal(*(g[name] for g in gradients.values())) != constant
+    searched = build(neighbors_after=after)
+    if not full:
+        searched.support_set.counts[1] -= 1
+    _, indices = searched.positives(Tensor(queries(rng)), np.arange(B), Progress(step, 10))
+    assert (indices is not None) == constant
+
+
+def test_a_momentum_encoder_s_own_view_is_a_constant_anyway():
+    runs = [first_step(own_view, momentum_encoder=True)
+            for own_view in ("gradient", "constant")]
+    assert runs[0][0] == runs[1][0]
+    for name, gradient in runs[0][1].items():
+        np.testing.assert_array_equal(gradient, runs[1][1][name], err_msg=name)
+
+
+def test_a_constant_own_view_beside_neighbours_is_refused():
+    for method in ("nnclr", "oracle_nnclr"):
+        with fails(ValueError, "own_view: expected gradient, or neighbors off.*, got 'constant'"):
+            small_config(method=method, own_view="constant")
+        assert small_config(method=method, own_view="constant", neighbors=False)
+    with fails(ValueError, "own_view: expected .*gradient.*constant.*'off'"):
+        small_config(own_view="off", neighbors=False)
+
+
 def test_the_mean_of_all_weighed_by_a_softmax(rng):
     z, method = queries(rng), build(soft_neighbor=True)
     rows = method.support_set.rows.astype(float)
