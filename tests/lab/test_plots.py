@@ -132,6 +132,26 @@ def test_neighbors_early_middle_late(rng, out, texts, epochs, shown):
     assert heads == [f"after epoch {epoch}" for epoch in shown]
 
 
+def test_neighbors_of_epochs_with_numbers(rng, out, texts):
+    """In a run of many epochs, some have no neighbours."""
+    gallery = [np.zeros((1, 1), int)] * 4
+    draw_neighbors(gallery, pictures(rng, 2), np.zeros(2, int), NAMES, out, epochs=[1, 40, 80, 120])
+    heads = [text.get_text() for text in texts if text.get_text().startswith("after epoch")]
+    assert heads == ["after epoch 1", "after epoch 40", "after epoch 120"]
+
+
+def test_a_metric_of_every_third_epoch_is_a_line(out, monkeypatch):
+    """Without a break at each NaN, which would leave nothing to see."""
+    metrics = [{**row, "monitor_knn": row["monitor_knn"] if row["epoch"] % 3 == 1 else np.nan}
+               for row in rows(100)]
+    figures = []
+    monkeypatch.setattr(run_pictures, "write_picture", lambda fig, path: figures.append(fig))
+    draw_curves(metrics, out)
+    lines = [line for ax in figures[0].axes for line in ax.lines if len(line.get_xdata()) > 1]
+    assert [len(line.get_xdata()) for line in lines].count(34) == 1
+    assert all(np.isfinite(line.get_ydata()).all() for line in lines)
+
+
 @pytest.mark.parametrize(("n", "classes", "with_images"),
                          [(1, 1, True), (2, 2, False), (300, 10, True), (300, 100, False)])
 def test_embedding(rng, out, n, classes, with_images):
@@ -245,6 +265,20 @@ def test_a_note_says_whether_labels_were_used(rng, out, monkeypatch):
                               note=note)  # the folder is made
         heights.append(struct.unpack(">II", path.read_bytes()[16:24])[1])
     assert heights[1] - heights[0] > 30
+
+
+def test_a_run_names_the_epochs_of_its_neighbours(out, monkeypatch):
+    drawn = []
+    for name in ("views", "curves", "embedding"):
+        monkeypatch.setattr(run_folder, f"draw_{name}", lambda *_, **__: None)
+    monkeypatch.setattr(run_folder, "draw_neighbors",
+                        lambda *_, epochs, **__: drawn.append(epochs))
+    data = random_data(16)
+    run = Run(small_config(method="simclr"), data)
+    run.metrics = [{**row, "monitor_knn": np.nan if row["epoch"] == 2 else 0.5} for row in rows(3)]
+    run.gallery = [np.zeros((2, 1), int)] * 2
+    draw_into(out.parent, run, (data, data))
+    assert drawn == [[1, 3]]
 
 
 def test_matplotlib_is_imported_late_and_pyplot_never():

@@ -12,7 +12,7 @@ from tinynnclr.datasets.dataset import batches
 from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.methods.registry import applicable
 from tinynnclr.train import run as run_module
-from tinynnclr.train.diagnostics import collapse_warnings, end_epoch
+from tinynnclr.train.diagnostics import LOOKS, collapse_warnings, end_epoch
 from tinynnclr.train.run import Run
 from tinynnclr.train.sigint import deferred_interrupt
 
@@ -163,6 +163,49 @@ def test_a_row_of_metrics_an_epoch():
     without = trained(DATA, epochs=1, neighbors=False).metrics[0]
     assert [name for name, value in without.items() if math.isnan(value)] == [
         "self_match_rate", "neighbor_age", "unique_neighbors", "neighbor_accuracy", *absent]
+
+
+def looks(run):
+    """The epochs with monitor_knn; the gallery has an array for each."""
+    epochs = [row["epoch"] for row in run.metrics if not math.isnan(row["monitor_knn"])]
+    assert len(run.gallery) == len(epochs)
+    return epochs
+
+
+@pytest.mark.parametrize(("epochs", "wanted"), [
+    (2, [1, 2]), (50, [*range(1, 51)]), (51, [1, *range(2, 51, 2), 51]),
+    (100, [1, *range(2, 101, 2)]), (101, [1, *range(3, 100, 3), 101]),
+    (120, [1, *range(3, 121, 3)])])
+def test_a_long_run_is_compared_with_the_labels_in_about_50_epochs(epochs, wanted):
+    """The first and the last are always among them."""
+    run = trained(random_data(16), epochs=epochs, method="simclr")
+    assert looks(run) == wanted
+    assert len(wanted) <= LOOKS + 2
+    assert [list(row) for row in run.metrics] == [COLUMNS] * epochs
+    assert all(math.isfinite(row["loss"]) for row in run.metrics)
+
+
+@pytest.mark.parametrize("step", [1, 58, 59, 60])
+def test_a_resumed_long_run_is_the_uninterrupted_one(step, tmp_path):
+    """Stopped before, at and after an epoch with monitor_knn; also after its first."""
+    data = random_data(16)
+    _, resumed = resumed_after(step, data, tmp_path / "c.npz", epochs=120)
+    assert looks(resumed) == [1, *range(3, step + 1, 3)]
+    train(resumed, data)
+    whole = trained(data, epochs=120)
+    assert looks(resumed) == looks(whole) == [1, *range(3, 121, 3)]
+    assert state_of(resumed) == state_of(whole)
+
+
+@pytest.mark.parametrize("change", [lambda gallery: gallery.pop(),
+                                    lambda gallery: gallery.append(gallery[0])])
+def test_a_checkpoint_with_another_number_of_galleries_is_refused(change, tmp_path):
+    run = trained(DATA, epochs=2)
+    change(run.gallery)
+    run.save(tmp_path / "c.npz")
+    with fails(ValueError, "c.npz does not fit this run", "gallery: expected an array for each of "
+               f"2 epochs with monitor_knn, got {len(run.gallery)}"):
+        Run(run.config, DATA).load(tmp_path / "c.npz")
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lars", "adamw"])

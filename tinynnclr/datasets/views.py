@@ -10,7 +10,6 @@ import numpy as np
 
 from ..kernels.augment import COLUMNS, ORDERS, augment, identity_params
 from ..kernels.engine.checks import plain_numbers
-from .dataset import Dataset
 
 # the highest value of each number, and the lowest and highest of each pair
 _HIGHEST = {"flip": 1, "jitter": 1, "gray": 1, "blur": 1, "solarize": 1, "solarize_threshold": 1,
@@ -171,9 +170,3 @@ def augmentation_pair(name: str) -> Views:
     if name not in known:
         raise ValueError(f"augmentation: expected one of {', '.join(known)}; got {name!r}")
     return known[name]
-
-
-def views_example(data: Dataset, augmentations: Views, count: int, columns: int) -> np.ndarray:
-    """(count, columns, h, w, 3): random views of the first images, always the same ones."""
-    rng = np.random.default_rng(0)
-    return np.stack(make_views(data.images, np.arange(count), augmentations, columns, rng), axis=1)

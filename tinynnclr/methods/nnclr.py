@@ -6,15 +6,10 @@
 The search compares cosines. The neighbour is a constant; gradients flow through p only. The queue
 provides positives, never negatives: the negatives are the other predictions of the batch.
 
-Variants, each a flag: --top-k k takes a random one of the k nearest, with --top-k-mean their mean;
---soft-neighbor takes the mean of all rows, weighted by a softmax of their similarities;
---momentum-encoder searches with, and enqueues, the embeddings of a momentum encoder;
---no-predictor; --both-directions adds the loss with rows and columns exchanged. In the paper, none
-is better than the default by more than half a point.
-
-Controls: --no-neighbors keeps the image's own view as its positive to the end. Then gradients flow
-through both sides of the loss; --own-view constant stops them on the side of the positive from
-neighbors_after on, as neighbours do, so that the neighbour is the only difference.
+The options are the paper's variants, none of which is better there than the default by more than
+half a point, and --top-k-mean. With --no-neighbors, a control, the positive is the image's own view
+and gradients flow through both sides of the loss. --own-view constant stops them on the side of the
+positive from neighbors_after on, as a neighbour does, so that only the neighbour differs.
 Source: Dwibedi et al. 2021, "With a little help from my friends" (arXiv 2104.14548), section 3.2
 and its pseudo-code.
 """
@@ -99,9 +94,8 @@ class NNCLR(Method):
             key1, key2 = (Tensor(self.momentum_encoder(x)) for x in views)
         positive1, indices = self.positives(key1, ids, progress)
         positive2, _ = self.positives(key2, ids, progress)
-        temperature, both = self.config.temperature, self.config.both_directions
-        loss = (nnclr_loss(positive1, p2, temperature, both)
-                + nnclr_loss(positive2, p1, temperature, both)) * 0.5
+        options = self.config.temperature, self.config.both_directions
+        loss = (nnclr_loss(positive1, p2, *options) + nnclr_loss(positive2, p1, *options)) * 0.5
         neighbors = None if indices is None else self.support_set.neighbors(indices)
         return Step(loss, ids, z1.numpy(), neighbors, keys=(key1.numpy(),),
                     chance_loss=math.log(self.config.batch_size))  # one of b predictions is right
@@ -110,9 +104,8 @@ class NNCLR(Method):
                   progress: Progress) -> tuple[np.ndarray | Tensor, np.ndarray | None]:
         """Each row's nearest neighbour, a constant, and its index; or z itself, and None.
 
-        It is z itself with neighbors=False, until the queue is full of real embeddings, and in the
-        first part of the run, while similar embeddings seldom mean similar images. (The paper uses
-        neighbours from the start of its 1000 epochs: neighbors_after=0.)
+        It is z until the queue is full of real embeddings, and before neighbors_after, while
+        similar embeddings seldom mean similar images. With neighbors=False it is z, or its value.
         """
         if progress.before(self.config.neighbors_after) or not self.support_set.full:
             return z, None
@@ -127,15 +120,11 @@ class NNCLR(Method):
             return self.support_set.soft_nearest(z, self.config.temperature)
         if self.config.top_k == 1:
             return self.support_set.nearest(z)
-        rows, indices = self.support_set.nearest_k(z, self.config.top_k)
-        return self.one_of(rows, indices, progress)
+        return self.one_of(*self.support_set.nearest_k(z, self.config.top_k), progress)
 
     def one_of(self, rows: np.ndarray, indices: np.ndarray,
                progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-        """The positive (b, d) that rows (b, k, d) give, and the index (b,) of a neighbour.
-
-        It is a random row of the k, or with top_k_mean their mean, beside the index of the first.
-        """
+        """A random one (b, d) of rows (b, k, d) and its index (b,), or their mean and the first."""
         if self.config.top_k_mean:
             return rows.mean(axis=1), indices[:, 0]
         # drawn for the whole batch of all ranks; the seed includes the step, so it resumes exactly

@@ -43,6 +43,10 @@ def expect_progress(run: Any, columns: tuple[str, ...]) -> None:
     _expect_counters(run)
     _expect_metrics(run, columns)
     _expect_integers("order", run.order, 1, run.images)
+    known = sum(not math.isnan(row["monitor_knn"]) for row in run.metrics)
+    if len(run.gallery) != known:
+        raise ValueError(f"gallery: expected an array for each of {known} epochs with monitor_knn, "
+                         f"got {len(run.gallery)}")
     for i, neighbors in enumerate(run.gallery):
         _expect_integers(f"gallery.{i}", neighbors, 2, run.images)
         if neighbors.shape != run.gallery[0].shape or not neighbors.size:

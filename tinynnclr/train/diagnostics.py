@@ -17,8 +17,8 @@ from ..tensor import watch
 from .loop import NotFinite
 from .run import DIAGNOSTICS, Run
 
-LOOKS = 50  # epochs of a run, about, in which the features are compared with the labels
-GALLERY = 2000  # training images among which the queries' neighbours are stored each epoch
+LOOKS = 50  # epochs with monitor_knn in a longer run, about
+GALLERY = 2000  # training images among which the queries' neighbours are searched
 QUERIES, SHOWN = 8, 6  # queries that are drawn, neighbours of each
 
 
@@ -91,9 +91,10 @@ def means(log: list[list[float]]) -> dict[str, float]:
 def monitor_knn(run: Run, data: Dataset) -> dict[str, float]:
     """Store the queries' current neighbours; return the leave-one-out kNN accuracy.
 
-    In a run of many short epochs only every so many, with the first and the last; NaN in others.
+    In a run of more than LOOKS epochs, only in the first, the last, and every second, third, ...
+    epoch, so that about LOOKS epochs have it; NaN in the others.
     """
-    every = -(-run.config.epochs // LOOKS)
+    every = -(-run.config.epochs // LOOKS)  # rounded up
     if run.epoch % every and run.epoch not in (1, run.config.epochs):
         return {"monitor_knn": float("nan")}
     gallery = data.take(GALLERY)

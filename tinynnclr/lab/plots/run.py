@@ -81,7 +81,7 @@ def _panel(ax, epochs, series, percent):
     lines = [(label, np.flatnonzero(np.isfinite(values)), values, *style) for (label, values), style
              in zip(series.items(), ((BLUE, "-"), (ORANGE, "--")), strict=False)]
     for _, known, values, colour, style in lines:
-        ax.plot(epochs, values, style, color=colour, lw=1.6,
+        ax.plot(epochs[known], values[known], style, color=colour, lw=1.6,
                 marker="o" if len(epochs) <= 30 else "", ms=3)
         ax.plot(epochs[known[-1]], values[known[-1]], "o", color=colour, ms=5)
     low, high = ax.get_ylim()
@@ -117,9 +117,9 @@ def draw_neighbors(gallery: Sequence[np.ndarray], images: np.ndarray, labels: np
                    note: str = "", epochs: Sequence[int] = ()) -> Path:
     """Query images and their nearest neighbours after the first, middle and last epoch.
 
-    gallery: indices (q, s) into images (n, h, w, 3) uint8, one array for each epoch; the queries
-    are the first q images. epochs: the number of each of these epochs (1, 2, ...). note: a sentence
-    below the images. Returns the PNG's path.
+    gallery: indices (q, s) into images (n, h, w, 3) uint8, one array for each of `epochs` (1, 2,
+    ... if empty); the queries are the first q images. note: a sentence below the images. Returns
+    the PNG's path.
     """
     labels = np.asarray(labels)
     drawn = sorted({0, (len(gallery) - 1) // 2, len(gallery) - 1})

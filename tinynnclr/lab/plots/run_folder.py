@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 
 from ...datasets.dataset import Dataset
-from ...datasets.views import augmentation_pair, views_example
+from ...datasets.views import augmentation_pair, make_views
 from ...models.encode import encode
 from ...train.run import Run
 from ...train.run_dir import PICTURES, expect_own
@@ -12,6 +12,7 @@ from .run import draw_curves, draw_embedding, draw_neighbors, draw_views
 from .tsne import tsne
 
 MAP_SIZE = 1000  # test images on the 2-D map
+EXAMPLES = 6, 8  # images, and random views of each
 
 
 def draw_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> list[Path]:
@@ -23,9 +24,10 @@ def draw_into(folder: Path, run: Run, data: tuple[Dataset, Dataset]) -> list[Pat
     config = run.config
     train_data, test = data
     title = f"{config.method} on {config.dataset}, {run.epoch} epoch{'' if run.epoch == 1 else 's'}"
-    examples = train_data.images[:6]
-    views = views_example(train_data, augmentation_pair(config.augmentation), len(examples), 8)
-    pictures = [draw_views(examples, views, folder / "views.png", title=title)]
+    examples = train_data.images[:EXAMPLES[0]]
+    views = make_views(examples, np.arange(len(examples)), augmentation_pair(config.augmentation),
+                       EXAMPLES[1], np.random.default_rng(0))  # always the same
+    pictures = [draw_views(examples, np.stack(views, axis=1), folder / "views.png", title=title)]
     if run.metrics:
         note = f"Training used {'the' if run.method.uses_labels else 'no'} labels."
         pictures.append(draw_curves(run.metrics, folder / "curves.png", title=title))
