@@ -50,7 +50,8 @@ TESTS = {
     "methods/instance_discrimination": "methods/test_memory_bank.py methods/test_methods.py",
     "methods/byol": "methods/test_moco.py",
     "methods/momentum_encoder": "methods/test_moco.py",
-    "methods/oracle_nnclr": "lab/test_neighbor_precision.py",
+    "methods/oracle_nnclr": "methods/test_oracle.py",
+    "methods/nnclr": "methods/test_nnclr.py methods/test_variants.py",
     "methods/supervised": "methods/test_losses.py methods/test_methods.py -k 'losses or "
                           "supervised'",
     "methods/method": "test_config.py lab/test_arms.py methods/test_methods.py -k 'config or arms "

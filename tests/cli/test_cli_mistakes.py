@@ -79,6 +79,8 @@ MISTAKES = {
         "arm nnclr: --top-k: expected at l"),
     "an option of no arm": (["compare", "--methods", "moco", "--top-k", "3"],
         "top_k: it is an option of nnclr"),
+    "an own view beside neighbours": ([*TRAIN, "--own-view", "constant"],
+        "--own-view: expected gradient, or neighbors off", "got 'constant'"),
     "nobody's home": (["train", "--dataset", "folder:~nosuchuser/x"], "nosuchuser",
         "expected a folder"),
     "a word too many": ([*TRAIN, "toybox"], "unexpected toybox"),

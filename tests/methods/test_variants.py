@@ -29,6 +29,15 @@ def queries(rng, n=B):
     return rng.standard_normal((n, 8)).astype(np.float32)
 
 
+def test_the_default_is_the_paper_s_method():
+    """The one difference is neighbors_after, for runs that are short."""
+    config = NNCLR.Config()
+    assert (config.neighbors, config.predictor, config.top_k) == (True, True, 1)
+    assert not any((config.top_k_mean, config.soft_neighbor, config.both_directions,
+                    config.momentum_encoder))
+    assert (config.own_view, config.neighbors_after) == ("gradient", 0.5)
+
+
 def test_a_random_one_of_the_nearest(rng):
     z, method = queries(rng, 200), build(top_k=4)
     order = np.argsort(-(unit(z) @ method.support_set.rows.T.astype(float)), axis=1)

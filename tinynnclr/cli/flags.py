@@ -110,8 +110,8 @@ def add_evaluate(commands: Any) -> None:
     add_run(sub)
     meanings = "; ".join(f"{name}: {protocol.meaning}" for name, protocol in PROTOCOLS.items())
     sub.add_argument("--protocol", metavar="NAMES",
-                     help=f"protocols, comma-separated, or all. {meanings} [kNN and linear probe, "
-                     "as after training]".replace("%", "%%"))
+                     help=f"protocols, comma-separated, or all. {meanings} [the measures of "
+                     "result.json, as after training]".replace("%", "%%"))
     sub.add_argument("--to", metavar="NAMES",
                      help="data sets for transfer and fewshot, comma-separated: "
                      f"{', '.join(TRANSFER_SETS)}, folder:PATH [all that are available]")
