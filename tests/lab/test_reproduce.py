@@ -117,8 +117,9 @@ def test_stopped_and_resumed(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         make("top-k", tmp_path / "b", tmp_path / "stopped", (0,))
     assert end.value.code == 130
-    assert "stopped; 1 of 5 runs are done, 10 steps of random of 5, seed 0, are saved. Resume with:\n" \
-        "  tinynnclr reproduce top-k --budget tiny --seeds 0" in capsys.readouterr().err
+    assert ("stopped; 1 of 5 runs are done, 10 steps of random of 5, seed 0, are saved. Resume "
+            "with:\n  tinynnclr reproduce top-k --budget tiny --seeds 0"
+            ) in capsys.readouterr().err
     assert not (tmp_path / "stopped").exists()
     before = len(saves)
     monkeypatch.setattr(run_dir.Run, "save", lambda self, path: (real(self, path),
