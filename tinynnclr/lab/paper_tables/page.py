@@ -11,8 +11,7 @@ from ..sweep.report import (
     Runs,
     baseline_numbers,
     of_arm,
-    result_rows,
-    table_heads,
+    result_table,
 )
 from ..sweep.win_tie_loss import win_table
 from .neighbor_map import KS, Point, answer, crossing_of, oracle_gains
@@ -37,7 +36,7 @@ def parts(table: Table, runs: Runs, rows: list[Row],
         if "to" in rows[0]:
             texts += [WINS, win_table(by_arm)]
     else:
-        texts = [markdown_table(table_heads(table.measures), result_rows(runs, table.measures))]
+        texts = [result_table(runs, table.measures)]
     if table.note:
         texts.append(table.note)
     texts.append(markdown_table(CLAIM_HEADS, claims(table, runs)))

@@ -22,9 +22,8 @@ from .report import (
     of_arm,
     page,
     protocol_text,
-    result_rows,
+    result_table,
     runs_of,
-    table_heads,
 )
 from .sweep import Sweep, flags_of
 
@@ -114,7 +113,7 @@ def title(results: Sequence[dict]) -> str:
 def markdown(results: Sequence[dict], first: str, command: str, notes: Sequence[str] = ()) -> str:
     """The page of a comparison: arms and baselines, differences from the first arm, protocol."""
     runs = runs_of(results)
-    parts = [markdown_table(table_heads(SHOWN), result_rows(runs, SHOWN, best_first=True))]
+    parts = [result_table(runs, SHOWN, best_first=True)]
     differences = difference_rows(runs, first)
     if differences:
         parts += [DIFFERENCES.format(first),

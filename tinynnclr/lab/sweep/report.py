@@ -6,7 +6,7 @@ from typing import Any
 
 from ...evaluate import MEASURES
 from ...metrics.confidence import format_percent, mean_and_interval
-from ...storage.text_tables import read_csv
+from ...storage.text_tables import markdown_table, read_csv
 from ..provenance import provenance_text
 
 Runs = Mapping[tuple[str, int], Mapping[str, float]]  # {(arm, seed): what was measured}
@@ -22,7 +22,7 @@ HEADS = {**{measure: " ".join(words).strip() for measure, words in MEASURES.item
 def numbers_of(result: Mapping[str, Any]) -> dict[str, float]:
     """All that a run measured: accuracies, its last epoch, and baselines as "pixels knn"."""
     numbers = {name: result[name] for name in ("epochs", "steps", *MEASURES, "seconds",
-                                               "views_per_second")}
+                                               "views_per_second") if name in result}
     epoch_numbers = {**result.get("last_epoch", {}), **result.get("over_epochs", {})}
     numbers |= {name: value for name, value in epoch_numbers.items()
                 if value is not None and name not in (*numbers, "epoch", "step")}
@@ -126,6 +126,12 @@ def result_rows(runs: Runs, measures: Sequence[str], best_first: bool = False) -
     return [cells for _, cells in lines]
 
 
+def result_table(runs: Runs, measures: Sequence[str], best_first: bool = False) -> str:
+    """Markdown: `result_rows` under their heads, without the measures that no run has."""
+    measured = [name for name in measures if any(name in numbers for numbers in runs.values())]
+    return markdown_table(table_heads(measured), result_rows(runs, measured, best_first))
+
+
 def table_heads(measures: Sequence[str]) -> list[str]:
     """The heads of the columns of `result_rows`."""
     return ["arm", "seeds", *(HEADS.get(measure, measure) for measure in measures)]
@@ -176,10 +182,13 @@ def format_points(points: Sequence[float]) -> str:
 
 
 def protocol_text(protocol: Mapping[str, Any]) -> str:
-    """How kNN and linear probe were measured, in a few sentences."""
+    """How the measures were taken, in a few sentences."""
+    parts = {"kNN": "knn", "Linear": "linear", "Few labels": "few_labels", "Clusters": "clusters"}
+    measured = " ".join(f"{head}: {protocol[name]}." for head, name in parts.items()
+                        if name in protocol)
     return (f"Features: {protocol['features']}, fitted on {protocol['fitted_on']}, measured on "
-            f"{protocol['measured_on']}; {protocol['selection']}. kNN: {protocol['knn']}. Linear: "
-            f"{protocol['linear']}. Chance: {protocol['chance']:.1%}.")
+            f"{protocol['measured_on']}; {protocol['selection']}. {measured} Chance: "
+            f"{protocol['chance']:.1%}.")
 
 
 def page(title: str, parts: Sequence[str], method: str, made: Mapping[str, Any],
