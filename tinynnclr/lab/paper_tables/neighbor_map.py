@@ -21,9 +21,9 @@ ACCURACY = "mean neighbor_accuracy"
 MEASURES = ("five_labels", "kmeans_nmi", "knn")
 CONTROL = "constant own view"
 ARMS: dict[str, dict[str, Any]] = {
-    "nnclr": {"method": "nnclr"},
-    CONTROL: {"method": "nnclr", "neighbors": False, "own_view": "constant"},
-    "simclr": {"method": "simclr"}}
+    "nnclr": {"method": "nnclr", "temperature": 0.25},
+    CONTROL: {"method": "nnclr", "temperature": 0.25, "neighbors": False, "own_view": "constant"},
+    "simclr": {"method": "simclr", "temperature": 0.4}}
 FEW = {"train_size": 2000, "queue_size": 1000, "epochs": 150}
 SETTINGS: dict[str, dict[str, Any]] = {
     "500 images, 1,000 steps": {"train_size": 500, "queue_size": 256, "epochs": 1000},
@@ -64,8 +64,8 @@ def neighbor_map(tiny: bool = False) -> Table:
             for arm, arm_options in ARMS.items()]
     arms += [Arm(f"oracle: {CONTROL}", {**ARMS[CONTROL], **({"dim": 16} if tiny else {})})]
     arms += [Arm(f"oracle: {precision:g}, K = {k}",
-                 {"method": "oracle_nnclr", "oracle_precision": precision, "top_k": k,
-                  "top_k_mean": True}) for k in KS for precision in PRECISIONS]
+                 {"method": "oracle_nnclr", "temperature": 0.25, "oracle_precision": precision,
+                  "top_k": k, "top_k_mean": True}) for k in KS for precision in PRECISIONS]
     return Table(NAME, "Where do neighbours help?", arms,
                  [difference(f"oracle: {PRECISIONS[-1]:g}, K = {k}", f"oracle: {CONTROL}",
                              f"The mean of {k} random image{'s' * (k > 1)} of the class is better "

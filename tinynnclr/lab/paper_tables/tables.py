@@ -11,35 +11,48 @@ from ..sweep.arms import Arm
 from .neighbor_map import neighbor_map
 from .table import Contrast, Paper, Table, difference
 
+FEW = 5  # seeds of the arms beside the main ones
 NNCLR_PAPER = "NNCLR (arXiv 2104.14548), ResNet-50 on ImageNet, linear probe, top-1 %"
-NNCLR: dict[str, Any] = {"method": "nnclr"}
+# temperatures: each method's best of results/tuning.csv; the controls of NNCLR have NNCLR's own
+NNCLR: dict[str, Any] = {"method": "nnclr", "temperature": 0.25}
+SIMCLR: dict[str, Any] = {"method": "simclr", "temperature": 0.4}
+SNCLR: dict[str, Any] = {"method": "snclr", "temperature": 0.4}
 # the control for neighbours: its positive is a constant, too, and nothing else differs
-CONSTANT: dict[str, Any] = {"method": "nnclr", "neighbors": False, "own_view": "constant"}
-OWN: dict[str, Any] = {"method": "nnclr", "neighbors": False}
-MEAN: dict[str, Any] = {"method": "nnclr", "top_k": 5, "top_k_mean": True}
-MAIN = {"nnclr": NNCLR, "constant own view": CONSTANT, "simclr": {"method": "simclr"}}
+CONSTANT: dict[str, Any] = {**NNCLR, "neighbors": False, "own_view": "constant"}
+OWN: dict[str, Any] = {**NNCLR, "neighbors": False}
+MEAN: dict[str, Any] = {**NNCLR, "top_k": 5, "top_k_mean": True}
+MAIN = {"nnclr": NNCLR, "constant own view": CONSTANT, "simclr": SIMCLR}
 
 
-def _arms(options: dict[str, dict], **more: Any) -> list[Arm]:
-    return [Arm(name, {**chosen, **more}) for name, chosen in options.items()]
+def _arms(options: dict[str, dict], seeds: int | None = None, **more: Any) -> list[Arm]:
+    return [Arm(name, {**chosen, **more}, seeds=seeds) for name, chosen in options.items()]
 
 
-def _sweep(option: str, values: tuple, method: str = "nnclr") -> list[Arm]:
+def _sweep(option: str, values: tuple, options: dict[str, Any]) -> list[Arm]:
     """An arm for each value of an option, named after it."""
-    return [Arm(f"{option} {value}", {"method": method, option: value}, float(value), method)
+    return [Arm(f"{option} {value}", {**options, option: value}, float(value), options["method"])
             for value in values]
 
 
-def _neighbors():
-    arms = {**MAIN, "own view": OWN, "mean of 5": MEAN, "snclr": {"method": "snclr"}}
-    return Table("neighbors", "What do neighbours give, if nothing else differs?", _arms(arms),
+def _neighbors(images):
+    variants = {"own view": OWN, "mean of 5": MEAN}
+    others = {"own view, temperature 0.4": {**OWN, "temperature": 0.4},
+              "simclr, temperature 0.25": {**SIMCLR, "temperature": 0.25}, "snclr": SNCLR}
+    large = images > 10_000  # a run takes twice as long
+    arms = [*_arms(MAIN), *_arms(variants, FEW if large else None),
+            *([] if large else _arms(others, FEW))]
+    return Table("neighbors", "What do neighbours give, if nothing else differs?", arms,
                  [difference("nnclr", "constant own view"), difference("nnclr", "simclr"),
                   difference("nnclr", "own view"), difference("mean of 5", "nnclr"),
-                  difference("mean of 5", "constant own view"), difference("snclr", "nnclr")],
+                  difference("mean of 5", "constant own view"),
+                  *([] if large else [difference("nnclr", "own view, temperature 0.4"),
+                                      difference("nnclr", "simclr, temperature 0.25"),
+                                      difference("snclr", "nnclr")])],
                  Paper((("NNCLR, 1 % of the labels", "56.5"), ("the best before it", "53.8")),
                        "NNCLR (arXiv 2104.14548), abstract; ResNet-50 on ImageNet, top-1 %"),
                  note="The constant own view is the control: from the same step on its positive is "
-                 "a constant, as a neighbour is. The own view passes gradients to the end. "
+                 "a constant, as a neighbour is. The own view passes gradients to the end. The "
+                 f"first arms have all seeds, the others at most {FEW} of them. "
                  "results/registration.md has the settings, written before the runs.")
 
 
@@ -87,7 +100,7 @@ def _crop_only():
 
 def _queue_size(images, batch):
     sizes = [batch, *(images // part for part in (4, 2, 1) if images // part > batch)]
-    arms = _sweep("queue_size", tuple(sizes))
+    arms = _sweep("queue_size", tuple(sizes), NNCLR)
     return Table("queue-size", "How long must the queue of neighbours be?", arms,
                  [difference(arms[-1].name, arms[0].name, f"A queue of {sizes[-1]} is better than "
                              f"one of {sizes[0]}")],
@@ -131,8 +144,8 @@ def _ring():
 
 
 def _soft_neighbors():
-    arms = {"nnclr": NNCLR, "simclr": {"method": "simclr"},
-            **{f"snclr, K = {k}": {"method": "snclr", "soft_k": k} for k in (0, 5, 16)}}
+    arms = {"nnclr": NNCLR, "simclr": SIMCLR,
+            **{f"snclr, K = {k}": {**SNCLR, "soft_k": k} for k in (0, 5, 16)}}
     return Table("soft-neighbors", "Are several weighted neighbours better than one?", _arms(arms),
                  [difference("snclr, K = 5", "snclr, K = 0", "Soft neighbours help SNCLR"),
                   difference("snclr, K = 16", "snclr, K = 5", "16 are better than 5"),
@@ -144,7 +157,7 @@ def _soft_neighbors():
 
 def _deepcluster(images):
     counts = tuple(k for k in (10, 36, 100, 200) if k <= images // 4)
-    arms = _sweep("clusters", counts, "deepcluster")
+    arms = _sweep("clusters", counts, {"method": "deepcluster"})
     return Table("deepcluster", "Into how many clusters should images be put?", arms,
                  [difference(arms[-2].name, arms[0].name, "More clusters than classes are better "
                              "than as many as classes")],
@@ -170,7 +183,7 @@ def tables(images: int, batch: int = 256, dataset: str = "toybox") -> dict[str, 
                  "NNCLR (arXiv 2104.14548), abstract; ResNet-50 on ImageNet, top-1 %")
     transfer = Paper((("NNCLR", "best on 8 of 12 sets"), ("CIFAR-10", "93.7"),
                       ("CIFAR-100", "79.0")), "NNCLR (arXiv 2104.14548), ResNet-50 on ImageNet")
-    known = [_neighbors(), neighbor_map(images < 500), _linear(),
+    known = [_neighbors(images), neighbor_map(images < 500), _linear(),
              _protocol("semi", "How far do few labels go?", "NNCLR, fine-tuned on 1 % of the "
                        "labels, is better", semi, {"labels": "1 %", "how": "fine-tuned"}),
              _protocol("transfer", "How well do the features serve other data?", "NNCLR transfers "
