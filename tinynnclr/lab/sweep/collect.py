@@ -33,7 +33,8 @@ def collect(folders: Sequence[Path]) -> list[dict]:
 def table(results: Sequence[dict]) -> str:
     """Markdown: for each data set, a row for each of its baselines and arms."""
     rows = []
+    shown = [name for name in SHOWN if any(name in result for result in results)]
     for dataset in dict.fromkeys(result["dataset"] for result in results):
         runs = runs_of([result for result in results if result["dataset"] == dataset])
-        rows += [[dataset, *cells] for cells in result_rows(runs, SHOWN)]
-    return markdown_table(["data", *table_heads(SHOWN)], rows)
+        rows += [[dataset, *cells] for cells in result_rows(runs, shown)]
+    return markdown_table(["data", *table_heads(shown)], rows)
