@@ -86,7 +86,8 @@ def papers(folder: Path) -> None:
     for path in sorted((ROOT / "results" / "reproduce").glob("*.md")):
         title, _, text = path.read_text(encoding="utf-8").partition("\n")
         name, _, question = title.removeprefix("# ").partition(": ")
-        where = " (CIFAR-10)" * path.stem.endswith("-medium")
+        budget = path.stem.rpartition("-")[2]
+        where = "" if budget == "small" else f" ({budget})"
         picture = path.with_suffix(".png")
         shutil.copyfile(picture, folder / picture.name)
         alt = f"{question} The numbers of the table, with intervals, baselines and upper bound"
@@ -95,8 +96,8 @@ def papers(folder: Path) -> None:
         names.append(path.stem)
         lines.append(f"- [{name}{where}]({path.stem}.md): {question}")
     head = ["# The papers' tables, at our scale", "", "Each is made by one command, `tinynnclr "
-            "reproduce TABLE`, with the paper's own numbers beside it and a sentence that says "
-            "whether its claim held here.", ""]
+            "reproduce TABLE`, with the paper's own numbers beside it and a verdict on each "
+            "claim.", ""]
     contents = ["", "```{toctree}", ":hidden:", "", *names, "```", ""]
     (folder / "index.md").write_text("\n".join([*head, *lines, *contents]), encoding="utf-8")
 
