@@ -117,7 +117,7 @@ def test_stopped_and_resumed(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         make("top-k", tmp_path / "b", tmp_path / "stopped", (0,))
     assert end.value.code == 130
-    assert ("stopped; 1 of 5 runs are done, 10 steps of random of 5, seed 0, are saved. Resume "
+    assert ("stopped; 1 of 6 runs are done, 10 steps of random of 5, seed 0, are saved. Resume "
             "with:\n  tinynnclr reproduce top-k --budget tiny --seeds 0"
             ) in capsys.readouterr().err
     assert not (tmp_path / "stopped").exists()
@@ -137,7 +137,7 @@ def test_a_run_that_diverges_is_reported_and_left_out(runs, tmp_path, capsys):
                           tmp_path, runs)
     page = paths[1].read_text(encoding="utf-8")
     assert "Failed: random of 16, seed 0: step" in page
-    assert "A predictor helps NNCLR: not measured." in page
+    assert "| not measured |" in page
     assert "failed: step 2, epoch 1: the loss is not finite" in capsys.readouterr().out
 
 
@@ -189,7 +189,7 @@ def test_the_command_and_its_help(tmp_path, monkeypatch, capsys):
     status, out, _ = run(capsys, "reproduce", "top-k", "--budget", "tiny", "--seeds", "1",
                          "--epochs", "1", "--out", "t")
     assert status == 0
-    assert out.startswith("[1/5] with a predictor, seed 0: kNN ")
+    assert out.startswith("[1/6] nearest, seed 0: kNN ")
     paths = [Path("t", f"top-k-tiny.{ending}") for ending in ("csv", "md", "png")]
     assert out.split()[-3:] == [str(path) for path in paths]
     page = paths[1].read_text(encoding="utf-8")

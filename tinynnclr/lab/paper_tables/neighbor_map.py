@@ -23,7 +23,7 @@ CONTROL = "constant own view"
 ARMS: dict[str, dict[str, Any]] = {
     "nnclr": {"method": "nnclr", "temperature": 0.25},
     CONTROL: {"method": "nnclr", "temperature": 0.25, "neighbors": False, "own_view": "constant"},
-    "simclr": {"method": "simclr", "temperature": 0.4}}
+    "simclr": {"method": "simclr", "temperature": 0.6}}
 FEW = {"train_size": 2000, "queue_size": 1000, "epochs": 150}
 SETTINGS: dict[str, dict[str, Any]] = {
     "500 images, 1,000 steps": {"train_size": 500, "queue_size": 256, "epochs": 1000},

@@ -15,7 +15,7 @@ FEW = 5  # seeds of the arms beside the main ones
 NNCLR_PAPER = "NNCLR (arXiv 2104.14548), ResNet-50 on ImageNet, linear probe, top-1 %"
 # temperatures: each method's best of results/tuning.csv; the controls of NNCLR have NNCLR's own
 NNCLR: dict[str, Any] = {"method": "nnclr", "temperature": 0.25}
-SIMCLR: dict[str, Any] = {"method": "simclr", "temperature": 0.4}
+SIMCLR: dict[str, Any] = {"method": "simclr", "temperature": 0.6}
 SNCLR: dict[str, Any] = {"method": "snclr", "temperature": 0.4}
 # the control for neighbours: its positive is a constant, too, and nothing else differs
 CONSTANT: dict[str, Any] = {**NNCLR, "neighbors": False, "own_view": "constant"}
