@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...methods.registry import applicable
 from ...metrics.confidence import mean_and_interval
 from ...storage.text_tables import markdown_table
 from ..sweep.arms import Arm
@@ -59,7 +60,7 @@ class Point(NamedTuple):
 
 def neighbor_map(tiny: bool = False) -> Table:
     """The table: settings x arms, and the oracle with 1,000 images and 900 steps."""
-    arms = [Arm(f"{setting}: {arm}", {**options, **arm_options})
+    arms = [Arm(f"{setting}: {arm}", {**applicable(options, arm_options["method"]), **arm_options})
             for setting, options in (TINY if tiny else SETTINGS).items()
             for arm, arm_options in ARMS.items()]
     arms += [Arm(f"oracle: {CONTROL}", {**ARMS[CONTROL], **({"dim": 16} if tiny else {})})]
