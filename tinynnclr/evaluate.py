@@ -99,9 +99,9 @@ def protocol(config: Config, train: Dataset, test: Dataset) -> dict:
             f"{config.knn_temperature})", "linear": "softmax on standardised features, L-BFGS "
             f"until it converges, weight decay {config.probe_strength}",
             "few_labels": "labelled images drawn from train, equally many of each class; 1 % of "
-            f"the labels: linear probe, mean over {PROBE_DRAWS} draws; 1 or 5 labels a class: the "
-            "labelled image (1-NN) or the class mean with the largest cosine of centred features, "
-            f"mean over {DRAWS} draws",
+            f"the labels, at least one a class: linear probe, mean over {PROBE_DRAWS} draws; 1 or "
+            "5 labels a class: the labelled image (1-NN) or the class mean with the largest cosine "
+            f"of centred features, mean over {DRAWS} draws",
             "clusters": f"k-means of at most {CLUSTERED} training images, features centred and of "
             "length 1, as many clusters as classes; each test image belongs to the nearest "
             f"centroid; NMI and purity, means over {STARTS} random starts",
