@@ -34,7 +34,7 @@ def loaded(monkeypatch):
     """The data that `train` would have trained on, in a list."""
     data_sets = []
     monkeypatch.setattr(train, "train_and_evaluate",
-                        lambda options, folder, run, data: data_sets.append(data))
+                        lambda options, folder, run, data, *_: data_sets.append(data))
     return data_sets
 
 

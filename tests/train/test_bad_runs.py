@@ -40,7 +40,7 @@ def restored(monkeypatch):
     monkeypatch.setattr(commands, "evaluate_into", lambda folder, run, data: runs.append(run))
     monkeypatch.setattr(run_folder, "draw_into", lambda folder, run, data: runs.append(run) or [])
     monkeypatch.setattr(train, "train_and_evaluate",
-                        lambda options, folder, run, data: runs.append(run))
+                        lambda options, folder, run, data, *_: runs.append(run))
     return runs
 
 
