@@ -152,8 +152,9 @@ def test_a_key_is_all_that_changes_a_result():
 
 def test_small_tables_hold_what_was_asked_for():
     """No configuration is twice in a table; queues are as long as the data."""
-    assert set(SMALL) == {"neighbors", "neighbor-map", "linear", "semi", "transfer", "crop-only",
-                          "queue-size", "top-k", "ring", "soft-neighbors", "deepcluster"}
+    assert set(SMALL) == {"neighbors", "neighbors-tuned", "neighbor-map", "linear", "semi",
+                          "transfer", "crop-only", "queue-size", "top-k", "ring",
+                          "soft-neighbors", "deepcluster"}
     for table in SMALL.values():
         shared = BUDGETS["small"].options
         options = [make_config({**applicable(shared, arm.options["method"]), **arm.options}) for arm

@@ -22,9 +22,9 @@ ACCURACY = "mean neighbor_accuracy"
 MEASURES = ("five_labels", "kmeans_nmi", "knn")
 CONTROL = "constant own view"
 ARMS: dict[str, dict[str, Any]] = {
-    "nnclr": {"method": "nnclr", "temperature": 0.25},
-    CONTROL: {"method": "nnclr", "temperature": 0.25, "neighbors": False, "own_view": "constant"},
-    "simclr": {"method": "simclr", "temperature": 0.6}}
+    "nnclr": {"method": "nnclr"},
+    CONTROL: {"method": "nnclr", "neighbors": False, "own_view": "constant"},
+    "simclr": {"method": "simclr"}}
 FEW = {"train_size": 2000, "queue_size": 1000, "epochs": 150}
 SETTINGS: dict[str, dict[str, Any]] = {
     "500 images, 1,000 steps": {"train_size": 500, "queue_size": 256, "epochs": 1000},
@@ -38,6 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "36 kinds as classes": {**FEW, "dataset": "toybox-kinds"},
     "style fog": {**FEW, "dataset": "toybox-fog"},
     "style sketch": {**FEW, "dataset": "toybox-sketch"},
+    **{f"temperature {t:g}": {**FEW, "temperature": t} for t in (0.07, 0.1, 0.25, 0.4)},
     "weak encoder, width 4": {**FEW, "width": 4},
     "strong encoder, fine_cnn": {**FEW, "encoder": "fine_cnn"}}
 TINY = {"few": {}, "crops only": {"augmentation": "crop-only"}}
@@ -65,8 +66,8 @@ def neighbor_map(tiny: bool = False) -> Table:
             for arm, arm_options in ARMS.items()]
     arms += [Arm(f"oracle: {CONTROL}", {**ARMS[CONTROL], **({"dim": 16} if tiny else {})})]
     arms += [Arm(f"oracle: {precision:g}, K = {k}",
-                 {"method": "oracle_nnclr", "temperature": 0.25, "oracle_precision": precision,
-                  "top_k": k, "top_k_mean": True}) for k in KS for precision in PRECISIONS]
+                 {"method": "oracle_nnclr", "oracle_precision": precision, "top_k": k,
+                  "top_k_mean": True}) for k in KS for precision in PRECISIONS]
     return Table(NAME, "Where do neighbours help?", arms,
                  [difference(f"oracle: {PRECISIONS[-1]:g}, K = {k}", f"oracle: {CONTROL}",
                              f"The mean of {k} random image{'s' * (k > 1)} of the class is better "
