@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tinynnclr import datasets, load_run
+from tinynnclr.cli.console import escape_unprintable
 from tinynnclr.config import Config
 from tinynnclr.datasets import toybox
 from tinynnclr.datasets.dataset import Dataset
@@ -41,10 +42,17 @@ def row(folder: Path, validation: Dataset) -> dict:
             "neighbor_accuracy": round(float(np.mean(used)), 4) if used else ""}
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    """The command in the third line of this file."""
+    escape_unprintable()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("run", nargs="+", type=Path)
+    folders = parser.parse_args().run
     images = toybox.make(IMAGES, SEED, split="test").dataset()
-    rows = [row(folder, images) for folder in parser.parse_args().run]
+    rows = [row(folder, images) for folder in folders]
     sys.stdout.write(csv_text(sorted(rows, key=lambda r: (r["method"], r["options"], r["seed"],
                                                           r["temperature"], r["lr"]))))
+
+
+if __name__ == "__main__":
+    main()
