@@ -95,8 +95,10 @@ def test_an_unknown_name(name):
 def test_the_styles_of_the_toybox_are_sets(calls):
     named = {name.removeprefix("toybox-") for name in datasets.DATASETS
              if name.startswith("toybox-")}
-    assert named | {"day"} == set(toybox.STYLES)
-    for style in named:
+    assert named == {*toybox.STYLES, "kinds"} - {"day"}
+    datasets.load("toybox-kinds", "", train_size=20, seed=3)
+    assert calls[-1] == ("load", {"train_size": 20, "seed": 3, "kinds": True})
+    for style in named - {"kinds"}:
         datasets.load(f"toybox-{style}", "", train_size=20, seed=3)
         assert calls[-1] == ("load", {"train_size": 20, "seed": 3, "style": style})
 

@@ -14,6 +14,8 @@ from tinynnclr.lab.paper_tables.neighbor_map import (
     oracle_gains,
     points,
 )
+from tinynnclr.lab.paper_tables.page import mean_accuracies
+from tinynnclr.lab.paper_tables.runs import rows_by_arm
 from tinynnclr.lab.paper_tables.table import claim_row, difference, verdict
 from tinynnclr.lab.plots.neighbor_map import draw_neighbor_map
 
@@ -35,6 +37,17 @@ def test_a_claim_is_paired_by_seed():
     assert claim_row(claim, "knn", runs) == ["A beats B", "kNN", "+25.0 ± 63.5 points", "2",
                                              "undecided", "63.5"]
     assert claim_row(difference("a", "c"), "knn", runs)[2:] == ["", "0", "not measured", ""]
+
+
+def test_the_rows_of_a_protocol_belong_to_arms_not_to_methods():
+    """Two arms of one method stay apart; a baseline beside each is no arm."""
+    rows = [{"arm": arm, "seed": "0", "encoder": encoder, "accuracy": accuracy} for arm, encoder,
+            accuracy in (("nnclr", "nnclr", 0.8), ("nnclr", "random weights", 0.3),
+                         ("constant own view", "nnclr", 0.7), ("nnclr", "raw pixels", 0.2))]
+    assert mean_accuracies(rows, {}) == {("nnclr", 0): {"accuracy": 0.8},
+                                         ("constant own view", 0): {"accuracy": 0.7}}
+    assert [row["encoder"] for row in rows_by_arm(rows)] == ["nnclr", "random weights",
+                                                             "constant own view", "raw pixels"]
 
 
 def test_the_crossing_is_the_root_of_the_line():

@@ -47,10 +47,10 @@ def _load(name, data_dir, train_size, seed, size):
     elif name.partition("-")[0] == "toybox":
         from . import toybox
 
-        kinds = name == "toybox-kinds"
-        style = "day" if kinds else name.partition("-")[2] or "day"
         options = {} if train_size is None else {"train_size": train_size}
-        return toybox.load(**options, seed=seed, style=style, kinds=kinds)
+        if name == "toybox-kinds":
+            return toybox.load(**options, seed=seed, kinds=True)
+        return toybox.load(**options, seed=seed, style=name.partition("-")[2] or "day")
     elif name == "fashion_mnist":
         from .fashion_mnist import load_fashion_mnist
 

@@ -14,6 +14,7 @@ from ...train.run_dir import CHECKPOINT
 from ..protocols.context import EvalContext, Row
 from ..registry import PROTOCOLS
 from ..sweep.jobs import WHERE, Data, Job
+from ..sweep.report import BASELINES
 
 
 def key(config: Config) -> str:
@@ -57,7 +58,7 @@ def rows_by_arm(rows: list[Row]) -> list[Row]:
 
 def evaluated(row: Row) -> bool:
     """Whether a row is about the arm itself, not about a baseline beside it."""
-    return row["encoder"] == str(row["arm"]).partition(",")[0]
+    return row["encoder"] not in BASELINES
 
 
 def nmi_with_classes(job: Job, data: Data) -> float:
