@@ -47,11 +47,12 @@ class Evaluation(dict):
 
 def table(rows: dict[str, Accuracies]) -> str:
     """Text: a line for each row, a column for each measure."""
-    width = max(map(len, ("random weights", *rows)))
     lines = [["", *head] for head in zip(*MEASURES.values(), strict=True)]
     lines += [[name, *(f"{row[measure]:.1%}" for measure in MEASURES)]
               for name, row in rows.items()]
-    return "\n".join(" ".join([f"{name:<{width}}", *(f"{cell:>8}" for cell in cells)])
+    first, *widths = (max(map(len, column)) for column in zip(*lines, strict=True))
+    return "\n".join(" ".join([f"{name:<{first}} ", *(f"{cell:>{width}}" for cell, width
+                                                    in zip(cells, widths, strict=True))])
                      for name, *cells in lines)
 
 
