@@ -122,7 +122,8 @@ def test_a_run_in_a_process_of_its_own(here):
     lines = done.stdout.splitlines()
     assert "76 training images" in lines[0]
     result = json.loads(Path("again/result.json").read_bytes())
-    assert "nnclr          " + "".join(f"{result[name]:>9.1%}" for name in MEASURES)[1:] in lines
+    assert ["nnclr", *(f"{result[name]:.1%}" for name in MEASURES)] in [line.split() for line
+                                                                        in lines]
     assert all(any(line.startswith(name) for line in lines)
                for name in ("chance", "raw pixels", "random weights"))
     assert lines[-1] == "in again: result.json, metrics.csv"
