@@ -75,7 +75,7 @@ def reproduce(table: Table, budget: str, seeds: Sequence[int], given: dict[str, 
     options = {**BUDGETS[budget].options, **given}
     arms = [*table.arms]
     if not any(arm.name == UPPER_BOUND for arm in arms):
-        arms.append(Arm(UPPER_BOUND, {"method": "supervised"}))
+        arms.append(Arm(UPPER_BOUND, {"method": "supervised"}, seeds=1))
     options = {name: value for name, value in options.items()
                if any(name in applicable(options, arm.options["method"]) for arm in arms)}
     jobs = plan(arms, seeds, options, lambda _, config: folder / key(config))
