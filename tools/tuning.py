@@ -35,7 +35,7 @@ def row(folder: Path, validation: Dataset) -> dict:
     accuracies = [metrics["neighbor_accuracy"] for metrics in run.metrics]
     used = [value for value in accuracies if not np.isnan(value)]
     return {"method": config.method, "seed": config.seed, "temperature": config.temperature,
-            "lr": config.lr or 0.24,
+            "lr": round(run.base_rate * 128 / config.batch_size, 4),  # at batch size 128
             "options": " ".join(f"{name}={value}" for name, value in options.items()
                                 if name not in ("seed", "temperature", "lr", "train_size")),
             "steps": run.step, **encoder_accuracies(config, run.encoder, train, validation),

@@ -3,6 +3,8 @@ import json
 
 from command_line import run
 
+from tinynnclr.train.run import Run
+
 SHORT = ["--train-size", "64", "--batch-size", "32", "--epochs", "2", "--width", "2",
          "--queue-size", "16", "--neighbors-after", "0", "--no-plots", "--out", "a"]
 
@@ -43,6 +45,27 @@ def test_a_finished_run_gets_its_run_without_neighbours(tmp_path, monkeypatch, c
     assert result(tmp_path / "a" / "off")["config"]["width"] == 2
     again = run(capsys, "train", "--resume", "--compare", "off", "--no-plots", "--out", "a")
     assert last_table(again[1]) == last_table(out)
+
+
+def test_stopped_in_the_second_run(tmp_path, monkeypatch, capsys):
+    """The command that resumes is named, and it prints both results."""
+    monkeypatch.chdir(tmp_path)
+    save = Run.save
+
+    def stop(self, path):
+        save(self, path)
+        if self.step and not self.config.neighbors:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "save", stop)
+        status, _, err = run(capsys, "train", *SHORT, "--compare", "off")
+    command = "tinynnclr train --resume --compare off --out a"
+    assert (status, err.splitlines()[-1].strip()) == (130, command)
+    assert not (tmp_path / "a" / "off" / "result.json").exists()
+    status, out, _ = run(capsys, *command.split()[1:], "--no-plots")
+    assert status == 0
+    assert list(last_table(out)) == ["nnclr", "off"]
 
 
 def test_a_method_without_neighbours_is_refused(tmp_path, monkeypatch, capsys):

@@ -68,7 +68,7 @@ def test_the_interval_of_the_crossing_shrinks_with_the_noise(rng):
 
 
 def map_runs(seeds=3):
-    """Settings whose gain is 10 points times (accuracy - 0.6), and an oracle that gains K."""
+    """Settings that gain 10 points times (accuracy - 0.6), and an oracle that gains 4 points."""
     runs = {}
     for seed in range(seeds):
         for i, setting in enumerate(list(SETTINGS)[:4]):

@@ -34,7 +34,7 @@ def run_train(options: argparse.Namespace) -> None:
 def expect_neighbors(config: dict[str, Any]) -> None:
     """Raise ValueError unless a configuration uses neighbours."""
     if not config.get("neighbors"):
-        raise ValueError(f"--compare off: expected a run with neighbours, such as --method nnclr; "
+        raise ValueError("--compare off: expected a run with neighbours, such as --method nnclr; "
                          f"{config['method']} uses none here")
 
 
@@ -120,8 +120,10 @@ def train_and_evaluate(options: argparse.Namespace, folder: Path, run: Run,
         run_dir.train_into(folder, run, data[0], detect_anomaly=options.detect_anomaly)
     except KeyboardInterrupt:
         saved = checkpoint.load(folder / CHECKPOINT)[1]["step"]
+        root = folder if baselines is None else folder.parent  # of --compare off
+        compare = ["--compare", options.compare] if options.compare else []
         print(f"\nstopped; {saved} of {run.steps} steps are saved. Resume with:\n"
-              f"  {shell_words('tinynnclr', 'train', '--resume', '--out', folder)}",
+              f"  {shell_words('tinynnclr', 'train', '--resume', *compare, '--out', root)}",
               file=sys.stderr)
         raise SystemExit(130) from None
     result = evaluate_into(folder, run, data, baselines)

@@ -13,7 +13,7 @@ from ..protocols.context import Row
 from ..provenance import stamp
 from ..registry import parse_names
 from ..sweep.arms import Arm
-from ..sweep.jobs import plan
+from ..sweep.jobs import WHERE, plan
 from ..sweep.report import UPPER_BOUND, csv_rows, page, protocol_text, runs_of
 from ..sweep.sweep import Sweep, flags_of
 from .neighbor_map import NAME, points, stored_runs
@@ -52,8 +52,7 @@ BUDGETS = {
 def tables_of(budget: str) -> dict[str, Table]:
     """The tables at a budget."""
     options = BUDGETS[budget].options
-    return tables(options.get("train_size", 50_000), options.get("batch_size", Config.batch_size),
-                  options["dataset"])
+    return tables(options["train_size"], options.get("batch_size", Config.batch_size))
 
 
 def parse_tables(text: str, budget: str) -> list[Table]:
@@ -90,10 +89,9 @@ def reproduce(table: Table, budget: str, seeds: Sequence[int], given: dict[str, 
         results, rows, method = measure(table, sweep)
     run_dir.open_dir(out)
     expect_free(base)
-    published = {**given, "data_dir": "DIR"}
-    if "toybox" in jobs[0].config.dataset and table.protocol != "transfer":
-        del published["data_dir"]
-    published.pop("threads", None)
+    published = {name: value for name, value in given.items() if name not in WHERE}
+    if table.protocol == "transfer":  # other sets than the toybox, where they are
+        published["data_dir"] = "DIR"
     command = shell_words(*command_line(table, budget, seeds, published))
     return write(table, budget, sweep, results, rows, method, command, base)
 

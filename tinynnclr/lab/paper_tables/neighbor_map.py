@@ -1,8 +1,8 @@
 """Table neighbor-map: what neighbours gain, over how often they are of the image's class.
 
 A setting is a data set with a number of images and epochs. In each, NNCLR is trained beside its
-control, the constant own view, and beside SimCLR: one point of the map. An oracle, whose neighbours
-the labels select, gives the curve behind the points.
+control, the constant own view, and beside SimCLR: one point of the map. An oracle selects
+neighbours by their labels; its gains are the curves behind the points.
 """
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,8 +20,9 @@ from .table import Table, difference
 NAME = "neighbor-map"
 ACCURACY = "mean neighbor_accuracy"
 MEASURES = ("five_labels", "kmeans_nmi", "knn")
+# the control for neighbours: its positive is a constant, too, and nothing else differs
 CONTROL = "constant own view"
-ARMS: dict[str, dict[str, Any]] = {
+MAIN: dict[str, dict[str, Any]] = {
     "nnclr": {"method": "nnclr"},
     CONTROL: {"method": "nnclr", "neighbors": False, "own_view": "constant"},
     "simclr": {"method": "simclr"}}
@@ -41,12 +42,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     **{f"temperature {t:g}": {**FEW, "temperature": t} for t in (0.07, 0.1, 0.25, 0.4)},
     "weak encoder, width 4": {**FEW, "width": 4},
     "strong encoder, fine_cnn": {**FEW, "encoder": "fine_cnn"}}
-TINY = {"few": {}, "crops only": {"augmentation": "crop-only"}}
-# the budgets of table neighbors, whose runs are points of the map, too
+TINY: dict[str, dict[str, Any]] = {
+    "temperature 0.1": {"temperature": 0.1},
+    "crops only": {"augmentation": "crop-only"}}
+# the runs of table neighbors at these budgets are points of the map, too
 STORED = {"neighbors-small": "1,000 images, 900 steps",
           "neighbors-medium": "2,000 images, 1,050 steps",
-          "neighbors-large": "20,000 images, 1,872 steps",
-          "neighbors-cifar10": "CIFAR-10"}
+          "neighbors-large": "20,000 images, 1,872 steps"}
 PRECISIONS, KS = (0.25, 0.5, 0.75, 1.0), (1, 4, 16)  # of the oracle
 DRAWS = 2000  # of the bootstrap
 
@@ -63,8 +65,8 @@ def neighbor_map(tiny: bool = False) -> Table:
     """The table: settings x arms, and the oracle with 1,000 images and 900 steps."""
     arms = [Arm(f"{setting}: {arm}", {**applicable(options, arm_options["method"]), **arm_options})
             for setting, options in (TINY if tiny else SETTINGS).items()
-            for arm, arm_options in ARMS.items()]
-    arms += [Arm(f"oracle: {CONTROL}", {**ARMS[CONTROL], **({"dim": 16} if tiny else {})})]
+            for arm, arm_options in MAIN.items()]
+    arms.append(Arm(f"oracle: {CONTROL}", MAIN[CONTROL]))
     arms += [Arm(f"oracle: {precision:g}, K = {k}",
                  {"method": "oracle_nnclr", "oracle_precision": precision, "top_k": k,
                   "top_k_mean": True}) for k in KS for precision in PRECISIONS]
@@ -119,7 +121,8 @@ def crossing_interval(accuracies: Sequence[float],
                       gains: Sequence[float]) -> tuple[float, float, float]:
     """(crossing, low, high): with its 95 % interval, by a bootstrap over the settings.
 
-    Draws whose line does not rise, or crosses outside of 0 to 1, count as that end.
+    A draw counts as 1 if its line does not rise, and as the nearer end if it crosses outside of 0
+    to 1.
     """
     x, y = np.asarray(accuracies), np.asarray(gains)
     rng = np.random.default_rng(0)

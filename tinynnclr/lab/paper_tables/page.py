@@ -5,16 +5,9 @@ from ...metrics.confidence import mean_and_interval
 from ...storage.text_tables import markdown_table
 from ..protocols.context import Row, grouped
 from ..protocols.context import table as protocol_table
-from ..sweep.report import (
-    HEADS,
-    UPPER_BOUND,
-    Runs,
-    baseline_numbers,
-    of_arm,
-    result_table,
-)
+from ..sweep.report import HEADS, UPPER_BOUND, Runs, baseline_numbers, of_arm, result_table
 from ..sweep.win_tie_loss import win_table
-from .neighbor_map import KS, Point, answer, crossing_of, oracle_gains
+from .neighbor_map import CONTROL, KS, Point, answer, crossing_of, oracle_gains
 from .runs import evaluated, rows_by_arm
 from .table import CLAIM_HEADS, Table, claim_row
 
@@ -75,7 +68,7 @@ def draw(table: Table, runs: Runs, rows: list[Row], map_points: dict[str, Point]
     if rows:
         return draw_rows(rows_by_arm(rows), path, title, headline=table.question)
     if map_points:
-        return draw_map(map_points, runs, path, title)
+        return draw_map(map_points, runs, path, title, table.question)
     measure = table.decided_by[0]
     if table.axis:
         return draw_axis(table, runs, path, title, images)
@@ -121,14 +114,15 @@ def draw_axis(table: Table, runs: Runs, path: Path, title: str, images: int) -> 
                               in levels(runs, table.measures[0]).items()})
 
 
-def draw_map(map_points: dict[str, Point], runs: Runs, path: Path, title: str) -> Path:
+def draw_map(map_points: dict[str, Point], runs: Runs, path: Path, title: str,
+             headline: str) -> Path:
     """The gain with five labels a class over neighbour accuracy: points, and the oracle's curves.
     """
     from ..plots.neighbor_map import draw_neighbor_map
 
     measure = "five_labels"
-    gains = {setting: (point.accuracy, point.gains["constant own view", measure])
+    gains = {setting: (point.accuracy, point.gains[CONTROL, measure])
              for setting, point in map_points.items()}
     crossing = crossing_of(map_points, measure) if len(map_points) > 2 else None
     return draw_neighbor_map(gains, {k: oracle_gains(runs, k, measure) for k in KS}, crossing, path,
-                             title=title)
+                             title=title, headline=headline)

@@ -8,17 +8,13 @@ from typing import Any
 
 from ...methods import METHODS
 from ..sweep.arms import Arm
-from .neighbor_map import neighbor_map
+from .neighbor_map import CONTROL, MAIN, neighbor_map
 from .table import Contrast, Paper, Table, difference
 
 NNCLR_PAPER = "NNCLR (arXiv 2104.14548), ResNet-50 on ImageNet, linear probe, top-1 %"
-NNCLR: dict[str, Any] = {"method": "nnclr"}
-# the control for neighbours: its positive is a constant, too, and nothing else differs
-CONSTANT: dict[str, Any] = {**NNCLR, "neighbors": False, "own_view": "constant"}
+NNCLR = MAIN["nnclr"]
 OWN: dict[str, Any] = {**NNCLR, "neighbors": False}
 MEAN: dict[str, Any] = {**NNCLR, "top_k": 5, "top_k_mean": True}
-SIMCLR: dict[str, Any] = {"method": "simclr"}
-MAIN = {"nnclr": NNCLR, "constant own view": CONSTANT, "simclr": SIMCLR}
 # the best of results/tuning.csv; the controls of NNCLR have NNCLR's own
 TEMPERATURES = {"nnclr": 0.25, "simclr": 0.6, "snclr": 0.4}
 NNCLR_CLAIM = Paper((("NNCLR, 1 % of the labels", "56.5"), ("the best before it", "53.8")),
@@ -38,7 +34,7 @@ def _sweep(option: str, values: tuple, options: dict[str, Any]) -> list[Arm]:
 def _neighbors():
     return Table("neighbors", "What do neighbours give, if nothing else differs?",
                  _arms({**MAIN, "own view": OWN}),
-                 [difference("nnclr", "constant own view"), difference("nnclr", "simclr"),
+                 [difference("nnclr", CONTROL), difference("nnclr", "simclr"),
                   difference("nnclr", "own view")], NNCLR_CLAIM,
                  note="The constant own view is the control: from the same step on its positive is "
                  "a constant, as a neighbour is. The own view passes gradients to the end. All "
@@ -52,7 +48,7 @@ def _neighbors_tuned():
              for name, options in arms.items()}
     return Table("neighbors-tuned", "The same, with the best temperature of each method",
                  _arms(tuned),
-                 [difference("nnclr", "constant own view"), difference("nnclr", "simclr"),
+                 [difference("nnclr", CONTROL), difference("nnclr", "simclr"),
                   difference("nnclr", "own view"), difference("mean of 5", "nnclr"),
                   difference("snclr", "nnclr")], NNCLR_CLAIM)
 
@@ -88,11 +84,10 @@ def _crop_only():
                            lambda of: drop("simclr", of) - drop("nnclr", of),
                            unit="points of relative drop"),
                   Contrast("Neighbours soften the drop",
-                           ("nnclr", "nnclr, crops only", "constant own view",
-                            "constant own view, crops only"),
-                           lambda of: drop("constant own view", of) - drop("nnclr", of),
+                           ("nnclr", "nnclr, crops only", CONTROL, f"{CONTROL}, crops only"),
+                           lambda of: drop(CONTROL, of) - drop("nnclr", of),
                            unit="points of relative drop"),
-                  difference("nnclr, crops only", "constant own view, crops only",
+                  difference("nnclr, crops only", f"{CONTROL}, crops only",
                              "With crops only, neighbours help")],
                  Paper((("NNCLR, full -> crops only", "relative drop 2.1"),
                         ("SimCLR", "67.9 -> 40.3"), ("BYOL", "72.5 -> 59.4")),
@@ -145,7 +140,7 @@ def _ring():
 
 
 def _soft_neighbors():
-    arms = {"nnclr": NNCLR, "simclr": SIMCLR,
+    arms = {"nnclr": NNCLR, "simclr": MAIN["simclr"],
             **{f"snclr, K = {k}": {"method": "snclr", "soft_k": k} for k in (0, 5, 16)}}
     return Table("soft-neighbors", "Are several weighted neighbours better than one?", _arms(arms),
                  [difference("snclr, K = 5", "snclr, K = 0", "Soft neighbours help SNCLR"),
@@ -173,12 +168,12 @@ def _deepcluster(images):
 def _protocol(name, question, words, paper, focus):
     return Table(name, question, _arms(MAIN),
                  [difference("nnclr", "simclr", words),
-                  difference("nnclr", "constant own view", f"{words}, neighbours alone")],
+                  difference("nnclr", CONTROL, f"{words}, neighbours alone")],
                  paper, measures=("accuracy",), decided_by=("accuracy",), protocol=name,
                  focus=focus)
 
 
-def tables(images: int, batch: int = 256, dataset: str = "toybox") -> dict[str, Table]:
+def tables(images: int, batch: int) -> dict[str, Table]:
     """{name: table} for a training set; the number of images bounds queues and clusters."""
     transfer = Paper((("NNCLR", "best on 8 of 12 sets"), ("CIFAR-10", "93.7"),
                       ("CIFAR-100", "79.0")), "NNCLR (arXiv 2104.14548), ResNet-50 on ImageNet")

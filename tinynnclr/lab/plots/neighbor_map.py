@@ -30,7 +30,7 @@ Numbers = Sequence[float]
 def draw_neighbor_map(gains: Mapping[str, tuple[float, Numbers]],
                       oracle: Mapping[int, Sequence[tuple[float, Numbers]]],
                       crossing: tuple[float, float, float] | None, path: str | Path, *,
-                      title: str = "") -> Path:
+                      title: str = "", headline: str = "Where do neighbours help?") -> Path:
     """Numbered points with 95 % intervals, named in a list beside them; returns the PNG's path.
 
     gains: {setting: (share of neighbours of the class, points gained, one for each seed)}. oracle:
@@ -38,7 +38,7 @@ def draw_neighbor_map(gains: Mapping[str, tuple[float, Numbers]],
     """
     height = max(4.6, 1.5 + LIST_ROW * len(gains) + BOTTOM)
     fig = Figure((WIDTH, height), DPI)
-    top = draw_headline(fig, title, "Neighbours help where most of them are right")
+    top = draw_headline(fig, title, headline)
     ax = fig.add_axes((0.075, BOTTOM / height, PANEL - 0.075,
                        (height - BOTTOM - top - 0.25) / height))
     if crossing and not np.isnan(crossing[0]):
@@ -60,7 +60,7 @@ def draw_neighbor_map(gains: Mapping[str, tuple[float, Numbers]],
         ax.annotate(str(i), (100 * accuracy, mean), ha="center", va="center", fontsize=7.5,
                     color="white", zorder=5)
     ax.set_xlabel("neighbours of the image's class, percent", fontsize=9)
-    ax.set_ylabel("1-NN with 5 labels a class: points above the own view", fontsize=9)
+    ax.set_ylabel("1-NN with 5 labels a class: points above the control", fontsize=9)
     ax.grid(color="#E5E5E5")
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
