@@ -11,6 +11,8 @@ from .kernels.engine.checks import plain
 from .models import ENCODERS, encoder_defaults
 from .storage.options import expect_option
 
+LR = {"sgd": 0.96, "lars": 0.96, "adamw": 0.001}  # the default of each optimiser
+
 
 def option(default: Any, meaning: str, group: str = "", *, choices: tuple[str, ...] | None = None,
            least: float | None = None, above: float | None = None,
@@ -29,10 +31,10 @@ def with_default(config: Any, name: str, default: Any) -> Any:
 class Config:
     """The configuration of a run. Raises ValueError for a value of the wrong type or out of range.
 
-    optimizer, weight_decay and warmup: None becomes the encoder's default (AdamW for a vit).
+    optimizer, lr, weight_decay and warmup: None becomes what suits the encoder (AdamW for a vit).
 
-    >>> Config(epochs=3, encoder="vit").with_options(seed=1)
-    Config(epochs=3, seed=1, encoder='vit', optimizer='adamw', weight_decay=0.05, warmup=0.1)
+    >>> Config(encoder="vit").with_options(seed=1)
+    Config(seed=1, encoder='vit', optimizer='adamw', lr=0.001, weight_decay=0.05, warmup=0.1)
     """
 
     method: ClassVar[str] = ""  # the name of the method whose Config this is
@@ -42,13 +44,13 @@ class Config:
     dataset: str = option("toybox", "toybox, toybox-STYLE (night, sketch, fog, neon), cifar10, "
                           "cifar100, fashion_mnist or folder:PATH", "data")
     data_dir: str = option("data", "folder of downloaded data sets", "data")
-    train_size: int | None = option(None, "number of training images (all; 20000 of toybox)",
+    train_size: int | None = option(None, "number of training images (all; 5000 of toybox)",
                                     "data", least=1)
     augmentation: str = option("toybox", "preset of the random views; simclr is usual for "
                                "photographs", "views", choices=("toybox", "simclr", "byol",
                                                                 "crop-only", "flip-only", "none"))
     view_size: int = option(24, "height and width of a view in pixels", "views", least=1)
-    epochs: int = option(8, "passes over the training images", "length and speed", least=1)
+    epochs: int = option(50, "passes over the training images", "length and speed", least=1)
     batch_size: int = option(256, "images per step", "length and speed", least=2)
     threads: int | None = option(None, "threads of the kernels (all cores)", "length and speed",
                                  least=1)
@@ -61,7 +63,7 @@ class Config:
                            "remaining standard deviation, before the encoder", "encoder")
     optimizer: str = option(None, "the optimiser (sgd; vit: adamw)", "optimiser",
                             choices=("sgd", "lars", "adamw"))
-    lr: float | None = option(None, "learning rate at batch size 128, scaled with the batch (0.24; "
+    lr: float = option(None, "learning rate at batch size 128, scaled with the batch (0.96; "
                               "adamw: 0.001, not scaled)", "optimiser", above=0)
     momentum: float = option(0.9, "momentum of sgd and lars", "optimiser", least=0)
     nesterov: bool = option(False, "Nesterov momentum (sgd)", "optimiser")
@@ -77,6 +79,7 @@ class Config:
     def __post_init__(self):
         defaults = {"optimizer": "sgd", "weight_decay": 5e-4, "warmup": 0.05,
                     **encoder_defaults(str(self.encoder))}
+        defaults["lr"] = LR.get(str(self.optimizer or defaults["optimizer"]))
         object.__setattr__(self, "given", {f.name: getattr(self, f.name)
                                            for f in dataclasses.fields(self)})
         for f in dataclasses.fields(self):

@@ -85,8 +85,9 @@ def map_runs(seeds=3):
 
 
 def test_the_points_of_a_map():
-    stored = {"elsewhere": {("nnclr", 5): {**dict.fromkeys(MEASURES, 0.7), ACCURACY: 0.5},
-                            (CONTROL, 5): dict.fromkeys(MEASURES, 0.6)}}
+    runs = {("nnclr", 5): {**dict.fromkeys(MEASURES, 0.7), ACCURACY: 0.5},
+            (CONTROL, 5): dict.fromkeys(MEASURES, 0.6)}
+    stored = {"elsewhere": (runs, "")}
     map_points = points(map_runs(), stored)
     assert [round(point.accuracy, 2) for point in map_points.values()] == [0.4, 0.5, 0.55, 0.7,
                                                                            0.85]

@@ -9,7 +9,7 @@ from small import random_data
 from test_results import expect_made_of_its_runs
 
 from tinynnclr.lab.paper_tables import BUDGETS, parse_tables, reproduce, tables_of
-from tinynnclr.lab.paper_tables.neighbor_map import STORED, TINY
+from tinynnclr.lab.paper_tables.neighbor_map import PHOTO_MAP, PHOTOS, STORED, TINY
 from tinynnclr.lab.paper_tables.runs import key
 from tinynnclr.lab.sweep.arms import Arm
 from tinynnclr.lab.sweep.report import UPPER_BOUND
@@ -47,7 +47,7 @@ QUICK = ("queue-size", "ring")  # the other tables are made with --all
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in QUICK)) for n
-                                  in TABLES])
+                                  in TABLES if n != PHOTO_MAP])  # it needs sets that are not here
 def test_each_table(name, runs, tmp_path):
     paths = make(name, runs, tmp_path)
     assert [path.name for path in paths] == [f"{name}-tiny.{ending}" for ending
@@ -74,9 +74,12 @@ def test_the_map_has_its_own_settings_and_those_of_table_neighbors(runs, tmp_pat
     alone = make("neighbor-map", runs, tmp_path, seeds=(0,))[2].read_bytes()
     lines = read_csv(make("neighbors", runs, tmp_path, seeds=(0,))[0])
     (tmp_path / "neighbors-small.csv").write_text(csv_text(lines), encoding="utf-8")
+    photos = [{**line, "arm": f"{setting}: {line['arm']}"} for setting in PHOTOS for line in lines]
+    (tmp_path / f"{PHOTO_MAP}-small.csv").write_text(csv_text(photos), encoding="utf-8")
     _, page, picture = make("neighbor-map", runs, tmp_path, seeds=(0,))
     text = page.read_text(encoding="utf-8")
-    assert all(f"\n| {setting} | 1 | " in text for setting in (*TINY, STORED["neighbors-small"]))
+    assert all(f"\n| {setting} | 1 | " in text for setting
+               in (*TINY, STORED["neighbors-small"], *PHOTOS))
     assert picture.read_bytes() != alone
 
 
@@ -117,7 +120,7 @@ def test_stopped_and_resumed(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         make("top-k", tmp_path / "b", tmp_path / "stopped", (0,))
     assert end.value.code == 130
-    assert ("stopped; 1 of 6 runs are done, 10 steps of random of 5, seed 0, are saved. Resume "
+    assert ("stopped; 1 of 7 runs are done, 10 steps of nearest, seed 0, are saved. Resume "
             "with:\n  tinynnclr reproduce top-k --budget tiny --seeds 0"
             ) in capsys.readouterr().err
     assert not (tmp_path / "stopped").exists()
@@ -152,8 +155,8 @@ def test_a_key_is_all_that_changes_a_result():
 
 def test_small_tables_hold_what_was_asked_for():
     """No configuration is twice in a table; queues are as long as the data."""
-    assert set(SMALL) == {"neighbors", "neighbors-tuned", "neighbor-map", "linear", "semi",
-                          "transfer", "crop-only", "queue-size", "top-k", "ring",
+    assert set(SMALL) == {"neighbors", "neighbors-tuned", "neighbor-map", PHOTO_MAP, "linear",
+                          "semi", "transfer", "crop-only", "queue-size", "top-k", "ring",
                           "soft-neighbors", "deepcluster"}
     for table in SMALL.values():
         shared = BUDGETS["small"].options
@@ -163,6 +166,18 @@ def test_small_tables_hold_what_was_asked_for():
         names = {arm.name for arm in table.arms}
         assert all(set(contrast.arms) <= names for contrast in table.contrasts)
     assert [arm.x for arm in SMALL["queue-size"].arms] == [256, 500, 1000]
+
+
+def test_some_arms_of_a_table(runs, tmp_path):
+    """--arms: these runs alone, the claims about them, and the command that makes them again."""
+    (table,) = parse_tables("top-k", "tiny", "nearest,mean of 16")
+    csv_file, page, _ = reproduce(table, "tiny", [0, 1], {"threads": 1}, tmp_path, runs)
+    assert {line["arm"] for line in read_csv(csv_file)} == {"nearest", "mean of 16", UPPER_BOUND}
+    text = page.read_text(encoding="utf-8")
+    assert "--seeds 0,1 --arms 'nearest,mean of 16'" in text
+    assert "The mean of 16 is better than the nearest" in text
+    assert "better than a random one" not in text
+    expect_made_of_its_runs(csv_file)
 
 
 def test_evenly_keeps_every_class():
@@ -175,6 +190,8 @@ def test_evenly_keeps_every_class():
     (("queue_size",), ("TABLE: expected all or some of neighbors", "did you mean queue-size?")),
     (("top-k", "--seeds", "0"), ("--seeds: expected a count",)),
     (("top-k", "--budget", "huge"), ("invalid choice: 'huge'",)),
+    (("top-k", "--arms", "nearst"), ("--arms: expected all or some of constant own view",
+                                     "did you mean nearest?")),
 ])
 def test_mistakes(arguments, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -189,7 +206,7 @@ def test_the_command_and_its_help(tmp_path, monkeypatch, capsys):
     status, out, _ = run(capsys, "reproduce", "top-k", "--budget", "tiny", "--seeds", "1",
                          "--epochs", "1", "--out", "t")
     assert status == 0
-    assert out.startswith("[1/6] nearest, seed 0: kNN ")
+    assert out.startswith("[1/7] constant own view, seed 0: kNN ")
     paths = [Path("t", f"top-k-tiny.{ending}") for ending in ("csv", "md", "png")]
     assert out.split()[-3:] == [str(path) for path in paths]
     page = paths[1].read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from PIL import Image
 from places import ROOT
 
 from tinynnclr.lab.paper_tables import tables_of
-from tinynnclr.lab.paper_tables.neighbor_map import NAME, points, stored_runs
+from tinynnclr.lab.paper_tables.neighbor_map import NAME, points, stored_groups
 from tinynnclr.lab.paper_tables.page import mean_accuracies, parts
 from tinynnclr.lab.recipes import TRAIN_PRESETS
 from tinynnclr.lab.sweep.report import LABELS, csv_rows, read_runs
@@ -19,7 +19,8 @@ def expect_made_of_its_runs(path):
     """A table's page has the tables and verdicts that its CSV file gives; returns the CSV rows."""
     lines = read_csv(path)
     page = path.with_suffix(".md").read_text(encoding="utf-8")
-    table = tables_of(lines[0]["budget"])[lines[0]["table"]]
+    whole = tables_of(lines[0]["budget"])[lines[0]["table"]]
+    table = whole.only({line["arm"] for line in lines})
     rows = []
     if table.protocol:
         measures = ("accuracy", "chance")
@@ -27,7 +28,7 @@ def expect_made_of_its_runs(path):
                  if name not in LABELS or name in ("arm", "seed", "encoder")} for line in lines]
     runs = mean_accuracies(rows, table.focus) if rows else read_runs(path)
     assert page.startswith(f"# {table.name}: {table.question}\n")
-    map_points = points(runs, stored_runs(path.parent)) if table.name == NAME else None
+    map_points = points(runs, stored_groups(path.parent)) if table.name == NAME else None
     for text in parts(table, runs, rows, map_points):
         assert f"\n\n{text}\n\n" in page
     assert all(line["machine"] and line["version"] and line["collected"] for line in lines)

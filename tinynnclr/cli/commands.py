@@ -35,7 +35,7 @@ def run_compare(options: argparse.Namespace) -> None:
 
 def run_reproduce(options: argparse.Namespace) -> None:
     """Reproduce tables, one after the other."""
-    chosen = parse_tables(options.table, options.budget)
+    chosen = parse_tables(options.table, options.budget, options.arms)
     seeds = parse_seeds(options.seeds)
     given = {name: value for name in ("data_dir", "threads", "epochs")
              if (value := getattr(options, name)) is not None}

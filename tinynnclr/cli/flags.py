@@ -93,6 +93,7 @@ def add_reproduce(commands: Any) -> None:
                                "runs resume.", "", "tables:", *tables, "", "budgets:", *budgets]))
     sub.add_argument("table", metavar="TABLE", help="tables, comma-separated, or all")
     add_seeds(sub)
+    sub.add_argument("--arms", metavar="NAMES", help="arms of the table, comma-separated [all]")
     sub.add_argument("--budget", choices=tuple(BUDGETS), default="small",
                      help="the size of the runs [small]")
     sub.add_argument("--epochs", type=int, metavar="N",

@@ -40,7 +40,7 @@ class InstanceDiscrimination(Method):
         """The options of instance discrimination."""
 
         optimizer: str = with_default(RunConfig, "optimizer", "adamw")
-        lr: float | None = with_default(RunConfig, "lr", 0.002)
+        lr: float = with_default(RunConfig, "lr", 0.002)
 
     def __init__(self, encoder: Encoder, config, rng: np.random.Generator, data: Dataset):
         self.encoder = encoder

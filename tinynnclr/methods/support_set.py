@@ -15,7 +15,7 @@ from ..nn import Module
 class QueueConfig:
     """Options of a method with a queue."""
 
-    queue_size: int = option(4096, "number of embeddings in the queue", least=1)
+    queue_size: int = option(2048, "number of embeddings in the queue", least=1)
 
 
 class Neighbors(NamedTuple):

@@ -17,7 +17,7 @@ from ..tensor import watch
 from .loop import NotFinite
 from .run import DIAGNOSTICS, Run
 
-LOOKS = 50  # epochs with monitor_knn in a longer run, about
+LOOKS = 25  # epochs with monitor_knn in a longer run, about
 GALLERY = 2000  # training images among which the queries' neighbours are searched
 QUERIES, SHOWN = 8, 6  # queries that are drawn, neighbours of each
 
@@ -156,6 +156,6 @@ def advice(config: Config) -> str:
         changes.append(f"a smaller --weight-decay than {config.weight_decay:g}")
     if config.momentum >= 1:
         changes.append(f"a smaller --momentum than {config.momentum:g}")
-    if not changes or (config.lr or 0) > 1:
+    if not changes or config.lr > 1:
         changes.append("a smaller --lr")
     return f"try {' and '.join(changes)}"

@@ -25,7 +25,7 @@ class Run(Task):
 
     >>> import tinynnclr as tn
     >>> tn.Run(tn.SimCLR.Config(batch_size=32), tn.datasets.load("toybox", train_size=64)[0])
-    Run(simclr on 64 images of toybox, epoch 0 of 8, step 0 of 16, seed 0)
+    Run(simclr on 64 images of toybox, epoch 0 of 50, step 0 of 100, seed 0)
     """
 
     def __init__(self, config: Config, train: Dataset, test: Dataset | None = None,
@@ -135,12 +135,10 @@ def expect_batches(config: Config, images: int) -> None:
 
 def make_optimizer(config: Config, method: Module) -> Optimizer:
     """The configured optimiser; the learning rate of sgd and lars is scaled with the batch."""
-    lr = config.lr or (0.001 if config.optimizer == "adamw" else 0.24)
-    rate = lr * config.batch_size / 128
-    parameters = method.parameters()
-    decay = config.weight_decay
+    rate = config.lr * config.batch_size / 128
+    parameters, decay = method.parameters(), config.weight_decay
     if config.optimizer == "adamw":
-        return AdamW(parameters, lr, weight_decay=decay)
+        return AdamW(parameters, config.lr, weight_decay=decay)
     if config.optimizer == "lars":
         return LARS(parameters, rate, config.momentum, decay)
     return SGD(parameters, rate, config.momentum, config.nesterov, decay)

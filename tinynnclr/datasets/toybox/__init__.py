@@ -92,7 +92,7 @@ def make(n: int, seed: int = 0, *, split: str = "train", size: int = 32,
 
 
 @plain_numbers
-def load(train_size: int = 20000, test_size: int = 4000, seed: int = 0, *, size: int = 32,
+def load(train_size: int = 5000, test_size: int = 4000, seed: int = 0, *, size: int = 32,
          style: str = "day", kinds: bool = False) -> tuple[Dataset, Dataset]:
     """The training and the test images as data sets; raises what `make` raises."""
     return (make(train_size, seed, split="train", size=size, style=style).dataset(kinds),

@@ -16,7 +16,7 @@ from ..sweep.arms import Arm
 from ..sweep.jobs import WHERE, plan
 from ..sweep.report import UPPER_BOUND, csv_rows, page, protocol_text, runs_of
 from ..sweep.sweep import Sweep, flags_of
-from .neighbor_map import NAME, points, stored_runs
+from .neighbor_map import NAME, points, stored_groups
 from .page import draw, mean_accuracies, parts
 from .runs import key, nmi_with_classes, protocol_result
 from .table import Table
@@ -31,17 +31,18 @@ class Budget(NamedTuple):
     tests: int | None = None
 
 
-RATE = {"lr": 0.96}  # the best of results/tuning.csv, for all methods there
 BUDGETS = {
     "small": Budget("toybox, 1,000 images, 900 steps: 2 minutes a run",
-                    {"dataset": "toybox", "train_size": 1000, "queue_size": 500, "epochs": 300,
-                     **RATE}),
+                    {"dataset": "toybox", "train_size": 1000, "queue_size": 500, "epochs": 300}),
     "medium": Budget("toybox, 2,000 images, 1,050 steps",
-                     {"dataset": "toybox", "train_size": 2000, "queue_size": 1000, "epochs": 150,
-                      **RATE}),
+                     {"dataset": "toybox", "train_size": 2000, "queue_size": 1000, "epochs": 150}),
     "large": Budget("toybox, 20,000 images, 1,872 steps, neighbours from a quarter of them",
                     {"dataset": "toybox", "train_size": 20000, "queue_size": 4096, "epochs": 24,
-                     "neighbors_after": 0.25, **RATE}),
+                     "neighbors_after": 0.25}),
+    "cifar10": Budget("CIFAR-10, 50,000 images, 40 epochs, 7,800 steps: half an hour a run",
+                      {"dataset": "cifar10", "train_size": 50000, "augmentation": "simclr",
+                       "detrend": False, "temperature": 0.1, "lr": 0.48, "queue_size": 16384,
+                       "epochs": 40}),
     "tiny": Budget("a test that takes seconds; its numbers mean nothing",
                    {"dataset": "toybox", "train_size": 320, "queue_size": 64, "epochs": 2,
                     "width": 2, "batch_size": 32, "dim": 8, "projector_hidden": 16,
@@ -55,10 +56,17 @@ def tables_of(budget: str) -> dict[str, Table]:
     return tables(options["train_size"], options.get("batch_size", Config.batch_size))
 
 
-def parse_tables(text: str, budget: str) -> list[Table]:
-    """The tables in "linear,top-k"; "all" is every one. Raises ValueError for an unknown name."""
+def parse_tables(text: str, budget: str, arms: str | None = None) -> list[Table]:
+    """The tables in "linear,top-k"; "all" is every one. Raises ValueError for an unknown name.
+
+    arms: "nnclr,simclr", the arms of these tables to make; None: all.
+    """
     known = tables_of(budget)
-    return [known[name] for name in parse_names(text, known, "TABLE")]
+    chosen = [known[name] for name in parse_names(text, known, "TABLE")]
+    if arms is None:
+        return chosen
+    return [table.only(parse_names(arms, [arm.name for arm in table.arms], "--arms"))
+            for table in chosen]
 
 
 def reproduce(table: Table, budget: str, seeds: Sequence[int], given: dict[str, Any], out: Path,
@@ -122,7 +130,7 @@ def write(table: Table, budget: str, sweep: Sweep, results: list[dict], rows: li
     config = sweep.jobs[0].config
     images = len(sweep.data_of(config)[0])
     runs = mean_accuracies(rows, table.focus) if rows else runs_of(results)
-    map_points = points(runs, stored_runs(base.parent)) if table.name == NAME else None
+    map_points = points(runs, stored_groups(base.parent)) if table.name == NAME else None
     lines = [{**row, **stamp()} for row in rows] if rows else csv_rows(results)
     write_text(base.with_suffix(".csv"),
                csv_text([{"table": table.name, "budget": budget, **line} for line in lines]))
@@ -147,8 +155,11 @@ def command_line(table: Table, budget: str, seeds: Sequence[int],
     """The words of the command that makes a table."""
     changed = {name: value for name, value in given.items()
                if value != BUDGETS[budget].options.get(name)}
+    names = [arm.name for arm in table.arms]
+    arms = [] if len(names) == len(tables_of(budget)[table.name].arms) else [
+        "--arms", ",".join(names)]
     return ["tinynnclr", "reproduce", table.name, "--budget", budget, "--seeds",
-            ",".join(map(str, seeds)), *flags_of(changed)]
+            ",".join(map(str, seeds)), *arms, *flags_of(changed)]
 
 
 def expect_free(base: Path) -> None:

@@ -33,8 +33,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "5,000 images, 152 steps": {"train_size": 5000, "queue_size": 2500, "epochs": 8},
     "20,000 images, 624 steps": {"train_size": 20000, "queue_size": 4096, "epochs": 8},
     "20,000 images, 1,014 steps": {"train_size": 20000, "queue_size": 4096, "epochs": 13},
-    "2,000 images, 4,004 steps": {**FEW, "epochs": 572},
-    "20,000 images, 3,978 steps": {"train_size": 20000, "queue_size": 4096, "epochs": 51},
+    "2,000 images, 2,002 steps": {**FEW, "epochs": 286},
     "crops only": {**FEW, "augmentation": "crop-only"},
     "36 kinds as classes": {**FEW, "dataset": "toybox-kinds"},
     "style fog": {**FEW, "dataset": "toybox-fog"},
@@ -42,15 +41,31 @@ SETTINGS: dict[str, dict[str, Any]] = {
     **{f"temperature {t:g}": {**FEW, "temperature": t} for t in (0.07, 0.1, 0.25, 0.4)},
     "weak encoder, width 4": {**FEW, "width": 4},
     "strong encoder, fine_cnn": {**FEW, "encoder": "fine_cnn"}}
+FEW_CIFAR = {"dataset": "cifar10", "augmentation": "simclr", "detrend": False, "temperature": 0.1,
+             "lr": 0.48, "train_size": 5000, "queue_size": 2500, "epochs": 120}
+ALL_CIFAR = {**FEW_CIFAR, "train_size": 50000, "queue_size": 16384, "epochs": 5}
+PHOTOS: dict[str, dict[str, Any]] = {
+    "Fashion-MNIST, 5,000 images, 950 steps": {
+        "dataset": "fashion_mnist", "augmentation": "simclr", "detrend": False, "train_size": 5000,
+        "queue_size": 2500, "epochs": 50},
+    "CIFAR-10, 5,000 images, 2,280 steps": FEW_CIFAR,
+    "CIFAR-10, 50,000 images, 975 steps": ALL_CIFAR,
+    "CIFAR-10, 975 steps, width 4": {**ALL_CIFAR, "width": 4},
+    "CIFAR-10, 975 steps, fine_cnn": {**ALL_CIFAR, "encoder": "fine_cnn"}}
 TINY: dict[str, dict[str, Any]] = {
     "temperature 0.1": {"temperature": 0.1},
     "crops only": {"augmentation": "crop-only"}}
-# the runs of table neighbors at these budgets are points of the map, too
+# the runs of these tables are points of the map, too
+PHOTO_MAP = "photo-map"
 STORED = {"neighbors-small": "1,000 images, 900 steps",
           "neighbors-medium": "2,000 images, 1,050 steps",
-          "neighbors-large": "20,000 images, 1,872 steps"}
+          "neighbors-large": "20,000 images, 1,872 steps",
+          "neighbors-cifar10": "CIFAR-10, 50,000 images, 7,800 steps"}
 PRECISIONS, KS = (0.25, 0.5, 0.75, 1.0), (1, 4, 16)  # of the oracle
 DRAWS = 2000  # of the bootstrap
+
+
+Groups = Mapping[str, tuple[Runs, str]]
 
 
 class Point(NamedTuple):
@@ -63,9 +78,7 @@ class Point(NamedTuple):
 
 def neighbor_map(tiny: bool = False) -> Table:
     """The table: settings x arms, and the oracle with 1,000 images and 900 steps."""
-    arms = [Arm(f"{setting}: {arm}", {**applicable(options, arm_options["method"]), **arm_options})
-            for setting, options in (TINY if tiny else SETTINGS).items()
-            for arm, arm_options in MAIN.items()]
+    arms = _arms_of(TINY if tiny else SETTINGS)
     arms.append(Arm(f"oracle: {CONTROL}", MAIN[CONTROL]))
     arms += [Arm(f"oracle: {precision:g}, K = {k}",
                  {"method": "oracle_nnclr", "oracle_precision": precision, "top_k": k,
@@ -77,13 +90,22 @@ def neighbor_map(tiny: bool = False) -> Table:
                  measures=(*MEASURES, ACCURACY))
 
 
-def points(runs: Runs, stored: Mapping[str, Runs]) -> dict[str, Point]:
-    """{setting: its point} of the map's own runs, and of other tables' {setting: runs}."""
-    settings = {arm.partition(": ")[0] for arm, _ in runs} - {"oracle"}
-    groups = {setting: (runs, f"{setting}: ") for setting in sorted(settings, key=_order)}
-    groups |= {setting: (other, "") for setting, other in stored.items()}
+def photo_map() -> Table:
+    """The same settings x arms for photographs; the map shows them as points if they are there."""
+    return Table(PHOTO_MAP, "Where do neighbours help on photographs?", _arms_of(PHOTOS), [
+        difference(f"{setting}: nnclr", f"{setting}: {CONTROL}") for setting in PHOTOS],
+        measures=(*MEASURES, ACCURACY))
+
+
+def _arms_of(settings):
+    return [Arm(f"{setting}: {arm}", {**applicable(options, arm_options["method"]), **arm_options})
+            for setting, options in settings.items() for arm, arm_options in MAIN.items()]
+
+
+def points(runs: Runs, stored: Groups) -> dict[str, Point]:
+    """{setting: its point} of the map's own runs, and of other tables'."""
     result = {}
-    for setting, (group, prefix) in groups.items():
+    for setting, (group, prefix) in {**groups_of(runs), **stored}.items():
         accuracies = of_arm(group, f"{prefix}nnclr", ACCURACY)
         if accuracies:
             gains = {(control, measure): difference(f"{prefix}nnclr", prefix + control)
@@ -93,14 +115,18 @@ def points(runs: Runs, stored: Mapping[str, Runs]) -> dict[str, Point]:
     return dict(sorted(result.items(), key=lambda item: item[1].accuracy))
 
 
-def _order(setting):
-    return list(SETTINGS).index(setting) if setting in SETTINGS else -1
+def groups_of(runs: Runs) -> Groups:
+    """{setting: (runs, the beginning of its arms' names)} of a table with several settings."""
+    settings = dict.fromkeys(arm.partition(": ")[0] for arm, _ in runs)
+    return {setting: (runs, f"{setting}: ") for setting in settings if setting != "oracle"}
 
 
-def stored_runs(folder: Path) -> dict[str, Runs]:
-    """{setting: runs} of the CSV files of table neighbors in a folder, those that are there."""
-    return {setting: read_runs(path) for name, setting in STORED.items()
-            if (path := folder / f"{name}.csv").exists()}
+def stored_groups(folder: Path) -> Groups:
+    """The settings of other tables, from their CSV files in a folder, those that are there."""
+    groups = {setting: (read_runs(path), "") for name, setting in STORED.items()
+              if (path := folder / f"{name}.csv").exists()}
+    photos = folder / f"{PHOTO_MAP}-small.csv"
+    return {**groups, **groups_of(read_runs(photos))} if photos.exists() else groups
 
 
 def oracle_gains(runs: Runs, k: int, measure: str = MEASURES[0]) -> list[tuple[float, list[float]]]:

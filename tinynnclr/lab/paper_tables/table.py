@@ -1,6 +1,6 @@
 """What a table of a paper is: its question, its arms, the paper's numbers, and claims to test."""
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...evaluate import MEASURES
 from ...metrics.confidence import mean_and_interval
@@ -50,6 +50,12 @@ class Table:
     note: str = ""
     # a formula's name, and (x, number of images) -> share
     expected: tuple[str, Callable[[float, int], float]] | None = None
+
+    def only(self, names: Sequence[str]) -> "Table":
+        """The table with these arms alone, and the claims about them."""
+        return replace(self, arms=[arm for arm in self.arms if arm.name in names],
+                       contrasts=[contrast for contrast in self.contrasts
+                                  if set(contrast.arms) <= set(names)])
 
 
 def difference(a: str, b: str, words: str | None = None, sign: int = 1) -> Contrast:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...methods import METHODS
 from ..sweep.arms import Arm
-from .neighbor_map import CONTROL, MAIN, neighbor_map
+from .neighbor_map import CONTROL, MAIN, neighbor_map, photo_map
 from .table import Contrast, Paper, Table, difference
 
 NNCLR_PAPER = "NNCLR (arXiv 2104.14548), ResNet-50 on ImageNet, linear probe, top-1 %"
@@ -44,10 +44,10 @@ def _neighbors():
 
 def _neighbors_tuned():
     arms = {**MAIN, "own view": OWN, "mean of 5": MEAN, "snclr": {"method": "snclr"}}
-    tuned = {name: {**options, "temperature": TEMPERATURES[options["method"]]}
-             for name, options in arms.items()}
+    tuned = [Arm(name, {**options, "temperature": TEMPERATURES[options["method"]]},
+                 seeds=5 if name == "snclr" else None) for name, options in arms.items()]
     return Table("neighbors-tuned", "The same, with the best temperature of each method",
-                 _arms(tuned),
+                 tuned,
                  [difference("nnclr", CONTROL), difference("nnclr", "simclr"),
                   difference("nnclr", "own view"), difference("mean of 5", "nnclr"),
                   difference("snclr", "nnclr")], NNCLR_CLAIM)
@@ -111,7 +111,7 @@ def _queue_size(images, batch):
 
 def _top_k():
     ks = (5, 16)
-    arms = [Arm("nearest", NNCLR),
+    arms = [Arm(CONTROL, MAIN[CONTROL]), Arm("nearest", NNCLR),
             *(Arm(f"random of {k}", {**NNCLR, "top_k": k}) for k in ks),
             *(Arm(f"mean of {k}", {**MEAN, "top_k": k}) for k in ks)]
     return Table("top-k", "The nearest neighbour, a random one of the k nearest, or their mean?",
@@ -120,7 +120,9 @@ def _top_k():
                         difference("mean of 16", "random of 16", "The mean of 16 is better than a "
                                    "random one of them"),
                         difference("mean of 16", "nearest", "The mean of 16 is better than the "
-                                   "nearest")],
+                                   "nearest"),
+                        difference("mean of 16", CONTROL, "The mean of 16 is better than the own "
+                                   "view")],
                  Paper((("1", "74.9"), ("2", "74.1"), ("4", "73.8"), ("8", "73.8"), ("16", "73.8"),
                         ("32", "73.2")), f"{NNCLR_PAPER}; a random one of the k nearest"))
 
@@ -177,7 +179,8 @@ def tables(images: int, batch: int) -> dict[str, Table]:
     """{name: table} for a training set; the number of images bounds queues and clusters."""
     transfer = Paper((("NNCLR", "best on 8 of 12 sets"), ("CIFAR-10", "93.7"),
                       ("CIFAR-100", "79.0")), "NNCLR (arXiv 2104.14548), ResNet-50 on ImageNet")
-    known = [_neighbors(), _neighbors_tuned(), neighbor_map(images < 500), _linear(),
+    known = [_neighbors(), _neighbors_tuned(), neighbor_map(images < 500), photo_map(),
+             _linear(),
              _protocol("semi", "How far do few labels go?", "NNCLR, fine-tuned on 1 % of the "
                        "labels, is better", NNCLR_CLAIM, {"labels": "1 %", "how": "fine-tuned"}),
              _protocol("transfer", "How well do the features serve other data?", "NNCLR transfers "
