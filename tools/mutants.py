@@ -51,6 +51,7 @@ TESTS = {
     "methods/byol": "methods/test_moco.py",
     "methods/momentum_encoder": "methods/test_moco.py",
     "methods/oracle_nnclr": "methods/test_oracle.py",
+    "methods/feature_nnclr": "methods/test_feature_nnclr.py",
     "methods/nnclr": "methods/test_nnclr.py methods/test_variants.py",
     "methods/supervised": "methods/test_losses.py methods/test_methods.py -k 'losses or "
                           "supervised'",

@@ -38,7 +38,7 @@ def clusters() -> None:
 
 def clustered(data, seed, whiten, carry, repair=True):
     """One run: the NMI with the epoch before, the clusters with a picture, epoch by epoch, and the encoder."""
-    config = DeepCluster.Config(width=8, epochs=6, batch_size=128, clusters=100, seed=seed)
+    config = DeepCluster.Config(width=8, epochs=6, batch_size=128, lr=0.24, clusters=100, seed=seed)
     run, centroids, history = Run(config, data), None, []
 
     def cluster(rng):

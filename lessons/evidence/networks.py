@@ -11,13 +11,14 @@ from tinynnclr.datasets.views import augmentation_pair
 from tinynnclr.train.hooks import train_run
 
 RESULTS = Path(__file__).parents[1] / "results"
-SMALL = {"width": 8, "dim": 32, "projector_hidden": 64, "predictor_hidden": 64, "queue_size": 2048, "seed": 12}
+SMALL = {"width": 8, "dim": 32, "projector_hidden": 64, "predictor_hidden": 64, "queue_size": 2048, "epochs": 8,
+         "lr": 0.24, "seed": 12}
 
 
 def network(name: str, **options) -> None:
     """Train NNCLR on the toybox, store it as name.npz, and print its kNN accuracy as it will be loaded."""
     config = make_config({**SMALL, **options})
-    data, test = load("toybox", "data")
+    data, test = load("toybox", "data", train_size=20_000)
     run = Run(config, data)
     train_run(run, data, augmentation_pair(config.augmentation))
     size = store(RESULTS / f"{name}.npz", run.method, step=run.step)

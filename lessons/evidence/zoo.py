@@ -14,7 +14,7 @@ from support.zoo import ZOO
 
 def zoo(steps: int = 312, seeds: tuple[int, ...] = (0, 1, 2)) -> None:
     """Train warm.npz with each bug, and write kNN accuracies and final losses of all seeds as zoo.json."""
-    data, test = load("toybox", "data")
+    data, test = load("toybox", "data", train_size=20_000)
     bank = data.take(5000)
 
     def knn(encode_, a, b):

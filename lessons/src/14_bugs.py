@@ -68,7 +68,7 @@ def step_loss(method, queue, x1, x2):
 
 # %%
 # compare: step_loss
-train, test = load("toybox", "data")
+train, test = load("toybox", "data", train_size=20_000)
 ids = np.arange(128)
 x1, x2 = two_views(train.images, ids, PRESETS["toybox"], np.random.default_rng(14), 24)
 ours, theirs = stored("results/warm.npz"), stored("results/warm.npz")

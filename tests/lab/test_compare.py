@@ -95,7 +95,7 @@ def test_what_it_leaves(here):
         assert bool(row["neighbor_accuracy"]) == (row["method"] == "nnclr")
         assert row["embedding_variance"] == f"{item['last_epoch']['embedding_variance']:.6g}"
     assert results["simclr-lr_0.1-1"]["config"]["lr"] == 0.1
-    assert results["simclr-1"]["config"]["lr"] is None
+    assert results["simclr-1"]["config"]["lr"] == 0.96
     assert results["nnclr-1"]["config"]["seed"] == 1
     width, height = struct.unpack(">II", (OUT / "compare.png").read_bytes()[16:24])
     assert (width, 250 < height < 700) == (1170, True)
@@ -152,7 +152,8 @@ def test_a_finished_comparison_trains_nothing(here, capsys, trained):
 
 
 def test_more_arms_and_seeds(here, capsys, trained, count):
-    methods = count(["nnclr", "byol"], [name for name in METHODS if name != "oracle_nnclr"])
+    methods = count(["nnclr", "byol"], [name for name, method in METHODS.items()
+                                       if not method.experiment])
     given = count("nnclr,byol", "all")
     flags = ["--methods", f"{given},simclr:lr=0.1", "--seeds", "3", "--data-dir", "elsewhere",
              "--threads", "2"]

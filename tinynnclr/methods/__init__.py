@@ -2,6 +2,7 @@
 from .byol import BYOL
 from .cmc import CMC
 from .deepcluster import DeepCluster
+from .feature_nnclr import FeatureNNCLR
 from .instance_discrimination import InstanceDiscrimination
 from .method import EmbeddingConfig, Method, PredictorConfig, Progress, Step, TemperatureConfig
 from .moco import MoCo
@@ -15,6 +16,6 @@ from .supervised import Supervised
 from .support_set import SupportSet
 
 __all__ = ["BYOL", "CMC", "METHODS", "NNCLR", "SNCLR", "DeepCluster", "EmbeddingConfig",
-           "InstanceDiscrimination", "Method", "MoCo", "OracleNNCLR", "PredictorConfig", "Progress",
-           "RandomWeights", "SimCLR", "Step", "Supervised", "SupportSet", "TemperatureConfig",
-           "make_config"]
+           "FeatureNNCLR", "InstanceDiscrimination", "Method", "MoCo", "OracleNNCLR",
+           "PredictorConfig", "Progress", "RandomWeights", "SimCLR", "Step", "Supervised",
+           "SupportSet", "TemperatureConfig", "make_config"]

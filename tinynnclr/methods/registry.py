@@ -10,6 +10,7 @@ from ..storage.messages import nearest
 from .byol import BYOL
 from .cmc import CMC
 from .deepcluster import DeepCluster
+from .feature_nnclr import FeatureNNCLR
 from .instance_discrimination import InstanceDiscrimination
 from .method import Method
 from .moco import MoCo
@@ -22,7 +23,8 @@ from .supervised import Supervised
 
 # a new method adds its class here
 CLASSES: tuple[type[Method], ...] = (NNCLR, SimCLR, InstanceDiscrimination, MoCo, CMC, SNCLR,
-                                     DeepCluster, BYOL, Supervised, RandomWeights, OracleNNCLR)
+                                     DeepCluster, BYOL, Supervised, RandomWeights, OracleNNCLR,
+                                     FeatureNNCLR)
 METHODS = {method.name: method for method in CLASSES}
 DEFAULT_METHOD = NNCLR.name
 
