@@ -12,9 +12,13 @@ from places import ROOT
 
 from tinynnclr.cli.flags import build_parser
 from tinynnclr.lab.bench.report import summary
+from tinynnclr.lab.paper_tables.neighbor_map import CONTROL, STORED
+from tinynnclr.lab.paper_tables.table import difference
 from tinynnclr.lab.sweep.collect import table
 from tinynnclr.lab.sweep.comparison import markdown
+from tinynnclr.lab.sweep.report import format_points, read_runs
 
+TABLES = ROOT / "results" / "reproduce"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.S)
 
@@ -62,6 +66,15 @@ def test_the_comparisons_are_the_measured_ones(path):
             if row.startswith("| ")]
     assert len(rows) >= 5
     assert [row for row in rows if row not in README.splitlines()] == []
+
+
+@pytest.mark.parametrize("name", [name for name in STORED if (TABLES / f"{name}.csv").exists()])
+def test_the_gains_of_neighbours_are_the_measured_ones(name):
+    runs = read_runs(TABLES / f"{name}.csv")
+    for control in (CONTROL, "simclr"):
+        gains = [format_points(difference("nnclr", control).by_seed(runs, measure))
+                 for measure in ("five_labels", "kmeans_nmi", "knn")]
+        assert f"| {STORED[name]} | {control} | {' | '.join(gains)} |" in README.splitlines()
 
 
 def test_the_table_of_the_benchmark_is_the_measured_one():

@@ -63,7 +63,8 @@ def draw_arms(arms: Mapping[str, Sequence[float]], levels: Mapping[str, float], 
         _draw_levels(ax, {name: value for name, value in levels.items() if low <= value <= high},
                      1.0 if broken_right else low + 0.75 * (high - low), panel)
         ax.set(xlim=(low, high), ylim=(len(arms) - 0.5, -0.5), yticks=[])
-        ax.xaxis.set_major_locator(MaxNLocator(max(2, round(7 * share)), steps=[1, 2, 2.5, 5, 10]))
+        ax.xaxis.set_major_locator(MaxNLocator(max(2, round(7 * share)), steps=[1, 2, 2.5, 5, 10],
+                                               min_n_ticks=1))
         _percent_axis(ax)
         ends = [end for end, broken in ((0, start > 0), (1, broken_right)) if broken]
         # the slanted strokes of a broken axis
