@@ -445,12 +445,11 @@ plt.close(fig)
 #
 # ## Does it help?
 #
-# Sixty steps cannot say, nor can one run. So a longer experiment was written down before it was made, in
-# `results/registration.md`: a wider network, 1,000 pictures, 900 steps, ten seeds. Its control is the *constant own
-# view*: until neighbours come in, half-way, it is the same run; from then on its positive is a constant, as a neighbour
-# is, but made from the picture itself. So the neighbour is the only difference.
+# Sixty steps cannot say. A longer experiment was written down before it was made (`results/registration.md`): a wider
+# network, 1,000 pictures, 900 steps, ten seeds. Its control is the *constant own view*: half-way, when neighbours come
+# in, its positive becomes a constant, too, but one made from the picture itself. The neighbour is the only difference.
 #
-# The judge is strict: of each class only five training pictures have a label, and a test picture takes the class of
+# The judge is strict: only five training pictures of each class have a label, and a test picture takes the class of
 # the most similar of these fifty.
 
 # %%
@@ -459,11 +458,10 @@ report({arm: of_arm(runs, arm, "five_labels") for arm in ("nnclr", "constant own
        chance=0.1, random_weights=of_arm(runs, "nnclr", "random five_labels"))
 
 # %% [markdown]
-# Neighbours win, and their interval is far from that of the control. Own views teach that a picture stays the same
-# when it is turned, cut and coloured. They say nothing about two different pictures. A neighbour does: it ties
-# together two pictures of one kind, so that fifty labels reach further. With all labels there is less to gain; and at
-# its own best temperature SimCLR comes level with NNCLR (`results/reproduce/neighbors-tuned-small.md`). How to compare
-# fairly is lesson 13.
+# Neighbours win, far beyond the intervals. Own views say nothing about two different pictures. A neighbour ties two
+# pictures of one kind together, so that fifty labels reach further. With all labels there is less to gain; and at its
+# own best temperature SimCLR is level with NNCLR (`results/reproduce/neighbors-tuned-small.md`). How to compare fairly
+# is lesson 13.
 #
 # ## Three sentences to keep
 #
