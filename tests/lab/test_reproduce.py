@@ -156,7 +156,7 @@ def test_a_key_is_all_that_changes_a_result():
 def test_small_tables_hold_what_was_asked_for():
     """No configuration is twice in a table; queues are as long as the data."""
     assert set(SMALL) == {"neighbors", "neighbors-tuned", "neighbor-map", PHOTO_MAP, "linear",
-                          "semi", "transfer", "crop-only", "queue-size", "top-k", "ring",
+                          "semi", "transfer", "crop-only", "queue-size", "top-k", "search", "ring",
                           "soft-neighbors", "deepcluster"}
     for table in SMALL.values():
         shared = BUDGETS["small"].options

@@ -32,6 +32,8 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
+    "default": Budget("toybox, 5,000 images, 950 steps: what `tinynnclr train` does",
+                      {"dataset": "toybox", "train_size": 5000, "queue_size": 2048, "epochs": 50}),
     "small": Budget("toybox, 1,000 images, 900 steps: 2 minutes a run",
                     {"dataset": "toybox", "train_size": 1000, "queue_size": 500, "epochs": 300}),
     "medium": Budget("toybox, 2,000 images, 1,050 steps",
