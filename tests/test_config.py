@@ -138,3 +138,12 @@ def test_flags_override_a_preset(name):
     assert options == {**TRAIN_PRESETS[name].options, "epochs": 3, "width": 7}
     assert make_config(options).epochs == 3
     assert given_options(build_parser().parse_args(["train", "--epochs", "3"])) == {"epochs": 3}
+
+
+@pytest.mark.parametrize(("options", "lr"), [
+    ({}, 0.96), ({"optimizer": "lars"}, 0.96), ({"optimizer": "adamw"}, 0.001),
+    ({"encoder": "vit"}, 0.001), ({"encoder": "vit", "optimizer": "sgd"}, 0.96),
+    ({"encoder": "vit", "lr": 0.1}, 0.1), ({"method": "cmc"}, 0.24),
+    ({"method": "cmc", "encoder": "vit"}, 0.001), ({"method": "instance_discrimination"}, 0.002)])
+def test_the_learning_rate_follows_the_optimiser(options, lr):
+    assert make_config(options).lr == lr

@@ -11,8 +11,6 @@ from .kernels.engine.checks import plain
 from .models import ENCODERS, encoder_defaults
 from .storage.options import expect_option
 
-LR = {"sgd": 0.96, "lars": 0.96, "adamw": 0.001}  # the default of each optimiser
-
 
 def option(default: Any, meaning: str, group: str = "", *, choices: tuple[str, ...] | None = None,
            least: float | None = None, above: float | None = None,
@@ -40,6 +38,7 @@ class Config:
     method: ClassVar[str] = ""  # the name of the method whose Config this is
     given: ClassVar[dict[str, Any]] = {}  # of an object: its values before defaults were filled in
     kind: ClassVar[Any] = None  # its class
+    rates: ClassVar[dict[str, float]] = {"sgd": 0.96, "lars": 0.96, "adamw": 0.001}  # default lr
 
     dataset: str = option("toybox", "toybox, toybox-STYLE (night, sketch, fog, neon), cifar10, "
                           "cifar100, fashion_mnist or folder:PATH", "data")
@@ -79,7 +78,7 @@ class Config:
     def __post_init__(self):
         defaults = {"optimizer": "sgd", "weight_decay": 5e-4, "warmup": 0.05,
                     **encoder_defaults(str(self.encoder))}
-        defaults["lr"] = LR.get(str(self.optimizer or defaults["optimizer"]))
+        defaults["lr"] = self.rates.get(str(self.optimizer or defaults["optimizer"]))
         object.__setattr__(self, "given", {f.name: getattr(self, f.name)
                                            for f in dataclasses.fields(self)})
         for f in dataclasses.fields(self):

@@ -70,7 +70,7 @@ def test_the_published_lists_are_those_that_the_function_gives():
         stored = json.loads(path.read_text(encoding="utf-8"))
         share, images = stored["share"], stored["images"]
         assert images == label_list(labels, share, stored["seed"]).tolist()
-        assert np.bincount(labels[images]).tolist() == [round(2000 * share)] * 10
+        assert np.bincount(labels[images]).tolist() == [round(500 * share)] * 10
 
 
 # ---------------------------------------------------------------- the protocol

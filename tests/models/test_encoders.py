@@ -241,7 +241,8 @@ def test_an_encoder_s_own_defaults():
     assert (config.optimizer, config.weight_decay) == ("adamw", 0.05)
     assert make_config({"encoder": "vit", "optimizer": "sgd"}).optimizer == "sgd"
     assert make_config({"encoder": "vit", "method": "moco"}).to_dict() == {
-        **make_config({"method": "moco"}).to_dict(), **ViT.defaults, "encoder": "vit"}
+        **make_config({"method": "moco"}).to_dict(), **ViT.defaults, "encoder": "vit",
+        "lr": 0.001}
     assert make_config({"encoder": "resnet20"}) == NNCLR.Config(encoder="resnet20")
     assert isinstance(make_encoder(config, np.random.default_rng(0)), ViT)
     for name in ENCODERS:

@@ -16,7 +16,7 @@ Source: Tian et al. 2020, "Contrastive multiview coding" (arXiv 1906.05849), sec
 """
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,6 +42,7 @@ class CMC(Method):
         """The options of CMC."""
 
         augmentation: str = with_default(RunConfig, "augmentation", "crop-only")
+        rates: ClassVar[dict[str, float]] = {**RunConfig.rates, "sgd": 0.24}  # 0.96 is too high
         head_norm: bool = with_default(BankConfig, "head_norm", True)
 
     @staticmethod
