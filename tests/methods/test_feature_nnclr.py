@@ -34,9 +34,10 @@ def test_the_cosines(whitened, rng):
     np.testing.assert_allclose(a @ b.T, cosines_by_hand(queries, rows, whitened), atol=1e-4)
 
 
-def after(steps, **changes):
+def after(steps, queue_size=40, **changes):
     """A run after some steps of 16 images, and the last; no batch divides its queue of 40."""
-    run = Run(small_config(method="feature_nnclr", queue_size=40, lr=1e-30, **changes), DATA)
+    run = Run(small_config(method="feature_nnclr", queue_size=queue_size, lr=1e-30, **changes),
+              DATA)
     batches = run.batches(DATA, augmentation_pair("none"))
     return run.method, [train_step(run, *next(batches)) for _ in range(steps)][-1]
 
@@ -56,6 +57,13 @@ def test_the_newest_rows_have_the_features_of_their_images(steps):
     np.testing.assert_array_equal(method.features[places], step.keys[1])
     filled = method.support_set.ids >= 0
     assert (np.abs(method.features).sum(axis=1) > 0).tolist() == filled.tolist()
+
+
+def test_a_queue_smaller_than_a_batch():
+    method, step = after(3, queue_size=10)
+    order = [step.ids.tolist().index(i) for i in method.support_set.ids]
+    assert sorted(order) == list(range(6, 16))
+    np.testing.assert_array_equal(method.features, step.keys[1][order])
 
 
 def test_the_features_are_those_of_whole_images():
