@@ -146,7 +146,7 @@ def test_simclr_has_no_metrics_of_neighbours(here, capsys):
     (["--queue-size", "8"], False), (["--no-neighbors"], False)])
 def test_a_queue_that_is_large_for_its_images_is_noted(here, capsys, flags, noted):
     status, out, _ = run(capsys, *TRAIN, *flags, "--epochs", "1", "--no-plots", "--out", "q")
-    assert (status, "note: a queue of 32 is more than a quarter of" in out) == (0, noted)
+    assert (status, "note: a queue of 32 is more than half of" in out) == (0, noted)
 
 
 def test_evaluate_writes_the_same_result_again(here, capsys):

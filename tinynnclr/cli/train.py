@@ -145,7 +145,7 @@ def announce(folder: Path, run: Run, images: int) -> None:
     print(f"{config.method} on {config.dataset}: {images} training images, epoch {run.epoch} of "
           f"{config.epochs}, {ranks}{kernels.get_num_threads()} threads, into {folder}", flush=True)
     queues = [len(m) for m in run.method.modules() if isinstance(m, SupportSet)]
-    if getattr(config, "neighbors", True) and queues and queues[0] > images / 4:
-        print(f"note: a queue of {queues[0]} is more than a quarter of the {images} training "
+    if getattr(config, "neighbors", True) and queues and queues[0] > images / 2:
+        print(f"note: a queue of {queues[0]} is more than half of the {images} training "
               "images, so a neighbour may be the image itself (self_match_rate in metrics.csv "
               "measures how often); use a smaller --queue-size")
