@@ -142,12 +142,12 @@ def test_simclr_has_no_metrics_of_neighbours(here, capsys):
 
 
 @pytest.mark.parametrize(("flags", "noted"), [
-    (["--queue-size", "33"], True), (["--method", "moco", "--queue-size", "33"], True),
+    (["--queue-size", "48"], True), (["--method", "moco", "--queue-size", "48"], True),
     (["--method", "simclr"], False), (["--queue-size", "32"], False),
-    (["--no-neighbors", "--queue-size", "33"], False)])
+    (["--no-neighbors", "--queue-size", "48"], False)])
 def test_a_queue_that_is_large_for_its_images_is_noted(here, capsys, flags, noted):
     status, out, _ = run(capsys, *TRAIN, *flags, "--epochs", "1", "--no-plots", "--out", "q")
-    assert (status, "note: a queue of 33 is more than half of" in out) == (0, noted)
+    assert (status, "note: a queue of 48 is more than half of" in out) == (0, noted)
 
 
 def test_evaluate_writes_the_same_result_again(here, capsys):
