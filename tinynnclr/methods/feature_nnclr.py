@@ -1,6 +1,6 @@
 """An experiment, not a method: NNCLR that searches among whole images, and uses the surest.
 
-    loss = NNCLR's, with NN = the row of the queue whose image has the most similar f, by cosine
+    loss = NNCLR's, with NN = the queue's row of the image with the most similar f, by cosine
     f = features h of the image without augmentation, with the encoder in evaluation mode
 
 The cosine is of features minus the mean of the queue's, with `whitened` also divided by their
